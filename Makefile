@@ -1,0 +1,21 @@
+# make demo: train and compare three strategies. make test: all tests. Both need only Python 3.11+ and a package index.
+PYTHON ?= python3
+VENV ?= .venv
+
+.PHONY: demo test lint
+demo: $(VENV)/installed
+	$(VENV)/bin/babelbatch-train -m experiment=demo sampling=x_x,x_y,hybrid
+
+test: $(VENV)/installed
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/installed
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "babelbatch needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

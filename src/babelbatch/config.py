@@ -1,0 +1,254 @@
+"""What a configuration may say, and everything that is wrong with one, told at once before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from babelbatch.signatures import Parameter, TargetError, accepts, closest, describe, parameters
+
+_OUTPUT_DIR = "multirun/${name}/${now:%Y-%m-%d_%H-%M-%S}"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run. `problems`: one line each, path first."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("the configuration cannot be run:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+@dataclass
+class TrainConfig:
+    """The root of a training run. Groups are typed by what their `_target_` accepts, see `check`.
+
+    name: the experiment; runs land in multirun/<name>. seed: of everything random.
+    monitor: the validation quantity for early stopping and the best checkpoint: `validation/loss`, a part of it
+        (`validation/loss/x_y`), a metric of a benchmark that is evaluated during training, or null.
+    output_dir: the folder of the run; of a sweep, the folder of its jobs' folders.
+    """
+
+    corpus: Any = field(default_factory=dict)
+    sampling: Any = field(default_factory=dict)
+    data: Any = field(default_factory=dict)
+    encoder: Any = field(default_factory=dict)
+    loss: Any = field(default_factory=dict)
+    optimizer: Any = field(default_factory=dict)
+    scheduler: Any = field(default_factory=dict)
+    benchmarks: Any = field(default_factory=dict)
+    evaluation: Any = field(default_factory=dict)
+    callbacks: Any = field(default_factory=dict)
+    trainer: Any = field(default_factory=dict)
+    logger: Any = field(default_factory=dict)
+    name: str = "train"
+    seed: int = 0
+    monitor: str | None = "validation/loss"
+    output_dir: str = _OUTPUT_DIR
+
+
+@dataclass
+class EvaluateConfig:
+    """The root of an evaluation. checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used."""
+
+    encoder: Any = field(default_factory=dict)
+    benchmarks: Any = field(default_factory=dict)
+    evaluation: Any = field(default_factory=dict)
+    checkpoint: str | None = None
+    device: str = "auto"
+    name: str = "evaluate"
+    output_dir: str = _OUTPUT_DIR
+
+
+_NAMED = {"benchmarks", "callbacks", "logger"}  # groups that hold several things to build, each under a name
+SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig}
+
+
+def register() -> None:
+    """Makes the schemas and the resolvers of the shipped configuration known to Hydra."""
+    store = ConfigStore.instance()
+    for name, schema in SCHEMAS.items():
+        store.store(name=f"{name}_schema", node=schema)
+    for name, resolver in {
+        "better": better,
+        "job_folder": job_folder,
+        "learning_rate_for": learning_rate_for,
+    }.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def better(monitor: str | None) -> str:
+    """Whether less (`min`) or more (`max`) of a monitored quantity is better."""
+    return "min" if monitor is None or "loss" in monitor or "rank_distance" in monitor else "max"
+
+
+def job_folder(number: int, overrides: str) -> str:
+    """A sweep job's folder name: its number and what it overrides, readable and short enough for any file system."""
+    overrides = overrides.replace("++", "")
+    readable = "".join(character if character.isalnum() or character in "=,.-_+" else "-" for character in overrides)
+    return f"{number}_{readable}"[:120].rstrip("_")
+
+
+def learning_rate_for(target: str) -> float:
+    """The default learning rate of an encoder: the paper's for pretrained weights, higher for new ones."""
+    return {"tiny": 1e-3, "static": 1e-2}.get(target.rpartition(".")[2], 3e-5)
+
+
+def check(cfg: DictConfig, schema: str) -> None:
+    """Raises ConfigError with every problem of a composed configuration: unknown keys, wrong types, bad targets,
+    missing values, impossible combinations. Imports and builds nothing.
+
+    cfg: composed; keys of Hydra's own are ignored. schema: a name of `SCHEMAS`.
+    """
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
+    known = list(SCHEMAS[schema].__dataclass_fields__)
+    problems = [f"{key}: no such key{closest(key, known)}" for key in plain if key not in known]
+    for group in _NAMED & plain.keys():
+        parts = plain[group]
+        whole = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
+        problems += [f"{group}.{name}: no such key{closest(name, whole)}" for name in parts if name not in whole]
+    for path, node in _targets(plain, ""):
+        problems += _problems_of_target(path, node)
+    problems += _problems_between(plain, schema)
+    if problems:
+        raise ConfigError(problems)
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, node
+
+
+def _targets(node: Any, path: str) -> Iterator[tuple[str, dict]]:
+    """Every mapping with a `_target_`, with its path."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _targets(value, f"{path}.{key}" if path else str(key))
+
+
+def _problems_of_target(path: str, node: dict) -> Iterator[str]:
+    target = node["_target_"]
+    try:
+        accepted = parameters(target)
+    except TargetError as error:
+        yield f"{path}._target_: {error}"
+        return
+    name = target.rpartition(".")[2]
+    for key, value in node.items():
+        if key in {"_target_", "_partial_"}:
+            continue
+        if key not in accepted:
+            yield f"{path}.{key}: {name} takes no such argument{closest(key, list(accepted))}"
+        elif not _fits(value, accepted[key]):
+            yield f"{path}.{key}: {value!r} is not {describe(accepted[key].annotation, accepted[key].module)}"
+    if not node.get("_partial_"):
+        missing = [key for key, parameter in accepted.items() if parameter.required and key not in node]
+        yield from (f"{path}.{key}: missing; {name} needs it" for key in missing)
+
+
+def _fits(value: Any, parameter: Parameter) -> bool:
+    built = isinstance(value, dict) and "_target_" in value
+    return built or accepts(value, parameter.annotation, parameter.module)
+
+
+def _problems_between(cfg: dict, schema: str) -> Iterator[str]:
+    """What no single signature can know: ranges, files, and keys that contradict each other."""
+    yield from _problems_of_range(cfg)
+    yield from _problems_of_folders(cfg)
+    yield from _problems_of_training(cfg) if schema == "train" else _problems_of_evaluation(cfg)
+
+
+_RANGES = {  # path: (least, most)
+    "sampling.alpha": (0, 1),
+    "sampling.batch_size": (2, None),
+    "data.validation_fraction": (0, 0.5),
+    "data.validation_steps": (1, None),
+    "data.num_workers": (0, None),
+    "loss.temperature": (0.001, None),
+    "scheduler.warmup": (0, 1),
+    "optimizer.lr": (0, None),
+    "evaluation.token_budget": (1, None),
+    "corpus.negatives": (0, None),
+    "callbacks.evaluate.every_n_validations": (0, None),
+    "trainer.max_steps": (1, None),
+}
+
+
+def _problems_of_range(cfg: dict) -> Iterator[str]:
+    values = dict(_leaves(cfg, ""))
+    for path, (least, most) in _RANGES.items():
+        value = values.get(path)
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            continue
+        if value < least or (most is not None and value > most):
+            allowed = f"between {least} and {most}" if most is not None else f"at least {least}"
+            yield f"{path}: {value} is not {allowed}"
+
+
+def _problems_of_folders(cfg: dict) -> Iterator[str]:
+    for path, value in _leaves(cfg, ""):
+        if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
+            yield f"{path}: there is no folder '{value}'"
+    name = cfg.get("encoder", {}).get("name_or_path")
+    if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).is_dir():
+        yield f"encoder.name_or_path: there is no folder '{name}'"
+
+
+def _problems_of_training(cfg: dict) -> Iterator[str]:
+    sampling, trainer, callbacks = cfg["sampling"], cfg["trainer"], cfg["callbacks"]
+    if sampling.get("alpha") != 1 and len(sampling.get("languages") or ["", ""]) < 2:
+        yield "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
+    if "name_or_path" in cfg["encoder"] and cfg["encoder"]["name_or_path"] is None:
+        yield "encoder.name_or_path: missing; set it to a folder with a Hugging Face model"
+    if trainer.get("devices") != 1 or trainer.get("num_nodes", 1) != 1:
+        yield "trainer.devices: training runs on one device so far; set trainer.devices=1"
+    for key in ("callbacks", "logger", "default_root_dir"):
+        if key in trainer:
+            yield f"trainer.{key}: set by the run itself; use the config group instead"
+    if cfg["corpus"].get("passage") == "context" and cfg["corpus"].get("negatives"):
+        yield "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0"
+    yield from _problems_of_monitor(cfg)
+    if cfg["monitor"] is None and "early_stopping" in callbacks:
+        yield "monitor: null leaves early stopping nothing to watch; set callbacks=fixed_steps"
+
+
+def _problems_of_monitor(cfg: dict) -> Iterator[str]:
+    monitor = cfg["monitor"]
+    if monitor is None:
+        return
+    first, *rest = monitor.split("/")
+    if first == "validation":
+        if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
+            yield f"monitor: no '{monitor}'; there are validation/loss, validation/loss/x_x and validation/loss/x_y"
+        elif cfg["data"].get("validation_fraction") == 0:
+            yield (
+                f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
+                "raise it, or set monitor=null callbacks=fixed_steps"
+            )
+    elif first not in cfg["benchmarks"]:
+        known = ["validation/loss", *(f"{name}/multilingual/map" for name in cfg["benchmarks"])]
+        hint = closest(monitor, known) or f"; there are, for example: {', '.join(known)}"
+        yield f"monitor: nothing is logged as '{monitor}'{hint}"
+    elif not cfg["callbacks"].get("evaluate", {}).get("every_n_validations"):
+        yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.every_n_validations=1"
+    elif rest[:1] not in (["monolingual"], ["crosslingual"], ["multilingual"]) or len(rest) < 2:
+        yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
+
+
+def _problems_of_evaluation(cfg: dict) -> Iterator[str]:
+    encoder, checkpoint = cfg["encoder"], cfg["checkpoint"]
+    if checkpoint is not None and not Path(checkpoint).exists():
+        yield f"checkpoint: there is no '{checkpoint}'"
+    if encoder.get("_partial_"):
+        yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
+    elif (encoder.get("name_or_path") is None) == (checkpoint is None):
+        yield "checkpoint: set either checkpoint=<run folder or .ckpt> or encoder.name_or_path=<folder or hub name>"

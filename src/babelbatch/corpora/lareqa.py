@@ -1,0 +1,71 @@
+"""Question answering data in the LAReQA format as a training corpus (MLQA-R, XQuAD-R, or your own files)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from babelbatch.records import ABSENT, Corpus
+from babelbatch.sources.lareqa import LanguageFile, Question, answer_keys, read
+
+
+def load_corpus(
+    dataset: str = "mlqa_r",
+    data_dir: str | None = None,
+    languages: list[str] | None = None,
+    passage: Literal["sentence", "context"] = "sentence",
+    negatives: int = 0,
+) -> Corpus:
+    """One item a question id, in every language that has it.
+
+    dataset: the published data set to fetch if `data_dir` is None.
+    data_dir: a folder of `<language>.json` files.
+    languages: which of them; default all.
+    passage: what answers a question: the sentence in which the answer starts, or the whole paragraph.
+    negatives: hard negatives a question: the nearest other sentences of the paragraph. Needs `passage=sentence`.
+    """
+    if negatives and passage == "context":
+        raise ValueError("negatives are other sentences of the paragraph: with passage=context set negatives=0")
+    files = read(dataset, data_dir, languages)
+    key_of = answer_keys(files, whole_paragraph=passage == "context")
+    ids = tuple(key_of)
+    row_of = {id_: row for row, id_ in enumerate(ids)}
+    question_texts: dict[str, int] = {}
+    passage_texts: dict[str, int] = {}
+    shape = (len(ids), len(files))
+    questions = np.full(shape, ABSENT, np.int32)
+    passages = np.full(shape, ABSENT, np.int32)
+    hard = np.full((*shape, negatives), ABSENT, np.int32)
+    hard_keys = np.full((*shape, negatives), ABSENT, np.int64)
+    for column, file in enumerate(files):
+        answered = {(q.paragraph, q.sentence): key_of[q.id] for q in file.questions}
+        for question in file.questions:
+            row = row_of[question.id]
+            paragraph = file.paragraphs[question.paragraph]
+            text = paragraph.context if passage == "context" else paragraph.sentences[question.sentence]
+            questions[row, column] = question_texts.setdefault(question.text, len(question_texts))
+            passages[row, column] = passage_texts.setdefault(text, len(passage_texts))
+            for slot, sentence in enumerate(_nearest_sentences(file, question)[:negatives]):
+                text = paragraph.sentences[sentence]
+                hard[row, column, slot] = passage_texts.setdefault(text, len(passage_texts))
+                hard_keys[row, column, slot] = answered.get((question.paragraph, sentence), ABSENT)
+    return Corpus(
+        name=dataset if data_dir is None else "lareqa",
+        languages=tuple(file.language for file in files),
+        ids=ids,
+        question_texts=tuple(question_texts),
+        passage_texts=tuple(passage_texts),
+        questions=questions,
+        passages=passages,
+        keys=np.array([key_of[id_] for id_ in ids], np.int64),
+        negatives=hard,
+        negative_keys=hard_keys,
+    )
+
+
+def _nearest_sentences(file: LanguageFile, question: Question) -> list[int]:
+    """The other sentences of the question's paragraph, nearest to the answer first, earlier first among equals."""
+    count = len(file.paragraphs[question.paragraph].sentences)
+    others = (sentence for sentence in range(count) if sentence != question.sentence)
+    return sorted(others, key=lambda sentence: (abs(sentence - question.sentence), sentence))

@@ -1,0 +1,130 @@
+"""Where an encoder comes from: published or saved weights, or a small new one with a tokenizer of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+from babelbatch.encoder.folder import load_pretrained
+from babelbatch.encoder.model import Encoder, Settings
+from babelbatch.encoder.static_model import new_static_model
+
+if TYPE_CHECKING:
+    from babelbatch.encoder.model import Pooling
+
+_SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]  # in XLM-R's order, so that its configuration fits
+
+
+def pretrained(
+    name_or_path: str,
+    pooling: Pooling | None = None,
+    question_prefix: str | None = None,
+    passage_prefix: str | None = None,
+    question_length: int | None = None,
+    passage_length: int | None = None,
+    dimensions: int | None = None,
+    normalise: bool | None = None,
+    shared: bool | None = None,
+    trust_remote_code: bool = False,
+) -> Encoder:
+    """An encoder from a Hugging Face name, a local folder, a sentence-transformers folder or one that babelbatch saved.
+
+    What is None is taken from the folder where it says (babelbatch's and sentence-transformers' files do), else from
+    the defaults of `Settings`.
+    Raises ValueError if the folder or name has no configuration, no tokenizer or no weights.
+    """
+    asked = {
+        "pooling": pooling,
+        "question_prefix": question_prefix,
+        "passage_prefix": passage_prefix,
+        "question_length": question_length,
+        "passage_length": passage_length,
+        "dimensions": dimensions,
+        "normalise": normalise,
+        "shared": shared,
+    }
+    return load_pretrained(
+        name_or_path,
+        asked={name: value for name, value in asked.items() if value is not None},
+        trust_remote_code=trust_remote_code,
+    )
+
+
+def tiny(
+    texts: Iterable[str],
+    vocab_size: int = 8000,
+    hidden_size: int = 128,
+    layers: int = 2,
+    heads: int = 4,
+    pooling: Pooling = "mean",
+    question_length: int = 48,
+    passage_length: int = 64,
+    dimensions: int | None = None,
+    shared: bool = True,
+    dropout: float = 0.1,
+) -> Encoder:
+    """XLM-R's architecture, small and random, with a subword tokenizer trained on `texts`."""
+    tokenizer = train_tokenizer(texts, vocab_size)
+    settings = Settings(
+        pooling=pooling,
+        question_length=question_length,
+        passage_length=passage_length,
+        dimensions=dimensions,
+        shared=shared,
+    )
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=hidden_size,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * hidden_size,
+        max_position_embeddings=max(question_length, passage_length) + 2,  # RoBERTa counts from padding_idx + 1
+        type_vocab_size=1,
+        bos_token_id=tokenizer.bos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    return Encoder(XLMRobertaModel(config, add_pooling_layer=pooling == "pooler"), tokenizer, settings)
+
+
+def static(
+    texts: Iterable[str],
+    vocab_size: int = 8000,
+    hidden_size: int = 128,
+    question_length: int = 48,
+    passage_length: int = 64,
+    shared: bool = True,
+) -> Encoder:
+    """The mean of learned token embeddings: what any transformer must beat. Its tokenizer is trained on `texts`."""
+    tokenizer = train_tokenizer(texts, vocab_size)
+    settings = Settings(question_length=question_length, passage_length=passage_length, shared=shared)
+    return Encoder(new_static_model(len(tokenizer), hidden_size), tokenizer, settings)
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """A byte-pair tokenizer (Sennrich et al. 2016) on NFKC text, with XLM-R's special tokens. Deterministic."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=_SPECIAL_TOKENS, show_progress=False),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("<s>", "</s>")]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        cls_token="<s>",
+        eos_token="</s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+    )

@@ -1,0 +1,73 @@
+"""The composition root of babelbatch-evaluate: scores a trained run, or any encoder folder, on the benchmarks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from babelbatch.encoder import Encoder, load, load_architecture
+from babelbatch.records import Benchmark
+from babelbatch.report import print_scores
+from babelbatch.run_folder import CONFIG_FILE, ENCODER_FOLDER, provenance, write_atomically, write_results
+
+log = logging.getLogger(__name__)
+
+build = partial(instantiate, _convert_="all")
+
+
+def evaluate(cfg: DictConfig, folder: Path) -> None:
+    """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
+    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    cfg.output_dir = str(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+    encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device
+    encoder = encoder.to(device).eval()
+    benchmarks: dict[str, Benchmark] = {name: build(node) for name, node in cfg.benchmarks.items()}
+    evaluation = build(cfg.evaluation)
+    started = time.perf_counter()
+    results = []
+    for benchmark in benchmarks.values():
+        log.info(
+            "%s: %s questions over %s candidates in %d languages",
+            benchmark.name, f"{len(benchmark.query_ids):,}", f"{len(benchmark.candidate_ids):,}", len(benchmark.languages),
+        )  # fmt: skip
+        results.append(evaluation(encoder, benchmark))
+    facts = {
+        "name": cfg.name,
+        "encoder": cfg.checkpoint or cfg.encoder.name_or_path,
+        "benchmarks": list(benchmarks),
+        **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
+        "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
+        "seconds/evaluate": time.perf_counter() - started,
+        **provenance(),
+    }
+    write_results(folder, results, facts)
+    print_scores(results)
+    print(f"The results lie in {folder}: metrics.json (every cell), per_query.parquet, pictures")
+
+
+def load_checkpoint(path: Path) -> Encoder:
+    """The encoder of a run: of its folder, of the `encoder` folder in it, or of a .ckpt file in its checkpoints folder.
+
+    Raises ValueError if the run has none (yet).
+    """
+    if path.is_file():
+        architecture = path.parent.parent / ENCODER_FOLDER
+        if not (architecture / "config.json").exists():
+            raise ValueError(
+                f"checkpoint: {path} is not in the checkpoints folder of a run ({architecture} is missing)"
+            )
+        encoder = load_architecture(architecture)
+        state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+        prefix = "encoder."
+        encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
+        return encoder
+    return load(path / ENCODER_FOLDER if (path / ENCODER_FOLDER).is_dir() else path)

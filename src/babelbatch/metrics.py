@@ -1,0 +1,53 @@
+"""Retrieval metrics as functions of ranks: where the relevant candidates of a query came out, counted from 1.
+
+The full ranking is never needed. Each function takes the sorted ranks of one query's relevant candidates; `of_queries`
+applies all of them to many queries at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+NAMES = ("map", "map@20", "recall@1", "recall@10")
+"""Defined wherever a query has at least one relevant candidate."""
+POOL_NAMES = ("rank_distance", "rank_distance_normalised")
+"""Defined on the multilingual pool: they compare the ranks of one passage's versions."""
+
+
+def of_queries(ranks: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
+    """Every metric of `NAMES` for Q queries, each (Q,) float64.
+
+    ranks: ranks of the relevant candidates, query after query, in CSR form: query q owns `ranks[offsets[q]:offsets[q+1]]`
+    in any order. Every query needs at least one.
+    """
+    sizes = np.diff(offsets)
+    assert (sizes > 0).all(), "a query without relevant candidates has no score"
+    ranks = sorted_within(ranks, offsets)
+    order = np.arange(len(ranks)) - np.repeat(offsets[:-1], sizes) + 1  # 1, 2, ... within each query
+    precision = order / ranks
+
+    def mean_over(values: np.ndarray, divisor: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(values, offsets[:-1]) / divisor
+
+    return {
+        "map": mean_over(precision, sizes),
+        "map@20": mean_over(np.where(ranks <= 20, precision, 0.0), np.minimum(sizes, 20)),
+        "recall@1": mean_over((ranks <= 1).astype(np.float64), sizes),
+        "recall@10": mean_over((ranks <= 10).astype(np.float64), sizes),
+    }
+
+
+def rank_distance(ranks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """(Q,) largest minus smallest rank of each query's relevant candidates (arXiv 2408.10536, footnote 6).
+
+    0 for a query with one relevant candidate. Lower is better; a perfect ranking gives |R| - 1, a random one of n
+    candidates (|R| - 1)(n + 1) / (|R| + 1) on average.
+    """
+    starts = offsets[:-1]
+    return (np.maximum.reduceat(ranks, starts) - np.minimum.reduceat(ranks, starts)).astype(np.float64)
+
+
+def sorted_within(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """`values` in CSR form, ascending within each row."""
+    row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return values[np.lexsort((values, row))]

@@ -1,0 +1,165 @@
+"""The vocabulary that crosses module borders. Frozen, typed, no imports from the rest of the package."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+ABSENT = -1
+"""Marks a text that an item does not have in a language."""
+
+
+def _fingerprint(record: object) -> str:
+    """SHA-256 over every field of a dataclass of strings, tuples of strings and arrays, first 16 hex digits."""
+    digest = hashlib.sha256()
+    for field in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, field.name)
+        digest.update(field.name.encode() + b"\0")
+        if isinstance(value, np.ndarray):
+            digest.update(f"{value.dtype}{value.shape}".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+        elif isinstance(value, tuple):
+            for text in value:
+                digest.update(text.encode() + b"\0")
+        else:
+            digest.update(str(value).encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Question-passage pairs for training, parallel over languages as far as the data goes.
+
+    N items, L languages. Item n is one question with its passage, in every language that the source has it in.
+
+    languages: L ISO codes; a language is an index into this tuple everywhere else.
+    ids: N names, for messages and logs.
+    question_texts, passage_texts: the distinct texts.
+    questions: (N, L) int32, row of `question_texts`, or ABSENT.
+    passages: (N, L) int32, row of `passage_texts`, or ABSENT.
+    keys: (N,) int64. Two items share a key if their passages answer the same thing, in whatever language.
+    negatives: (N, L, H) int32, hard negatives in the passage's language: row of `passage_texts`, or ABSENT. H may be 0.
+    negative_keys: (N, L, H) int64, the passage key of each hard negative, or ABSENT for a passage that no item has.
+    """
+
+    name: str
+    languages: tuple[str, ...]
+    ids: tuple[str, ...]
+    question_texts: tuple[str, ...]
+    passage_texts: tuple[str, ...]
+    questions: np.ndarray
+    passages: np.ndarray
+    keys: np.ndarray
+    negatives: np.ndarray
+    negative_keys: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with any text, id, language or relation."""
+        return _fingerprint(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """An evaluation set: queries, one pool of candidates in all languages, and which candidates answer which query.
+
+    Q queries, C candidates. A query in two languages is two rows with one id.
+
+    query_ids: Q ids, the same in every language (the unit that statistics cluster by).
+    candidate_ids: C distinct ids; ties in score are broken by them, as trec_eval does.
+    query_languages, candidate_languages: (Q,) and (C,) int16, index into `languages`.
+    relevant_offsets, relevant: the qrels in CSR form; query q is answered by the candidates
+        `relevant[relevant_offsets[q]:relevant_offsets[q + 1]]` (rows, in all languages).
+    protocol: what a candidate is and where it came from, in one line; runs are comparable only if it is equal.
+    """
+
+    name: str
+    languages: tuple[str, ...]
+    query_ids: tuple[str, ...]
+    query_texts: tuple[str, ...]
+    query_languages: np.ndarray
+    candidate_ids: tuple[str, ...]
+    candidate_texts: tuple[str, ...]
+    candidate_languages: np.ndarray
+    relevant_offsets: np.ndarray
+    relevant: np.ndarray
+    protocol: str
+
+    def __post_init__(self) -> None:
+        if len(set(self.candidate_ids)) < len(self.candidate_ids):
+            twice = next(id_ for id_, count in Counter(self.candidate_ids).items() if count > 1)
+            raise ValueError(
+                f"benchmark {self.name}: candidate id '{twice}' occurs twice; give every candidate its own"
+            )
+        unanswered = np.flatnonzero(np.diff(self.relevant_offsets) == 0)
+        if len(unanswered):
+            raise ValueError(
+                f"benchmark {self.name}: query '{self.query_ids[unanswered[0]]}' has no relevant candidate "
+                f"({len(unanswered)} such); remove it or add its answer"
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with any text, id, language, relevance judgement or the protocol."""
+        return _fingerprint(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one training step holds: B items of a corpus, each with the languages of its question and passage.
+
+    kind: `x_x` or `x_y`.
+    items: (B,) int64 rows of the corpus. question_languages, passage_languages: (B,) int64.
+    """
+
+    kind: str
+    items: np.ndarray
+    question_languages: np.ndarray
+    passage_languages: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Padded:
+    """A matrix of token ids, (rows, longest row), and the mask of the real ones."""
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+
+    def to(self, device: torch.device) -> Padded:
+        return Padded(self.input_ids.to(device), self.attention_mask.to(device))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One training step, tokenised. B questions, C >= B candidates: first the B positives in order, then hard negatives.
+
+    question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64.
+    step: the step that the plan was made for.
+    """
+
+    kind: str
+    step: int
+    questions: Padded
+    candidates: Padded
+    question_keys: torch.Tensor
+    candidate_keys: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(
+            kind=self.kind,
+            step=self.step,
+            questions=self.questions.to(device),
+            candidates=self.candidates.to(device),
+            question_keys=self.question_keys.to(device),
+            candidate_keys=self.candidate_keys.to(device),
+        )

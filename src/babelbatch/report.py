@@ -1,0 +1,105 @@
+"""Finished runs on disk, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from babelbatch.evaluation import SETTINGS, Result
+from babelbatch.metrics import NAMES, POOL_NAMES
+from babelbatch.run_folder import METRICS_FILE
+
+COLUMNS = ("strategy", "alpha", "seed", "mono mAP", "cross mAP", "multi mAP", "rank distance", "training")
+ALL_METRICS = (*NAMES, *POOL_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run on one benchmark: macro mAP of the three settings, rank distance, training time in seconds."""
+
+    benchmark: str
+    strategy: str
+    alpha: float
+    seed: int
+    monolingual: float
+    crosslingual: float | None
+    multilingual: float
+    rank_distance: float
+    seconds: float
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as text, in the order of `COLUMNS`."""
+        crosslingual = "-" if self.crosslingual is None else f"{self.crosslingual:.4f}"
+        return (
+            self.strategy,
+            f"{self.alpha:g}",
+            str(self.seed),
+            f"{self.monolingual:.4f}",
+            crosslingual,
+            f"{self.multilingual:.4f}",
+            f"{self.rank_distance:.1f}",
+            f"{self.seconds:.0f} s",
+        )
+
+
+def read_rows(folders: Iterable[Path]) -> list[Row]:
+    """The rows of the finished runs among `folders`, by benchmark, in the order given."""
+    runs = [json.loads((folder / METRICS_FILE).read_text()) for folder in folders if (folder / METRICS_FILE).exists()]
+    rows = [_row(benchmark, run) for run in runs for benchmark in run["benchmarks"]]
+    return sorted(rows, key=lambda row: row.benchmark)
+
+
+def _row(benchmark: str, run: dict) -> Row:
+    return Row(
+        benchmark=benchmark,
+        strategy=run["strategy"],
+        alpha=run["alpha"],
+        seed=run["seed"],
+        monolingual=run[f"{benchmark}/monolingual/map"],
+        crosslingual=run.get(f"{benchmark}/crosslingual/map"),
+        multilingual=run[f"{benchmark}/multilingual/map"],
+        rank_distance=run[f"{benchmark}/multilingual/rank_distance"],
+        seconds=run["seconds/train"],
+    )
+
+
+def print_tables(rows: list[Row]) -> None:
+    """One table a benchmark, in the terminal."""
+    for benchmark in dict.fromkeys(row.benchmark for row in rows):
+        table = Table(title=f"{benchmark} (mAP: higher is better; rank distance: lower is)")
+        for column in COLUMNS:
+            table.add_column(column, justify="left" if column == "strategy" else "right")
+        for row in rows:
+            if row.benchmark == benchmark:
+                table.add_row(*row.cells())
+        Console().print(table)
+
+
+def print_scores(results: Iterable[Result]) -> None:
+    """The macro scores of one encoder, one table a benchmark, in the terminal."""
+    for result in results:
+        table = Table("setting", *ALL_METRICS, title=result.benchmark)
+        for setting in SETTINGS:
+            keys = [f"{result.benchmark}/{setting}/{metric}" for metric in ALL_METRICS]
+            table.add_row(setting, *(f"{result.metrics[key]:.4f}" if key in result.metrics else "-" for key in keys))
+        Console().print(table)
+
+
+def to_markdown(rows: list[Row]) -> str:
+    """The same tables for a document."""
+    lines: list[str] = []
+    for benchmark in dict.fromkeys(row.benchmark for row in rows):
+        lines += [
+            f"### {benchmark}",
+            "",
+            "| " + " | ".join(COLUMNS) + " |",
+            "|---" + "|---:" * (len(COLUMNS) - 1) + "|",
+        ]
+        lines += ["| " + " | ".join(row.cells()) + " |" for row in rows if row.benchmark == benchmark]
+        lines.append("")
+    return "\n".join(lines)

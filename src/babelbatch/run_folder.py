@@ -1,0 +1,77 @@
+"""What a run leaves on disk, and where its numbers come from."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import babelbatch
+from babelbatch.evaluation import Result
+from babelbatch.heatmap import draw
+
+METRICS_FILE = "metrics.json"
+PER_QUERY_FILE = "per_query.parquet"
+CONFIG_FILE = "config.yaml"
+ENCODER_FOLDER = "encoder"
+
+
+def write_results(folder: Path, results: list[Result], facts: dict[str, object]) -> None:
+    """Writes per_query.parquet, a heat-map a benchmark, and last metrics.json: where it stands, the run is complete.
+
+    facts: what the run was; joins the metrics in metrics.json, which stays flat.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        pa.concat_tables([result.per_query for result in results]), folder / PER_QUERY_FILE, compression="zstd"
+    )
+    metrics: dict[str, object] = {}
+    for result in results:
+        metrics |= result.metrics
+        figure = draw(result.matrices["map"], result.languages, f"{result.benchmark}: mAP")
+        figure.savefig(folder / f"{result.benchmark}_map.png", dpi=110)
+    write_atomically(folder / METRICS_FILE, json.dumps(facts | metrics, indent=1, allow_nan=False) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file that is either there whole or not there: temporary file in the same folder, flushed, renamed."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(temporary, 0o644)  # mkstemp makes it private
+    os.replace(temporary, path)
+
+
+def provenance() -> dict[str, str | None]:
+    """Versions, and the commit of babelbatch if it runs from a checkout."""
+    packages = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "Babel")
+    return {
+        "commit": _commit(),
+        "versions/babelbatch": babelbatch.__version__,
+        "versions/python": platform.python_version(),
+        **{f"versions/{package}": version(package) for package in packages},
+    }
+
+
+def _commit() -> str | None:
+    """The checked-out commit, `+changes` appended if tracked files differ from it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        # Installed into an environment inside some other project's checkout, the file is not tracked there.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,219 @@
+"""The LAReQA file format: SQuAD JSON with sentence boundaries, one file a language (arXiv 2004.05484).
+
+XQuAD-R and MLQA-R are published so; any question answering data in the same form can be read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and the place of its answer: the sentence in which the answer starts."""
+
+    id: str
+    text: str
+    paragraph: int
+    sentence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    context: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageFile:
+    language: str
+    paragraphs: tuple[Paragraph, ...]
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a data set lies in the LAReQA repository, and the SHA-256 of each file."""
+
+    folder: str
+    revision: str
+    sha256: dict[str, str]
+
+    def url(self, language: str) -> str:
+        root = "https://raw.githubusercontent.com/google-research-datasets/lareqa"
+        return f"{root}/{self.revision}/{self.folder}/{language}.json"
+
+
+PUBLISHED = {
+    "xquad_r": Published(  # CC BY-SA 4.0
+        folder="xquad-r",
+        revision="9bc8c7fb6dd8d01d72a05a93c2cb96882b0d299c",
+        sha256={
+            "ar": "c52922d3b8ac1ae03ed5ac38647ad59870dca3dda2beefe18ecdc30729acb69d",
+            "de": "16fb0f4bf4916154b585a20c24c66074591c9718a1affe764ff4697572328949",
+            "el": "163fd43ee785a30eb534ae2061e9eaa766a7ee4e8ffce5e4b422480c150f64b6",
+            "en": "7b0954f39297c27a31fef610f0883337dd2907fa8699151dc922afdd0fa12ffe",
+            "es": "f8e836b2d91009c4363e04315f7ede363eedbbb49c67dda60de6c4aa782f58de",
+            "hi": "ea45ba8ae4513d1533b222bebdc02a90bc319c055d3aeea68584a053d2e92872",
+            "ru": "7f4dff853538b9a5fcc28c070b8bb983a5c5d190ac747b8e005a1ada9cab18f1",
+            "th": "c3a041864c3a9fb0b4dd91cfdf99cf36b411b3e704c58a303c97bc6dc786cfe4",
+            "tr": "f3e8c13002bbce154a4578f535f7533cb70f3da08840e6b62735935baec7bd94",
+            "vi": "e35926bf5cc6fc6ecbdfca49467aabeb454f08d152d7818143a906bd31dde995",
+            "zh": "80c2cde7b9c2fb134c303cbb52f2ba396ead9eb0014aec43993543d2ba9e93ed",
+        },
+    ),
+    # CC BY-NC 4.0 by its folder's LICENSE. Removed from the master branch on 2020-04-28, intact at this commit.
+    "mlqa_r": Published(
+        folder="mlqa-r",
+        revision="354d67d1cd066854cdfbf5ad0e6105528976141d",
+        sha256={
+            "ar": "2132fbc03208535c0fe01f2e2c5121d06f9c2aa799af93b0a719dbc105bdf137",
+            "de": "ce9454dc5aa6f2d85c23cd6e49cb367fbb7c4c6e62d7f71e355c6b5dae4d0886",
+            "en": "fedd9a5cc0848dda80caf84aa36f482adaae230526a3f6e9e86926a93ef3b1e4",
+            "es": "70ecba276b8c96a692b120693a595d076ce94ad21d4b28311538a9fcbfe0f9d7",
+            "hi": "4dd0fb3c06f737a5481d705bc1dcac7876712a5815c9265908fbb3a0696cb654",
+            "vi": "9d3baff6ba03e6793b25594217265ea59a136b9733833dca8a9582a84a78ff85",
+            "zh": "57f01d2fff50cf3392805635b01445339f225ad5bf28ba8443b12f8dbd1e69dc",
+        },
+    ),
+}
+
+
+def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tuple[LanguageFile, ...]:
+    """Reads one file a language, `<data_dir>/<language>.json`, in the order of `languages` (default: all, sorted).
+
+    dataset: a name of `PUBLISHED`, used only if `data_dir` is None: then the published files are fetched once into the
+    cache folder and checked against their SHA-256.
+    Raises ValueError, naming file, line or question, for a missing or damaged file.
+    """
+    if data_dir is None:
+        return tuple(_read_file(_fetch(dataset, language), language) for language in _published(dataset, languages))
+    folder = Path(data_dir)
+    present = sorted(path.stem for path in folder.glob("*.json"))
+    if not present:
+        raise ValueError(f"{folder}: no <language>.json file there; set data_dir to a folder of LAReQA files")
+    missing = sorted(set(languages or ()) - set(present))
+    if missing:
+        raise ValueError(
+            f"{folder}: no file {', '.join(f'{language}.json' for language in missing)} "
+            f"(there are: {', '.join(present)}); add it, or leave the language out of `languages`"
+        )
+    return tuple(_read_file(folder / f"{language}.json", language) for language in languages or present)
+
+
+def answer_keys(files: tuple[LanguageFile, ...], *, whole_paragraph: bool) -> dict[str, int]:
+    """Maps each question id to its passage key: which questions are answered by the same passage, in any language.
+
+    The key is the connected component of the graph that joins each question id to its answer sentence (or, if
+    `whole_paragraph`, to its paragraph) in every language. Other sentences of the paragraph stay usable as negatives.
+    """
+    ids = {id_: row for row, id_ in enumerate(dict.fromkeys(q.id for file in files for q in file.questions))}
+    passages: dict[tuple[str, int, int], int] = {}
+    edges = []
+    for file in files:
+        for question in file.questions:
+            place = (file.language, question.paragraph, -1 if whole_paragraph else question.sentence)
+            edges.append((ids[question.id], passages.setdefault(place, len(ids) + len(passages))))
+    rows, columns = np.array(edges).T
+    size = len(ids) + len(passages)
+    graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(size, size))
+    component = connected_components(graph, directed=False)[1]
+    return {id_: int(component[row]) for id_, row in ids.items()}
+
+
+def _published(dataset: str, languages: list[str] | None) -> list[str]:
+    if dataset not in PUBLISHED:
+        raise ValueError(f"dataset '{dataset}' is not one of {sorted(PUBLISHED)}; set data_dir to read local files")
+    available = PUBLISHED[dataset].sha256
+    unknown = sorted(set(languages or ()) - set(available))
+    if unknown:
+        raise ValueError(f"{dataset} has no language {', '.join(unknown)}; it has: {', '.join(available)}")
+    return languages or list(available)
+
+
+def _fetch(dataset: str, language: str) -> Path:
+    import pooch  # only a run without data_dir needs it
+
+    published = PUBLISHED[dataset]
+    folder = Path(os.environ.get("BABELBATCH_CACHE", pooch.os_cache("babelbatch"))) / "lareqa" / published.revision
+    target = folder / published.folder / f"{language}.json"
+    if not target.exists() and os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
+        raise ValueError(f"{target} is not in the cache and HF_HUB_OFFLINE is set; set data_dir to local files")
+    try:
+        pooch.retrieve(
+            published.url(language),
+            known_hash=f"sha256:{published.sha256[language]}",
+            fname=target.name,
+            path=target.parent,
+        )
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
+        raise ValueError(f"{published.url(language)}: {error}; set data_dir to read local files instead") from error
+    return target
+
+
+def _read_file(path: Path, language: str) -> LanguageFile:
+    try:
+        data = json.loads(path.read_bytes())["data"]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not valid UTF-8 at byte {error.start}; convert the file to UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg}); "
+            "the file may be cut off: copy or download it again"
+        ) from None
+    except (KeyError, TypeError):
+        raise ValueError(f"{path}: no key 'data' at the top; is it a LAReQA (SQuAD-style) file?") from None
+    paragraphs: list[Paragraph] = []
+    questions: dict[str, Question] = {}
+    for article in _list_of(data, path, "'data'"):
+        for paragraph in _list_of(_field(article, "paragraphs", path, "an article"), path, "'paragraphs'"):
+            number = len(paragraphs)
+            where = f"paragraph {number}"
+            sentences = tuple(_field(paragraph, "sentences", path, where))
+            breaks = _field(paragraph, "sentence_breaks", path, where)
+            if len(sentences) != len(breaks):
+                raise ValueError(f"{path}, {where}: {len(sentences)} sentences but {len(breaks)} sentence_breaks")
+            paragraphs.append(Paragraph(_field(paragraph, "context", path, where), sentences))
+            for qa in _field(paragraph, "qas", path, where):
+                question = _question(qa, number, breaks, path)
+                if question.id in questions:
+                    raise ValueError(f"{path}: question id '{question.id}' occurs twice; ids must be unique in a file")
+                questions[question.id] = question
+    if not questions:
+        raise ValueError(f"{path}: no questions in it")
+    return LanguageFile(language, tuple(paragraphs), tuple(questions.values()))
+
+
+def _question(qa: dict, paragraph: int, breaks: list, path: Path) -> Question:
+    where = f"paragraph {paragraph}, question {qa.get('id')!r}"
+    answers = _field(qa, "answers", path, where)
+    if len(answers) != 1:
+        raise ValueError(f"{path}, {where}: {len(answers)} answers; LAReQA files have exactly one a question")
+    start = _field(answers[0], "answer_start", path, where)
+    # Relevance is decided by where the answer starts; some published spans run past the end of their sentence.
+    sentence = bisect_right([begin for begin, _ in breaks], start) - 1
+    if sentence < 0 or not breaks[sentence][0] <= start < breaks[sentence][1]:
+        raise ValueError(
+            f"{path}, {where}: answer_start {start} lies in no sentence; mend sentence_breaks or remove the question"
+        )
+    return Question(_field(qa, "id", path, where), _field(qa, "question", path, where), paragraph, sentence)
+
+
+def _field(record: object, name: str, path: Path, where: str):
+    if not isinstance(record, dict) or name not in record:
+        raise ValueError(f"{path}, {where}: no key '{name}'")
+    return record[name]
+
+
+def _list_of(value: object, path: Path, where: str) -> list:
+    if not isinstance(value, list):
+        raise ValueError(f"{path}: {where} is not a list")
+    return value
