@@ -35,10 +35,8 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     started = time.perf_counter()
     results = []
     for benchmark in benchmarks.values():
-        log.info(
-            "%s: %s questions over %s candidates in %d languages",
-            benchmark.name, f"{len(benchmark.query_ids):,}", f"{len(benchmark.candidate_ids):,}", len(benchmark.languages),
-        )  # fmt: skip
+        questions, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
+        log.info("%s: %d questions, %d candidates, %s", benchmark.name, questions, candidates, benchmark.protocol)
         results.append(evaluation(encoder, benchmark))
     facts = {
         "name": cfg.name,

@@ -105,11 +105,11 @@ def forced(overrides: list[str]) -> list[str]:
     """
     with initialize_config_dir(str(CONF), version_base="1.3"):
         groups = set(_loader().list_groups(""))
-    return [
-        override if override[:1] in "+~" or override.split("=")[0].split("@")[0] in groups or override.startswith("hydra")
-        else f"++{override}"
-        for override in overrides
-    ]  # fmt: skip
+
+    def as_it_is(override: str) -> bool:
+        return override.startswith(("+", "~", "hydra")) or override.split("=")[0].split("@")[0] in groups
+
+    return [override if as_it_is(override) else f"++{override}" for override in overrides]
 
 
 def _jobs(overrides: list[str]) -> list[list[str]]:

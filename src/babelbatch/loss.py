@@ -29,7 +29,7 @@ def contrastive_loss(
     *,
     symmetric: bool = False,
 ) -> Loss:
-    """InfoNCE: mean over i of -log(exp(s_ii) / sum_j exp(s_ij)), where s_ij = questions[i] . candidates[j] / temperature.
+    """InfoNCE: the mean over i of -log(exp(s_ii) / sum_j exp(s_ij)), s_ij = questions[i] . candidates[j] / temperature.
 
     questions: (B, d). candidates: (C, d), C >= B: first the B positives in the order of the questions, then hard
     negatives.

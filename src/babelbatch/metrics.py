@@ -17,8 +17,8 @@ POOL_NAMES = ("rank_distance", "rank_distance_normalised")
 def of_queries(ranks: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
     """Every metric of `NAMES` for Q queries, each (Q,) float64.
 
-    ranks: ranks of the relevant candidates, query after query, in CSR form: query q owns `ranks[offsets[q]:offsets[q+1]]`
-    in any order. Every query needs at least one.
+    ranks: ranks of the relevant candidates, query after query, in CSR form: query q owns
+    `ranks[offsets[q]:offsets[q + 1]]`, in any order. Every query needs at least one.
     """
     sizes = np.diff(offsets)
     assert (sizes > 0).all(), "a query without relevant candidates has no score"

@@ -98,9 +98,7 @@ class Benchmark:
     def __post_init__(self) -> None:
         if len(set(self.candidate_ids)) < len(self.candidate_ids):
             twice = next(id_ for id_, count in Counter(self.candidate_ids).items() if count > 1)
-            raise ValueError(
-                f"benchmark {self.name}: candidate id '{twice}' occurs twice; give every candidate its own"
-            )
+            raise ValueError(f"benchmark {self.name}: candidate id '{twice}' occurs twice; ids must be unique")
         unanswered = np.flatnonzero(np.diff(self.relevant_offsets) == 0)
         if len(unanswered):
             raise ValueError(
@@ -141,7 +139,7 @@ class Padded:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One training step, tokenised. B questions, C >= B candidates: first the B positives in order, then hard negatives.
+    """One training step, tokenised. B questions, C >= B candidates: the B positives in order, then hard negatives.
 
     question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64.
     step: the step that the plan was made for.

@@ -65,8 +65,8 @@ class Sampling:
     batch_size: pairs in the global batch.
     alpha_draw: `random`: each step is drawn on its own. `stratified`: the steps are spread evenly, so that any window
         of n steps holds alpha * n same-language batches, give or take one.
-    same_language: what X-X means. `batch`: the whole batch in one language. `pair`: each pair in one language, languages
-        mixed within the batch (what LAReQA calls X-X; languages act as a shortcut there, and it is much worse).
+    same_language: what X-X means. `batch`: the whole batch in one language. `pair`: each pair in one language,
+        languages mixed within the batch (LAReQA's X-X; languages act as a shortcut there, and it is much worse).
     languages: train on these only; default all languages of the corpus.
     language_exponent: an X-X batch takes language l with probability proportional to (pairs in l) ** exponent:
         0 is uniform (the paper), 1 is by size.

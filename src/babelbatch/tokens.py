@@ -47,7 +47,7 @@ class Tokens:
 def tokenise(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, *, prefix: str, max_length: int, description: str
 ) -> Tokens:
-    """Tokenises `prefix + text`, cut to `max_length` tokens including the special ones. A bar shows if there are many."""
+    """Tokenises `prefix + text`, cut to `max_length` tokens including the special ones. Many texts show a bar."""
     rows: list[list[int]] = []
     with bar(description, len(texts), worth_it=len(texts) >= _WORTH_A_BAR) as progress:
         for start in range(0, len(texts), _CHUNK):
