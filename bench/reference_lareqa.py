@@ -16,7 +16,9 @@ Definitions
                 XQuAD-R, a paragraph whose context has a broken character), which are printed
     relevant    the first sentence with start <= answer_start < end, for the same question id, in every language
     scored      the questions that have a relevant candidate among those ranked
-    score       cosine in float32; a text that occurs twice is encoded and scored once, so that it ties exactly
+    score       cosine in float32. Candidates that are the same input to the model, i.e. the same tokens once cut to its
+                maximum length, are scored as one, so that they tie: sentences of unknown words are many in a language
+                that the tokenizer lacks, and between them noise in the last digits would decide
     ties        as trec_eval: score descending, then candidate id descending
     map@20      map_cut_20, which divides by |R|; that is min(|R|, 20) as long as |R| <= 20, which is checked
     rank distance   largest minus smallest rank of the relevant candidates in the pool of all languages;
@@ -37,6 +39,7 @@ from statistics import fmean
 
 import numpy as np
 import pytrec_eval
+from sentence_transformers import SentenceTransformer
 from tqdm import tqdm
 
 MEASURES = {"map", "map_cut.20", "recall.1,10"}
@@ -88,7 +91,17 @@ def fingerprint(model: Path, texts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def encode(model: Path, questions: list[str], candidates: list[str], cache: Path | None) -> list[np.ndarray]:
+def same_inputs(encoder: SentenceTransformer, texts: list[str]) -> list[int]:
+    """For each text, the place of the first one that the model cannot tell from it."""
+    cut = {"truncation": True, "max_length": encoder.max_seq_length, "padding": False}
+    first: dict[tuple[int, ...], int] = {}
+    tokens = encoder.tokenizer(texts, **cut)["input_ids"]
+    return [first.setdefault(tuple(ids), place) for place, ids in enumerate(tokens)]
+
+
+def encode(
+    model: Path, encoder: SentenceTransformer, questions: list[str], candidates: list[str], cache: Path | None
+) -> list[np.ndarray]:
     """Unit vectors of the questions and of the candidates, from the cache where it holds exactly these."""
     key = fingerprint(model, [*questions, "", *candidates])
     if cache and cache.exists():
@@ -96,9 +109,6 @@ def encode(model: Path, questions: list[str], candidates: list[str], cache: Path
             if str(stored["key"]) == key:
                 return [stored["questions"], stored["candidates"]]
 
-    from sentence_transformers import SentenceTransformer  # not needed, and slow to import, with a filled cache
-
-    encoder = SentenceTransformer(str(model), device="cpu")
     options = {"normalize_embeddings": True, "show_progress_bar": True, "batch_size": 32}
     vectors = [encoder.encode_query(questions, **options), encoder.encode_document(candidates, **options)]
     if cache:
@@ -118,9 +128,11 @@ def rank_distance(ids: list[str], scores: list[float], relevant: set[str]) -> in
 def score(languages: dict[str, Language], model: Path, cache: Path | None, block: int) -> Table:
     """The mean of every metric in every cell and in the pool, `block` questions at a time."""
     texts = sorted({text for language in languages.values() for text in language.candidates.values()})
-    row_of = {text: row for row, text in enumerate(texts)}
+    encoder = SentenceTransformer(str(model), device="cpu")
+    row_of = dict(zip(texts, same_inputs(encoder, texts), strict=True))
     asked = [(ql, name) for ql, language in languages.items() for name in language.questions]
-    question_vectors, text_vectors = encode(model, [languages[ql].questions[name] for ql, name in asked], texts, cache)
+    questions = [languages[ql].questions[name] for ql, name in asked]
+    question_vectors, text_vectors = encode(model, encoder, questions, texts, cache)
 
     ids = {cl: list(language.candidates) for cl, language in languages.items()}
     rows = {cl: [row_of[text] for text in language.candidates.values()] for cl, language in languages.items()}

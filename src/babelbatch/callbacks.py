@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 
@@ -74,7 +76,18 @@ def _log_matrices(logger: WandbLogger, result: Result) -> None:
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's bar without its epochs, which a run that counts steps does not have."""
+    """One bar for the steps, on a terminal only. Lightning's own counts epochs, and shows a bar a validation."""
+
+    def __init__(self, refresh_rate: int = 20) -> None:
+        super().__init__(refresh_rate=refresh_rate)
+
+    def init_train_tqdm(self) -> Tqdm:
+        bar = super().init_train_tqdm()
+        bar.disable = not sys.stderr.isatty()
+        return bar
+
+    def init_validation_tqdm(self) -> Tqdm:
+        return Tqdm(disable=True)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *_: object) -> None:
         super().on_train_epoch_start(trainer, *_)
@@ -87,9 +100,9 @@ class ProgressBar(TQDMProgressBar):
 class BatchTelemetry(pl.Callback):
     """Logs what the batches were made of, as means since the last log, every `log_every_n_steps` of the trainer.
 
-    train/loss/<kind>: loss of the X-X and of the X-Y batches. train/masked_rate/<kind>: share of questions with at
-    least one in-batch candidate masked as another version of their own passage. train/alpha: share of X-X batches since the
-    start. train/learning_rate, train/temperature: now.
+    train/loss/<kind>: loss of the X-X and of the X-Y batches.
+    train/masked_rate/<kind>: share of questions that met another version of their own passage, which was masked.
+    train/alpha: share of X-X batches since the start. train/learning_rate, train/temperature: now.
     """
 
     def __init__(self) -> None:
@@ -108,7 +121,8 @@ class BatchTelemetry(pl.Callback):
         # Lightning divides the loss that it returns by the number of accumulated batches.
         self._sums[f"train/loss/{batch.kind}"].append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
         self._sums[f"train/masked_rate/{batch.kind}"].append(outputs["masked"].float().mean())
-        if trainer.logger is None or (batch_idx + 1) % trainer.log_every_n_steps != 0:
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if not (trainer.loggers and stepped and trainer.global_step % trainer.log_every_n_steps == 0):
             return
         values = {name: float(torch.stack(tensors).mean()) for name, tensors in self._sums.items()}
         self._sums.clear()
@@ -116,7 +130,7 @@ class BatchTelemetry(pl.Callback):
         values["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
         values["train/temperature"] = float(pl_module.loss.temperature)
         for logger in trainer.loggers:
-            logger.log_metrics(values, step=trainer.global_step)
+            logger.log_metrics(values, step=trainer.global_step - 1)  # Lightning counts from 0
 
     @property
     def alpha(self) -> float | None:

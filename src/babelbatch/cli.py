@@ -28,11 +28,11 @@ def evaluate() -> None:
 
         run(cfg, folder)
 
-    launch(job, "evaluate", lambda folders: None)
+    launch(job, "evaluate", lambda folders, sweep: None)
 
 
-def _compare(folders: list[Path]) -> None:
-    """The finished jobs of a sweep, side by side: printed, and as comparison.md beside their folders."""
+def _compare(folders: list[Path], sweep: bool) -> None:
+    """The finished runs of a command, side by side: printed, and of a sweep also as comparison.md beside them."""
     from babelbatch.report import print_tables, read_rows, to_markdown
     from babelbatch.run_folder import write_atomically
 
@@ -41,8 +41,10 @@ def _compare(folders: list[Path]) -> None:
         return
     print()
     print_tables(rows)
-    sweep = folders[0].parent
-    write_atomically(sweep / "comparison.md", to_markdown(rows))
-    print(
-        f"\nThe results lie in {sweep}: a folder a job (metrics.json, per_query.parquet, pictures), and comparison.md"
-    )
+    if sweep:
+        place = folders[0].parent
+        write_atomically(place / "comparison.md", to_markdown(rows))
+        print(f"The results lie in {place}\n  comparison.md, and a folder a run: ", end="")
+    else:
+        print(f"The results lie in {folders[0]}\n  ", end="")
+    print("metrics.json, per_query.parquet, <benchmark>_map.png, encoder/ (the trained model)")

@@ -110,7 +110,8 @@ def check(cfg: DictConfig, schema: str) -> None:
     for group in _NAMED & plain.keys():
         parts = plain[group]
         whole = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
-        problems += [f"{group}.{name}: no such key{closest(name, whole)}" for name in parts if name not in whole]
+        chosen = f"not among the chosen {group} ({', '.join(whole) or 'none'})"
+        problems += [f"{group}.{name}: {chosen}{closest(name, whole)}" for name in parts if name not in whole]
     for path, node in _targets(plain, ""):
         problems += _problems_of_target(path, node)
     problems += _problems_between(plain, schema)

@@ -35,10 +35,11 @@ CONF = next(path for path in (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf") i
 USER_ERROR = 2
 
 
-def launch(job: Callable[[DictConfig, Path], None], name: str, after_sweep: Callable[[list[Path]], None]) -> None:
+def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Callable[[list[Path], bool], None]) -> None:
     """Runs `job(cfg, folder)` once, or for every job of a sweep, as the command line says. Does not return normally.
 
-    name: of the root configuration. after_sweep: gets the folders of the jobs, also when some failed.
+    name: of the root configuration. afterwards: gets the folders of the jobs that ran, also when some failed, and whether
+    they are a sweep.
     A ValueError that babelbatch raises is the user's to mend: it is told without a traceback (the log has it), and the
     exit code is 2. In a sweep the other jobs still run.
     """
@@ -59,8 +60,7 @@ def launch(job: Callable[[DictConfig, Path], None], name: str, after_sweep: Call
         runtime = HydraConfig.get()
         sweeping = runtime.mode == RunMode.MULTIRUN
         folder = Path(runtime.runtime.output_dir)
-        if sweeping:
-            folders.append(folder)
+        folders.append(folder)
         try:
             check(cfg, name)
             job(cfg, folder)
@@ -77,7 +77,7 @@ def launch(job: Callable[[DictConfig, Path], None], name: str, after_sweep: Call
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)()
     finally:
         if folders:
-            after_sweep(folders)
+            afterwards(folders, arguments.multirun)
     if failed:
         print(f"\n{len(failed)} of {len(folders)} jobs failed, see above:", *failed, sep="\n  ", file=sys.stderr)
         sys.exit(USER_ERROR)

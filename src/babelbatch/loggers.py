@@ -65,15 +65,16 @@ def _logged_in() -> bool:
 
 
 def define_summaries(logger: WandbLogger, benchmarks: list[str]) -> None:
-    """The dashboard's columns: losses by their minimum; scores by their last value, the final evaluation.
+    """The dashboard's columns: the lowest of each loss; the last value of each score, which is the final evaluation.
 
-    Not the best value of a score: picking the best point of a test curve would flatter the run.
+    Not the best value of a score: picking the best point of a test curve would flatter the run. The last value is what
+    W&B keeps unasked, under the plain key that scatter plots can use.
     """
     run = logger.experiment
-    run.define_metric("train/loss*", step_metric="trainer/global_step", summary="min")
-    run.define_metric("validation/loss*", step_metric="trainer/global_step", summary="min")
+    for key in ("train/loss*", "validation/loss*"):
+        run.define_metric(key, step_metric="trainer/global_step", summary="min")
     for benchmark in benchmarks:
-        run.define_metric(f"{benchmark}/*", step_metric="trainer/global_step", summary="last")
+        run.define_metric(f"{benchmark}/*", step_metric="trainer/global_step")
 
 
 def finish(loggers: list) -> None:

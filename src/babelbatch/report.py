@@ -95,7 +95,7 @@ def to_markdown(rows: list[Row]) -> str:
     lines: list[str] = []
     for benchmark in dict.fromkeys(row.benchmark for row in rows):
         lines += [
-            f"### {benchmark}",
+            f"{benchmark}, mAP by setting:",
             "",
             "| " + " | ".join(COLUMNS) + " |",
             "|---" + "|---:" * (len(COLUMNS) - 1) + "|",

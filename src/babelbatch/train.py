@@ -20,7 +20,6 @@ from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.learner import Learner
 from babelbatch.loggers import define_summaries, finish
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.report import print_tables, read_rows
 from babelbatch.run_folder import CONFIG_FILE, ENCODER_FOLDER, provenance, write_atomically, write_results
 from babelbatch.sampling import Sampling
 
@@ -86,8 +85,6 @@ def train(cfg: DictConfig, folder: Path) -> None:
         **provenance(),
     }
     write_results(folder, results, facts)
-    print_tables(read_rows([folder]))
-    print(f"The results lie in {folder}: metrics.json, per_query.parquet, encoder/ (the trained model)")
 
 
 def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
