@@ -44,15 +44,19 @@ class EvaluateRetrieval(pl.Callback):
 
 
 def log_final(loggers: list[pl.loggers.Logger], results: list[Result], step: int) -> None:
-    """Sends the final scores to every logger, and to W&B a table and a heat-map a benchmark as well.
+    """Sends the final scores to every logger: to W&B all of them, with a table and a heat-map a benchmark; to the
+    others the macro scores (metrics.json has the rest).
 
     The tables have the same key in every run, so that the dashboard can put runs side by side.
     """
     for logger in loggers:
         for result in results:
-            logger.log_metrics(result.metrics, step=step)
             if isinstance(logger, WandbLogger):
+                logger.log_metrics(result.metrics, step=step)
                 _log_matrices(logger, result)
+            else:
+                macro = {key: value for key, value in result.metrics.items() if key.count("/") == 2}
+                logger.log_metrics(macro, step=step)
         logger.save()
 
 

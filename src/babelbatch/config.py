@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from babelbatch.signatures import Parameter, TargetError, accepts, closest, describe, parameters
 
@@ -113,6 +113,8 @@ def check(cfg: DictConfig, schema: str) -> None:
         chosen = f"not among the chosen {group} ({', '.join(whole) or 'none'})"
         problems += [f"{group}.{name}: {chosen}{closest(name, whole)}" for name in parts if name not in whole]
     for path, node in _targets(plain, ""):
+        if schema == "evaluate" and path == "encoder" and plain.get("checkpoint") is not None:
+            continue  # not used
         problems += _problems_of_target(path, node)
     problems += _problems_between(plain, schema)
     if problems:
@@ -145,15 +147,20 @@ def _problems_of_target(path: str, node: dict) -> Iterator[str]:
         return
     name = target.rpartition(".")[2]
     for key, value in node.items():
-        if key in {"_target_", "_partial_"}:
+        if key in {"_target_", "_partial_"} or value == MISSING:
             continue
         if key not in accepted:
             yield f"{path}.{key}: {name} takes no such argument{closest(key, list(accepted))}"
         elif not _fits(value, accepted[key]):
             yield f"{path}.{key}: {value!r} is not {describe(accepted[key].annotation, accepted[key].module)}"
     if not node.get("_partial_"):
-        missing = [key for key, parameter in accepted.items() if parameter.required and key not in node]
-        yield from (f"{path}.{key}: missing; {name} needs it" for key in missing)
+        missing = [
+            key for key, parameter in accepted.items() if parameter.required and node.get(key, MISSING) == MISSING
+        ]
+        yield from (f"{path}.{key}: missing; {_REMEDIES.get(f'{path}.{key}', f'{name} needs it')}" for key in missing)
+
+
+_REMEDIES = {"encoder.name_or_path": "set it to a folder or hub name (to evaluate a run: set checkpoint)"}
 
 
 def _fits(value: Any, parameter: Parameter) -> bool:
@@ -208,8 +215,6 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     sampling, trainer, callbacks = cfg["sampling"], cfg["trainer"], cfg["callbacks"]
     if sampling.get("alpha") != 1 and len(sampling.get("languages") or ["", ""]) < 2:
         yield "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
-    if "name_or_path" in cfg["encoder"] and cfg["encoder"]["name_or_path"] is None:
-        yield "encoder.name_or_path: missing; set it to a folder with a Hugging Face model"
     if trainer.get("devices") != 1 or trainer.get("num_nodes", 1) != 1:
         yield "trainer.devices: training runs on one device so far; set trainer.devices=1"
     for key in ("callbacks", "logger", "default_root_dir"):
@@ -251,5 +256,5 @@ def _problems_of_evaluation(cfg: dict) -> Iterator[str]:
         yield f"checkpoint: there is no '{checkpoint}'"
     if encoder.get("_partial_"):
         yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
-    elif (encoder.get("name_or_path") is None) == (checkpoint is None):
-        yield "checkpoint: set either checkpoint=<run folder or .ckpt> or encoder.name_or_path=<folder or hub name>"
+    elif checkpoint is not None and encoder.get("name_or_path") != MISSING:
+        yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"

@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -38,8 +38,8 @@ USER_ERROR = 2
 def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Callable[[list[Path], bool], None]) -> None:
     """Runs `job(cfg, folder)` once, or for every job of a sweep, as the command line says. Does not return normally.
 
-    name: of the root configuration. afterwards: gets the folders of the jobs that ran, also when some failed, and whether
-    they are a sweep.
+    name: of the root configuration. afterwards: gets the folders of the jobs that ran, also when some failed, and
+    whether they are a sweep.
     A ValueError that babelbatch raises is the user's to mend: it is told without a traceback (the log has it), and the
     exit code is 2. In a sweep the other jobs still run.
     """
@@ -122,7 +122,7 @@ def _composed(name: str, overrides: list[str]) -> DictConfig:
     try:
         return compose(name, overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_problems_of_overrides(name, overrides) or [_first_line(error)]) from error
+        raise ConfigError(_problems_of_overrides(name, overrides) or [_reason(error)]) from error
 
 
 def _problems_of_overrides(name: str, overrides: list[str]) -> list[str]:
@@ -146,19 +146,18 @@ def _problems_of_overrides(name: str, overrides: list[str]) -> list[str]:
 
 def _problem_of_override(override: Override, error: Exception) -> str:
     key = override.key_or_group
-    options = _loader().get_group_options(key)
-    if options:
+    if isinstance(error, MissingConfigException):
+        options = _loader().get_group_options(key)
         value = str(override.value())
         return f"{key}: no option '{value}'{closest(value, options)} (there are: {', '.join(options)})"
-    reason = next((line for line in str(error.__cause__ or error).splitlines() if line.strip()), "refused")
-    return f"{key}: {reason}"
+    return f"{key}: {_reason(error.__cause__ or error)}"
 
 
 def _parsed(overrides: list[str]) -> list[Override]:
     try:
         return OverridesParser.create().parse_overrides(overrides)
     except HydraException as error:
-        raise ConfigError([_first_line(error)]) from error
+        raise ConfigError([_reason(error)]) from error
 
 
 def _loader() -> ConfigLoader:
@@ -179,5 +178,7 @@ def _complain(error: BaseException) -> None:
     print(f"babelbatch: {error}", file=sys.stderr)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _reason(error: BaseException) -> str:
+    """Hydra's message on one line, without its technical postscript."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(("full_key:", "object_type=", "See http")))

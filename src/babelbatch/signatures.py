@@ -49,7 +49,7 @@ def parameters(target: str) -> dict[str, Parameter]:
 
 
 def accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
-    """Whether a plain value fits a type as written. A type this cannot judge (another class, say) fits anything."""
+    """Whether a plain value fits a type as written. What this cannot judge fits; a scalar is no instance of a class."""
     match annotation:
         case None:
             return True
@@ -62,8 +62,9 @@ def accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
         case ast.Name(id=name):
             if name in _PLAIN:
                 return _PLAIN[name](value)
-            found = _alias(name, module)
-            return accepts(value, *found) if found else True
+            if found := _alias(name, module):
+                return accepts(value, *found)
+            return name in {"Any", "object"} or isinstance(value, (list, dict))
         case ast.Subscript(value=ast.Name(id=name), slice=inside):
             return _accepts_generic(value, name, inside, module)
     return True

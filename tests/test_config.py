@@ -1,0 +1,235 @@
+"""A configuration's problems: all at once, with path and remedy, before torch is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from babelbatch.config import ConfigError, better, check, job_folder, learning_rate_for, register
+from babelbatch.launch import CONF, check_jobs, forced
+
+GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
+
+
+def problems(*overrides: str, root: str = "train", multirun: bool = False) -> list[str]:
+    register()
+    try:
+        check_jobs(root, forced(list(overrides)), multirun=multirun)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+@pytest.mark.parametrize(("group", "option"), [(group, option) for group in GROUPS for option in GROUPS[group]])
+def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_path: Path) -> None:
+    extra = [f"encoder.name_or_path={tmp_path}"] if (group, option) == ("encoder", "local") else []
+    value = f"[{option}]" if group == "benchmarks" else option
+    assert problems(f"{group}={value}", *extra) == []
+
+
+def test_all_groups_are_shipped() -> None:
+    assert set(GROUPS) == {
+        "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
+        "logger", "loss", "optimizer", "sampling", "scheduler", "trainer",
+    }  # fmt: skip
+
+
+def test_the_names_people_type() -> None:
+    assert problems("benchmarks=xquad_r") == []
+    assert problems("benchmarks=[xquad_r,mlqa_r]", "benchmarks.xquad_r.candidate=sentence_with_context") == []
+    assert (
+        problems("sampling=hybrid", "sampling.alpha=0.25", "trainer.max_steps=5", "trainer.precision=bf16-mixed") == []
+    )
+    assert problems("corpus=lareqa", "encoder=xlmr_base", "encoder.pooling=cls", "seed=7", "logger=none") == []
+    assert problems("sampling.alpha=0,0.5,1", "seed=0,1", multirun=True) == []
+
+
+def test_defaults_of_a_signature_can_be_overridden_without_a_plus() -> None:
+    register()
+    overrides = forced(["loss.temperature=0.02", "sampling.batch_size=32", "encoder=static"])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides)
+    assert (cfg.loss.temperature, cfg.sampling.batch_size) == (0.02, 32)
+    assert forced(["sampling=x_x", "+a=1", "~b", "hydra.verbose=true", "seed=1"]) == [
+        "sampling=x_x", "+a=1", "~b", "hydra.verbose=true", "++seed=1",
+    ]  # fmt: skip
+
+
+def test_reports_every_problem_at_once() -> None:
+    found = problems(
+        "sampling=hybird",
+        "seed=x",
+        "sampling.alhpa=0.5",
+        "samplign.alpha=0.5",
+        "encoder.pooling=maxx",
+        "optimizer.lr=fast",
+        "loss._target_=babelbatch.loss.Contrastiv",
+        "callbacks.evalute.every_n_validations=1",
+        "trainer.devices=2",
+    )
+    assert found == [
+        "sampling: no option 'hybird', did you mean 'hybrid'? (there are: english, hybrid, mixed, x_x, x_y)",
+        "seed: Value 'x' of type 'str' could not be converted to Integer",
+        "samplign: no such key, did you mean 'sampling'?",
+        "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar, "
+        "early_stopping), did you mean 'evaluate'?",
+        "sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?",
+        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler'",
+        "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
+        "optimizer.lr: 'fast' is not float or Tensor",
+        "trainer.devices: training runs on one device so far; set trainer.devices=1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["sampling.alpha=1.5"], "sampling.alpha: 1.5 is not between 0 and 1"),
+        (["sampling.batch_size=1"], "sampling.batch_size: 1 is not at least 2"),
+        (["sampling.batch_size=many"], "sampling.batch_size: 'many' is not int"),
+        (["trainer.max_steps=-1"], "trainer.max_steps: -1 is not at least 1"),
+        (["trainer.precision=bf"], None),
+        (["trainer.callbacks=[]"], "trainer.callbacks: set by the run itself; use the config group instead"),
+        (
+            ["loss._target_=babelbatch.lossy.X"],
+            "loss._target_: 'babelbatch' has no module 'lossy', did you mean 'loss'?",
+        ),
+        (["loss._target_=nowhere.X"], "loss._target_: there is no package 'nowhere'"),
+        (["corpus.data_dir=nowhere", "corpus=lareqa"], "corpus.data_dir: there is no folder 'nowhere'"),
+        (
+            ["benchmarks.xquad_r.data_dir=x"],
+            "benchmarks.xquad_r: not among the chosen benchmarks (world_facts)",
+        ),
+        (
+            ["encoder=local"],
+            "encoder.name_or_path: missing; set it to a folder or hub name (to evaluate a run: set checkpoint)",
+        ),
+        (["encoder=local", "encoder.name_or_path=./gone"], "encoder.name_or_path: there is no folder './gone'"),
+        (
+            ["sampling.languages=[en]"],
+            "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1",
+        ),
+        (
+            ["corpus=lareqa", "corpus.passage=context", "corpus.negatives=2"],
+            "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0",
+        ),
+        (
+            ["data.validation_fraction=0"],
+            "monitor: 'validation/loss' needs a validation split, but data.validation_fraction is 0; "
+            "raise it, or set monitor=null callbacks=fixed_steps",
+        ),
+        (["monitor=null"], "monitor: null leaves early stopping nothing to watch; set callbacks=fixed_steps"),
+        (
+            ["monitor=validation/los"],
+            "monitor: no 'validation/los'; there are validation/loss, validation/loss/x_x and validation/loss/x_y",
+        ),
+        (
+            ["monitor=world_facts/multilingual/map"],
+            "monitor: 'world_facts/multilingual/map' is not evaluated during training; "
+            "set callbacks.evaluate.every_n_validations=1",
+        ),
+        (
+            ["monitor=xquad_r/multilingual/map"],
+            "monitor: nothing is logged as 'xquad_r/multilingual/map', did you mean 'world_facts/multilingual/map'?",
+        ),
+        (
+            ["monitor=world_facts/all/map", "callbacks.evaluate.every_n_validations=1"],
+            "monitor: 'world_facts/all/map' is not <benchmark>/<setting>/<metric>, "
+            "such as world_facts/multilingual/map",
+        ),
+        (["seed=[1"], None),
+    ],
+)
+def test_one_problem(overrides: list[str], expected: str | None) -> None:
+    found = problems(*overrides)
+    assert len(found) >= 1
+    if expected is not None:
+        assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            [],
+            "encoder.name_or_path: missing; set it to a folder or hub name (to evaluate a run: set checkpoint)",
+        ),
+        (
+            ["checkpoint=.", "encoder=labse"],
+            "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path",
+        ),
+        (["checkpoint=gone"], "checkpoint: there is no 'gone'"),
+        (
+            ["encoder=tiny"],
+            "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path=",
+        ),
+        (["sampling=x_x"], None),
+    ],
+)
+def test_one_problem_of_an_evaluation(overrides: list[str], expected: str | None) -> None:
+    found = problems(*overrides, root="evaluate")
+    assert (found == [expected]) if expected else len(found) >= 1
+
+
+def test_a_sweep_is_checked_whole() -> None:
+    assert problems("sampling.alpha=0,2,3", "seed=0,1", multirun=True) == [
+        "sampling.alpha: 2 is not between 0 and 1",
+        "sampling.alpha: 3 is not between 0 and 1",
+    ]
+
+
+def test_a_typo_in_a_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nsead: 7\nloss:\n  temprature: 0.1\n")
+    register()
+    with pytest.raises(ConfigError) as caught:
+        check_jobs("train", ["experiment=mine"], multirun=False, config_dir=str(tmp_path))
+    assert caught.value.problems == [
+        "experiment: In 'experiment/mine': ConfigKeyError raised while composing config: "
+        "Key 'sead' not in 'TrainConfig'"
+    ]
+
+
+def test_missing_argument() -> None:
+    cfg = OmegaConf.create({"sampling": {"_target_": "babelbatch.sampling.Sampling", "alpha": 1.0}})
+    with pytest.raises(ConfigError, match=r"sampling\.name: missing; Sampling needs it"):
+        _check_partial(cfg)
+
+
+def _check_partial(cfg: object) -> None:
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        whole = compose("train")
+    OmegaConf.set_struct(whole, False)
+    whole.sampling = cfg.sampling
+    check(whole, "train")
+
+
+def test_neither_help_nor_an_error_waits_for_torch() -> None:
+    script = (
+        "import sys\n"
+        "from babelbatch.cli import train\n"
+        "sys.argv = ['babelbatch-train', 'sampling.alhpa=1']\n"
+        "try:\n    train()\n"
+        "except SystemExit as stop:\n    print(stop.code, 'torch' in sys.modules, 'pytorch_lightning' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 False False"
+    assert done.stderr == (
+        "babelbatch: the configuration cannot be run:\n"
+        "  - sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?\n"
+    )
+
+
+def test_resolvers() -> None:
+    monitors = ("validation/loss", "x/multilingual/map", "x/multilingual/rank_distance", None)
+    assert [better(monitor) for monitor in monitors] == ["min", "max", "min", "min"]
+    assert job_folder(3, "++sampling.alpha=0.25,sampling=hybrid") == "3_sampling.alpha=0.25,sampling=hybrid"
+    assert job_folder(0, "") == "0"
+    assert job_folder(1, "encoder.name_or_path=/a/b c") == "1_encoder.name_or_path=-a-b-c"
+    assert len(job_folder(1, "x" * 500)) == 120
+    targets = ("babelbatch.encoder.pretrained", "babelbatch.encoder.tiny", "babelbatch.encoder.static")
+    assert [learning_rate_for(target) for target in targets] == [3e-5, 1e-3, 1e-2]
