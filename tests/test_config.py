@@ -227,9 +227,11 @@ def test_neither_help_nor_an_error_waits_for_torch() -> None:
 def test_resolvers() -> None:
     monitors = ("validation/loss", "x/multilingual/map", "x/multilingual/rank_distance", None)
     assert [better(monitor) for monitor in monitors] == ["min", "max", "min", "min"]
-    assert job_folder(3, "++sampling.alpha=0.25,sampling=hybrid") == "3_sampling.alpha=0.25,sampling=hybrid"
+    assert job_folder(3, "++sampling.alpha=0.25,++seed=1,sampling=hybrid") == "3_alpha-0.25_seed-1_hybrid"
     assert job_folder(0, "") == "0"
-    assert job_folder(1, "encoder.name_or_path=/a/b c") == "1_encoder.name_or_path=-a-b-c"
-    assert len(job_folder(1, "x" * 500)) == 120
+    assert job_folder(1, "++encoder.name_or_path=/a/b c,++corpus.languages=[en,de]") == (
+        "1_name_or_path-a-b-c_languages-en_de"
+    )
+    assert len(job_folder(1, "x" * 500)) == 100
     targets = ("babelbatch.encoder.pretrained", "babelbatch.encoder.tiny", "babelbatch.encoder.static")
     assert [learning_rate_for(target) for target in targets] == [3e-5, 1e-3, 1e-2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,10 +88,16 @@ def better(monitor: str | None) -> str:
 
 
 def job_folder(number: int, overrides: str) -> str:
-    """A sweep job's folder name: its number and what it overrides, readable and short enough for any file system."""
-    overrides = overrides.replace("++", "")
-    readable = "".join(character if character.isalnum() or character in "=,.-_+" else "-" for character in overrides)
-    return f"{number}_{readable}"[:120].rstrip("_")
+    """A sweep job's folder name: its number and what it overrides, such as `3_alpha-0.25_hybrid_seed-1`.
+
+    Short enough for any file system, and without the characters that would have to be quoted on a command line.
+    """
+    parts = []
+    for override in overrides.split(","):
+        key, _, value = override.replace("++", "").partition("=")
+        value = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
+        parts.append(f"{key.rpartition('.')[2]}-{value}" if "." in key or key == "seed" else value)
+    return "_".join([str(number), *parts])[:100].strip("_-")
 
 
 def learning_rate_for(target: str) -> float:

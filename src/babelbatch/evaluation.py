@@ -60,26 +60,26 @@ class Evaluation:
 
 
 def encode(encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int) -> np.ndarray:
-    """(T, d) float32 vectors of T texts. Each distinct text is encoded once, in batches of texts of like length.
+    """(T, d) float32 vectors of T texts, in batches of texts of like length.
 
+    What is distinct to the encoder is encoded once: texts that its tokenizer cannot tell apart (a sentence in a script
+    it does not know may be all unknown tokens) get one vector, and so the same score exactly.
     Raises ValueError if a vector is not finite.
     """
-    row_of: dict[str, int] = {}
-    rows = np.array([row_of.setdefault(text, len(row_of)) for text in texts])
     settings = encoder.settings
-    tokens = tokenise(
-        tuple(row_of),
+    tokens, rows = tokenise(
+        texts,
         encoder.tokenizer,
         prefix=settings.prefix(role),
         max_length=settings.max_length(role),
         description=f"tokenising {role}s",
-    )
+    ).distinct()
     device = next(encoder.parameters()).device
-    vectors = np.empty((len(row_of), encoder.dimensions), np.float32)
+    vectors = np.empty((len(tokens.lengths), encoder.dimensions), np.float32)
     training = encoder.training
     encoder.eval()
     total = int(tokens.lengths.sum())
-    with torch.inference_mode(), bar(f"encoding {len(row_of):,} {role}s", total, worth_it=total >= 10_000) as progress:
+    with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, worth_it=total >= 10_000) as progress:
         for batch in length_sorted_batches(tokens.lengths, token_budget):
             texts_of_batch = tokens.padded(batch).to(device)
             vectors[batch] = encoder(texts_of_batch, role).float().cpu().numpy()

@@ -38,7 +38,9 @@ def rank_relevant(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndar
     by_descending_id = np.argsort(np.array(benchmark.candidate_ids))[::-1]
     tie_place = _inverse(by_descending_id)[columns]
 
-    pool = torch.from_numpy(np.ascontiguousarray(candidates[columns])).T
+    # Equal vectors are scored once: a matrix product may round equal columns differently, and ties would be lost.
+    distinct, distinct_of = np.unique(candidates[columns], axis=0, return_inverse=True)
+    pool = torch.from_numpy(distinct).T
     relevant = column_of[benchmark.relevant]
     language = benchmark.candidate_languages[benchmark.relevant]
     offsets = benchmark.relevant_offsets
@@ -47,7 +49,7 @@ def rank_relevant(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndar
     rows_at_once = max(1, _BLOCK_SCORES // len(columns))
     with bar(f"ranking {benchmark.name}", len(queries), worth_it=len(queries) >= 1_000) as progress:
         for start in range(0, len(queries), rows_at_once):
-            scores = (torch.from_numpy(queries[start : start + rows_at_once]) @ pool).numpy()
+            scores = (torch.from_numpy(queries[start : start + rows_at_once]) @ pool).numpy()[:, distinct_of]
             for query, line in enumerate(scores, start):
                 for pair in range(offsets[query], offsets[query + 1]):
                     column = relevant[pair]

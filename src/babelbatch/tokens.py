@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,19 @@ class Tokens:
     def lengths(self) -> np.ndarray:
         """(T,) tokens of each text."""
         return np.diff(self.offsets)
+
+    def distinct(self) -> tuple[Tokens, np.ndarray]:
+        """The distinct texts in order of first occurrence, and (T,) which of them each text is."""
+        number: dict[bytes, int] = {}
+        first: list[int] = []
+        of = np.empty(len(self.lengths), np.int64)
+        for row, (start, stop) in enumerate(pairwise(self.offsets.tolist())):
+            of[row] = number.setdefault(self.ids[start:stop].tobytes(), len(number))
+            if of[row] == len(first):
+                first.append(row)
+        offsets = np.concatenate([[0], np.cumsum(self.lengths[first])])
+        pieces = [self.ids[self.offsets[row] : self.offsets[row + 1]] for row in first]
+        return Tokens(np.concatenate(pieces), offsets, self.pad_id), of
 
     def padded(self, rows: Sequence[int] | np.ndarray) -> Padded:
         """The texts `rows` as one matrix, padded on the right to the longest of them."""

@@ -1,0 +1,244 @@
+"""The commands, as a user types them: real processes, real training, on CPU."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+XQUAD_R = ["ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh"]
+SMALL = [  # seconds a run: three languages, a small new transformer with dropout
+    "corpus.languages=[en,de,zh]",
+    "benchmarks.world_facts.languages=[en,de,zh]",
+    "encoder=tiny",
+    "encoder.hidden_size=32",
+    "encoder.vocab_size=2000",
+    "sampling.batch_size=16",
+    "trainer.max_steps=12",
+    "trainer.val_check_interval=6",
+    "trainer.log_every_n_steps=3",
+    "data.validation_steps=2",
+]
+
+
+def run(command: str, *arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [BIN / command, *arguments], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "encoder" / "model.safetensors").read_bytes()
+
+
+def job(sweep: Path, number: int) -> Path:
+    (folder,) = sweep.glob(f"{number}_*")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """hybrid with alpha 0, 0.5 and 1, logged to W&B."""
+    place = tmp_path_factory.mktemp("sweep")
+    arguments = ("-m", "sampling=hybrid", "sampling.alpha=0,0.5,1", "logger=wandb", *SMALL, "output_dir=hybrid")
+    done = run("babelbatch-train", *arguments, cwd=place)
+    (place / "stdout").write_text(done.stdout)
+    (place / "stderr").write_text(done.stderr)
+    return place / "hybrid"
+
+
+def test_alpha_1_is_x_x_and_alpha_0_is_x_y_bit_for_bit(sweep: Path, tmp_path: Path) -> None:
+    run("babelbatch-train", "-m", "sampling=x_y,x_x", "logger=none", *SMALL, "output_dir=pure", cwd=tmp_path)
+    assert weights(job(sweep, 0)) == weights(job(tmp_path / "pure", 0))
+    assert weights(job(sweep, 2)) == weights(job(tmp_path / "pure", 1))
+    assert weights(job(sweep, 0)) != weights(job(sweep, 2))
+    for number, pure in ((0, 0), (2, 1)):
+        ours, theirs = metrics(job(sweep, number)), metrics(job(tmp_path / "pure", pure))
+        assert {key: ours[key] for key in ours if key.startswith("world_facts/")} == {
+            key: theirs[key] for key in theirs if key.startswith("world_facts/")
+        }
+
+
+def test_same_seed_same_run_another_seed_another(sweep: Path, tmp_path: Path) -> None:
+    run(
+        "babelbatch-train", "-m", "sampling=hybrid", "seed=0,1", "logger=none", *SMALL, "output_dir=again", cwd=tmp_path
+    )
+    assert weights(job(tmp_path / "again", 0)) == weights(job(sweep, 1))
+    assert weights(job(tmp_path / "again", 1)) != weights(job(sweep, 1))
+
+
+def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
+    for number, alpha in enumerate((0.0, 0.5, 1.0)):
+        folder = job(sweep, number)
+        found = metrics(folder)
+        assert (found["strategy"], found["alpha"], found["seed"], found["steps"]) == ("hybrid", alpha, 0, 12)
+        assert 0 <= found["alpha_realised"] <= 1
+        assert found["alpha_realised"] == alpha or alpha == 0.5
+        assert yaml.safe_load((folder / "config.yaml").read_text())["output_dir"] == str(folder)
+        assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+        assert (folder / "world_facts_map.png").read_bytes()[:4] == b"\x89PNG"
+        table = pq.read_table(folder / "per_query.parquet").to_pandas()
+        questions = found_questions = table[table.setting == "multilingual"]
+        assert len(found_questions) == len(table) / 4  # three cells and the pool score each question
+        macro = questions.groupby("query_language")["map"].mean().mean()
+        assert macro == pytest.approx(found["world_facts/multilingual/map"], abs=1e-12)
+    stdout = (sweep.parent / "stdout").read_text()
+    assert stdout.count("hybrid") >= 3
+    assert "The results lie in" in stdout
+    assert (sweep / "comparison.md").read_text().count("| hybrid |") == 3
+    assert "Traceback" not in (sweep.parent / "stderr").read_text()
+
+
+def test_curves_are_logged_by_batch_kind(sweep: Path) -> None:
+    rows = (job(sweep, 1) / "csv" / "metrics.csv").read_text().splitlines()
+    names = rows[0].split(",")
+    for name in (
+        "train/loss", "train/loss/x_x", "train/loss/x_y", "train/masked_rate/x_x", "train/masked_rate/x_y",
+        "train/alpha", "train/temperature", "train/learning_rate",
+        "validation/loss", "validation/loss/x_x", "validation/loss/x_y",
+        "world_facts/multilingual/map",
+    ):  # fmt: skip
+        values = [row.split(",")[names.index(name)] for row in rows[1:]]
+        assert any(value != "" and math.isfinite(float(value)) for value in values), name
+
+
+def test_one_wandb_run_a_job(sweep: Path) -> None:
+    """Read back by W&B's own tool: config, group, scores, table and picture."""
+    ids = set()
+    for number, alpha in enumerate((0.0, 0.5, 1.0)):
+        (folder,) = (job(sweep, number) / "wandb").glob("offline-run-*")
+        ids.add(folder.name.rsplit("-", 1)[1])
+        shown = subprocess.run(
+            [BIN / "wandb", "leet", "inspect", "--summary", "--json", folder],
+            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        record = json.loads(shown.stdout)
+        text = json.dumps(record)
+        assert record["config"]["strategy"] == "hybrid"
+        assert record["config"]["alpha"] == alpha
+        assert "hybrid" in text
+        assert (
+            record["summary"]["world_facts/multilingual/map"]
+            == metrics(job(sweep, number))["world_facts/multilingual/map"]
+        )
+        assert list(folder.glob("files/media/table/world_facts/cells*.json"))
+        assert list(folder.glob("files/media/images/world_facts/map_by_language*.png"))
+    assert len(ids) == 3
+
+
+def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path) -> None:
+    trained = job(sweep, 1)
+    languages = "benchmarks.world_facts.languages=[en,de,zh]"
+    sources = {
+        "run": [f"checkpoint={trained}"],
+        "ckpt": [f"checkpoint={trained / 'checkpoints' / 'best.ckpt'}"],
+        "folder": ["encoder=local", f"encoder.name_or_path={trained / 'encoder'}"],
+    }
+    expected = {key: value for key, value in metrics(trained).items() if key.startswith("world_facts/")}
+    for name, arguments in sources.items():
+        done = run("babelbatch-evaluate", *arguments, languages, f"output_dir={name}", cwd=tmp_path)
+        found = metrics(tmp_path / name)
+        assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-9), name
+        assert "multilingual" in done.stdout
+
+
+def test_train_on_mlqa_r_test_on_xquad_r(shared_data: Path, tmp_path: Path) -> None:
+    """A researcher's first run on published files; every key that DESIGN names is there."""
+    run(
+        "babelbatch-train", "experiment=mlqa_r", f"corpus.data_dir={shared_data / 'mlqa-r'}", "corpus.negatives=1",
+        f"benchmarks.xquad_r.data_dir={shared_data / 'xquad-r'}", "encoder=tiny", "encoder.hidden_size=32",
+        "encoder.layers=1", "sampling.batch_size=24", "trainer.max_steps=8", "trainer.val_check_interval=4",
+        "logger=csv", "output_dir=out",
+        cwd=tmp_path,
+    )  # fmt: skip
+    found = metrics(tmp_path / "out")
+    expected = set()
+    for metric in ("map", "map@20", "recall@1", "recall@10"):
+        for setting in ("monolingual", "crosslingual", "multilingual"):
+            expected |= {f"xquad_r/{setting}/{metric}", *(f"xquad_r/{setting}/{metric}/{q}" for q in XQUAD_R)}
+        expected |= {f"xquad_r/crosslingual/{metric}/{q}-{c}" for q in XQUAD_R for c in XQUAD_R if q != c}
+    for metric in ("rank_distance", "rank_distance_normalised"):
+        expected |= {f"xquad_r/multilingual/{metric}", *(f"xquad_r/multilingual/{metric}/{q}" for q in XQUAD_R)}
+    scores = {key: value for key, value in found.items() if key.startswith("xquad_r/")}
+    assert set(scores) == expected
+    assert len(expected) == 4 * (3 * 12 + 110) + 2 * 12
+    assert all(math.isfinite(value) and value >= 0 for value in scores.values())
+    assert found["fingerprint/xquad_r"]
+    assert found["seconds/train"] > 0
+    config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    assert config["corpus"]["data_dir"] == str(shared_data / "mlqa-r")
+
+
+def test_a_whole_paragraph_as_passage(shared_data: Path, tmp_path: Path) -> None:
+    run(
+        "babelbatch-train", "corpus=lareqa", f"corpus.data_dir={shared_data / 'mlqa-r'}", "corpus.passage=context",
+        "corpus.languages=[en,de]", "benchmarks.world_facts.languages=[en,de]", "encoder=static",
+        "sampling.batch_size=16", "trainer.max_steps=3", "trainer.val_check_interval=3", "logger=none",
+        "output_dir=out",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert metrics(tmp_path / "out")["steps"] == 3
+
+
+def test_a_benchmark_s_metric_can_be_monitored(tmp_path: Path) -> None:
+    run(
+        "babelbatch-train", *SMALL, "monitor=world_facts/multilingual/map", "callbacks.evaluate.every_n_validations=1",
+        "trainer.accumulate_grad_batches=2", "loss.learnable=true", "loss.symmetric=true", "encoder.shared=false",
+        "encoder.dimensions=16", "scheduler=cosine", "corpus.negatives=1", "data.num_workers=1", "logger=csv",
+        "output_dir=out",
+        cwd=tmp_path,
+    )  # fmt: skip
+    rows = (tmp_path / "out" / "csv" / "metrics.csv").read_text().splitlines()
+    column = rows[0].split(",").index("world_facts/multilingual/map")
+    values = [float(row.split(",")[column]) for row in rows[1:] if row.split(",")[column]]
+    # Validations count batches: 24 batches make 12 steps, so four evaluations and the final one, which is the best.
+    assert len(values) == 5
+    assert metrics(tmp_path / "out")["world_facts/multilingual/map"] == pytest.approx(max(values[:-1]), abs=1e-9)
+    assert (tmp_path / "out" / "encoder" / "passage" / "model.safetensors").exists()
+
+
+def test_a_job_that_cannot_run_says_why_and_the_others_run(tmp_path: Path) -> None:
+    done = run(
+        "babelbatch-train", "-m", *SMALL, "sampling=x_x", "sampling.batch_size=16,5000", "logger=none",
+        "output_dir=out", cwd=tmp_path, code=2,
+    )  # fmt: skip
+    message = "babelbatch: an X-X batch in 'en' needs 5000 items, the corpus has "
+    assert message in done.stderr
+    assert "lower sampling.batch_size or leave the language out of sampling.languages" in done.stderr
+    assert "1 of 2 jobs failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert metrics(job(tmp_path / "out", 0))["steps"] == 12
+
+
+@pytest.mark.parametrize("case", ["data", "encoder"])
+def test_bad_files_end_in_exit_code_2_without_traceback(case: str, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    if case == "data":
+        (folder / "en.json").write_text('{"data": [{"paragraphs": [')
+        arguments = ["corpus=lareqa", f"corpus.data_dir={folder}"]
+        message = f"babelbatch: {folder}/en.json, line 1, column 27: not valid JSON (Expecting value); "
+    else:
+        (folder / "config.json").write_text("{}")
+        arguments = ["encoder=local", f"encoder.name_or_path={folder}"]
+        message = (
+            f"babelbatch: encoder.name_or_path: {folder} has no weights (model.safetensors or pytorch_model.bin); "
+        )
+    done = run("babelbatch-train", *arguments, "logger=none", "output_dir=out", cwd=tmp_path, code=2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in (tmp_path / "out" / "train.log").read_text()  # for whoever wants to know where
+    assert not (tmp_path / "out" / "metrics.json").exists()
