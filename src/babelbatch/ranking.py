@@ -39,7 +39,7 @@ def rank_relevant(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndar
     tie_place = _inverse(by_descending_id)[columns]
 
     # Equal vectors are scored once: a matrix product may round equal columns differently, and ties would be lost.
-    distinct, distinct_of = np.unique(candidates[columns], axis=0, return_inverse=True)
+    distinct, distinct_of = _distinct(candidates[columns])
     pool = torch.from_numpy(distinct).T
     relevant = column_of[benchmark.relevant]
     language = benchmark.candidate_languages[benchmark.relevant]
@@ -49,7 +49,8 @@ def rank_relevant(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndar
     rows_at_once = max(1, _BLOCK_SCORES // len(columns))
     with bar(f"ranking {benchmark.name}", len(queries), worth_it=len(queries) >= 1_000) as progress:
         for start in range(0, len(queries), rows_at_once):
-            scores = (torch.from_numpy(queries[start : start + rows_at_once]) @ pool).numpy()[:, distinct_of]
+            scores = (torch.from_numpy(queries[start : start + rows_at_once]) @ pool).numpy()
+            scores = scores.take(distinct_of, axis=1)  # by rows, unlike `scores[:, distinct_of]`
             for query, line in enumerate(scores, start):
                 for pair in range(offsets[query], offsets[query + 1]):
                     column = relevant[pair]
@@ -62,6 +63,13 @@ def rank_relevant(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndar
                     within_language[pair] = 1 + np.count_nonzero(ahead[own])
             progress.advance(len(scores))
     return Ranks(within_language, in_pool)
+
+
+def _distinct(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows, and for each row which of them it is. (`np.unique(axis=0)` sorts, and takes seconds.)"""
+    number: dict[bytes, int] = {}
+    of = np.array([number.setdefault(vector.tobytes(), len(number)) for vector in vectors])
+    return np.frombuffer(b"".join(number), vectors.dtype).reshape(-1, vectors.shape[1]).copy(), of
 
 
 def _inverse(permutation: np.ndarray) -> np.ndarray:
