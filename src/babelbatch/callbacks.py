@@ -86,9 +86,7 @@ class ProgressBar(TQDMProgressBar):
         super().__init__(refresh_rate=refresh_rate)
 
     def init_train_tqdm(self) -> Tqdm:
-        bar = super().init_train_tqdm()
-        bar.disable = not sys.stderr.isatty()
-        return bar
+        return super().init_train_tqdm() if sys.stderr.isatty() else Tqdm(disable=True)
 
     def init_validation_tqdm(self) -> Tqdm:
         return Tqdm(disable=True)

@@ -14,7 +14,7 @@ from babelbatch.evaluation import SETTINGS, Result
 from babelbatch.metrics import NAMES, POOL_NAMES
 from babelbatch.run_folder import METRICS_FILE
 
-COLUMNS = ("strategy", "alpha", "seed", "mono mAP", "cross mAP", "multi mAP", "rank distance", "training")
+COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
 ALL_METRICS = (*NAMES, *POOL_NAMES)
 
 
@@ -71,7 +71,7 @@ def _row(benchmark: str, run: dict) -> Row:
 def print_tables(rows: list[Row]) -> None:
     """One table a benchmark, in the terminal."""
     for benchmark in dict.fromkeys(row.benchmark for row in rows):
-        table = Table(title=f"{benchmark} (mAP: higher is better; rank distance: lower is)")
+        table = Table(title=f"{benchmark}: mAP by setting; rank distance (less is less language bias)")
         for column in COLUMNS:
             table.add_column(column, justify="left" if column == "strategy" else "right")
         for row in rows:

@@ -1,0 +1,48 @@
+"""Runs side by side."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from babelbatch.report import print_tables, read_rows, to_markdown
+
+
+def finished(folder: Path, strategy: str, seed: int, score: float, benchmarks: tuple[str, ...] = ("b",)) -> Path:
+    folder.mkdir()
+    record: dict[str, object] = {"strategy": strategy, "alpha": 0.5, "seed": seed, "seconds/train": 12.4}
+    record["benchmarks"] = list(benchmarks)
+    for name in benchmarks:
+        record |= {f"{name}/{setting}/map": score for setting in ("monolingual", "crosslingual", "multilingual")}
+        record[f"{name}/multilingual/rank_distance"] = 123.44
+    (folder / "metrics.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_rows_by_benchmark_and_unfinished_runs_left_out(tmp_path: Path) -> None:
+    folders = [
+        finished(tmp_path / "0", "x_x", 0, 0.5, ("b", "a")),
+        finished(tmp_path / "1", "x_y", 1, 0.25, ("b",)),
+        tmp_path / "unfinished",
+    ]
+    rows = read_rows(folders)
+    assert [(row.benchmark, row.strategy) for row in rows] == [("a", "x_x"), ("b", "x_x"), ("b", "x_y")]
+    assert rows[2].cells() == ("x_y", "0.5", "1", "0.2500", "0.2500", "0.2500", "123.4", "12 s")
+
+
+def test_markdown(tmp_path: Path) -> None:
+    assert to_markdown(read_rows([finished(tmp_path / "0", "hybrid", 0, 0.5)])) == (
+        "b, mAP by setting:\n"
+        "\n"
+        "| strategy | alpha | seed | mono | cross | multi | rank distance | time |\n"
+        "|---|---:|---:|---:|---:|---:|---:|---:|\n"
+        "| hybrid | 0.5 | 0 | 0.5000 | 0.5000 | 0.5000 | 123.4 | 12 s |\n"
+    )
+
+
+def test_the_table_fits_a_narrow_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_tables(read_rows([finished(tmp_path / "0", "hybrid", 0, 0.5)]))
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    for text in ("hybrid", "0.5000", "123.4", "12 s", "rank distance"):
+        assert text in shown
