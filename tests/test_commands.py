@@ -240,5 +240,5 @@ def test_bad_files_end_in_exit_code_2_without_traceback(case: str, tmp_path: Pat
     done = run("babelbatch-train", *arguments, "logger=none", "output_dir=out", cwd=tmp_path, code=2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert "Traceback" in (tmp_path / "out" / "train.log").read_text()  # for whoever wants to know where
+    assert "Traceback" in (tmp_path / "out" / "traceback.txt").read_text()  # for whoever wants to know where
     assert not (tmp_path / "out" / "metrics.json").exists()

@@ -31,6 +31,7 @@ class TrainConfig:
     name: the experiment; runs land in multirun/<name>. seed: of everything random.
     monitor: the validation quantity for early stopping and the best checkpoint: `validation/loss`, a part of it
         (`validation/loss/x_y`), a metric of a benchmark that is evaluated during training, or null.
+    threads: CPU threads, or null for as many as torch takes by itself.
     output_dir: the folder of the run; of a sweep, the folder of its jobs' folders.
     """
 
@@ -49,6 +50,7 @@ class TrainConfig:
     name: str = "train"
     seed: int = 0
     monitor: str | None = "validation/loss"
+    threads: int | None = None
     output_dir: str = _OUTPUT_DIR
 
 
@@ -195,6 +197,7 @@ _RANGES = {  # path: (least, most)
     "corpus.negatives": (0, None),
     "callbacks.evaluate.every_n_validations": (0, None),
     "trainer.max_steps": (1, None),
+    "threads": (1, None),
 }
 
 

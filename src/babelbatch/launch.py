@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import traceback
 from collections.abc import Callable
@@ -26,8 +25,6 @@ from omegaconf.errors import OmegaConfBaseException
 from babelbatch.config import ConfigError, check, register
 from babelbatch.signatures import closest
 
-log = logging.getLogger(__name__)
-
 _PACKAGE = Path(__file__).parent
 # Inside the package when installed from a wheel, at the top of the repository in a checkout.
 CONF = next(path for path in (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf") if path.is_dir())
@@ -40,8 +37,8 @@ def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Calla
 
     name: of the root configuration. afterwards: gets the folders of the jobs that ran, also when some failed, and
     whether they are a sweep.
-    A ValueError that babelbatch raises is the user's to mend: it is told without a traceback (the log has it), and the
-    exit code is 2. In a sweep the other jobs still run.
+    A ValueError that babelbatch raises is the user's to mend: it is told without a traceback, and the exit code is 2.
+    Whatever stops a job, the traceback lies in its folder, and in a sweep the other jobs still run.
     """
     register()
     arguments = get_args_parser().parse_args()
@@ -64,10 +61,10 @@ def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Calla
         try:
             check(cfg, name)
             job(cfg, folder)
-        except ValueError as error:
-            if not _ours(error):
+        except Exception as error:
+            (folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+            if not _is_for_the_user(error):
                 raise
-            log.debug("stopped by", exc_info=error)
             _complain(error)
             if not sweeping:
                 sys.exit(USER_ERROR)
@@ -168,10 +165,10 @@ def _will_run(arguments: argparse.Namespace) -> bool:
     return not (arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion)
 
 
-def _ours(error: BaseException) -> bool:
-    """Whether babelbatch raised it on purpose, rather than a library that it called."""
+def _is_for_the_user(error: Exception) -> bool:
+    """Whether it is a ValueError that babelbatch raised on purpose, rather than a library that it called."""
     frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, ConfigError) or Path(frames[-1].filename).is_relative_to(_PACKAGE)
+    return isinstance(error, ValueError) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
 
 
 def _complain(error: BaseException) -> None:

@@ -15,7 +15,6 @@ from babelbatch.metrics import NAMES, POOL_NAMES
 from babelbatch.run_folder import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
-ALL_METRICS = (*NAMES, *POOL_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +82,9 @@ def print_tables(rows: list[Row]) -> None:
 def print_scores(results: Iterable[Result]) -> None:
     """The macro scores of one encoder, one table a benchmark, in the terminal."""
     for result in results:
-        table = Table("setting", *ALL_METRICS, title=result.benchmark)
+        table = Table("setting", *NAMES, "rank dist.", "of pool", title=result.benchmark)
         for setting in SETTINGS:
-            keys = [f"{result.benchmark}/{setting}/{metric}" for metric in ALL_METRICS]
+            keys = [f"{result.benchmark}/{setting}/{metric}" for metric in (*NAMES, *POOL_NAMES)]
             table.add_row(setting, *(f"{result.metrics[key]:.4f}" if key in result.metrics else "-" for key in keys))
         Console().print(table)
 

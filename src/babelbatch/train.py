@@ -25,6 +25,8 @@ from babelbatch.sampling import Sampling
 
 log = logging.getLogger(__name__)
 
+_THREADS = torch.get_num_threads()  # one job of a sweep must not inherit another's
+
 build = partial(instantiate, _convert_="all")
 
 
@@ -35,6 +37,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     sweep, cfg.output_dir = cfg.output_dir, str(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+    torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
     corpus: Corpus = build(cfg.corpus)

@@ -1,0 +1,109 @@
+"""Fixtures that several rooms share: hand-made parallel data, LAReQA files, and the published ones where present."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so before anything that imports it
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+from babelbatch.records import ABSENT, Corpus
+
+torch.set_num_threads(2)
+settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same on a slow, shared machine
+settings.load_profile("repeatable")
+
+MakeCorpus = Callable[..., Corpus]
+WriteLareqa = Callable[[Path, Mapping[str, list]], Path]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder that holds `xquad-r` and `mlqa-r` as LAReQA published them."""
+    beside_the_repository = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("BABELBATCH_TEST_DATA", beside_the_repository))
+    if not (folder / "xquad-r").is_dir() or not (folder / "mlqa-r").is_dir():
+        pytest.skip(f"no xquad-r and mlqa-r in {folder}; set BABELBATCH_TEST_DATA to a folder that holds them")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_corpus() -> MakeCorpus:
+    """Makes `items` items in all of `languages`: item 3 asks "question 3 de" and is answered by "passage 3 de".
+
+    no_question, no_passage: the (item, language) pairs that the corpus lacks.
+    keys: passage keys; default one an item. negatives: hard negatives an item, each "wrong <slot> for <item> de",
+    ABSENT in the first slot of even items.
+    """
+
+    def make(
+        items: int = 12,
+        languages: Sequence[str] = ("de", "en", "zh"),
+        *,
+        no_question: Sequence[tuple[int, str]] = (),
+        no_passage: Sequence[tuple[int, str]] = (),
+        keys: Sequence[int] | None = None,
+        negatives: int = 0,
+    ) -> Corpus:
+        cells = [(item, language) for item in range(items) for language in languages]
+        shape = (items, len(languages))
+        questions = np.arange(len(cells), dtype=np.int32).reshape(shape)
+        passages = questions.copy()
+        for table, absent in ((questions, no_question), (passages, no_passage)):
+            for item, language in absent:
+                table[item, languages.index(language)] = ABSENT
+        wrong = [(slot, *cell) for cell in cells for slot in range(negatives)]
+        hard = np.arange(len(cells), len(cells) + len(wrong), dtype=np.int32).reshape(*shape, negatives)
+        hard[::2, :, :1] = ABSENT
+        return Corpus(
+            name="hand-made",
+            languages=tuple(languages),
+            ids=tuple(f"item{item}" for item in range(items)),
+            question_texts=tuple(f"question {item} {language}" for item, language in cells),
+            passage_texts=(
+                *(f"passage {item} {language}" for item, language in cells),
+                *(f"wrong {slot} for {item} {language}" for slot, item, language in wrong),
+            ),
+            questions=questions,
+            passages=passages,
+            keys=np.arange(items, dtype=np.int64) if keys is None else np.array(keys, np.int64),
+            negatives=hard,
+            negative_keys=np.where(hard == ABSENT, ABSENT, 1000 + hard.astype(np.int64)),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_lareqa() -> WriteLareqa:
+    """Writes `<folder>/<language>.json`. A paragraph is (sentences, questions); a question is (id, text, sentence)."""
+
+    def write(folder: Path, paragraphs_of: Mapping[str, list]) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        for language, paragraphs in paragraphs_of.items():
+            written = [lareqa_paragraph(*paragraph) for paragraph in paragraphs]
+            data = {"data": [{"title": "title", "paragraphs": written}], "version": "1"}
+            (folder / f"{language}.json").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+        return folder
+
+    return write
+
+
+def lareqa_paragraph(sentences: Sequence[str], questions: Sequence[tuple[str, str, int]]) -> dict:
+    starts = [sum(len(before) + 1 for before in sentences[:index]) for index in range(len(sentences))]
+    return {
+        "context": " ".join(sentences),
+        "sentences": list(sentences),
+        "sentence_breaks": [[start, start + len(text)] for start, text in zip(starts, sentences, strict=True)],
+        "qas": [
+            {"id": id_, "question": text, "answers": [{"text": sentences[place], "answer_start": starts[place]}]}
+            for id_, text, place in questions
+        ],
+    }

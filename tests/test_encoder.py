@@ -1,0 +1,457 @@
+"""From token ids to vectors, and from a folder to an encoder and back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn.functional import normalize
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
+
+from babelbatch.encoder import (
+    Encoder,
+    Settings,
+    load,
+    load_architecture,
+    pretrained,
+    save,
+    save_architecture,
+    static,
+    tiny,
+)
+from babelbatch.records import Padded
+from babelbatch.tokens import tokenise
+
+TEXTS = ["red green blue", "green", "blue and grey and white", "grün und blau"]
+
+
+def new(kind: Callable[..., Encoder] = tiny, **options: object) -> Encoder:
+    if kind is tiny:
+        options = {"layers": 1, "heads": 2} | options
+    torch.manual_seed(0)
+    return kind(TEXTS, vocab_size=60, hidden_size=16, **options)
+
+
+def padded(encoder: Encoder, rows: list[int] | None = None) -> Padded:
+    tokens = tokenise(TEXTS, encoder.tokenizer, prefix="", max_length=40, description="")
+    return tokens.padded(range(4) if rows is None else rows)
+
+
+def hidden_states(encoder: Encoder, texts: Padded) -> Tensor:
+    backbone = encoder.towers["question"].backbone
+    return backbone(input_ids=texts.input_ids, attention_mask=texts.attention_mask).last_hidden_state
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("dimensions", [None, 8])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "pooler"])
+def test_pooling_by_hand(pooling, dimensions, normalise):
+    made = new(pooling=pooling)
+    settings = replace(made.settings, dimensions=dimensions, normalise=normalise)
+    encoder = Encoder(made.towers["question"].backbone, made.tokenizer, settings).eval()
+    texts = padded(encoder)
+    hidden = hidden_states(encoder, texts)
+    lengths = texts.attention_mask.sum(dim=1).tolist()
+    assert len(set(lengths)) > 1  # there is padding to ignore
+    if pooling == "cls":
+        expected = hidden[:, 0]
+    elif pooling == "mean":
+        expected = torch.stack([hidden[row, :length].mean(dim=0) for row, length in enumerate(lengths)])
+    else:
+        dense = encoder.towers["question"].backbone.pooler.dense
+        expected = torch.tanh(hidden[:, 0] @ dense.weight.T + dense.bias)
+    if dimensions is not None:
+        weight = encoder.towers["question"].projection.weight
+        assert weight.shape == (8, 16)
+        expected = expected @ weight.T
+    if normalise:
+        expected = expected / expected.norm(dim=1, keepdim=True)
+    found = encoder(texts, "question")
+    assert encoder.dimensions == found.shape[1] == (dimensions or 16)
+    torch.testing.assert_close(found, expected)
+    assert torch.equal(encoder(texts, "passage"), found)
+
+
+def test_static_is_the_mean_of_embeddings():
+    encoder = new(static)
+    texts = padded(encoder)
+    table = encoder.towers["question"].backbone.embedding.weight
+    rows = [texts.input_ids[row][texts.attention_mask[row] == 1] for row in range(4)]
+    expected = normalize(torch.stack([table[ids].mean(dim=0) for ids in rows]), dim=1)
+    torch.testing.assert_close(encoder(texts, "passage"), expected)
+
+
+@pytest.mark.parametrize("kind", [tiny, static])
+def test_padding_changes_nothing(kind):
+    encoder = new(kind).eval()
+    together = encoder(padded(encoder), "passage")
+    for row in range(4):
+        torch.testing.assert_close(encoder(padded(encoder, [row]), "passage")[0], together[row], atol=1e-6, rtol=1e-5)
+
+
+def test_unused_head_is_gone():
+    """It would only collect weight decay."""
+    assert not [name for name in new(pooling="mean").state_dict() if "pooler" in name]
+    assert [name for name in new(pooling="pooler").state_dict() if "pooler" in name]
+    config = BertConfig(vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    settings = Settings(pooling="cls")
+    encoder = Encoder(BertModel(config), new().tokenizer, settings)
+    assert not [name for name in encoder.state_dict() if "pooler" in name]
+
+
+def test_dropout_is_on_in_training_and_off_in_evaluation():
+    encoder = new(dropout=0.5)
+    texts = padded(encoder)
+    assert encoder.training
+    assert not torch.equal(encoder(texts, "question"), encoder(texts, "question"))
+    encoder.eval()
+    assert torch.equal(encoder(texts, "question"), encoder(texts, "question"))
+
+
+def test_a_loaded_encoder_trains_with_dropout_too(tmp_path):
+    """transformers loads in evaluation mode; Lightning leaves modes as they are."""
+    save(new(dropout=0.5, shared=False), tmp_path)
+    for encoder in (load(tmp_path), pretrained(str(tmp_path)), load_architecture(tmp_path)):
+        modes = {name: module.training for name, module in encoder.named_modules()}
+        assert all(modes.values()), [name for name, training in modes.items() if not training][:3]
+
+
+def test_one_tower_for_both_roles():
+    encoder = new()
+    assert encoder.towers["question"] is encoder.towers["passage"]
+    names = [name for name, _ in encoder.named_parameters()]
+    assert all(name.startswith("towers.question.") for name in names)
+
+
+def test_separate_towers_are_equal_at_the_start_and_trained_apart():
+    encoder = new(shared=False, dimensions=8, dropout=0.0)
+    texts = padded(encoder)
+    start = encoder(texts, "question").detach()
+    assert torch.equal(encoder(texts, "passage"), start)
+    optimizer = torch.optim.SGD(encoder.parameters(), lr=1.0)
+    encoder(texts, "passage")[:, 0].sum().backward()
+    assert all(parameter.grad is None for parameter in encoder.towers["question"].parameters())
+    optimizer.step()
+    assert torch.equal(encoder(texts, "question"), start)
+    assert not torch.allclose(encoder(texts, "passage"), start)
+
+
+def test_the_positions_of_tiny_hold_its_lengths():
+    """A text of exactly `passage_length` tokens goes through."""
+    encoder = new(question_length=5, passage_length=9).eval()
+    full = Padded(torch.full((1, 9), 5), torch.ones(1, 9, dtype=torch.int64))
+    assert torch.isfinite(encoder(full, "passage")).all()
+
+
+def moved(encoder: Encoder) -> Encoder:
+    """With every weight moved, so that nothing can come back by starting anew."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return encoder
+
+
+FORMS = [
+    pytest.param(tiny, {}, id="shared"),
+    pytest.param(tiny, {"pooling": "cls", "dimensions": 8}, id="projected"),
+    pytest.param(tiny, {"pooling": "pooler"}, id="pooler"),
+    pytest.param(tiny, {"shared": False}, id="separate"),
+    pytest.param(tiny, {"shared": False, "dimensions": 8}, id="separate-projected"),
+    pytest.param(static, {}, id="static"),
+    pytest.param(static, {"shared": False}, id="static-separate"),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), FORMS)
+def test_save_and_load(tmp_path, kind, options):
+    encoder = moved(new(kind, **options)).eval()
+    save(encoder, tmp_path / "here" / "encoder")
+    back = load(tmp_path / "here" / "encoder").eval()
+    assert back.settings == encoder.settings
+    assert back.dimensions == encoder.dimensions
+    texts = padded(encoder)
+    assert torch.equal(padded(back).input_ids, texts.input_ids)
+    for role in ("question", "passage"):
+        assert torch.equal(back(texts, role), encoder(texts, role))
+    assert back.state_dict().keys() == encoder.state_dict().keys()
+
+
+@pytest.mark.parametrize(("kind", "options"), FORMS)
+def test_architecture_and_weights(tmp_path, kind, options):
+    encoder = moved(new(kind, **options)).eval()
+    save_architecture(encoder, tmp_path)
+    assert not list(tmp_path.rglob("*.safetensors"))
+    back = load_architecture(tmp_path).eval()
+    texts = padded(encoder)
+    assert back.settings == encoder.settings
+    assert torch.equal(padded(back).input_ids, texts.input_ids)
+    assert not torch.equal(back(texts, "question"), encoder(texts, "question"))
+    back.load_state_dict(encoder.state_dict())
+    for role in ("question", "passage"):
+        assert torch.equal(back(texts, role), encoder(texts, role))
+
+
+@pytest.mark.parametrize(("kind", "options"), FORMS)
+def test_transformers_reads_a_saved_folder(tmp_path, kind, options):
+    encoder = moved(new(kind, **options)).eval()
+    save(encoder, tmp_path)
+    texts = padded(encoder)
+    model = AutoModel.from_pretrained(tmp_path, dtype=torch.float32)
+    output = model(input_ids=texts.input_ids, attention_mask=texts.attention_mask)
+    assert torch.equal(output.last_hidden_state, hidden_states(encoder, texts))
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert tokenizer(TEXTS)["input_ids"] == encoder.tokenizer(TEXTS)["input_ids"]
+
+
+def test_saving_again_replaces(tmp_path):
+    """As a run does that is repeated with other settings in the same folder."""
+    save(moved(new(shared=False, dimensions=8)), tmp_path)
+    encoder = new()
+    save(encoder, tmp_path)
+    back = load(tmp_path)
+    assert back.settings == encoder.settings
+    texts = padded(encoder)
+    assert torch.equal(back.eval()(texts, "passage"), encoder.eval()(texts, "passage"))
+
+
+def test_settings_of_the_folder_and_those_asked_for(tmp_path):
+    save(new(pooling="cls", question_length=10, passage_length=20), tmp_path)
+    kept = Settings(pooling="cls", question_length=10, passage_length=20)
+    assert pretrained(str(tmp_path)).settings == kept
+    asked = {"pooling": "mean", "question_prefix": "Query: ", "passage_length": 15, "dimensions": 4, "shared": False}
+    found = pretrained(str(tmp_path), **asked, normalise=False)
+    assert found.settings == Settings(question_length=10, normalise=False, **asked)
+    assert found.dimensions == 4
+
+
+def test_plain_hugging_face_folder(tmp_path):
+    encoder = new(passage_length=256)
+    encoder.towers["question"].backbone.save_pretrained(tmp_path)
+    encoder.tokenizer.save_pretrained(tmp_path)
+    found = pretrained(str(tmp_path), pooling="cls")
+    assert found.settings == Settings(pooling="cls")  # 64 and 256 tokens, normalised, shared
+    texts = padded(encoder)
+    expected = normalize(hidden_states(encoder.eval(), texts)[:, 0], dim=1)
+    torch.testing.assert_close(found.eval()(texts, "question"), expected)
+
+
+@pytest.fixture
+def sentence_transformer(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a folder as sentence-transformers does: `modules` by type, and the files of the first two."""
+
+    def write(pooling: dict, modules: tuple[str, ...], transformer: dict | None = None) -> Path:
+        encoder = new(passage_length=38)
+        encoder.towers["question"].backbone.save_pretrained(tmp_path)
+        encoder.tokenizer.save_pretrained(tmp_path)
+        listed = [
+            {
+                "idx": number,
+                "name": str(number),
+                "path": f"{number}_{name}" if number else "",
+                "type": f"sentence_transformers.models.{name}",
+            }
+            for number, name in enumerate(modules)
+        ]
+        (tmp_path / "modules.json").write_text(json.dumps(listed))
+        (tmp_path / "1_Pooling").mkdir()
+        (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+        if transformer is not None:
+            (tmp_path / "sentence_bert_config.json").write_text(json.dumps(transformer))
+        return tmp_path
+
+    return write
+
+
+PLAIN = ("Transformer", "Pooling")
+FLAGS = {
+    "word_embedding_dimension": 16,
+    "pooling_mode_cls_token": False,
+    "pooling_mode_mean_tokens": False,
+    "pooling_mode_max_tokens": False,
+    "pooling_mode_mean_sqrt_len_tokens": False,
+    "include_prompt": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("pooling", "modules", "transformer", "expected"),
+    [
+        (
+            FLAGS | {"pooling_mode_mean_tokens": True},
+            PLAIN,
+            {"max_seq_length": 32, "do_lower_case": False},
+            Settings(pooling="mean", question_length=32, passage_length=32, normalise=False),
+        ),
+        (
+            FLAGS | {"pooling_mode_cls_token": True},
+            (*PLAIN, "Normalize"),
+            {"max_seq_length": 20},
+            Settings(pooling="cls", question_length=20, passage_length=20, normalise=True),
+        ),
+        (
+            {"word_embedding_dimension": 16, "pooling_mode": "cls", "include_prompt": True},
+            PLAIN,
+            {"max_seq_length": 20},
+            Settings(pooling="cls", question_length=20, passage_length=20, normalise=False),
+        ),
+    ],
+)
+def test_sentence_transformers_folder(sentence_transformer, pooling, modules, transformer, expected):
+    folder = sentence_transformer(pooling, modules, transformer)
+    found = pretrained(str(folder))
+    assert found.settings == expected
+    longer = pretrained(str(folder), question_length=8, normalise=True)
+    assert longer.settings == replace(expected, question_length=8, normalise=True)
+
+
+def message_of(load_it: Callable[[], object]) -> str:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the callers compare the whole message
+        load_it()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "modules", [(*PLAIN, "Dense"), (*PLAIN, "Dense", "Normalize"), ("Transformer", "WordWeights", "Pooling")]
+)
+def test_unsupported_modules(sentence_transformer, modules):
+    folder = sentence_transformer(FLAGS | {"pooling_mode_mean_tokens": True}, modules)
+    assert message_of(lambda: pretrained(str(folder))) == (
+        f"{folder}: sentence-transformers modules {list(modules)} are not supported (Transformer, Pooling and "
+        "Normalize are); point encoder.name_or_path at the transformer inside and set encoder.pooling"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pooling", "named"),
+    [
+        (FLAGS | {"pooling_mode_max_tokens": True}, "['max_tokens']"),
+        (
+            FLAGS | {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True},
+            "['cls_token', 'mean_tokens']",
+        ),
+        ({"pooling_mode": "lasttoken"}, "['lasttoken']"),
+    ],
+)
+def test_unsupported_pooling(sentence_transformer, pooling, named):
+    folder = sentence_transformer(pooling, PLAIN)
+    assert message_of(lambda: pretrained(str(folder))) == (
+        f"{folder}: pooling {named} is not supported (mean or cls is)"
+    )
+
+
+def test_missing_folder(tmp_path):
+    for name in (f"{tmp_path}/nothing", "./nothing", "../nothing/here", "~/nothing-here"):
+        assert message_of(lambda name=name: pretrained(name)) == f"encoder.name_or_path: there is no folder {name}"
+
+
+def test_folder_without_configuration(tmp_path):
+    assert message_of(lambda: pretrained(str(tmp_path))) == (
+        f"encoder.name_or_path: {tmp_path} has no config.json; it is not a Hugging Face model folder"
+    )
+
+
+def test_folder_without_weights(tmp_path):
+    save_architecture(new(), tmp_path)
+    assert message_of(lambda: pretrained(str(tmp_path))) == (
+        f"encoder.name_or_path: {tmp_path} has no weights (model.safetensors or pytorch_model.bin); "
+        "save the model there again with save_pretrained"
+    )
+
+
+def test_folder_without_tokenizer(tmp_path):
+    new().towers["question"].backbone.save_pretrained(tmp_path)
+    found = message_of(lambda: pretrained(str(tmp_path), question_length=20, passage_length=20))
+    assert found.startswith(f"encoder.name_or_path: no tokenizer could be loaded from '{tmp_path}' (")
+    assert found.endswith("); give a folder that holds it, or a hub name while the hub can be reached")
+
+
+def test_configuration_of_an_unknown_model(tmp_path):
+    save(new(), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "not-a-model"}))
+    found = message_of(lambda: pretrained(str(tmp_path)))
+    assert re.fullmatch(
+        re.escape(f"encoder.name_or_path: no model could be loaded from '{tmp_path}' (")
+        + ".*not-a-model.*"
+        + re.escape("); give a folder that holds it, or a hub name while the hub can be reached"),
+        found,
+    )
+
+
+def test_hub_name_offline():
+    found = message_of(lambda: pretrained("babelbatch/there-is-no-such-model"))
+    assert found.startswith("encoder.name_or_path: no model could be loaded from 'babelbatch/there-is-no-such-model' (")
+    assert found.endswith("); give a folder that holds it, or a hub name while the hub can be reached")
+
+
+def test_damaged_weights(tmp_path):
+    save(new(), tmp_path)
+    weights = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    assert message_of(lambda: pretrained(str(tmp_path))).startswith(
+        f"encoder.name_or_path: no model could be loaded from '{tmp_path}' ("
+    )
+
+
+def test_weights_that_lack_a_layer(tmp_path):
+    """transformers fills the gap with random numbers; nobody should evaluate those."""
+    save(new(), tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "attention" not in name}
+    assert 0 < len(kept) < len(weights)
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert "attention" in message_of(lambda: pretrained(str(tmp_path)))
+
+
+@pytest.mark.parametrize("lost", ["passage/model.safetensors", "passage_projection.safetensors"])
+def test_a_separate_tower_that_is_lost(tmp_path, lost):
+    """Not to be replaced by a copy of the question's tower or by random numbers."""
+    save(moved(new(shared=False, dimensions=8)), tmp_path)
+    (tmp_path / lost).unlink()
+    if lost.startswith("passage/"):
+        (tmp_path / "passage" / "config.json").unlink()
+        (tmp_path / "passage").rmdir()
+    assert lost.split("/")[0] in message_of(lambda: load(tmp_path))
+
+
+def test_a_pooler_that_the_folder_lacks(tmp_path):
+    """It would be random, and another one in every run."""
+    save(new(pooling="mean"), tmp_path)
+    assert "pooler" in message_of(lambda: pretrained(str(tmp_path), pooling="pooler"))
+
+
+def test_more_tokens_than_positions(tmp_path):
+    config = BertConfig(
+        vocab_size=60,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=40,
+    )
+    BertModel(config).save_pretrained(tmp_path)
+    new().tokenizer.save_pretrained(tmp_path)
+    assert pretrained(str(tmp_path), question_length=40, passage_length=40).settings.passage_length == 40
+    assert message_of(lambda: pretrained(str(tmp_path), question_length=40, passage_length=41)) == (
+        f"encoder.passage_length: 41 tokens, but {tmp_path} has only 40 positions"
+    )
+    assert message_of(lambda: pretrained(str(tmp_path), question_length=41, passage_length=40)) == (
+        f"encoder.question_length: 41 tokens, but {tmp_path} has only 40 positions"
+    )
+
+
+def test_positions_of_roberta_start_after_padding(tmp_path):
+    """Of XLM-R's 514 positions a text can have 512: a text of 513 tokens would fail in the middle of training."""
+    save(new(question_length=40, passage_length=40), tmp_path)
+    assert pretrained(str(tmp_path), passage_length=40, question_length=40).settings.passage_length == 40
+    assert message_of(lambda: pretrained(str(tmp_path), passage_length=41)) == (
+        f"encoder.passage_length: 41 tokens, but {tmp_path} has only 40 positions"
+    )

@@ -1,0 +1,105 @@
+"""Metrics of ranks, beside numbers worked out by hand and loops over a list."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from babelbatch.benchmarks.lareqa import load_benchmark
+from babelbatch.metrics import NAMES, POOL_NAMES, of_queries, rank_distance, sorted_within
+
+
+def csr(*queries: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate(queries), np.cumsum([0, *map(len, queries)])
+
+
+def test_names():
+    assert NAMES == ("map", "map@20", "recall@1", "recall@10")
+    assert POOL_NAMES == ("rank_distance", "rank_distance_normalised")
+    assert tuple(of_queries(*csr([1]))) == NAMES
+
+
+def test_by_hand():
+    """Queries: a first place; a fourth; three answers out of order; one beyond every cut-off."""
+    found = of_queries(*csr([1], [4], [10, 1, 25], [100]))
+    assert found["map"] == pytest.approx([1, 1 / 4, (1 / 1 + 2 / 10 + 3 / 25) / 3, 1 / 100])
+    assert found["map@20"] == pytest.approx([1, 1 / 4, (1 / 1 + 2 / 10) / 3, 0])
+    assert found["recall@1"] == pytest.approx([1, 0, 1 / 3, 0])
+    assert found["recall@10"] == pytest.approx([1, 1, 2 / 3, 0])
+    assert all(values.dtype == np.float64 for values in found.values())
+
+
+def test_cut_offs_are_inclusive():
+    found = of_queries(*csr([20], [21], [10], [11]))
+    assert found["map@20"] == pytest.approx([1 / 20, 0, 1 / 10, 1 / 11])
+    assert found["recall@10"] == pytest.approx([0, 0, 1, 0])
+
+
+def test_the_divisor_of_map_at_20_is_what_the_cut_off_can_hold():
+    """25 answers in the first 25 places: nothing better fits in 20. trec_eval's map_cut divides by 25."""
+    found = of_queries(*csr(list(range(1, 26))))
+    assert found["map@20"] == pytest.approx([1])
+    assert found["map"] == pytest.approx([1])
+    assert found["recall@10"] == pytest.approx([10 / 25])  # recall has no such cap
+
+
+def test_ranks_are_counted_from_one_as_floats():
+    """Integer ranks must not divide as integers."""
+    assert of_queries(np.array([3], np.int64), np.array([0, 1]))["map"][0] == 1 / 3
+
+
+def average_precision(ranks: list[int], cutoff: int | None) -> float:
+    total, hits = 0.0, 0
+    for place in range(1, (cutoff or max(ranks)) + 1):
+        if place in ranks:
+            hits += 1
+            total += hits / place
+    return total / min(len(ranks), cutoff or len(ranks))
+
+
+@given(st.lists(st.sets(st.integers(1, 60), min_size=1, max_size=30), min_size=1, max_size=8), st.randoms())
+def test_agrees_with_loops(queries, random):
+    lists = [random.sample(sorted(ranks), len(ranks)) for ranks in queries]
+    found = of_queries(*csr(*lists))
+    assert found["map"] == pytest.approx([average_precision(ranks, None) for ranks in lists])
+    assert found["map@20"] == pytest.approx([average_precision(ranks, 20) for ranks in lists])
+    for cutoff in (1, 10):
+        expected = [sum(rank <= cutoff for rank in ranks) / len(ranks) for ranks in lists]
+        assert found[f"recall@{cutoff}"] == pytest.approx(expected)
+    assert rank_distance(*csr(*lists)).tolist() == [max(ranks) - min(ranks) for ranks in lists]
+    assert sorted_within(*csr(*lists)).tolist() == [rank for ranks in lists for rank in sorted(ranks)]
+
+
+def test_rank_distance_by_hand():
+    found = rank_distance(*csr([7], [3, 1, 12], list(range(1, 12))))
+    assert found.tolist() == [0, 11, 10]  # the last is a perfect ranking of eleven languages: |R| - 1
+    assert found.dtype == np.float64
+
+
+@pytest.mark.parametrize(("candidates", "relevant"), [(200, 2), (200, 11), (1000, 4)])
+def test_rank_distance_of_a_random_ranking(candidates, relevant):
+    """(k - 1)(n + 1) / (k + 1), within four standard errors."""
+    random = np.random.default_rng(0)
+    ranks = [random.choice(candidates, relevant, replace=False) + 1 for _ in range(4_000)]
+    found = rank_distance(*csr(*ranks))
+    expected = (relevant - 1) * (candidates + 1) / (relevant + 1)
+    assert abs(found.mean() - expected) < 4 * found.std() / 4_000**0.5
+
+
+@pytest.mark.parametrize(
+    ("dataset", "folder", "perfect", "chance"),
+    [("xquad_r", "xquad-r", 10.0, 10_846), ("mlqa_r", "mlqa-r", 2.75, 11_766)],
+)
+def test_rank_distance_on_published_data(shared_data, dataset, folder, perfect, chance):
+    """The two ends of the scale, over all questions: |R| - 1, and a shuffled pool within five standard errors."""
+    benchmark = load_benchmark(dataset, str(shared_data / folder))
+    offsets, candidates = benchmark.relevant_offsets, len(benchmark.candidate_ids)
+    sizes = np.diff(offsets)
+    best = np.concatenate([np.arange(size) + 1 for size in sizes])
+    assert rank_distance(best, offsets).mean() == pytest.approx(perfect, abs=0.005)
+    random = np.random.default_rng(0)
+    shuffled = np.concatenate([random.choice(candidates, size, replace=False, shuffle=False) + 1 for size in sizes])
+    found = rank_distance(shuffled, offsets)
+    assert abs(found.mean() - chance) < 0.5 + 5 * found.std() / len(sizes) ** 0.5

@@ -1,0 +1,58 @@
+"""Multipliers of the learning rate, worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from babelbatch import scheduler
+
+
+def rates(name: str, steps: int, total_steps: int, **options: float) -> list[float]:
+    """The learning rate of each of the first `steps` optimiser steps, from a base rate of 2."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    schedule = getattr(scheduler, name)(optimizer, total_steps, **options)
+    assert isinstance(schedule, LambdaLR)
+    found = []
+    for _ in range(steps):
+        found.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    return found
+
+
+def test_constant():
+    assert rates("constant", 5, 10) == [2, 2, 2, 2, 2]
+    assert rates("constant", 6, 10, warmup=0.4) == pytest.approx([0.5, 1.0, 1.5, 2, 2, 2])
+
+
+def test_linear():
+    """One step of warm-up, then nine equal steps down to 0."""
+    expected = [2, 2, 16 / 9, 14 / 9, 12 / 9, 10 / 9, 8 / 9, 6 / 9, 4 / 9, 2 / 9, 0, 0]
+    assert rates("linear", 12, 10) == pytest.approx(expected)
+    assert rates("linear", 6, 5, warmup=0) == pytest.approx([2, 1.6, 1.2, 0.8, 0.4, 0])
+
+
+def test_cosine():
+    """Two steps of warm-up, then 1, (2 + sqrt 2) / 4, 1/2, (2 - sqrt 2) / 4, 0 of the base rate."""
+    root = 2**0.5
+    expected = [1, 2, 2, (2 + root) / 2, 1, (2 - root) / 2, 0, 0]
+    assert rates("cosine", 8, 6, warmup=1 / 3) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["constant", "linear", "cosine"])
+def test_the_first_step_learns_and_the_peak_is_the_base_rate(name):
+    found = rates(name, 100, 100, warmup=0.25)
+    assert found[0] == pytest.approx(2 / 25)
+    assert max(found) == found[24] == found[25] == 2
+
+
+@pytest.mark.parametrize(("name", "end"), [("constant", 2), ("linear", 0), ("cosine", 0)])
+def test_warm_up_only(name, end):
+    assert rates(name, 5, 4, warmup=1.0) == pytest.approx([0.5, 1.0, 1.5, 2, 2])
+
+
+@pytest.mark.parametrize(("name", "last"), [("constant", 2), ("linear", 2), ("cosine", 2)])
+def test_a_single_step(name, last):
+    assert rates(name, 1, 1, warmup=0) == [last]
