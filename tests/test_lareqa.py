@@ -319,15 +319,15 @@ def test_no_data(tmp_path, content):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ('{"data": {}}', "'data' is not a list"),
-        ('{"data": [{"paragraphs": {}}]}', "'paragraphs' is not a list"),
-        ('{"data": []}', "no questions in it"),
+        ('{"data": {}}', ", 'data': {} is not a list"),
+        ('{"data": [{"paragraphs": {}}]}', ", an article, 'paragraphs': {} is not a list"),
+        ('{"data": []}', ": no questions in it"),
     ],
 )
 def test_wrong_top(tmp_path, content, problem):
     path = tmp_path / "en.json"
     path.write_text(content)
-    assert message_of(lambda: load_corpus(data_dir=str(tmp_path))) == f"{path}: {problem}"
+    assert message_of(lambda: load_corpus(data_dir=str(tmp_path))) == f"{path}{problem}"
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_wrong_top(tmp_path, content, problem):
         (lambda p: p.pop("sentences"), ", paragraph 0: no key 'sentences'"),
         (lambda p: p.pop("sentence_breaks"), ", paragraph 0: no key 'sentence_breaks'"),
         (lambda p: p.pop("qas"), ", paragraph 0: no key 'qas'"),
-        (lambda p: p["qas"][0].pop("id"), ", paragraph 0, question None: no key 'id'"),
+        (lambda p: p["qas"][0].pop("id"), ", paragraph 0, a question: no key 'id'"),
         (lambda p: p["qas"][0].pop("question"), ", paragraph 0, question 'who': no key 'question'"),
         (lambda p: p["qas"][0].pop("answers"), ", paragraph 0, question 'who': no key 'answers'"),
         (
@@ -490,14 +490,14 @@ def test_download_of_something_else(served, small, tmp_path):
     assert found.startswith(f"{served}/en.json: SHA256 hash of downloaded file (en.json) does not match")
     assert expected in found
     assert hashlib.sha256(b"<html>").hexdigest() in found
-    assert found.endswith("; set data_dir to read local files instead")
+    assert found.endswith("; set data_dir to read local files")
     assert files_below(tmp_path / "cache") == []
 
 
 def test_download_of_nothing(served, tmp_path):
     assert message_of(lambda: load_corpus("mlqa_r", languages=["el"])) == (
         f"{served}/el.json: 404 Client Error: File not found for url: {served}/el.json; "
-        "set data_dir to read local files instead"
+        "set data_dir to read local files"
     )
     assert files_below(tmp_path / "cache") == []
 

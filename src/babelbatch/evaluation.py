@@ -79,12 +79,14 @@ def encode(encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int
     training = encoder.training
     encoder.eval()
     total = int(tokens.lengths.sum())
-    with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, worth_it=total >= 10_000) as progress:
-        for batch in length_sorted_batches(tokens.lengths, token_budget):
-            texts_of_batch = tokens.padded(batch).to(device)
-            vectors[batch] = encoder(texts_of_batch, role).float().cpu().numpy()
-            progress.advance(int(tokens.lengths[batch].sum()))
-    encoder.train(training)
+    try:
+        with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, worth_it=total > 10_000) as done:
+            for batch in length_sorted_batches(tokens.lengths, token_budget):
+                texts_of_batch = tokens.padded(batch).to(device)
+                vectors[batch] = encoder(texts_of_batch, role).float().cpu().numpy()
+                done.advance(int(tokens.lengths[batch].sum()))
+    finally:
+        encoder.train(training)
     if not np.isfinite(vectors).all():
         raise ValueError("the encoder gives vectors that are not finite: its weights are damaged, or training diverged")
     return vectors[rows]

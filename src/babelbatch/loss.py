@@ -39,7 +39,8 @@ def contrastive_loss(
     """
     size = len(questions)
     assert len(candidates) >= size, "the first candidates are the positives"
-    scores = (questions.float() @ candidates.float().T) / temperature
+    with torch.autocast(questions.device.type, enabled=False):  # which would round the scores to half precision
+        scores = (questions.float() @ candidates.float().T) / temperature
     labels = torch.arange(size, device=scores.device)
     masked = torch.zeros(size, dtype=torch.bool, device=scores.device)
     if question_keys is not None and candidate_keys is not None:
@@ -77,8 +78,12 @@ class Contrastive(nn.Module):
 
     @property
     def temperature(self) -> Tensor:
-        return self.log_temperature.clamp(min=math.log(_COLDEST)).exp()
+        learnable = self.log_temperature.requires_grad
+        return (self.log_temperature.clamp(min=math.log(_COLDEST)) if learnable else self.log_temperature).exp()
 
     def forward(self, questions: Tensor, candidates: Tensor, question_keys: Tensor, candidate_keys: Tensor) -> Loss:
+        if self.log_temperature.requires_grad:
+            with torch.no_grad():  # in place as well: below the floor a clamp has no gradient, and no way back
+                self.log_temperature.clamp_(min=math.log(_COLDEST))
         keys = (question_keys, candidate_keys) if self.mask_same_passage else (None, None)
         return contrastive_loss(questions, candidates, self.temperature, *keys, symmetric=self.symmetric)

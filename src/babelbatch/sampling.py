@@ -182,6 +182,8 @@ def _same_and_crossing(has_question: np.ndarray, has_passage: np.ndarray) -> tup
 def _columns(corpus: Corpus, languages: list[str] | None) -> np.ndarray:
     if languages is None:
         return np.arange(len(corpus.languages))
+    if not languages or len(set(languages)) < len(languages):
+        raise ValueError(f"sampling.languages: {languages} names no language, or one twice; name each once")
     unknown = [language for language in languages if language not in corpus.languages]
     if unknown:
         raise ValueError(

@@ -32,9 +32,9 @@ def pretrained(
 ) -> Encoder:
     """An encoder from a Hugging Face name, a local folder, a sentence-transformers folder or one that babelbatch saved.
 
-    What is None is taken from the folder where it says (babelbatch's and sentence-transformers' files do), else from
-    the defaults of `Settings`.
-    Raises ValueError if the folder or name has no configuration, no tokenizer or no weights.
+    What is None is taken from a local folder where it says (babelbatch's and sentence-transformers' files do), else
+    from the defaults of `Settings`; a hub name says nothing.
+    Raises ValueError if configuration, tokenizer or any of the weights are missing or damaged.
     """
     asked = {
         "pooling": pooling,

@@ -5,31 +5,39 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from babelbatch.encoder.model import Encoder, Settings
+from babelbatch.encoder.stored_settings import SETTINGS_FILE, stored_settings
 
-SETTINGS_FILE = "babelbatch.json"
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+_TOKENIZERS = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "tokenizer.model",
+)
+_COUNT_POSITIONS_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
 
 
 def save(encoder: Encoder, folder: Path) -> None:
     """Writes an encoder: `AutoModel.from_pretrained(folder)` finds its (question) backbone, `load` finds all of it."""
     save_architecture(encoder, folder)
-    question, passage = encoder.towers["question"], encoder.towers["passage"]
-    with _quiet():
-        question.backbone.save_pretrained(folder)
-        if not encoder.settings.shared:
-            passage.backbone.save_pretrained(folder / "passage")
-    if question.projection is not None:
-        save_model(question.projection, str(folder / "question_projection.safetensors"))
-        if not encoder.settings.shared:
-            save_model(passage.projection, str(folder / "passage_projection.safetensors"))
+    roles = ("question",) if encoder.settings.shared else ("question", "passage")
+    for role in roles:
+        tower = encoder.towers[role]
+        with _quiet():
+            tower.backbone.save_pretrained(folder / "passage" if role == "passage" else folder)
+        if tower.projection is not None:
+            save_model(tower.projection, str(folder / f"{role}_projection.safetensors"))
 
 
 def save_architecture(encoder: Encoder, folder: Path) -> None:
@@ -48,7 +56,7 @@ def load(folder: Path) -> Encoder:
 def load_architecture(folder: Path) -> Encoder:
     """Reads what `save_architecture` wrote; the weights are random."""
     backbone = AutoModel.from_config(AutoConfig.from_pretrained(folder))
-    return Encoder(backbone, _tokenizer(str(folder), trust_remote_code=False), Settings(**_stored_settings(folder)))
+    return Encoder(backbone, _tokenizer(str(folder), trust_remote_code=False), Settings(**stored_settings(folder)))
 
 
 def load_pretrained(name_or_path: str, *, asked: dict[str, object], trust_remote_code: bool) -> Encoder:
@@ -58,23 +66,22 @@ def load_pretrained(name_or_path: str, *, asked: dict[str, object], trust_remote
         _require_complete(folder)
     elif folder.is_absolute() or name_or_path.startswith((".", "~")):
         raise ValueError(f"encoder.name_or_path: there is no folder {name_or_path}")
-    backbone = _model(name_or_path, trust_remote_code)
-    tokenizer = _tokenizer(name_or_path, trust_remote_code)
-    stored = _stored_settings(folder)
-    limit = getattr(backbone.config, "max_position_embeddings", None)
+    stored = stored_settings(folder)
     settings = Settings(**{**stored, **asked})
-    longest = max(settings.question_length, settings.passage_length)
-    if limit is not None and longest > limit:
-        raise ValueError(f"encoder.passage_length: {longest} tokens, but {name_or_path} has only {limit} positions")
-    encoder = Encoder(backbone, tokenizer, settings)
-    passage = folder / "passage"
-    if not settings.shared and passage.is_dir():
-        encoder.towers["passage"].backbone.load_state_dict(_model(str(passage), trust_remote_code).state_dict())
-    for role, tower in encoder.towers.items():
-        projection = folder / f"{role}_projection.safetensors"
-        if tower.projection is not None and projection.exists():
-            load_model(tower.projection, projection)
-    return encoder
+    backbone = _model(name_or_path, trust_remote_code, pooler=settings.pooling == "pooler")
+    _require_positions(backbone, settings, name_or_path)
+    encoder = Encoder(backbone, _tokenizer(name_or_path, trust_remote_code), settings)
+    if stored.get("shared") is False and not settings.shared:
+        passage = _model(str(_part(folder, "passage")), trust_remote_code, pooler=settings.pooling == "pooler")
+        encoder.towers["passage"].backbone.load_state_dict(passage.state_dict(), strict=False)
+    if stored.get("dimensions") is not None and settings.dimensions is not None:
+        if settings.dimensions != stored["dimensions"]:
+            raise ValueError(
+                f"encoder.dimensions: {settings.dimensions}, but {folder} was trained with {stored['dimensions']}"
+            )
+        for role in ("question",) if settings.shared else ("question", "passage"):
+            load_model(encoder.towers[role].projection, _part(folder, f"{role}_projection.safetensors"))
+    return encoder.train()  # as new: transformers hands out models with dropout switched off
 
 
 def _require_complete(folder: Path) -> None:
@@ -85,50 +92,43 @@ def _require_complete(folder: Path) -> None:
             f"encoder.name_or_path: {folder} has no weights (model.safetensors or pytorch_model.bin); "
             "save the model there again with save_pretrained"
         )
+    if not any((folder / name).exists() for name in _TOKENIZERS):  # transformers would make one of five tokens
+        raise _unloadable(str(folder), "tokenizer", f"none of {', '.join(_TOKENIZERS)} is there")
 
 
-def _stored_settings(folder: Path) -> dict[str, object]:
-    """Settings that the folder itself states, in babelbatch's or in sentence-transformers' files."""
-    if (folder / SETTINGS_FILE).exists():
-        stored = json.loads((folder / SETTINGS_FILE).read_text())
-        return {field.name: stored[field.name] for field in fields(Settings) if field.name in stored}
-    if (folder / "modules.json").exists():
-        return _sentence_transformers_settings(folder)
-    return {}
+def _require_positions(backbone: PreTrainedModel, settings: Settings, name_or_path: str) -> None:
+    positions = getattr(backbone.config, "max_position_embeddings", None)  # not every architecture has positions
+    if positions is None:
+        return
+    if backbone.config.model_type in _COUNT_POSITIONS_FROM_PADDING:
+        positions -= backbone.config.pad_token_id + 1
+    for name, length in (("question", settings.question_length), ("passage", settings.passage_length)):
+        if length > positions:
+            raise ValueError(
+                f"encoder.{name}_length: {length} tokens, but {name_or_path} has only {positions} positions"
+            )
 
 
-def _sentence_transformers_settings(folder: Path) -> dict[str, object]:
-    """Pooling, length and normalisation of a sentence-transformers folder.
-
-    Raises ValueError for modules that an `Encoder` has no equivalent of: a silent difference would be worse.
-    """
-    modules = [module["type"].rsplit(".", 1)[-1] for module in json.loads((folder / "modules.json").read_text())]
-    if modules not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
-        raise ValueError(
-            f"{folder}: sentence-transformers modules {modules} are not supported (Transformer, Pooling and Normalize "
-            "are); point encoder.name_or_path at the transformer inside and set encoder.pooling"
-        )
-    pooling_folder = json.loads((folder / "modules.json").read_text())[1]["path"]
-    pooling = json.loads((folder / pooling_folder / "config.json").read_text())
-    flags = {name.removeprefix("pooling_mode_") for name, on in pooling.items() if on is True}
-    modes = [pooling["pooling_mode"]] if "pooling_mode" in pooling else sorted(flags - {"include_prompt"})
-    known = {"mean_tokens": "mean", "mean": "mean", "cls_token": "cls", "cls": "cls"}
-    if len(modes) != 1 or modes[0] not in known:
-        raise ValueError(f"{folder}: pooling {modes} is not supported (mean or cls is)")
-    settings: dict[str, object] = {"pooling": known[modes[0]], "normalise": "Normalize" in modules}
-    transformer_file = folder / "sentence_bert_config.json"
-    length = json.loads(transformer_file.read_text()).get("max_seq_length") if transformer_file.exists() else None
-    if length is not None:
-        settings |= {"question_length": length, "passage_length": length}
-    return settings
+def _part(folder: Path, name: str) -> Path:
+    if not (folder / name).exists():
+        raise ValueError(f"encoder.name_or_path: {folder} has lost '{name}'; copy it there, or save the model again")
+    return folder / name
 
 
-def _model(name_or_path: str, trust_remote_code: bool) -> PreTrainedModel:
+def _model(name_or_path: str, trust_remote_code: bool, *, pooler: bool) -> PreTrainedModel:
     try:
         with _quiet():
-            return AutoModel.from_pretrained(name_or_path, trust_remote_code=trust_remote_code, dtype="float32")
-    except (OSError, ValueError) as error:
+            model, found = AutoModel.from_pretrained(
+                name_or_path, trust_remote_code=trust_remote_code, dtype="float32", output_loading_info=True
+            )
+    except (OSError, ValueError, SafetensorError) as error:
         raise _unloadable(name_or_path, "model", error) from error
+    # A pooler that is not used may be missing. Anything else would be random, and another one in every run.
+    missing = sorted(key for key in found["missing_keys"] if pooler or not key.startswith("pooler."))
+    if missing:
+        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise _unloadable(name_or_path, "model", f"its weights lack {len(missing)} tensors: {some}")
+    return model
 
 
 def _tokenizer(name_or_path: str, trust_remote_code: bool) -> PreTrainedTokenizerFast:
@@ -138,9 +138,17 @@ def _tokenizer(name_or_path: str, trust_remote_code: bool) -> PreTrainedTokenize
         raise _unloadable(name_or_path, "tokenizer", error) from error
 
 
+def _unloadable(name_or_path: str, part: str, reason: object) -> ValueError:
+    return ValueError(
+        f"encoder.name_or_path: no {part} could be loaded from '{name_or_path}' "
+        f"({str(reason).strip().splitlines()[0]}); "
+        "give a folder that holds it, or a hub name while the hub can be reached"
+    )
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' bars for one file, and its note on a language-model head that retrieval does not need."""
+    """Without transformers' bars for one file, and its report on heads that retrieval does not need."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
@@ -150,11 +158,3 @@ def _quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()
-
-
-def _unloadable(name_or_path: str, part: str, error: Exception) -> ValueError:
-    reason = str(error).strip().splitlines()[0]
-    return ValueError(
-        f"encoder.name_or_path: no {part} could be loaded from '{name_or_path}' ({reason}); "
-        "give a folder that holds it, or a hub name while the hub can be reached"
-    )

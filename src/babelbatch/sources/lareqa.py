@@ -10,6 +10,7 @@ import os
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -94,6 +95,8 @@ def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tup
     cache folder and checked against their SHA-256.
     Raises ValueError, naming file, line or question, for a missing or damaged file.
     """
+    if languages is not None and (not languages or len(set(languages)) < len(languages)):
+        raise ValueError(f"languages: {languages} names no language, or one twice; name each once, or set null for all")
     if data_dir is None:
         return tuple(_read_file(_fetch(dataset, language), language) for language in _published(dataset, languages))
     folder = Path(data_dir)
@@ -145,8 +148,12 @@ def _fetch(dataset: str, language: str) -> Path:
     published = PUBLISHED[dataset]
     folder = Path(os.environ.get("BABELBATCH_CACHE", pooch.os_cache("babelbatch"))) / "lareqa" / published.revision
     target = folder / published.folder / f"{language}.json"
-    if not target.exists() and os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        raise ValueError(f"{target} is not in the cache and HF_HUB_OFFLINE is set; set data_dir to local files")
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
+        if not target.exists():
+            raise ValueError(f"{target} is not in the cache and HF_HUB_OFFLINE is set; set data_dir to local files")
+        if pooch.file_hash(str(target)) != published.sha256[language]:
+            raise ValueError(f"{target} is damaged and HF_HUB_OFFLINE is set; unset it, or set data_dir to local files")
+        return target
     try:
         pooch.retrieve(
             published.url(language),
@@ -155,7 +162,9 @@ def _fetch(dataset: str, language: str) -> Path:
             path=target.parent,
         )
     except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
-        raise ValueError(f"{published.url(language)}: {error}; set data_dir to read local files instead") from error
+        raise ValueError(
+            f"{published.url(language)}: {str(error).rstrip('.')}; set data_dir to read local files"
+        ) from error
     return target
 
 
@@ -173,47 +182,62 @@ def _read_file(path: Path, language: str) -> LanguageFile:
         raise ValueError(f"{path}: no key 'data' at the top; is it a LAReQA (SQuAD-style) file?") from None
     paragraphs: list[Paragraph] = []
     questions: dict[str, Question] = {}
-    for article in _list_of(data, path, "'data'"):
-        for paragraph in _list_of(_field(article, "paragraphs", path, "an article"), path, "'paragraphs'"):
-            number = len(paragraphs)
-            where = f"paragraph {number}"
-            sentences = tuple(_field(paragraph, "sentences", path, where))
-            breaks = _field(paragraph, "sentence_breaks", path, where)
-            if len(sentences) != len(breaks):
-                raise ValueError(f"{path}, {where}: {len(sentences)} sentences but {len(breaks)} sentence_breaks")
-            paragraphs.append(Paragraph(_field(paragraph, "context", path, where), sentences))
-            for qa in _field(paragraph, "qas", path, where):
-                question = _question(qa, number, breaks, path)
+    for article in _checked(data, list, path, "'data'"):
+        for paragraph in _field(article, "paragraphs", list, path, "an article"):
+            where = f"paragraph {len(paragraphs)}"
+            sentences = _field(paragraph, "sentences", list, path, where)
+            for sentence in sentences:
+                _checked(sentence, str, path, f"{where}, a sentence")
+            breaks = _sentence_breaks(paragraph, len(sentences), path, where)
+            for qa in _field(paragraph, "qas", list, path, where):
+                question = _question(qa, len(paragraphs), breaks, path)
                 if question.id in questions:
                     raise ValueError(f"{path}: question id '{question.id}' occurs twice; ids must be unique in a file")
                 questions[question.id] = question
+            paragraphs.append(Paragraph(_field(paragraph, "context", str, path, where), tuple(sentences)))
     if not questions:
         raise ValueError(f"{path}: no questions in it")
     return LanguageFile(language, tuple(paragraphs), tuple(questions.values()))
 
 
-def _question(qa: dict, paragraph: int, breaks: list, path: Path) -> Question:
-    where = f"paragraph {paragraph}, question {qa.get('id')!r}"
-    answers = _field(qa, "answers", path, where)
+def _sentence_breaks(paragraph: dict, sentences: int, path: Path, where: str) -> list[tuple[int, int]]:
+    breaks = _field(paragraph, "sentence_breaks", list, path, where)
+    if len(breaks) != sentences:
+        raise ValueError(f"{path}, {where}: {sentences} sentences but {len(breaks)} sentence_breaks")
+    for pair in breaks:
+        if len(_checked(pair, list, path, f"{where}, a sentence break")) != 2:
+            raise ValueError(f"{path}, {where}: sentence break {pair} is not [start, end]")
+    return [(_checked(start, int, path, where), _checked(end, int, path, where)) for start, end in breaks]
+
+
+def _question(qa: object, paragraph: int, breaks: list[tuple[int, int]], path: Path) -> Question:
+    where = f"paragraph {paragraph}"
+    id_ = _field(qa, "id", str, path, f"{where}, a question")
+    where = f"{where}, question '{id_}'"
+    answers = _field(qa, "answers", list, path, where)
     if len(answers) != 1:
         raise ValueError(f"{path}, {where}: {len(answers)} answers; LAReQA files have exactly one a question")
-    start = _field(answers[0], "answer_start", path, where)
+    start = _field(answers[0], "answer_start", int, path, where)
     # Relevance is decided by where the answer starts; some published spans run past the end of their sentence.
     sentence = bisect_right([begin for begin, _ in breaks], start) - 1
     if sentence < 0 or not breaks[sentence][0] <= start < breaks[sentence][1]:
         raise ValueError(
             f"{path}, {where}: answer_start {start} lies in no sentence; mend sentence_breaks or remove the question"
         )
-    return Question(_field(qa, "id", path, where), _field(qa, "question", path, where), paragraph, sentence)
+    return Question(id_, _field(qa, "question", str, path, where), paragraph, sentence)
 
 
-def _field(record: object, name: str, path: Path, where: str):
+_Value = TypeVar("_Value")
+_KINDS = {list: "a list", str: "a text", int: "a whole number"}
+
+
+def _field(record: object, name: str, kind: type[_Value], path: Path, where: str) -> _Value:
     if not isinstance(record, dict) or name not in record:
         raise ValueError(f"{path}, {where}: no key '{name}'")
-    return record[name]
+    return _checked(record[name], kind, path, f"{where}, '{name}'")
 
 
-def _list_of(value: object, path: Path, where: str) -> list:
-    if not isinstance(value, list):
-        raise ValueError(f"{path}: {where} is not a list")
+def _checked(value: object, kind: type[_Value], path: Path, where: str) -> _Value:
+    if not isinstance(value, kind):
+        raise ValueError(f"{path}, {where}: {json.dumps(value)[:40]} is not {_KINDS[kind]}")
     return value
