@@ -17,7 +17,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -63,9 +63,11 @@ def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Calla
             job(cfg, folder)
         except Exception as error:
             (folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
-            if not _is_for_the_user(error):
+            # What a constructor raised comes wrapped by Hydra.
+            cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
+            if not _is_for_the_user(cause):
                 raise
-            _complain(error)
+            _complain(cause)
             if not sweeping:
                 sys.exit(USER_ERROR)
             failed.append(folder)
@@ -165,7 +167,7 @@ def _will_run(arguments: argparse.Namespace) -> bool:
     return not (arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion)
 
 
-def _is_for_the_user(error: Exception) -> bool:
+def _is_for_the_user(error: BaseException) -> bool:
     """Whether it is a ValueError that babelbatch raised on purpose, rather than a library that it called."""
     frames = traceback.extract_tb(error.__traceback__)
     return isinstance(error, ValueError) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
