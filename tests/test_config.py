@@ -67,7 +67,7 @@ def test_reports_every_problem_at_once() -> None:
         "encoder.pooling=maxx",
         "optimizer.lr=fast",
         "loss._target_=babelbatch.loss.Contrastiv",
-        "callbacks.evalute.every_n_validations=1",
+        "callbacks.evalute.during_training=true",
         "trainer.devices=2",
     )
     assert found == [
@@ -129,14 +129,14 @@ def test_reports_every_problem_at_once() -> None:
         (
             ["monitor=world_facts/multilingual/map"],
             "monitor: 'world_facts/multilingual/map' is not evaluated during training; "
-            "set callbacks.evaluate.every_n_validations=1",
+            "set callbacks.evaluate.during_training=true",
         ),
         (
             ["monitor=xquad_r/multilingual/map"],
             "monitor: nothing is logged as 'xquad_r/multilingual/map', did you mean 'world_facts/multilingual/map'?",
         ),
         (
-            ["monitor=world_facts/all/map", "callbacks.evaluate.every_n_validations=1"],
+            ["monitor=world_facts/all/map", "callbacks.evaluate.during_training=true"],
             "monitor: 'world_facts/all/map' is not <benchmark>/<setting>/<metric>, "
             "such as world_facts/multilingual/map",
         ),

@@ -21,24 +21,20 @@ from babelbatch.records import Batch, Benchmark
 class EvaluateRetrieval(pl.Callback):
     """Evaluates the benchmarks during training, and logs what the final evaluation finds.
 
-    every_n_validations: evaluate after each n-th validation, so that a benchmark's metric can be monitored; 0: only at
-        the end. The end is the run's business (`train.py`), which calls `log_final`.
+    during_training: evaluate after each validation, so that a benchmark's metric can be followed and monitored. The
+        end is the run's business (`train.py`), which calls `log_final`.
     """
 
     def __init__(
-        self, benchmarks: Mapping[str, Benchmark], evaluation: Evaluation, every_n_validations: int = 0
+        self, benchmarks: Mapping[str, Benchmark], evaluation: Evaluation, during_training: bool = False
     ) -> None:
         self._benchmarks = benchmarks
         self._evaluation = evaluation
-        self._every_n_validations = every_n_validations
-        self._validations = 0
+        self._during_training = during_training
 
     # Not `on_validation_end`: callbacks that monitor a metric read it there.
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.sanity_checking or self._every_n_validations == 0:
-            return
-        self._validations += 1
-        if self._validations % self._every_n_validations == 0:
+        if self._during_training and not trainer.sanity_checking:
             for benchmark in self._benchmarks.values():
                 pl_module.log_dict(self._evaluation(pl_module.encoder, benchmark).metrics)
 

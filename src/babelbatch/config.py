@@ -61,6 +61,7 @@ class EvaluateConfig:
     encoder: Any = field(default_factory=dict)
     benchmarks: Any = field(default_factory=dict)
     evaluation: Any = field(default_factory=dict)
+    logger: Any = field(default_factory=dict)
     checkpoint: str | None = None
     device: str = "auto"
     name: str = "evaluate"
@@ -195,7 +196,6 @@ _RANGES = {  # path: (least, most)
     "optimizer.lr": (0, None),
     "evaluation.token_budget": (1, None),
     "corpus.negatives": (0, None),
-    "callbacks.evaluate.every_n_validations": (0, None),
     "trainer.max_steps": (1, None),
     "threads": (1, None),
 }
@@ -254,8 +254,8 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
         known = ["validation/loss", *(f"{name}/multilingual/map" for name in cfg["benchmarks"])]
         hint = closest(monitor, known) or f"; there are, for example: {', '.join(known)}"
         yield f"monitor: nothing is logged as '{monitor}'{hint}"
-    elif not cfg["callbacks"].get("evaluate", {}).get("every_n_validations"):
-        yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.every_n_validations=1"
+    elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
+        yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.during_training=true"
     elif rest[:1] not in (["monolingual"], ["crosslingual"], ["multilingual"]) or len(rest) < 2:
         yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
 

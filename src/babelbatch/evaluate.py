@@ -4,48 +4,51 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import partial
 from pathlib import Path
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from babelbatch.build import build, settle, start_loggers
+from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
+from babelbatch.loggers import finish
 from babelbatch.records import Benchmark
 from babelbatch.report import print_scores
-from babelbatch.run_folder import CONFIG_FILE, ENCODER_FOLDER, provenance, write_atomically, write_results
+from babelbatch.run_folder import ENCODER_FOLDER, provenance, write_results
 
 log = logging.getLogger(__name__)
-
-build = partial(instantiate, _convert_="all")
 
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
-    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    cfg.output_dir = str(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+    group = cfg.output_dir
+    cfg = settle(cfg, folder)
+    origin = provenance()
     encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device
     encoder = encoder.to(device).eval()
     benchmarks: dict[str, Benchmark] = {name: build(node) for name, node in cfg.benchmarks.items()}
     evaluation = build(cfg.evaluation)
-    started = time.perf_counter()
-    results = []
-    for benchmark in benchmarks.values():
-        questions, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
-        log.info("%s: %d questions, %d candidates, %s", benchmark.name, questions, candidates, benchmark.protocol)
-        results.append(evaluation(encoder, benchmark))
-    facts = {
+    facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.name_or_path}
+    loggers = start_loggers(cfg, folder, "evaluate", group, facts)
+    try:
+        started = time.perf_counter()
+        results = []
+        for benchmark in benchmarks.values():
+            questions, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
+            log.info("%s: %d questions, %d candidates, %s", benchmark.name, questions, candidates, benchmark.protocol)
+            results.append(evaluation(encoder, benchmark))
+        log_final(loggers, results, step=0)
+    finally:
+        finish(loggers)
+    facts |= {
         "name": cfg.name,
-        "encoder": cfg.checkpoint or cfg.encoder.name_or_path,
         "benchmarks": list(benchmarks),
         **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "seconds/evaluate": time.perf_counter() - started,
-        **provenance(),
+        **origin,
     }
     write_results(folder, results, facts)
     print_scores(results)

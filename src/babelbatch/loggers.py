@@ -20,6 +20,7 @@ def wandb_logger(
     save_dir: str,
     name: str | None = None,
     group: str | None = None,
+    job_type: str | None = None,
     mode: Literal["online", "offline", "disabled"] | None = None,
     tags: list[str] | None = None,
 ) -> WandbLogger:
@@ -45,7 +46,7 @@ def wandb_logger(
             group=group,
             tags=tags,
             mode=mode,
-            job_type="train",
+            job_type=job_type,
             settings=settings,
         )
 

@@ -10,33 +10,29 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import Logger
+from omegaconf import DictConfig
 
+from babelbatch.build import build, settle, start_loggers
 from babelbatch.callbacks import BatchTelemetry, log_final
 from babelbatch.data import PairData
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.learner import Learner
-from babelbatch.loggers import define_summaries, finish
+from babelbatch.loggers import finish
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.run_folder import CONFIG_FILE, ENCODER_FOLDER, provenance, write_atomically, write_results
+from babelbatch.run_folder import ENCODER_FOLDER, provenance, write_results
 from babelbatch.sampling import Sampling
 
 log = logging.getLogger(__name__)
 
 _THREADS = torch.get_num_threads()  # one job of a sweep must not inherit another's
 
-build = partial(instantiate, _convert_="all")
-
 
 def train(cfg: DictConfig, folder: Path) -> None:
     """Trains, evaluates the best checkpoint on every benchmark, and leaves all of it in `folder`."""
     _hush()
-    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    sweep, cfg.output_dir = cfg.output_dir, str(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+    group = cfg.output_dir
+    cfg = settle(cfg, folder)
+    origin = provenance()  # now: the checkout may change while the run lasts
     torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
@@ -50,7 +46,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
     callbacks = build(cfg.callbacks)
     if "evaluate" in callbacks:
         callbacks["evaluate"] = callbacks["evaluate"](benchmarks=benchmarks, evaluation=evaluation)
-    loggers = build_loggers(cfg, sampling, list(benchmarks), folder, sweep)
+    facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
+    loggers = start_loggers(cfg, folder, "train", group, facts)
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
             callbacks=list(callbacks.values()), logger=loggers or False, default_root_dir=str(folder)
@@ -64,6 +61,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         trainer.fit(learner, data)
         trained = time.perf_counter()
         load_best(learner, trainer)
+        learner.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
         save(encoder, folder / ENCODER_FOLDER)
         results = [evaluation(encoder, benchmark) for benchmark in benchmarks.values()]
         evaluated = time.perf_counter()
@@ -72,10 +70,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
         finish(loggers)
 
     telemetry = next((callback for callback in trainer.callbacks if isinstance(callback, BatchTelemetry)), None)
-    facts = {
+    facts |= {
         "name": cfg.name,
-        "strategy": sampling.name,
-        "alpha": sampling.alpha,
         "alpha_realised": telemetry.alpha if telemetry else None,
         "seed": cfg.seed,
         "steps": trainer.global_step,
@@ -85,7 +81,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
         "seconds/train": trained - started,
         "seconds/evaluate": evaluated - trained,
-        **provenance(),
+        **origin,
     }
     write_results(folder, results, facts)
 
@@ -102,22 +98,6 @@ def build_data(cfg: DictConfig, corpus: Corpus, sampling: Sampling, encoder: Enc
     """Batches for the whole run: an optimiser step may accumulate several."""
     batches = cfg.trainer.max_steps * cfg.trainer.get("accumulate_grad_batches", 1)
     return build(cfg.data)(corpus=corpus, sampling=sampling, encoder=encoder, seed=cfg.seed, steps=batches)
-
-
-def build_loggers(cfg: DictConfig, sampling: Sampling, benchmarks: list[str], folder: Path, sweep: str) -> list[Logger]:
-    """The configured loggers, told what this run is. `sweep`: the folder that groups the runs of one command."""
-    loggers: list[Logger] = []
-    for name, node in cfg.logger.items():
-        if name == "wandb":
-            logger = build(node)(save_dir=str(folder), name=folder.name, group=sweep)
-            define_summaries(logger, benchmarks)
-        else:
-            logger = build(node)(save_dir=str(folder))
-        logger.log_hyperparams(
-            {"strategy": sampling.name, "alpha": sampling.alpha, **OmegaConf.to_container(cfg, resolve=True)}
-        )
-        loggers.append(logger)
-    return loggers
 
 
 def load_best(learner: Learner, trainer: pl.Trainer) -> None:

@@ -1,0 +1,43 @@
+"""What both composition roots do: instantiate a configuration, keep it, start the loggers."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
+
+from babelbatch.loggers import define_summaries
+from babelbatch.run_folder import CONFIG_FILE, write_atomically
+
+build = partial(instantiate, _convert_="all")
+"""Builds what a node's `_target_` names; with `_partial_`, what is still missing is given later."""
+
+
+def settle(cfg: DictConfig, folder: Path) -> DictConfig:
+    """The configuration of one job, with its own folder as `output_dir`, also written there."""
+    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    cfg.output_dir = str(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+    return cfg
+
+
+def start_loggers(cfg: DictConfig, folder: Path, job_type: str, group: str, facts: dict[str, object]) -> list[Logger]:
+    """The configured loggers, told what this run is.
+
+    group: what one command started, so that the dashboard can put its runs together. facts: columns beside the
+    configuration.
+    """
+    loggers: list[Logger] = []
+    for name, node in cfg.logger.items():
+        if name == "wandb":
+            logger = build(node)(save_dir=str(folder), name=folder.name, group=group, job_type=job_type)
+            define_summaries(logger, list(cfg.benchmarks))
+        else:
+            logger = build(node)(save_dir=str(folder))
+        logger.log_hyperparams({**facts, **OmegaConf.to_container(cfg, resolve=True)})
+        loggers.append(logger)
+    return loggers
