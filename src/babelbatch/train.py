@@ -30,6 +30,8 @@ _THREADS = torch.get_num_threads()  # one job of a sweep must not inherit anothe
 def train(cfg: DictConfig, folder: Path) -> None:
     """Trains, evaluates the best checkpoint on every benchmark, and leaves all of it in `folder`."""
     _hush()
+    if cfg.trainer.accelerator in {"gpu", "cuda"} and not torch.cuda.is_available():
+        raise ValueError(f"trainer.accelerator: {cfg.trainer.accelerator}, but torch finds no GPU; set trainer=default")
     group = cfg.output_dir
     cfg = settle(cfg, folder)
     origin = provenance()  # now: the checkout may change while the run lasts
