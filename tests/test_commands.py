@@ -89,7 +89,7 @@ def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
         assert 0 <= found["alpha_realised"] <= 1
         assert found["alpha_realised"] == alpha or alpha == 0.5
         assert yaml.safe_load((folder / "config.yaml").read_text())["output_dir"] == str(folder)
-        assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+        assert {path.name for path in (folder / "checkpoints").iterdir()} == {"last.ckpt"}
         assert (folder / "world_facts_map.png").read_bytes()[:4] == b"\x89PNG"
         table = pq.read_table(folder / "per_query.parquet")
         pool = table.filter(pc.equal(table["setting"], "multilingual"))
@@ -145,7 +145,7 @@ def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path) -> No
     languages = "benchmarks.world_facts.languages=[en,de,zh]"
     sources = {
         "run": [f"checkpoint={trained}"],
-        "ckpt": [f"checkpoint={trained / 'checkpoints' / 'best.ckpt'}"],
+        "ckpt": [f"checkpoint={trained / 'checkpoints' / 'last.ckpt'}"],
         "folder": ["encoder=local", f"encoder.name_or_path={trained / 'encoder'}"],
     }
     expected = {key: value for key, value in metrics(trained).items() if key.startswith("world_facts/")}
@@ -198,8 +198,9 @@ def test_a_whole_paragraph_as_passage(shared_data: Path, tmp_path: Path) -> None
 
 def test_a_benchmark_s_metric_can_be_monitored(tmp_path: Path) -> None:
     run(
-        "babelbatch-train", *SMALL, "monitor=world_facts/multilingual/map", "callbacks.evaluate.during_training=true",
-        "trainer.accumulate_grad_batches=2", "loss.learnable=true", "loss.symmetric=true", "encoder.shared=false",
+        "babelbatch-train", *SMALL, "callbacks=early_stopping", "monitor=world_facts/multilingual/map",
+        "callbacks.evaluate.during_training=true", "trainer.accumulate_grad_batches=2", "loss.learn_temperature=true",
+        "loss.symmetric=true", "encoder.shared=false",
         "encoder.dimensions=16", "scheduler=cosine", "corpus.negatives=1", "data.num_workers=1", "logger=csv",
         "output_dir=out",
         cwd=tmp_path,
@@ -207,9 +208,10 @@ def test_a_benchmark_s_metric_can_be_monitored(tmp_path: Path) -> None:
     rows = (tmp_path / "out" / "csv" / "metrics.csv").read_text().splitlines()
     column = rows[0].split(",").index("world_facts/multilingual/map")
     values = [float(row.split(",")[column]) for row in rows[1:] if row.split(",")[column]]
-    # Validations count batches: 24 batches make 12 steps, so four evaluations and the final one, which is the best.
-    assert len(values) == 5
-    assert metrics(tmp_path / "out")["world_facts/multilingual/map"] == pytest.approx(max(values[:-1]), abs=1e-9)
+    assert len(values) == 3  # after 6 and 12 steps, and the final evaluation of the better of the two
+    found = metrics(tmp_path / "out")
+    assert found["world_facts/multilingual/map"] == pytest.approx(max(values[:-1]), abs=1e-9)
+    assert found["evaluated_step"] == 6 * (1 + values.index(max(values[:-1])))
     assert (tmp_path / "out" / "encoder" / "passage" / "model.safetensors").exists()
 
 
@@ -218,12 +220,41 @@ def test_a_job_that_cannot_run_says_why_and_the_others_run(tmp_path: Path) -> No
         "babelbatch-train", "-m", *SMALL, "sampling=x_x", "sampling.batch_size=16,5000", "logger=none",
         "output_dir=out", cwd=tmp_path, code=2,
     )  # fmt: skip
-    message = "babelbatch: an X-X batch in 'en' needs 5000 items, the corpus has "
+    message = "babelbatch: an X-X batch in 'en' needs 5000 items, there are "
     assert message in done.stderr
     assert "lower sampling.batch_size or leave the language out of sampling.languages" in done.stderr
     assert "1 of 2 jobs failed" in done.stderr
     assert "Traceback" not in done.stderr
     assert metrics(job(tmp_path / "out", 0))["steps"] == 12
+
+
+def test_validating_more_often_changes_no_weight(sweep: Path, tmp_path: Path) -> None:
+    often = [*SMALL, "trainer.val_check_interval=3", "logger=none", "output_dir=often"]
+    run("babelbatch-train", "sampling=hybrid", *often, cwd=tmp_path)
+    assert weights(tmp_path / "often") == weights(job(sweep, 1))
+
+
+def test_results_are_never_another_run_s(tmp_path: Path) -> None:
+    """A second command in the same folder fails: it leaves no numbers of the first, and prints none."""
+    small = [*SMALL, "logger=none", "trainer.max_steps=2", "output_dir=out"]
+    run("babelbatch-train", *small, cwd=tmp_path)
+    assert metrics(tmp_path / "out")["evaluated_step"] == 2
+    done = run("babelbatch-evaluate", "checkpoint=out", "output_dir=out", "logger=none", cwd=tmp_path, code=2)
+    assert f"output_dir: {'out'} is the folder of a training run; evaluate into another" in done.stderr
+    assert metrics(tmp_path / "out")["strategy"] == "hybrid"
+    done = run("babelbatch-train", *small, "sampling.batch_size=5000", cwd=tmp_path, code=2)
+    assert "hybrid" not in done.stdout
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_training_on_the_test_set_is_refused(tmp_path: Path) -> None:
+    leaky = [*SMALL, "corpus.split_seed=1", "logger=none", "trainer.max_steps=2", "output_dir=out"]
+    done = run("babelbatch-train", *leaky, cwd=tmp_path, code=2)
+    assert (
+        "questions of benchmark world_facts are in the corpus world_facts: its scores would mean nothing" in done.stderr
+    )
+    run("babelbatch-train", *leaky, "train_on_test=true", cwd=tmp_path)
+    assert metrics(tmp_path / "out")["steps"] == 2
 
 
 @pytest.mark.parametrize("case", ["data", "encoder"])

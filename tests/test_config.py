@@ -74,13 +74,13 @@ def test_reports_every_problem_at_once() -> None:
         "sampling: no option 'hybird', did you mean 'hybrid'? (there are: english, hybrid, mixed, x_x, x_y)",
         "seed: Value 'x' of type 'str' could not be converted to Integer",
         "samplign: no such key, did you mean 'sampling'?",
-        "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar, "
-        "early_stopping), did you mean 'evaluate'?",
+        "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, last, progress_bar), "
+        "did you mean 'evaluate'?",
         "sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?",
         "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler'",
         "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
         "optimizer.lr: 'fast' is not float or Tensor",
-        "trainer.devices: training runs on one device so far; set trainer.devices=1",
+        "trainer.devices: training runs on one device so far; set trainer.devices=1, or [1] for the second",
     ]
 
 
@@ -92,7 +92,22 @@ def test_reports_every_problem_at_once() -> None:
         (["sampling.batch_size=many"], "sampling.batch_size: 'many' is not int"),
         (["trainer.max_steps=-1"], "trainer.max_steps: -1 is not at least 1"),
         (["trainer.precision=bf"], None),
-        (["trainer.callbacks=[]"], "trainer.callbacks: set by the run itself; use the config group instead"),
+        (
+            ["trainer.callbacks=[]"],
+            "trainer.callbacks: set by the run itself; use the config groups callbacks and logger instead",
+        ),
+        (
+            ["trainer.enable_progress_bar=false"],
+            "trainer.enable_progress_bar: set by the run itself; use the config groups callbacks and logger instead",
+        ),
+        (["trainer.val_check_interval=0.5"], "trainer.val_check_interval: 0.5 is not a number of steps"),
+        (["seed=-1"], "seed: -1 is not between 0 and 4294967295"),
+        (["sampling.alpha=nan"], "sampling.alpha: nan is not between 0 and 1"),
+        (["sampling=x_y", "sampling.alpha=0.5"], "sampling.alpha: x_y means alpha 0; to mix, set sampling=hybrid"),
+        (["benchmarks=[]"], "benchmarks: choose at least one"),
+        (["sampling=null"], "sampling: Config group override must be a string or a list. Got NoneType"),
+        (["~sampling._target_"], "sampling: nothing to build; choose an option, sampling=..."),
+        (["name=${sampling.nmae}"], "Interpolation key 'sampling.nmae' not found"),
         (
             ["loss._target_=babelbatch.lossy.X"],
             "loss._target_: 'babelbatch' has no module 'lossy', did you mean 'loss'?",
@@ -117,27 +132,36 @@ def test_reports_every_problem_at_once() -> None:
             "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0",
         ),
         (
-            ["data.validation_fraction=0"],
+            ["callbacks=early_stopping", "data.validation_fraction=0"],
             "monitor: 'validation/loss' needs a validation split, but data.validation_fraction is 0; "
-            "raise it, or set monitor=null callbacks=fixed_steps",
+            "raise it, or set callbacks=default",
         ),
-        (["monitor=null"], "monitor: null leaves early stopping nothing to watch; set callbacks=fixed_steps"),
         (
-            ["monitor=validation/los"],
+            ["callbacks=early_stopping", "trainer.max_steps=250"],
+            "trainer.val_check_interval: 100 does not divide trainer.max_steps=250: the last steps would "
+            "never be judged; set it to a divisor, or set callbacks=default",
+        ),
+        (["monitor=validation/loss/x_y"], "monitor: nothing watches it; set callbacks=early_stopping"),
+        (
+            ["callbacks=early_stopping", "monitor=validation/los"],
             "monitor: no 'validation/los'; there are validation/loss, validation/loss/x_x and validation/loss/x_y",
         ),
         (
-            ["monitor=world_facts/multilingual/map"],
+            ["callbacks=early_stopping", "monitor=world_facts/multilingual/map"],
             "monitor: 'world_facts/multilingual/map' is not evaluated during training; "
             "set callbacks.evaluate.during_training=true",
         ),
         (
-            ["monitor=xquad_r/multilingual/map"],
+            ["callbacks=early_stopping", "monitor=xquad_r/multilingual/map"],
             "monitor: nothing is logged as 'xquad_r/multilingual/map', did you mean 'world_facts/multilingual/map'?",
         ),
         (
-            ["monitor=world_facts/all/map", "callbacks.evaluate.during_training=true"],
-            "monitor: 'world_facts/all/map' is not <benchmark>/<setting>/<metric>, "
+            [
+                "callbacks=early_stopping",
+                "monitor=world_facts/multilingual/mpa",
+                "callbacks.evaluate.during_training=true",
+            ],
+            "monitor: 'world_facts/multilingual/mpa' is not <benchmark>/<setting>/<metric>, "
             "such as world_facts/multilingual/map",
         ),
         (["seed=[1"], None),
@@ -172,6 +196,19 @@ def test_one_problem(overrides: list[str], expected: str | None) -> None:
 def test_one_problem_of_an_evaluation(overrides: list[str], expected: str | None) -> None:
     found = problems(*overrides, root="evaluate")
     assert (found == [expected]) if expected else len(found) >= 1
+
+
+def test_what_may_be_said() -> None:
+    watched = ["callbacks=early_stopping", "callbacks.evaluate.during_training=true"]
+    for metric in (
+        "multilingual/map@20/de",
+        "crosslingual/recall@1/de-zh",
+        "multilingual/rank_distance",
+        "monolingual/map",
+    ):
+        assert problems(*watched, f"monitor=world_facts/{metric}") == []
+    assert problems("trainer.devices=[1]", "data.validation_fraction=0", "output_dir=x/${hydra:job.num}") == []
+    assert problems("sampling.alpha=range(0,1.1,0.5)", "sampling=glob(h*)", multirun=True) == []
 
 
 def test_a_sweep_is_checked_whole() -> None:
@@ -225,8 +262,8 @@ def test_neither_help_nor_an_error_waits_for_torch() -> None:
 
 
 def test_resolvers() -> None:
-    monitors = ("validation/loss", "x/multilingual/map", "x/multilingual/rank_distance", None)
-    assert [better(monitor) for monitor in monitors] == ["min", "max", "min", "min"]
+    monitors = ("validation/loss", "x/multilingual/map", "x/multilingual/rank_distance")
+    assert [better(monitor) for monitor in monitors] == ["min", "max", "min"]
     assert job_folder(3, "++sampling.alpha=0.25,++seed=1,sampling=hybrid") == "3_alpha-0.25_seed-1_hybrid"
     assert job_folder(0, "") == "0"
     assert job_folder(1, "++encoder.name_or_path=/a/b c,++corpus.languages=[en,de]") == (

@@ -216,7 +216,7 @@ def test_too_few_held_out(make_corpus, encoder):
     corpus = make_corpus(60, no_passage=[(item, "zh") for item in held_out])
     message = (
         f"data.validation_fraction holds out {len(held_out)} of 60 items, too few for a batch in every language; "
-        "raise it, or set it to 0 for no validation loss"
+        "raise it, leave small languages out of corpus.languages, or set it to 0 for no validation loss"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         data(corpus, encoder)

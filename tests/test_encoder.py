@@ -288,7 +288,7 @@ FLAGS = {
             FLAGS | {"pooling_mode_mean_tokens": True},
             PLAIN,
             {"max_seq_length": 32, "do_lower_case": False},
-            Settings(pooling="mean", question_length=32, passage_length=32, normalise=False),
+            Settings(pooling="mean", question_length=32, passage_length=32, normalise=True),
         ),
         (
             FLAGS | {"pooling_mode_cls_token": True},
@@ -300,7 +300,7 @@ FLAGS = {
             {"word_embedding_dimension": 16, "pooling_mode": "cls", "include_prompt": True},
             PLAIN,
             {"max_seq_length": 20},
-            Settings(pooling="cls", question_length=20, passage_length=20, normalise=False),
+            Settings(pooling="cls", question_length=20, passage_length=20, normalise=True),
         ),
     ],
 )
@@ -308,8 +308,24 @@ def test_sentence_transformers_folder(sentence_transformer, pooling, modules, tr
     folder = sentence_transformer(pooling, modules, transformer)
     found = pretrained(str(folder))
     assert found.settings == expected
-    longer = pretrained(str(folder), question_length=8, normalise=True)
-    assert longer.settings == replace(expected, question_length=8, normalise=True)
+    changed = pretrained(str(folder), question_length=8, normalise=False)
+    assert changed.settings == replace(expected, question_length=8, normalise=False)
+
+
+def test_similarity_and_prompts_of_a_sentence_transformers_folder(sentence_transformer):
+    """Only a model that says `dot` is scored by the plain dot product; prompts are put in front as prefixes."""
+    folder = sentence_transformer(FLAGS | {"pooling_mode_mean_tokens": True}, PLAIN, {"max_seq_length": 20})
+    main = folder / "config_sentence_transformers.json"
+    main.write_text(json.dumps({"similarity_fn_name": "dot", "prompts": {"query": "q: ", "document": "d: "}}))
+    found = pretrained(str(folder)).settings
+    assert (found.normalise, found.question_prefix, found.passage_prefix) == (False, "q: ", "d: ")
+    main.write_text(json.dumps({"prompts": {"both": "x: ", "query": ""}, "default_prompt_name": "both"}))
+    found = pretrained(str(folder)).settings
+    assert (found.normalise, found.question_prefix, found.passage_prefix) == (True, "x: ", "x: ")
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"do_lower_case": True}))
+    assert message_of(lambda: pretrained(str(folder))) == (
+        f"{folder}: do_lower_case in sentence_bert_config.json is not supported; lower-case the texts"
+    )
 
 
 def message_of(load_it: Callable[[], object]) -> str:

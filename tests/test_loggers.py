@@ -58,3 +58,9 @@ def test_the_environment_variable_switches_it_off(tmp_path: Path) -> None:
     done = start(tmp_path, WANDB_MODE="disabled")
     assert done.stdout.splitlines()[0].startswith("disabled")
     assert not list(tmp_path.glob("runs/*/wandb/*run-*"))
+
+
+def test_online_without_a_key_does_not_ask(tmp_path: Path) -> None:
+    done = start(tmp_path, WANDB_MODE="online")
+    assert done.stdout.splitlines()[0].startswith("offline g ")
+    assert "not logged in to W&B: this run is logged offline" in done.stderr

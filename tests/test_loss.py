@@ -194,7 +194,7 @@ def trained(module: Contrastive, candidates: Tensor, optimizer: torch.optim.Opti
 
 def test_a_learnable_temperature_takes_a_gradient_step():
     """d loss / d log t = -d loss / d log s for scores s / t; by hand for one step from t = 1."""
-    module = Contrastive(temperature=1.0, learnable=True)
+    module = Contrastive(temperature=1.0, learn_temperature=True)
     p_wrong_first, p_wrong_second = exp(0.6) / (exp(1.0) + exp(0.6)), exp(0.0) / (exp(0.0) + exp(0.8))
     slope = (p_wrong_first * (1.0 - 0.6) + p_wrong_second * (0.8 - 0.0)) / 2
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
@@ -206,13 +206,13 @@ CLOSE = torch.tensor([[1.0, 0.0], [0.98, 0.2]])  # question 0 is right by 0.02, 
 
 def test_a_learnable_temperature_stops_at_a_hundredth():
     """Both questions are right, so colder is always better."""
-    module = Contrastive(1.0, learnable=True)
+    module = Contrastive(1.0, learn_temperature=True)
     assert trained(module, CLOSE, torch.optim.Adam(module.parameters(), lr=0.1), 100) == pytest.approx(0.01)
 
 
 def test_a_learnable_temperature_leaves_the_floor_again():
     """Once the questions are wrong, warmer is better: touching the floor must not be for ever."""
-    module = Contrastive(1.0, learnable=True)
+    module = Contrastive(1.0, learn_temperature=True)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.1)
     assert trained(module, CLOSE, optimizer, 100) == pytest.approx(0.01)
     assert trained(module, CLOSE.flip(0), optimizer, 200) > 0.02

@@ -330,17 +330,17 @@ NEXT = "lower sampling.batch_size or leave the language out of sampling.language
         (
             replace(X_X, batch_size=11),
             ("de", "en", "zh"),
-            f"an X-X batch in 'zh' needs 11 items, the corpus has 10 there; {NEXT}",
+            f"an X-X batch in 'zh' needs 11 items, there are 10 to train on; {NEXT}",
         ),
         (
             replace(X_Y, batch_size=13),
             ("de", "en", "zh"),
-            f"an X-Y batch needs 13 items, the corpus has 12 there; {NEXT}",
+            f"an X-Y batch needs 13 items, there are 12 to train on; {NEXT}",
         ),
         (
             replace(MIXED, batch_size=13),
             ("de", "en", "zh"),
-            f"a batch of same-language pairs needs 13 items, the corpus has 12 there; {NEXT}",
+            f"a batch of same-language pairs needs 13 items, there are 12 to train on; {NEXT}",
         ),
         (
             replace(HYBRID, languages=["zh"]),
@@ -388,7 +388,7 @@ def test_largest_batch_counts_crossing_pairs(make_corpus):
     """Item 0 exists in English only, item 1 in German only: nothing crosses."""
     corpus = make_corpus(2, ("de", "en"), no_question=[(0, "de"), (1, "en")], no_passage=[(0, "de"), (1, "en")])
     assert largest_batch(corpus, np.arange(2)) == 0
-    message = f"an X-Y batch needs 2 items, the corpus has 0 there; {NEXT}"
+    message = f"an X-Y batch needs 2 items, there are 0 to train on; {NEXT}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Sampler(corpus, replace(X_Y, batch_size=2), seed=0)
 

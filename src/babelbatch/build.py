@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,17 +11,28 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
 from babelbatch.loggers import define_summaries
-from babelbatch.run_folder import CONFIG_FILE, write_atomically
+from babelbatch.records import Benchmark
+from babelbatch.run_folder import CONFIG_FILE, METRICS_FILE, PER_QUERY_FILE, write_atomically
 
 build = partial(instantiate, _convert_="all")
 """Builds what a node's `_target_` names; with `_partial_`, what is still missing is given later."""
 
 
+def build_benchmarks(cfg: DictConfig) -> dict[str, Benchmark]:
+    """The chosen benchmarks, each under the name that it has in the configuration: metric keys begin with it."""
+    return {name: replace(build(node), name=name) for name, node in cfg.benchmarks.items()}
+
+
 def settle(cfg: DictConfig, folder: Path) -> DictConfig:
-    """The configuration of one job, with its own folder as `output_dir`, also written there."""
+    """The configuration of one job, with its own folder as `output_dir`, also written there.
+
+    What an earlier run left there as its result goes: where metrics.json stands, this run is complete.
+    """
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     cfg.output_dir = str(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    for stale in (METRICS_FILE, PER_QUERY_FILE, "traceback.txt"):
+        (folder / stale).unlink(missing_ok=True)
     write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
     return cfg
 

@@ -19,7 +19,7 @@ from babelbatch.records import Batch, Benchmark
 
 
 class EvaluateRetrieval(pl.Callback):
-    """Evaluates the benchmarks during training, and logs what the final evaluation finds.
+    """Evaluates the benchmarks during training.
 
     during_training: evaluate after each validation, so that a benchmark's metric can be followed and monitored. The
         end is the run's business (`train.py`), which calls `log_final`.

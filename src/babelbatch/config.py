@@ -10,10 +10,14 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.signatures import Parameter, TargetError, accepts, closest, describe, parameters
 
 _OUTPUT_DIR = "multirun/${name}/${now:%Y-%m-%d_%H-%M-%S}"
+
+
+DEFAULT_MONITOR = "validation/loss"
 
 
 class ConfigError(ValueError):
@@ -29,8 +33,9 @@ class TrainConfig:
     """The root of a training run. Groups are typed by what their `_target_` accepts, see `check`.
 
     name: the experiment; runs land in multirun/<name>. seed: of everything random.
-    monitor: the validation quantity for early stopping and the best checkpoint: `validation/loss`, a part of it
-        (`validation/loss/x_y`), a metric of a benchmark that is evaluated during training, or null.
+    monitor: the validation quantity that `callbacks=early_stopping` watches: `validation/loss`, a part of it
+        (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
+    train_on_test: allow benchmarks whose questions are in the corpus.
     threads: CPU threads, or null for as many as torch takes by itself.
     output_dir: the folder of the run; of a sweep, the folder of its jobs' folders.
     """
@@ -49,7 +54,8 @@ class TrainConfig:
     logger: Any = field(default_factory=dict)
     name: str = "train"
     seed: int = 0
-    monitor: str | None = "validation/loss"
+    monitor: str = DEFAULT_MONITOR
+    train_on_test: bool = False
     threads: int | None = None
     output_dir: str = _OUTPUT_DIR
 
@@ -85,9 +91,9 @@ def register() -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
-def better(monitor: str | None) -> str:
+def better(monitor: str) -> str:
     """Whether less (`min`) or more (`max`) of a monitored quantity is better."""
-    return "min" if monitor is None or "loss" in monitor or "rank_distance" in monitor else "max"
+    return "min" if "loss" in monitor or "rank_distance" in monitor else "max"
 
 
 def job_folder(number: int, overrides: str) -> str:
@@ -114,7 +120,16 @@ def check(cfg: DictConfig, schema: str) -> None:
 
     cfg: composed; keys of Hydra's own are ignored. schema: a name of `SCHEMAS`.
     """
-    plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
+    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    cfg.output_dir = "."  # may be made of what only Hydra knows, once the job runs
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError([str(error).splitlines()[0]]) from error
+    hollow = [group for group in _groups(schema) if not isinstance(plain[group], dict)]
+    hollow += [group for group in _groups(schema) - _NAMED - {*hollow} if "_target_" not in plain[group]]
+    if hollow:
+        raise ConfigError([f"{group}: nothing to build; choose an option, {group}=..." for group in sorted(hollow)])
     known = list(SCHEMAS[schema].__dataclass_fields__)
     problems = [f"{key}: no such key{closest(key, known)}" for key in plain if key not in known]
     for group in _NAMED & plain.keys():
@@ -129,6 +144,10 @@ def check(cfg: DictConfig, schema: str) -> None:
     problems += _problems_between(plain, schema)
     if problems:
         raise ConfigError(problems)
+
+
+def _groups(schema: str) -> set[str]:
+    return {name for name, key in SCHEMAS[schema].__dataclass_fields__.items() if key.default_factory is dict}
 
 
 def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -180,6 +199,8 @@ def _fits(value: Any, parameter: Parameter) -> bool:
 
 def _problems_between(cfg: dict, schema: str) -> Iterator[str]:
     """What no single signature can know: ranges, files, and keys that contradict each other."""
+    if not cfg["benchmarks"]:
+        yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
     yield from _problems_of_training(cfg) if schema == "train" else _problems_of_evaluation(cfg)
@@ -197,6 +218,8 @@ _RANGES = {  # path: (least, most)
     "evaluation.token_budget": (1, None),
     "corpus.negatives": (0, None),
     "trainer.max_steps": (1, None),
+    "trainer.accumulate_grad_batches": (1, None),
+    "seed": (0, 2**32 - 1),
     "threads": (1, None),
 }
 
@@ -207,7 +230,7 @@ def _problems_of_range(cfg: dict) -> Iterator[str]:
         value = values.get(path)
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             continue
-        if value < least or (most is not None and value > most):
+        if not value >= least or (most is not None and value > most):
             allowed = f"between {least} and {most}" if most is not None else f"at least {least}"
             yield f"{path}: {value} is not {allowed}"
 
@@ -217,7 +240,7 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
         if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
             yield f"{path}: there is no folder '{value}'"
     name = cfg.get("encoder", {}).get("name_or_path")
-    if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).is_dir():
+    if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
         yield f"encoder.name_or_path: there is no folder '{name}'"
 
 
@@ -225,22 +248,33 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     sampling, trainer, callbacks = cfg["sampling"], cfg["trainer"], cfg["callbacks"]
     if sampling.get("alpha") != 1 and len(sampling.get("languages") or ["", ""]) < 2:
         yield "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
-    if trainer.get("devices") != 1 or trainer.get("num_nodes", 1) != 1:
-        yield "trainer.devices: training runs on one device so far; set trainer.devices=1"
-    for key in ("callbacks", "logger", "default_root_dir"):
+    pure = {"x_x": 1, "x_y": 0}.get(sampling.get("name"))
+    if pure is not None and sampling.get("alpha") != pure:
+        yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
+    devices = trainer.get("devices")
+    if (devices != 1 and not (isinstance(devices, list) and len(devices) == 1)) or trainer.get("num_nodes", 1) != 1:
+        yield "trainer.devices: training runs on one device so far; set trainer.devices=1, or [1] for the second"
+    for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
-            yield f"trainer.{key}: set by the run itself; use the config group instead"
+            yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
+    interval = trainer.get("val_check_interval")
+    if not isinstance(interval, int) or interval < 1:
+        yield f"trainer.val_check_interval: {interval} is not a number of steps"
     if cfg["corpus"].get("passage") == "context" and cfg["corpus"].get("negatives"):
         yield "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0"
-    yield from _problems_of_monitor(cfg)
-    if cfg["monitor"] is None and "early_stopping" in callbacks:
-        yield "monitor: null leaves early stopping nothing to watch; set callbacks=fixed_steps"
+    if "best" in callbacks or "early_stopping" in callbacks:
+        yield from _problems_of_monitor(cfg)
+    elif cfg["monitor"] != DEFAULT_MONITOR:
+        yield "monitor: nothing watches it; set callbacks=early_stopping"
 
 
 def _problems_of_monitor(cfg: dict) -> Iterator[str]:
-    monitor = cfg["monitor"]
-    if monitor is None:
-        return
+    monitor, steps, interval = cfg["monitor"], cfg["trainer"].get("max_steps"), cfg["trainer"].get("val_check_interval")
+    if isinstance(steps, int) and isinstance(interval, int) and interval > 0 and steps % interval:
+        yield (
+            f"trainer.val_check_interval: {interval} does not divide trainer.max_steps={steps}: the last steps would "
+            "never be judged; set it to a divisor, or set callbacks=default"
+        )
     first, *rest = monitor.split("/")
     if first == "validation":
         if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
@@ -248,16 +282,23 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
         elif cfg["data"].get("validation_fraction") == 0:
             yield (
                 f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
-                "raise it, or set monitor=null callbacks=fixed_steps"
+                "raise it, or set callbacks=default"
             )
     elif first not in cfg["benchmarks"]:
-        known = ["validation/loss", *(f"{name}/multilingual/map" for name in cfg["benchmarks"])]
+        known = [DEFAULT_MONITOR, *(f"{name}/multilingual/map" for name in cfg["benchmarks"])]
         hint = closest(monitor, known) or f"; there are, for example: {', '.join(known)}"
         yield f"monitor: nothing is logged as '{monitor}'{hint}"
     elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
         yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.during_training=true"
-    elif rest[:1] not in (["monolingual"], ["crosslingual"], ["multilingual"]) or len(rest) < 2:
+    elif not re.fullmatch(_METRIC, "/".join(rest)):
         yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
+
+
+# The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
+_METRIC = (
+    r"(monolingual|crosslingual|multilingual)/(map|map@20|recall@1|recall@10)(/[\w-]+)?"
+    r"|multilingual/(rank_distance|rank_distance_normalised)(/\w+)?"
+)
 
 
 def _problems_of_evaluation(cfg: dict) -> Iterator[str]:

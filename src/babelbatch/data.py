@@ -65,6 +65,8 @@ class PairData(pl.LightningDataModule):
             batch_size=None,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            # Its own: each new iterator draws from it, and validating more often must not change the training.
+            generator=torch.Generator(),
         )
 
 
@@ -131,7 +133,7 @@ def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray) ->
     if batch_size < 2:
         raise ValueError(
             f"data.validation_fraction holds out {len(rows)} of {len(corpus)} items, too few for a batch in every "
-            "language; raise it, or set it to 0 for no validation loss"
+            "language; raise it, leave small languages out of corpus.languages, or set it to 0 for no validation loss"
         )
     alpha = 1.0 if len(corpus.languages) == 1 else 0.5
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")

@@ -9,11 +9,10 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from babelbatch.build import build, settle, start_loggers
+from babelbatch.build import build, build_benchmarks, settle, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.loggers import finish
-from babelbatch.records import Benchmark
 from babelbatch.report import print_scores
 from babelbatch.run_folder import ENCODER_FOLDER, provenance, write_results
 
@@ -22,15 +21,17 @@ log = logging.getLogger(__name__)
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
+    if (folder / ENCODER_FOLDER).exists():
+        raise ValueError(f"output_dir: {folder} is the folder of a training run; evaluate into another")
     group = cfg.output_dir
     cfg = settle(cfg, folder)
     origin = provenance()
     encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device
     encoder = encoder.to(device).eval()
-    benchmarks: dict[str, Benchmark] = {name: build(node) for name, node in cfg.benchmarks.items()}
+    benchmarks = build_benchmarks(cfg)
     evaluation = build(cfg.evaluation)
-    facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.name_or_path}
+    facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
     loggers = start_loggers(cfg, folder, "evaluate", group, facts)
     try:
         started = time.perf_counter()

@@ -30,13 +30,14 @@ _PACKAGE = Path(__file__).parent
 CONF = next(path for path in (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf") if path.is_dir())
 
 USER_ERROR = 2
+_REFUSALS = (HydraException, OmegaConfBaseException, ValueError)  # the last one for `group=null`
 
 
 def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Callable[[list[Path], bool], None]) -> None:
     """Runs `job(cfg, folder)` once, or for every job of a sweep, as the command line says. Does not return normally.
 
-    name: of the root configuration. afterwards: gets the folders of the jobs that ran, also when some failed, and
-    whether they are a sweep.
+    name: of the root configuration. afterwards: gets the folders of the jobs that finished, also when others failed,
+    and whether they are a sweep.
     A ValueError that babelbatch raises is the user's to mend: it is told without a traceback, and the exit code is 2.
     Whatever stops a job, the traceback lies in its folder, and in a sweep the other jobs still run.
     """
@@ -50,35 +51,44 @@ def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Calla
         except ConfigError as error:
             _complain(error)
             sys.exit(USER_ERROR)
-    folders: list[Path] = []
+    finished: list[Path] = []
     failed: list[Path] = []
 
     def task(cfg: DictConfig) -> None:
         runtime = HydraConfig.get()
         sweeping = runtime.mode == RunMode.MULTIRUN
         folder = Path(runtime.runtime.output_dir)
-        folders.append(folder)
         try:
             check(cfg, name)
             job(cfg, folder)
+            finished.append(folder)
         except Exception as error:
-            (folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+            details = folder / "traceback.txt"
+            details.write_text("".join(traceback.format_exception(error)))
             # What a constructor raised comes wrapped by Hydra.
             cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
             if not _is_for_the_user(cause):
                 raise
             _complain(cause)
+            print(f"(where: {details})", file=sys.stderr)
             if not sweeping:
                 sys.exit(USER_ERROR)
+            if not runtime.launcher["_target_"].endswith(".BasicLauncher"):
+                raise RuntimeError(str(cause)) from None  # in another process, which only this way tells Hydra
             failed.append(folder)
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)()
     finally:
-        if folders:
-            afterwards(folders, arguments.multirun)
+        if finished:
+            afterwards(finished, arguments.multirun)
     if failed:
-        print(f"\n{len(failed)} of {len(folders)} jobs failed, see above:", *failed, sep="\n  ", file=sys.stderr)
+        print(
+            f"\n{len(failed)} of {len(failed) + len(finished)} jobs failed, see above:",
+            *failed,
+            sep="\n  ",
+            file=sys.stderr,
+        )
         sys.exit(USER_ERROR)
 
 
@@ -113,14 +123,18 @@ def forced(overrides: list[str]) -> list[str]:
 
 def _jobs(overrides: list[str]) -> list[list[str]]:
     """The overrides of each job of a sweep, as Hydra's own sweeper would split them."""
-    batches = BasicSweeper.split_arguments(_parsed(overrides), max_batch_size=None)
+    parsed = _parsed(overrides)
+    try:
+        batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    except HydraException as error:
+        raise ConfigError([_reason(error)]) from error
     return [job for batch in batches for job in batch]
 
 
 def _composed(name: str, overrides: list[str]) -> DictConfig:
     try:
         return compose(name, overrides, return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except _REFUSALS as error:
         raise ConfigError(_problems_of_overrides(name, overrides) or [_reason(error)]) from error
 
 
@@ -134,7 +148,7 @@ def _problems_of_overrides(name: str, overrides: list[str]) -> list[str]:
         try:
             compose(name, [*kept, override.input_line])
             kept.append(override.input_line)
-        except (HydraException, OmegaConfBaseException) as error:
+        except _REFUSALS as error:
             problems.append(_problem_of_override(override, error))
     try:
         check(compose(name, kept, return_hydra_config=True), name)
@@ -154,7 +168,7 @@ def _problem_of_override(override: Override, error: Exception) -> str:
 
 def _parsed(overrides: list[str]) -> list[Override]:
     try:
-        return OverridesParser.create().parse_overrides(overrides)
+        return OverridesParser.create(config_loader=_loader()).parse_overrides(overrides)
     except HydraException as error:
         raise ConfigError([_reason(error)]) from error
 

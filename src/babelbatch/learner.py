@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import pytorch_lightning as pl
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -17,14 +17,14 @@ from babelbatch.records import Batch
 class Learner(pl.LightningModule):
     """An encoder, a loss and how to optimise them.
 
-    optimizer: from parameters to an optimiser. scheduler: from (optimiser, total steps) to a schedule.
+    optimizer: from parameter groups to an optimiser. scheduler: from (optimiser, total steps) to a schedule.
     """
 
     def __init__(
         self,
         encoder: Encoder,
         loss: Contrastive,
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        optimizer: Callable[[list[dict]], Optimizer],
         scheduler: Callable[[Optimizer, int], LRScheduler],
         total_steps: int,
     ) -> None:
@@ -46,7 +46,12 @@ class Learner(pl.LightningModule):
             self.log(key, value, on_epoch=True, batch_size=len(batch.question_keys))
 
     def configure_optimizers(self) -> dict:
-        optimizer = self._optimizer(parameter for parameter in self.parameters() if parameter.requires_grad)
+        optimizer = self._optimizer(
+            [
+                {"params": [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]},
+                {"params": list(self.loss.parameters()), "weight_decay": 0.0},  # a temperature of 1 is no prior
+            ]
+        )
         scheduler = self._scheduler(optimizer, self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

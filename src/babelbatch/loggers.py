@@ -35,6 +35,10 @@ def wandb_logger(
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     chosen = mode or os.environ.get("WANDB_MODE") or ("online" if _logged_in() else "offline")
 
+    if chosen == "online" and not _logged_in():  # where wandb would ask, and wait for an answer
+        log.warning("not logged in to W&B: this run is logged offline; `wandb login`, then upload it with `wandb sync`")
+        chosen = "offline"
+
     def start(mode: str) -> wandb.Run:
         settings = wandb.Settings(
             init_timeout=_START_SECONDS, finish_timeout=_FINISH_SECONDS, silent=mode != "online", console="off"

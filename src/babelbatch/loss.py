@@ -58,21 +58,24 @@ def contrastive_loss(
 class Contrastive(nn.Module):
     """Settings of `contrastive_loss`.
 
-    temperature: divides the cosine. learnable: train its logarithm with the encoder, starting there.
+    temperature: divides the cosine. learn_temperature: train its logarithm with the encoder, starting there and never
+        below 0.01.
     mask_same_passage: use the passage keys. symmetric: see `contrastive_loss`.
     """
 
     def __init__(
         self,
         temperature: float = 0.05,
-        learnable: bool = False,
+        learn_temperature: bool = False,
         mask_same_passage: bool = True,
         symmetric: bool = False,
     ) -> None:
         super().__init__()
         if temperature <= 0:
             raise ValueError(f"loss.temperature must be above 0, not {temperature}")
-        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learnable)
+        if learn_temperature and temperature < _COLDEST:
+            raise ValueError(f"loss.temperature: a learned one starts at {_COLDEST} or above, not at {temperature}")
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learn_temperature)
         self.mask_same_passage = mask_same_passage
         self.symmetric = symmetric
 

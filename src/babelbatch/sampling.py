@@ -141,7 +141,7 @@ class Sampler:
         pool = np.flatnonzero(eligible)
         if len(pool) < self.sampling.batch_size:
             raise ValueError(
-                f"{purpose} needs {self.sampling.batch_size} items, the corpus has {len(pool)} there; "
+                f"{purpose} needs {self.sampling.batch_size} items, there are {len(pool)} to train on; "
                 "lower sampling.batch_size or leave the language out of sampling.languages"
             )
         return pool

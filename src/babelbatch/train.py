@@ -11,8 +11,9 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.callbacks import ModelCheckpoint
 
-from babelbatch.build import build, settle, start_loggers
+from babelbatch.build import build, build_benchmarks, settle, start_loggers
 from babelbatch.callbacks import BatchTelemetry, log_final
 from babelbatch.data import PairData
 from babelbatch.encoder import Encoder, save, save_architecture
@@ -30,16 +31,18 @@ _THREADS = torch.get_num_threads()  # one job of a sweep must not inherit anothe
 def train(cfg: DictConfig, folder: Path) -> None:
     """Trains, evaluates the best checkpoint on every benchmark, and leaves all of it in `folder`."""
     _hush()
-    if cfg.trainer.accelerator in {"gpu", "cuda"} and not torch.cuda.is_available():
-        raise ValueError(f"trainer.accelerator: {cfg.trainer.accelerator}, but torch finds no GPU; set trainer=default")
     group = cfg.output_dir
     cfg = settle(cfg, folder)
+    if cfg.trainer.accelerator in {"gpu", "cuda"} and not torch.cuda.is_available():
+        raise ValueError(f"trainer.accelerator: {cfg.trainer.accelerator}, but torch finds no GPU; set trainer=default")
     origin = provenance()  # now: the checkout may change while the run lasts
     torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
     corpus: Corpus = build(cfg.corpus)
-    benchmarks: dict[str, Benchmark] = {name: build(node) for name, node in cfg.benchmarks.items()}
+    benchmarks = build_benchmarks(cfg)
+    if not cfg.train_on_test:
+        refuse_leakage(corpus, benchmarks)
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
     data = build_data(cfg, corpus, sampling, encoder)
@@ -52,7 +55,10 @@ def train(cfg: DictConfig, folder: Path) -> None:
     loggers = start_loggers(cfg, folder, "train", group, facts)
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
-            callbacks=list(callbacks.values()), logger=loggers or False, default_root_dir=str(folder)
+            callbacks=list(callbacks.values()),
+            logger=loggers or False,
+            default_root_dir=str(folder),
+            val_check_interval=cfg.trainer.val_check_interval * accumulated(cfg),  # Lightning counts batches
         )
         log.info(
             "training %s (alpha %g) on %s: %s items, %d languages",
@@ -62,7 +68,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         started = time.perf_counter()
         trainer.fit(learner, data)
         trained = time.perf_counter()
-        load_best(learner, trainer)
+        evaluated_step = load_best(learner, trainer, callbacks.get("best"))
         learner.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
         save(encoder, folder / ENCODER_FOLDER)
         results = [evaluation(encoder, benchmark) for benchmark in benchmarks.values()]
@@ -77,6 +83,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "alpha_realised": telemetry.alpha if telemetry else None,
         "seed": cfg.seed,
         "steps": trainer.global_step,
+        "evaluated_step": evaluated_step,
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "benchmarks": list(benchmarks),
         "fingerprint/corpus": corpus.fingerprint,
@@ -98,16 +105,38 @@ def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
 
 def build_data(cfg: DictConfig, corpus: Corpus, sampling: Sampling, encoder: Encoder) -> PairData:
     """Batches for the whole run: an optimiser step may accumulate several."""
-    batches = cfg.trainer.max_steps * cfg.trainer.get("accumulate_grad_batches", 1)
+    batches = cfg.trainer.max_steps * accumulated(cfg)
     return build(cfg.data)(corpus=corpus, sampling=sampling, encoder=encoder, seed=cfg.seed, steps=batches)
 
 
-def load_best(learner: Learner, trainer: pl.Trainer) -> None:
-    """Puts the best checkpoint's weights into the learner, if a quantity was monitored; else leaves the last ones."""
-    best = getattr(trainer.checkpoint_callback, "best_model_path", "")
-    if best:
-        learner.load_state_dict(torch.load(best, weights_only=True, map_location="cpu")["state_dict"])
-        log.info("evaluating the best checkpoint by %s: %s", trainer.checkpoint_callback.monitor, best)
+def accumulated(cfg: DictConfig) -> int:
+    """Batches an optimiser step."""
+    return cfg.trainer.get("accumulate_grad_batches", 1)
+
+
+def refuse_leakage(corpus: Corpus, benchmarks: dict[str, Benchmark]) -> None:
+    """Raises ValueError if a benchmark asks, to the letter, more than one in a hundred of the corpus's questions."""
+    trained = set(corpus.question_texts)
+    for name, benchmark in benchmarks.items():
+        seen = sum(text in trained for text in benchmark.query_texts)
+        if seen > len(benchmark.query_texts) / 100:
+            raise ValueError(
+                f"{seen:,} of the {len(benchmark.query_texts):,} questions of benchmark {name} are in the corpus "
+                f"{corpus.name}: its scores would mean nothing; choose another, or set train_on_test=true"
+            )
+
+
+def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | None) -> int:
+    """Puts the best checkpoint's weights into the learner, if there is such a callback; else leaves the last ones.
+
+    Returns the step that the weights come from.
+    """
+    if best is None:
+        return trainer.global_step
+    checkpoint = torch.load(best.best_model_path, weights_only=True, map_location="cpu")
+    learner.load_state_dict(checkpoint["state_dict"])
+    log.info("evaluating the best checkpoint by %s, of step %d", best.monitor, checkpoint["global_step"])
+    return checkpoint["global_step"]
 
 
 def _hush() -> None:

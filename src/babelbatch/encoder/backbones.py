@@ -67,6 +67,8 @@ def tiny(
     dropout: float = 0.1,
 ) -> Encoder:
     """XLM-R's architecture, small and random, with a subword tokenizer trained on `texts`."""
+    if hidden_size % heads:
+        raise ValueError(f"encoder.hidden_size: {hidden_size} is not a multiple of encoder.heads={heads}")
     tokenizer = train_tokenizer(texts, vocab_size)
     settings = Settings(
         pooling=pooling,

@@ -61,10 +61,11 @@ def load_architecture(folder: Path) -> Encoder:
 
 def load_pretrained(name_or_path: str, *, asked: dict[str, object], trust_remote_code: bool) -> Encoder:
     """See `backbones.pretrained`. `asked` are the settings that override what the folder says."""
-    folder = Path(name_or_path)
+    folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         _require_complete(folder)
-    elif folder.is_absolute() or name_or_path.startswith((".", "~")):
+        name_or_path = str(folder)
+    elif folder.is_absolute() or name_or_path.startswith("."):
         raise ValueError(f"encoder.name_or_path: there is no folder {name_or_path}")
     stored = stored_settings(folder)
     settings = Settings(**{**stored, **asked})

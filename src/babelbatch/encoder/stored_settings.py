@@ -39,12 +39,23 @@ def _sentence_transformers_settings(folder: Path) -> dict[str, object]:
     known = {"mean_tokens": "mean", "mean": "mean", "cls_token": "cls", "cls": "cls"}
     if len(modes) != 1 or modes[0] not in known:
         raise ValueError(f"{folder}: pooling {modes} is not supported (mean or cls is)")
-    settings: dict[str, object] = {"pooling": known[modes[0]], "normalise": "Normalize" in modules}
-    transformer_file = folder / "sentence_bert_config.json"
-    length = _read(transformer_file).get("max_seq_length") if transformer_file.exists() else None
-    if length is not None:
-        settings |= {"question_length": length, "passage_length": length}
-    return settings
+    main = _read_if_there(folder / "config_sentence_transformers.json")
+    by_dot = "Normalize" not in modules and main.get("similarity_fn_name") == "dot"
+    settings: dict[str, object] = {"pooling": known[modes[0]], "normalise": not by_dot}
+    transformer = _read_if_there(folder / "sentence_bert_config.json")
+    if transformer.get("do_lower_case"):
+        raise ValueError(f"{folder}: do_lower_case in sentence_bert_config.json is not supported; lower-case the texts")
+    if transformer.get("max_seq_length") is not None:
+        settings |= dict.fromkeys(("question_length", "passage_length"), transformer["max_seq_length"])
+    prompts = main.get("prompts") or {}
+    default = prompts.get(main.get("default_prompt_name") or "", "")
+    question = prompts.get("query") or default
+    passage = prompts.get("document") or prompts.get("passage") or default
+    return settings | {"question_prefix": question, "passage_prefix": passage}
+
+
+def _read_if_there(path: Path) -> dict:
+    return _read(path) if path.exists() else {}
 
 
 def _read(path: Path) -> dict:
