@@ -2,8 +2,11 @@
 
 import json
 import math
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -234,16 +237,45 @@ def test_validating_more_often_changes_no_weight(sweep: Path, tmp_path: Path) ->
     assert weights(tmp_path / "often") == weights(job(sweep, 1))
 
 
-def test_results_are_never_another_run_s(tmp_path: Path) -> None:
-    """A second command in the same folder fails: it leaves no numbers of the first, and prints none."""
+def test_a_folder_holds_one_run(tmp_path: Path) -> None:
+    """A second command into the same folder is refused; nothing of the first is touched, and none of it is shown."""
     small = [*SMALL, "logger=none", "trainer.max_steps=2", "output_dir=out"]
     run("babelbatch-train", *small, cwd=tmp_path)
-    assert metrics(tmp_path / "out")["evaluated_step"] == 2
-    done = run("babelbatch-evaluate", "checkpoint=out", "output_dir=out", "logger=none", cwd=tmp_path, code=2)
-    assert f"output_dir: {'out'} is the folder of a training run; evaluate into another" in done.stderr
-    assert metrics(tmp_path / "out")["strategy"] == "hybrid"
-    done = run("babelbatch-train", *small, "sampling.batch_size=5000", cwd=tmp_path, code=2)
-    assert "hybrid" not in done.stdout
+    before = (weights(tmp_path / "out"), metrics(tmp_path / "out"))
+    message = "babelbatch: output_dir: out has a run in it; choose another folder, or remove that one"
+    for command, arguments in (
+        ("babelbatch-train", [*small, "sampling=x_y"]),
+        ("babelbatch-evaluate", ["checkpoint=out", "output_dir=out", "logger=none"]),
+    ):
+        done = run(command, *arguments, cwd=tmp_path, code=2)
+        assert message in done.stderr
+        assert "hybrid" not in done.stdout
+    assert (weights(tmp_path / "out"), metrics(tmp_path / "out")) == before
+
+
+def test_what_is_not_a_finished_run_is_not_evaluated(sweep: Path, tmp_path: Path) -> None:
+    done = run("babelbatch-evaluate", f"checkpoint={sweep}", "logger=none", "output_dir=a", cwd=tmp_path, code=2)
+    names = ", ".join(job(sweep, number).name for number in range(3))
+    assert f"checkpoint: {sweep} is not a run; it is a sweep; name one of its runs: {names}" in done.stderr
+    cut = tmp_path / "cut"
+    shutil.copytree(job(sweep, 0), cut)
+    (cut / "metrics.json").unlink()
+    done = run("babelbatch-evaluate", "checkpoint=cut", "logger=none", "output_dir=b", cwd=tmp_path, code=2)
+    assert "the run in cut did not finish; it left cut/checkpoints/last.ckpt: name one of them" in done.stderr
+
+
+def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
+    command = [BIN / "babelbatch-train", *SMALL, "logger=none", "trainer.max_steps=100000", "output_dir=out"]
+    started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "out" / "train.log"
+    for _ in range(600):
+        if log.exists() and "step 6 of" in log.read_text():
+            break
+        time.sleep(0.2)
+    started.send_signal(signal.SIGINT)
+    _, stderr = started.communicate(timeout=60)
+    assert started.returncode == 130, stderr
+    assert "babelbatch: interrupted; what out holds is not a finished run" in stderr
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 

@@ -25,7 +25,11 @@ def problems(*overrides: str, root: str = "train", multirun: bool = False) -> li
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in GROUPS for option in GROUPS[group]])
 def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_path: Path) -> None:
-    extra = [f"encoder.name_or_path={tmp_path}"] if (group, option) == ("encoder", "local") else []
+    own = {
+        ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
+        ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
+    }
+    extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
     assert problems(f"{group}={value}", *extra) == []
 
@@ -106,7 +110,11 @@ def test_reports_every_problem_at_once() -> None:
         (["sampling=x_y", "sampling.alpha=0.5"], "sampling.alpha: x_y means alpha 0; to mix, set sampling=hybrid"),
         (["benchmarks=[]"], "benchmarks: choose at least one"),
         (["sampling=null"], "sampling: Config group override must be a string or a list. Got NoneType"),
-        (["~sampling._target_"], "sampling: nothing to build; choose an option, sampling=..."),
+        (
+            ["~sampling._target_"],
+            "sampling: nothing to build; choose an option of the group "
+            "(in an experiment file: `defaults: [override /sampling: ...]`)",
+        ),
         (["name=${sampling.nmae}"], "Interpolation key 'sampling.nmae' not found"),
         (
             ["loss._target_=babelbatch.lossy.X"],

@@ -243,12 +243,28 @@ def test_sentence_with_context(tmp_path, write_lareqa):
 def test_an_answer_may_run_past_its_sentence(tmp_path, write_lareqa):
     """Only where it starts counts. The first place of a sentence is its own, the place after its last is not."""
     folder = write_lareqa(tmp_path, {"en": [(["One.", "Two."], [("id", "?", 0)])]})
-    change(
-        folder / "en.json", lambda paragraph: paragraph["qas"][0]["answers"][0].update(text="e. Two", answer_start=3)
-    )
+    context = json.loads((folder / "en.json").read_text())["data"][0]["paragraphs"][0]["context"]
+    assert context == "One. Two."
+    change(folder / "en.json", lambda paragraph: paragraph["qas"][0]["answers"][0].update(text=". Two", answer_start=3))
     assert read("", str(folder), None)[0].questions[0].sentence == 0
-    change(folder / "en.json", lambda paragraph: paragraph["qas"][0]["answers"][0].update(answer_start=5))
+    change(folder / "en.json", lambda paragraph: paragraph["qas"][0]["answers"][0].update(text="T", answer_start=5))
     assert read("", str(folder), None)[0].questions[0].sentence == 1
+
+
+def test_an_offset_that_does_not_point_at_the_answer(tmp_path, write_lareqa):
+    folder = write_lareqa(tmp_path, {"en": [(["One.", "Two."], [("id", "?", 0)])]})
+    change(folder / "en.json", lambda paragraph: paragraph["qas"][0]["answers"][0].update(text="Two", answer_start=4))
+    assert message_of(lambda: read("", str(folder), None)) == (
+        f"{folder / 'en.json'}, paragraph 0, question 'id': the context does not say 'Two' at answer_start 4; "
+        "offsets count characters, not bytes, from 0"
+    )
+
+
+def test_an_empty_file(tmp_path):
+    (tmp_path / "en.json").touch()
+    assert message_of(lambda: read("", str(tmp_path), None)) == (
+        f"{tmp_path / 'en.json'}: the file is empty; copy or download it again"
+    )
 
 
 def change(path: Path, mend: Callable[[dict], object]) -> None:
@@ -312,7 +328,7 @@ def test_no_data(tmp_path, content):
     path = tmp_path / "en.json"
     path.write_text(content)
     assert message_of(lambda: load_corpus(data_dir=str(tmp_path))) == (
-        f"{path}: no key 'data' at the top; is it a LAReQA (SQuAD-style) file?"
+        f"{path}: no key 'data' at the top; every *.json there is taken for a language; choose with languages"
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.report import print_tables, read_rows, to_markdown
+from babelbatch.report import print_tables, read_rows, tables, to_markdown
 
 
 def finished(folder: Path, strategy: str, seed: int, score: float, benchmarks: tuple[str, ...] = ("b",)) -> Path:
@@ -35,9 +35,16 @@ def test_markdown(tmp_path: Path) -> None:
         "b, mAP by setting:\n"
         "\n"
         "| strategy | alpha | seed | mono | cross | multi | rank distance | time |\n"
-        "|---|---:|---:|---:|---:|---:|---:|---:|\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
         "| hybrid | 0.5 | 0 | 0.5000 | 0.5000 | 0.5000 | 123.4 | 12 s |\n"
     )
+
+
+def test_runs_that_look_alike_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+    folders = [finished(tmp_path / f"{number}_lr-{number}", "hybrid", 0, 0.5) for number in range(2)]
+    header, *lines = tables(read_rows(folders))["b"]
+    assert header[-1] == "run"
+    assert [line[-1] for line in lines] == ["0_lr-0", "1_lr-1"]
 
 
 def test_the_table_fits_a_narrow_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

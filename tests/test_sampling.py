@@ -388,7 +388,7 @@ def test_largest_batch_counts_crossing_pairs(make_corpus):
     """Item 0 exists in English only, item 1 in German only: nothing crosses."""
     corpus = make_corpus(2, ("de", "en"), no_question=[(0, "de"), (1, "en")], no_passage=[(0, "de"), (1, "en")])
     assert largest_batch(corpus, np.arange(2)) == 0
-    message = f"an X-Y batch needs 2 items, there are 0 to train on; {NEXT}"
+    message = "no item exists in two languages: X-Y pairs need the same id in more than one language"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Sampler(corpus, replace(X_Y, batch_size=2), seed=0)
 

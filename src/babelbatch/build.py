@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger
 
 from babelbatch.loggers import define_summaries
 from babelbatch.records import Benchmark
-from babelbatch.run_folder import CONFIG_FILE, METRICS_FILE, PER_QUERY_FILE, write_atomically
+from babelbatch.run_folder import CONFIG_FILE, write_atomically
 
 build = partial(instantiate, _convert_="all")
 """Builds what a node's `_target_` names; with `_partial_`, what is still missing is given later."""
@@ -26,13 +26,13 @@ def build_benchmarks(cfg: DictConfig) -> dict[str, Benchmark]:
 def settle(cfg: DictConfig, folder: Path) -> DictConfig:
     """The configuration of one job, with its own folder as `output_dir`, also written there.
 
-    What an earlier run left there as its result goes: where metrics.json stands, this run is complete.
+    Raises ValueError if another run has the folder: nothing of it is overwritten, and no two runs are mixed up.
     """
+    if (folder / CONFIG_FILE).exists():
+        raise ValueError(f"output_dir: {folder} has a run in it; choose another folder, or remove that one")
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     cfg.output_dir = str(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (METRICS_FILE, PER_QUERY_FILE, "traceback.txt"):
-        (folder / stale).unlink(missing_ok=True)
     write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
     return cfg
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from torch import Tensor
 from babelbatch.evaluation import Evaluation, Result
 from babelbatch.heatmap import draw
 from babelbatch.records import Batch, Benchmark
+
+log = logging.getLogger(__name__)
 
 
 class EvaluateRetrieval(pl.Callback):
@@ -76,7 +79,10 @@ def _log_matrices(logger: WandbLogger, result: Result) -> None:
 
 
 class ProgressBar(TQDMProgressBar):
-    """One bar for the steps, on a terminal only. Lightning's own counts epochs, and shows a bar a validation."""
+    """One bar for the steps on a terminal, and a line a validation in a log file.
+
+    Lightning's own counts epochs, shows a bar a validation, and fills log files.
+    """
 
     def __init__(self, refresh_rate: int = 20) -> None:
         super().__init__(refresh_rate=refresh_rate)
@@ -86,6 +92,12 @@ class ProgressBar(TQDMProgressBar):
 
     def init_validation_tqdm(self) -> Tqdm:
         return Tqdm(disable=True)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_validation_end(trainer, pl_module)
+        if not sys.stderr.isatty():
+            losses = ", ".join(f"{key} {value:.3f}" for key, value in trainer.callback_metrics.items() if "loss" in key)
+            log.info("step %d of %d: %s", trainer.global_step, trainer.max_steps, losses)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *_: object) -> None:
         super().on_train_epoch_start(trainer, *_)

@@ -122,14 +122,15 @@ def check(cfg: DictConfig, schema: str) -> None:
     """
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     cfg.output_dir = "."  # may be made of what only Hydra knows, once the job runs
+    hollow = [group for group in _groups(schema) if not OmegaConf.is_dict(cfg[group])]
+    hollow += [group for group in _groups(schema) - _NAMED - {*hollow} if "_target_" not in cfg[group]]
+    if hollow:
+        remedy = "choose an option of the group (in an experiment file: `defaults: [override /{0}: ...]`)"
+        raise ConfigError([f"{group}: nothing to build; {remedy.format(group)}" for group in sorted(hollow)])
     try:
         plain = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError([str(error).splitlines()[0]]) from error
-    hollow = [group for group in _groups(schema) if not isinstance(plain[group], dict)]
-    hollow += [group for group in _groups(schema) - _NAMED - {*hollow} if "_target_" not in plain[group]]
-    if hollow:
-        raise ConfigError([f"{group}: nothing to build; choose an option, {group}=..." for group in sorted(hollow)])
     known = list(SCHEMAS[schema].__dataclass_fields__)
     problems = [f"{key}: no such key{closest(key, known)}" for key in plain if key not in known]
     for group in _NAMED & plain.keys():
@@ -179,14 +180,13 @@ def _problems_of_target(path: str, node: dict) -> Iterator[str]:
         if key in {"_target_", "_partial_"} or value == MISSING:
             continue
         if key not in accepted:
-            yield f"{path}.{key}: {name} takes no such argument{closest(key, list(accepted))}"
+            hint = closest(key, list(accepted)) or f" (it takes: {', '.join(accepted)})"
+            yield f"{path}.{key}: {name} takes no such argument{hint}"
         elif not _fits(value, accepted[key]):
             yield f"{path}.{key}: {value!r} is not {describe(accepted[key].annotation, accepted[key].module)}"
-    if not node.get("_partial_"):
-        missing = [
-            key for key, parameter in accepted.items() if parameter.required and node.get(key, MISSING) == MISSING
-        ]
-        yield from (f"{path}.{key}: missing; {_REMEDIES.get(f'{path}.{key}', f'{name} needs it')}" for key in missing)
+    needed = {key for key, parameter in accepted.items() if parameter.required and not node.get("_partial_")}
+    missing = [key for key in accepted if node.get(key, MISSING) == MISSING and (key in needed or key in node)]
+    yield from (f"{path}.{key}: missing; {_REMEDIES.get(f'{path}.{key}', f'{name} needs it')}" for key in missing)
 
 
 _REMEDIES = {"encoder.name_or_path": "set it to a folder or hub name (to evaluate a run: set checkpoint)"}

@@ -14,15 +14,13 @@ from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.loggers import finish
 from babelbatch.report import print_scores
-from babelbatch.run_folder import ENCODER_FOLDER, provenance, write_results
+from babelbatch.run_folder import ENCODER_FOLDER, METRICS_FILE, provenance, write_results
 
 log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
-    if (folder / ENCODER_FOLDER).exists():
-        raise ValueError(f"output_dir: {folder} is the folder of a training run; evaluate into another")
     group = cfg.output_dir
     cfg = settle(cfg, folder)
     origin = provenance()
@@ -59,7 +57,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
 def load_checkpoint(path: Path) -> Encoder:
     """The encoder of a run: of its folder, of the `encoder` folder in it, or of a .ckpt file in its checkpoints folder.
 
-    Raises ValueError if the run has none (yet).
+    Raises ValueError if the run did not finish, or if the folder is something else.
     """
     if path.is_file():
         architecture = path.parent.parent / ENCODER_FOLDER
@@ -72,4 +70,13 @@ def load_checkpoint(path: Path) -> Encoder:
         prefix = "encoder."
         encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
         return encoder
-    return load(path / ENCODER_FOLDER if (path / ENCODER_FOLDER).is_dir() else path)
+    if (path / "config.json").exists():
+        return load(path)
+    if (path / METRICS_FILE).exists() and (path / ENCODER_FOLDER).is_dir():
+        return load(path / ENCODER_FOLDER)
+    found = sorted(str(file) for file in path.glob("checkpoints/*.ckpt"))
+    if found:
+        raise ValueError(f"checkpoint: the run in {path} did not finish; it left {', '.join(found)}: name one of them")
+    runs = sorted(file.parent.name for file in path.glob(f"*/{METRICS_FILE}"))
+    hint = f"it is a sweep; name one of its runs: {', '.join(runs)}" if runs else "it holds no finished run"
+    raise ValueError(f"checkpoint: {path} is not a run; {hint}")

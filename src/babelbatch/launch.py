@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hydra
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
@@ -30,7 +31,8 @@ _PACKAGE = Path(__file__).parent
 CONF = next(path for path in (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf") if path.is_dir())
 
 USER_ERROR = 2
-_REFUSALS = (HydraException, OmegaConfBaseException, ValueError)  # the last one for `group=null`
+INTERRUPTED = 130
+_REFUSALS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)  # the last one for `group=null`
 
 
 def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Callable[[list[Path], bool], None]) -> None:
@@ -47,6 +49,8 @@ def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Calla
     sys.argv = [replaced.get(argument, argument) for argument in sys.argv]
     if _will_run(arguments):
         try:
+            if arguments.config_dir and not Path(arguments.config_dir).is_dir():
+                raise ConfigError([f"--config-dir: there is no folder '{arguments.config_dir}'"])
             check_jobs(name, list(replaced.values()), multirun=arguments.multirun, config_dir=arguments.config_dir)
         except ConfigError as error:
             _complain(error)
@@ -76,6 +80,11 @@ def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Calla
             if not runtime.launcher["_target_"].endswith(".BasicLauncher"):
                 raise RuntimeError(str(cause)) from None  # in another process, which only this way tells Hydra
             failed.append(folder)
+        except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
+            if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
+                raise
+            print(f"\nbabelbatch: interrupted; what {folder} holds is not a finished run", file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)()
@@ -161,7 +170,7 @@ def _problem_of_override(override: Override, error: Exception) -> str:
     key = override.key_or_group
     if isinstance(error, MissingConfigException):
         options = _loader().get_group_options(key)
-        value = str(override.value())
+        value = ", ".join(map(str, override.value() if isinstance(override.value(), list) else [override.value()]))
         return f"{key}: no option '{value}'{closest(value, options)} (there are: {', '.join(options)})"
     return f"{key}: {_reason(error.__cause__ or error)}"
 
@@ -193,5 +202,5 @@ def _complain(error: BaseException) -> None:
 
 def _reason(error: BaseException) -> str:
     """Hydra's message on one line, without its technical postscript."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line.strip().replace("'++", "'") for line in str(error).splitlines()]
     return " ".join(line for line in lines if line and not line.startswith(("full_key:", "object_type=", "See http")))

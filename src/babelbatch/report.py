@@ -19,8 +19,12 @@ COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run on one benchmark: macro mAP of the three settings, rank distance, training time in seconds."""
+    """One run on one benchmark: macro mAP of the three settings, rank distance, training time in seconds.
 
+    run: the name of its folder.
+    """
+
+    run: str
     benchmark: str
     strategy: str
     alpha: float
@@ -48,13 +52,15 @@ class Row:
 
 def read_rows(folders: Iterable[Path]) -> list[Row]:
     """The rows of the finished runs among `folders`, by benchmark, in the order given."""
-    runs = [json.loads((folder / METRICS_FILE).read_text()) for folder in folders if (folder / METRICS_FILE).exists()]
-    rows = [_row(benchmark, run) for run in runs for benchmark in run["benchmarks"]]
+    finished = [folder for folder in folders if (folder / METRICS_FILE).exists()]
+    runs = [(folder.name, json.loads((folder / METRICS_FILE).read_text())) for folder in finished]
+    rows = [_row(name, benchmark, run) for name, run in runs for benchmark in run["benchmarks"]]
     return sorted(rows, key=lambda row: row.benchmark)
 
 
-def _row(benchmark: str, run: dict) -> Row:
+def _row(name: str, benchmark: str, run: dict) -> Row:
     return Row(
+        run=name,
         benchmark=benchmark,
         strategy=run["strategy"],
         alpha=run["alpha"],
@@ -67,15 +73,26 @@ def _row(benchmark: str, run: dict) -> Row:
     )
 
 
+def tables(rows: list[Row]) -> dict[str, list[tuple[str, ...]]]:
+    """For each benchmark, the header and the rows of its table. Runs that strategy, alpha and seed do not tell apart
+    are told apart by a last column with the name of their folder."""
+    found = {}
+    for benchmark in dict.fromkeys(row.benchmark for row in rows):
+        chosen = [row for row in rows if row.benchmark == benchmark]
+        ambiguous = len({(row.strategy, row.alpha, row.seed) for row in chosen}) < len(chosen)
+        header = (*COLUMNS, "run") if ambiguous else COLUMNS
+        found[benchmark] = [header, *((*row.cells(), row.run) if ambiguous else row.cells() for row in chosen)]
+    return found
+
+
 def print_tables(rows: list[Row]) -> None:
     """One table a benchmark, in the terminal."""
-    for benchmark in dict.fromkeys(row.benchmark for row in rows):
+    for benchmark, (header, *lines) in tables(rows).items():
         table = Table(title=f"{benchmark}: mAP by setting; rank distance (less is less language bias)")
-        for column in COLUMNS:
-            table.add_column(column, justify="left" if column == "strategy" else "right")
-        for row in rows:
-            if row.benchmark == benchmark:
-                table.add_row(*row.cells())
+        for column in header:
+            table.add_column(column, justify="left" if column in {"strategy", "run"} else "right", overflow="fold")
+        for line in lines:
+            table.add_row(*line)
         Console().print(table)
 
 
@@ -85,20 +102,21 @@ def print_scores(results: Iterable[Result]) -> None:
         table = Table("setting", *NAMES, "rank dist.", "of pool", title=result.benchmark)
         for setting in SETTINGS:
             keys = [f"{result.benchmark}/{setting}/{metric}" for metric in (*NAMES, *POOL_NAMES)]
-            table.add_row(setting, *(f"{result.metrics[key]:.4f}" if key in result.metrics else "-" for key in keys))
+            table.add_row(setting, *(_shown(key, result.metrics) for key in keys))
         Console().print(table)
+
+
+def _shown(key: str, metrics: dict[str, float]) -> str:
+    if key not in metrics:
+        return "-"
+    return f"{metrics[key]:.1f}" if key.endswith("rank_distance") else f"{metrics[key]:.4f}"
 
 
 def to_markdown(rows: list[Row]) -> str:
     """The same tables for a document."""
-    lines: list[str] = []
-    for benchmark in dict.fromkeys(row.benchmark for row in rows):
-        lines += [
-            f"{benchmark}, mAP by setting:",
-            "",
-            "| " + " | ".join(COLUMNS) + " |",
-            "|---" + "|---:" * (len(COLUMNS) - 1) + "|",
-        ]
-        lines += ["| " + " | ".join(row.cells()) + " |" for row in rows if row.benchmark == benchmark]
-        lines.append("")
-    return "\n".join(lines)
+    text = ""
+    for benchmark, (header, *lines) in tables(rows).items():
+        rule = ["---" if column in {"strategy", "run"} else "---:" for column in header]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *lines))
+        text += f"{benchmark}, mAP by setting:\n\n{table}\n"
+    return text

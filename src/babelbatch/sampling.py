@@ -139,6 +139,8 @@ class Sampler:
 
     def _pool(self, eligible: np.ndarray, purpose: str) -> np.ndarray:
         pool = np.flatnonzero(eligible)
+        if len(pool) == 0 and purpose == "an X-Y batch":
+            raise ValueError("no item exists in two languages: X-Y pairs need the same id in more than one language")
         if len(pool) < self.sampling.batch_size:
             raise ValueError(
                 f"{purpose} needs {self.sampling.batch_size} items, there are {len(pool)} to train on; "

@@ -71,6 +71,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         evaluated_step = load_best(learner, trainer, callbacks.get("best"))
         learner.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
         save(encoder, folder / ENCODER_FOLDER)
+        log.info("evaluating the weights of step %d on %s", evaluated_step, ", ".join(benchmarks))
         results = [evaluation(encoder, benchmark) for benchmark in benchmarks.values()]
         evaluated = time.perf_counter()
         log_final(loggers, results, trainer.global_step)
@@ -135,7 +136,6 @@ def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | Non
         return trainer.global_step
     checkpoint = torch.load(best.best_model_path, weights_only=True, map_location="cpu")
     learner.load_state_dict(checkpoint["state_dict"])
-    log.info("evaluating the best checkpoint by %s, of step %d", best.monitor, checkpoint["global_step"])
     return checkpoint["global_step"]
 
 
@@ -143,4 +143,5 @@ def _hush() -> None:
     """Lightning's adverts, device tables, and advice that does not apply."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own affair with torch
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches are cheap to prepare

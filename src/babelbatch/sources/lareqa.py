@@ -169,6 +169,8 @@ def _fetch(dataset: str, language: str) -> Path:
 
 
 def _read_file(path: Path, language: str) -> LanguageFile:
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty; copy or download it again")
     try:
         data = json.loads(path.read_bytes())["data"]
     except UnicodeDecodeError as error:
@@ -179,7 +181,9 @@ def _read_file(path: Path, language: str) -> LanguageFile:
             "the file may be cut off: copy or download it again"
         ) from None
     except (KeyError, TypeError):
-        raise ValueError(f"{path}: no key 'data' at the top; is it a LAReQA (SQuAD-style) file?") from None
+        raise ValueError(
+            f"{path}: no key 'data' at the top; every *.json there is taken for a language; choose with languages"
+        ) from None
     paragraphs: list[Paragraph] = []
     questions: dict[str, Question] = {}
     for article in _checked(data, list, path, "'data'"):
@@ -189,12 +193,13 @@ def _read_file(path: Path, language: str) -> LanguageFile:
             for sentence in sentences:
                 _checked(sentence, str, path, f"{where}, a sentence")
             breaks = _sentence_breaks(paragraph, len(sentences), path, where)
+            context = _field(paragraph, "context", str, path, where)
             for qa in _field(paragraph, "qas", list, path, where):
-                question = _question(qa, len(paragraphs), breaks, path)
+                question = _question(qa, len(paragraphs), context, breaks, path)
                 if question.id in questions:
                     raise ValueError(f"{path}: question id '{question.id}' occurs twice; ids must be unique in a file")
                 questions[question.id] = question
-            paragraphs.append(Paragraph(_field(paragraph, "context", str, path, where), tuple(sentences)))
+            paragraphs.append(Paragraph(context, tuple(sentences)))
     if not questions:
         raise ValueError(f"{path}: no questions in it")
     return LanguageFile(language, tuple(paragraphs), tuple(questions.values()))
@@ -210,7 +215,7 @@ def _sentence_breaks(paragraph: dict, sentences: int, path: Path, where: str) ->
     return [(_checked(start, int, path, where), _checked(end, int, path, where)) for start, end in breaks]
 
 
-def _question(qa: object, paragraph: int, breaks: list[tuple[int, int]], path: Path) -> Question:
+def _question(qa: object, paragraph: int, context: str, breaks: list[tuple[int, int]], path: Path) -> Question:
     where = f"paragraph {paragraph}"
     id_ = _field(qa, "id", str, path, f"{where}, a question")
     where = f"{where}, question '{id_}'"
@@ -223,6 +228,12 @@ def _question(qa: object, paragraph: int, breaks: list[tuple[int, int]], path: P
     if sentence < 0 or not breaks[sentence][0] <= start < breaks[sentence][1]:
         raise ValueError(
             f"{path}, {where}: answer_start {start} lies in no sentence; mend sentence_breaks or remove the question"
+        )
+    answer = _field(answers[0], "text", str, path, where)
+    if not context.startswith(answer, max(start, 0)):
+        raise ValueError(
+            f"{path}, {where}: the context does not say '{answer[:40]}' at answer_start {start}; "
+            "offsets count characters, not bytes, from 0"
         )
     return Question(id_, _field(qa, "question", str, path, where), paragraph, sentence)
 
