@@ -242,7 +242,7 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     small = [*SMALL, "logger=none", "trainer.max_steps=2", "output_dir=out"]
     run("babelbatch-train", *small, cwd=tmp_path)
     before = (weights(tmp_path / "out"), metrics(tmp_path / "out"))
-    message = "babelbatch: output_dir: out has a run in it; choose another folder, or remove that one"
+    message = f"babelbatch: output_dir: {tmp_path / 'out'} has a run in it; choose another folder, or remove that one"
     for command, arguments in (
         ("babelbatch-train", [*small, "sampling=x_y"]),
         ("babelbatch-evaluate", ["checkpoint=out", "output_dir=out", "logger=none"]),
@@ -275,7 +275,7 @@ def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
     started.send_signal(signal.SIGINT)
     _, stderr = started.communicate(timeout=60)
     assert started.returncode == 130, stderr
-    assert "babelbatch: interrupted; what out holds is not a finished run" in stderr
+    assert f"babelbatch: interrupted; what {tmp_path / 'out'} holds is not a finished run" in stderr
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 

@@ -253,9 +253,9 @@ def test_an_answer_may_run_past_its_sentence(tmp_path, write_lareqa):
 
 def test_an_offset_that_does_not_point_at_the_answer(tmp_path, write_lareqa):
     folder = write_lareqa(tmp_path, {"en": [(["One.", "Two."], [("id", "?", 0)])]})
-    change(folder / "en.json", lambda paragraph: paragraph["qas"][0]["answers"][0].update(text="Two", answer_start=4))
+    change(folder / "en.json", lambda paragraph: paragraph["qas"][0]["answers"][0].update(text="Two", answer_start=6))
     assert message_of(lambda: read("", str(folder), None)) == (
-        f"{folder / 'en.json'}, paragraph 0, question 'id': the context does not say 'Two' at answer_start 4; "
+        f"{folder / 'en.json'}, paragraph 0, question 'id': the context does not say 'Two' at answer_start 6; "
         "offsets count characters, not bytes, from 0"
     )
 

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger
 
 from babelbatch.loggers import define_summaries
 from babelbatch.records import Benchmark
-from babelbatch.run_folder import CONFIG_FILE, write_atomically
+from babelbatch.run_folder import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, write_atomically
 
 build = partial(instantiate, _convert_="all")
 """Builds what a node's `_target_` names; with `_partial_`, what is still missing is given later."""
@@ -28,7 +28,7 @@ def settle(cfg: DictConfig, folder: Path) -> DictConfig:
 
     Raises ValueError if another run has the folder: nothing of it is overwritten, and no two runs are mixed up.
     """
-    if (folder / CONFIG_FILE).exists():
+    if any((folder / name).exists() for name in (METRICS_FILE, ENCODER_FOLDER, "checkpoints")):
         raise ValueError(f"output_dir: {folder} has a run in it; choose another folder, or remove that one")
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     cfg.output_dir = str(folder)
