@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -266,14 +267,19 @@ def test_what_is_not_a_finished_run_is_not_evaluated(sweep: Path, tmp_path: Path
 
 def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
     command = [BIN / "babelbatch-train", *SMALL, "logger=none", "trainer.max_steps=100000", "output_dir=out"]
-    started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     log = tmp_path / "out" / "train.log"
-    for _ in range(600):
-        if log.exists() and "step 6 of" in log.read_text():
-            break
-        time.sleep(0.2)
-    started.send_signal(signal.SIGINT)
-    _, stderr = started.communicate(timeout=60)
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # background jobs inherit a deaf ear
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, preexec_fn=heeding, **pipes) as started:
+        try:
+            for _ in range(600):
+                if log.exists() and "step 6 of" in log.read_text():
+                    break
+                time.sleep(0.2)
+            started.send_signal(signal.SIGINT)
+            _, stderr = started.communicate(timeout=60)
+        finally:
+            started.kill()
     assert started.returncode == 130, stderr
     assert f"babelbatch: interrupted; what {tmp_path / 'out'} holds is not a finished run" in stderr
     assert not (tmp_path / "out" / "metrics.json").exists()
