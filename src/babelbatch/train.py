@@ -29,7 +29,7 @@ _THREADS = torch.get_num_threads()  # one job of a sweep must not inherit anothe
 
 
 def train(cfg: DictConfig, folder: Path) -> None:
-    """Trains, evaluates the best checkpoint on every benchmark, and leaves all of it in `folder`."""
+    """Trains, evaluates the last weights (or the best, if a callback keeps them), and leaves all of it in `folder`."""
     _hush()
     group = cfg.output_dir
     cfg = settle(cfg, folder)
