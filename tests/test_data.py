@@ -12,7 +12,7 @@ import torch
 
 from babelbatch.data import BatchBuilder, PairData, validation_rows
 from babelbatch.encoder import Encoder, static
-from babelbatch.records import Batch, Corpus, Padded, Plan
+from babelbatch.records import Batch, Corpus, Plan, Texts
 from babelbatch.sampling import Sampler, Sampling
 from conftest import MakeCorpus
 
@@ -33,21 +33,29 @@ def encoder(corpus: Corpus) -> Encoder:
     return static(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
 
 
-def texts(encoder: Encoder, padded: Padded) -> list[str]:
-    return encoder.tokenizer.batch_decode(padded.input_ids, skip_special_tokens=True)
+def texts(encoder: Encoder, encoded: Texts) -> list[str]:
+    """What the tokens say, in the order of the batch."""
+    decoded = [
+        text
+        for chunk in encoded.chunks
+        for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
+    ]
+    return [decoded[row] for row in encoded.rows.tolist()]
+
+
+def tensors(batch: Batch) -> list[torch.Tensor]:
+    sides = (batch.questions, batch.candidates)
+    chunks = [tensor for side in sides for chunk in side.chunks for tensor in (chunk.input_ids, chunk.attention_mask)]
+    return [*chunks, *(side.rows for side in sides), batch.question_keys, batch.candidate_keys]
 
 
 def assert_same(one: Batch, other: Batch) -> None:
-    assert (one.kind, one.step) == (other.kind, other.step)
-    for side in ("questions", "candidates"):
-        for name in ("input_ids", "attention_mask"):
-            assert torch.equal(getattr(getattr(one, side), name), getattr(getattr(other, side), name))
-    assert torch.equal(one.question_keys, other.question_keys)
-    assert torch.equal(one.candidate_keys, other.candidate_keys)
+    assert (one.kind, one.step, one.question_counts) == (other.kind, other.step, other.question_counts)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(tensors(one), tensors(other), strict=True))
 
 
 def same(one: Batch, other: Batch) -> bool:
-    return torch.equal(one.questions.input_ids, other.questions.input_ids)
+    return torch.equal(one.questions.chunks[0].input_ids, other.questions.chunks[0].input_ids)
 
 
 def test_batch_by_hand(corpus, encoder):
@@ -85,28 +93,79 @@ def test_prefixes_and_lengths_follow_the_role(corpus, encoder):
     other = Encoder(encoder.towers["question"].backbone, encoder.tokenizer, settings)
     batch = BatchBuilder(corpus, other)(Sampler(corpus, X_X, seed=0).plan(0), 0)
     assert all(text.startswith("question question ") for text in texts(encoder, batch.questions))
-    assert batch.candidates.input_ids.shape[1] == 3
+    assert {chunk.input_ids.shape[1] for chunk in batch.candidates.chunks} == {3}
 
 
 def test_no_hard_negatives(make_corpus, encoder):
     corpus = make_corpus(8)
     batch = BatchBuilder(corpus, encoder)(Sampler(corpus, X_X, seed=0).plan(0), 0)
-    assert len(batch.candidates.input_ids) == len(batch.candidate_keys) == 4
+    assert len(batch.candidates.rows) == len(batch.candidate_keys) == 4
 
 
 def test_batches_move_to_a_device(corpus, encoder):
     batch = BatchBuilder(corpus, encoder)(Sampler(corpus, X_X, seed=0).plan(0), 3)
     moved = batch.to(torch.device("meta"))
     assert (moved.kind, moved.step) == ("x_x", 3)
-    for tensor in (
-        moved.questions.input_ids,
-        moved.questions.attention_mask,
-        moved.candidates.input_ids,
-        moved.candidates.attention_mask,
-        moved.question_keys,
-        moved.candidate_keys,
-    ):
-        assert tensor.device.type == "meta"
+    assert all(tensor.device.type == "meta" for tensor in tensors(moved))
+
+
+def test_a_repeated_text_is_encoded_once(make_corpus, encoder):
+    """Twelve items, four passages: LAReQA's questions share their paragraphs."""
+    corpus = make_corpus(12)
+    corpus = replace(corpus, passages=corpus.passages[[item // 3 for item in range(12)]])
+    languages = np.ones(12, np.int64)
+    plan = Plan("x_x", np.arange(12)[::-1].copy(), languages, languages)
+    batch = BatchBuilder(corpus, encoder)(plan, 0)
+    assert sum(len(chunk.input_ids) for chunk in batch.questions.chunks) == 12
+    assert sum(len(chunk.input_ids) for chunk in batch.candidates.chunks) == 4
+    assert texts(encoder, batch.candidates) == [f"passage {item // 3} en" for item in range(12)][::-1]
+
+
+def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
+    plan = Sampler(corpus, replace(X_Y, batch_size=24), seed=0).plan(0)
+    builder = BatchBuilder(corpus, encoder)
+    whole = builder(plan, 0, overhead=10_000)
+    split = builder(plan, 0, overhead=0, token_limit=30)
+    assert len(whole.candidates.chunks) == 1
+    assert max(chunk.input_ids.numel() for chunk in split.candidates.chunks) <= 30
+    assert split.candidates.padded_tokens == split.candidates.real_tokens == whole.candidates.real_tokens
+    assert whole.candidates.padded_tokens > whole.candidates.real_tokens
+    for side in ("questions", "candidates"):
+        assert texts(encoder, getattr(whole, side)) == texts(encoder, getattr(split, side))
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_ranks_share_a_batch(corpus, encoder, ranks):
+    """Ten pairs on four ranks are three, three, two and two; hard negatives go with their question."""
+    builder = BatchBuilder(corpus, encoder)
+    for step in range(8):
+        plan = Sampler(corpus, replace(HYBRID, batch_size=10), seed=0).plan(step)
+        whole = builder(plan, step)
+        shares = [builder(plan, step, rank=rank, ranks=ranks) for rank in range(ranks)]
+        assert [text for share in shares for text in texts(encoder, share.questions)] == texts(encoder, whole.questions)
+        assert max(shares[0].question_counts) - min(shares[0].question_counts) <= 1
+        candidates, keys = [], []
+        for rank, share in enumerate(shares):
+            assert len(share.questions.rows) == share.question_counts[rank]
+            assert len(share.candidates.rows) == share.candidate_counts[rank]
+            assert torch.equal(share.question_keys, whole.question_keys)
+            assert torch.equal(share.candidate_keys, shares[0].candidate_keys)
+            candidates += texts(encoder, share.candidates)
+            keys += share.candidate_keys.tolist()[: share.candidate_counts[rank]] if rank == 0 else []
+        known = dict(zip(texts(encoder, whole.candidates), whole.candidate_keys.tolist(), strict=True))
+        assert sorted(candidates) == sorted(texts(encoder, whole.candidates))
+        assert shares[0].candidate_keys.tolist() == [known[text] for text in candidates]
+
+
+def test_a_loader_goes_on_where_a_checkpoint_was(corpus, encoder):
+    whole = list(data(corpus, encoder, steps=12).train_dataloader())
+    for workers in (0, 2):
+        module = data(corpus, encoder, steps=12, num_workers=workers)
+        module.load_state_dict({"batches": 7})
+        loader = module.train_dataloader()
+        assert len(loader) == 12  # Lightning counts the done ones by itself
+        for expected, found in zip(whole[7:], list(loader), strict=True):
+            assert_same(expected, found)
 
 
 def test_the_split_of_known_ids(make_corpus):

@@ -28,7 +28,7 @@ def settle(cfg: DictConfig, folder: Path) -> DictConfig:
 
     Raises ValueError if another run has the folder: nothing of it is overwritten, and no two runs are mixed up.
     """
-    if any((folder / name).exists() for name in (METRICS_FILE, ENCODER_FOLDER, "checkpoints")):
+    if any((folder / name).exists() for name in (METRICS_FILE,)):
         raise ValueError(f"output_dir: {folder} has a run in it; choose another folder, or remove that one")
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     cfg.output_dir = str(folder)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import defaultdict
 from collections.abc import Mapping
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.loggers import WandbLogger
-from torch import Tensor
 
 from babelbatch.evaluation import Evaluation, Result
 from babelbatch.heatmap import draw
-from babelbatch.records import Batch, Benchmark
+from babelbatch.records import Benchmark
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +36,8 @@ class EvaluateRetrieval(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._during_training and not trainer.sanity_checking:
             for benchmark in self._benchmarks.values():
-                pl_module.log_dict(self._evaluation(pl_module.encoder, benchmark).metrics)
+                # Every rank has the same numbers; Lightning wants to hear that it may average them.
+                pl_module.log_dict(self._evaluation(pl_module.encoder, benchmark).metrics, sync_dist=True)
 
 
 def log_final(loggers: list[pl.loggers.Logger], results: list[Result], step: int) -> None:
@@ -105,45 +103,3 @@ class ProgressBar(TQDMProgressBar):
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, int | str | float]:
         return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
-
-
-class BatchTelemetry(pl.Callback):
-    """Logs what the batches were made of, as means since the last log, every `log_every_n_steps` of the trainer.
-
-    train/loss/<kind>: loss of the X-X and of the X-Y batches.
-    train/masked_rate/<kind>: share of questions that met another version of their own passage, which was masked.
-    train/alpha: share of X-X batches since the start. train/learning_rate, train/temperature: now.
-    """
-
-    def __init__(self) -> None:
-        self._batches: dict[str, int] = defaultdict(int)
-        self._sums: dict[str, list[Tensor]] = defaultdict(list)
-
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Mapping[str, Tensor],
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
-        self._batches[batch.kind] += 1
-        # Lightning divides the loss that it returns by the number of accumulated batches.
-        self._sums[f"train/loss/{batch.kind}"].append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
-        self._sums[f"train/masked_rate/{batch.kind}"].append(outputs["masked"].float().mean())
-        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if not (trainer.loggers and stepped and trainer.global_step % trainer.log_every_n_steps == 0):
-            return
-        values = {name: float(torch.stack(tensors).mean()) for name, tensors in self._sums.items()}
-        self._sums.clear()
-        values["train/alpha"] = self._batches["x_x"] / sum(self._batches.values())
-        values["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
-        values["train/temperature"] = float(pl_module.loss.temperature)
-        for logger in trainer.loggers:
-            logger.log_metrics(values, step=trainer.global_step - 1)  # Lightning counts from 0
-
-    @property
-    def alpha(self) -> float | None:
-        """The share of X-X batches so far, or None before the first."""
-        total = sum(self._batches.values())
-        return self._batches["x_x"] / total if total else None

@@ -37,6 +37,7 @@ class TrainConfig:
         (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
     train_on_test: allow benchmarks whose questions are in the corpus.
     threads: CPU threads, or null for as many as torch takes by itself.
+    grad_cache: hold the activations of one chunk of a batch only, and encode twice (data.chunk_tokens bounds a chunk).
     output_dir: the folder of the run; of a sweep, the folder of its jobs' folders.
     """
 
@@ -57,6 +58,7 @@ class TrainConfig:
     monitor: str = DEFAULT_MONITOR
     train_on_test: bool = False
     threads: int | None = None
+    grad_cache: bool = False
     output_dir: str = _OUTPUT_DIR
 
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Sampler as Order
 
+from babelbatch.chunks import length_sorted_chunks
 from babelbatch.encoder import Encoder
-from babelbatch.records import ABSENT, Batch, Corpus, Plan
+from babelbatch.records import ABSENT, Batch, Corpus, Plan, Texts
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.tokens import Tokens, tokenise
+
+# What a forward pass costs beside its tokens, in tokens: a processor is busy with few, a GPU waits for its orders.
+_OVERHEAD_ON_CPU, _OVERHEAD_ON_GPU = 64, 8192
 
 
 class PairData(pl.LightningDataModule):
@@ -25,6 +33,10 @@ class PairData(pl.LightningDataModule):
     validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy, in
         all languages of the corpus, and always the same ones: losses of different strategies can be compared.
     num_workers: processes that prepare batches; 0 prepares them in the training process.
+    forward_overhead: a batch is encoded in chunks of like length, as many as save padding: one more must save so many
+        tokens. None: few on a CPU, thousands on a GPU.
+    chunk_tokens: the most tokens of one chunk, padding included. With `grad_cache` it decides the memory that a batch
+        of any size needs.
     """
 
     def __init__(
@@ -37,31 +49,64 @@ class PairData(pl.LightningDataModule):
         validation_fraction: float = 0.05,
         validation_steps: int = 16,
         num_workers: int = 0,
+        forward_overhead: int | None = None,
+        chunk_tokens: int | None = None,
     ) -> None:
         super().__init__()
+        self.corpus = corpus
         self.steps = steps
         self.validation_steps = validation_steps
         self.num_workers = num_workers
+        self.forward_overhead = forward_overhead
+        self.chunk_tokens = chunk_tokens
         held_out = validation_rows(corpus, validation_fraction)
         self.sampler = Sampler(corpus, sampling, seed, rows=np.flatnonzero(~held_out))
         self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(held_out))
         self.builder = BatchBuilder(corpus, encoder)
+        self._done = 0
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.sampler, self.steps)
+        return self._loader(self.sampler, self.steps, done=self._done)
 
     def val_dataloader(self) -> DataLoader | list:
         if self.validation_sampler is None:
             return []
-        return self._loader(self.validation_sampler, self.validation_steps)
+        return self._loader(self.validation_sampler, self.validation_steps, done=0)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return batch.to(device)
 
-    def _loader(self, sampler: Sampler, steps: int) -> DataLoader:
+    def state_dict(self) -> dict[str, Any]:
+        """The position in the plan: batches trained on so far."""
+        assert self.trainer is not None
+        return {"batches": self.trainer.fit_loop.epoch_loop.batch_progress.current.completed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The next loader begins there."""
+        self._done = state_dict["batches"]
+
+    def _loader(self, sampler: Sampler, steps: int, done: int) -> DataLoader:
+        overhead, rank, ranks = self.forward_overhead, 0, 1
+        if self.trainer is not None:
+            rank, ranks = self.trainer.global_rank, self.trainer.world_size
+            if overhead is None and self.trainer.strategy.root_device.type != "cpu":
+                overhead = _OVERHEAD_ON_GPU
+        if sampler.sampling.batch_size < ranks:
+            raise ValueError(
+                f"{ranks} devices cannot share a {sampler.sampling.name} batch of {sampler.sampling.batch_size}; raise "
+                "sampling.batch_size or data.validation_fraction, or lower trainer.devices"
+            )
+        build = partial(
+            self.builder,
+            rank=rank,
+            ranks=ranks,
+            overhead=_OVERHEAD_ON_CPU if overhead is None else overhead,
+            token_limit=self.chunk_tokens,
+        )
         # batch_size=None: an index is a step, and what comes back is a whole planned batch.
         return DataLoader(
-            _PlannedBatches(sampler, self.builder, steps),
+            _PlannedBatches(sampler, build, steps),
+            sampler=_Remaining(steps, done),
             batch_size=None,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
@@ -78,38 +123,84 @@ class BatchBuilder:
         self._questions = _tokens(corpus.question_texts, encoder, "question")
         self._passages = _tokens(corpus.passage_texts, encoder, "passage")
 
-    def __call__(self, plan: Plan, step: int) -> Batch:
-        """Questions, positives in the same order, then the hard negatives that exist, in the passage's language."""
+    def __call__(
+        self,
+        plan: Plan,
+        step: int,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+        overhead: int = _OVERHEAD_ON_CPU,
+        token_limit: int | None = None,
+    ) -> Batch:
+        """The share of one of several ranks: consecutive questions of the plan, their positives, then their hard
+        negatives that exist, in the passage's language.
+
+        overhead, token_limit: see `length_sorted_chunks`.
+        """
         corpus = self._corpus
         questions = corpus.questions[plan.items, plan.question_languages]
         positives = corpus.passages[plan.items, plan.passage_languages]
-        negatives = corpus.negatives[plan.items, plan.passage_languages].ravel()
-        negative_keys = corpus.negative_keys[plan.items, plan.passage_languages].ravel()
+        negatives = corpus.negatives[plan.items, plan.passage_languages]
+        negative_keys = corpus.negative_keys[plan.items, plan.passage_languages]
         exists = negatives != ABSENT
         keys = corpus.keys[plan.items]
         assert (questions != ABSENT).all(), "planned a question in a language that it does not exist in"
         assert (positives != ABSENT).all(), "planned a passage in a language that it does not exist in"
+        shares = np.array_split(np.arange(len(plan.items)), ranks)
+        own = shares[rank]
+        candidates = np.concatenate([positives[own], negatives[own][exists[own]]])
+        candidate_keys = [part for share in shares for part in (keys[share], negative_keys[share][exists[share]])]
         return Batch(
-            kind=plan.kind,
+            plan=plan,
             step=step,
-            questions=self._questions.padded(questions),
-            candidates=self._passages.padded(np.concatenate([positives, negatives[exists]])),
+            questions=_chunked(self._questions, questions[own], overhead, token_limit),
+            candidates=_chunked(self._passages, candidates, overhead, token_limit),
             question_keys=torch.from_numpy(keys),
-            candidate_keys=torch.from_numpy(np.concatenate([keys, negative_keys[exists]])),
+            candidate_keys=torch.from_numpy(np.concatenate(candidate_keys)),
+            question_counts=tuple(map(len, shares)),
+            candidate_counts=tuple(len(share) + int(exists[share].sum()) for share in shares),
         )
 
 
 class _PlannedBatches(Dataset):
     """Step -> batch, as a map-style dataset of whole batches."""
 
-    def __init__(self, sampler: Sampler, builder: BatchBuilder, steps: int) -> None:
-        self._sampler, self._builder, self._steps = sampler, builder, steps
+    def __init__(self, sampler: Sampler, build: partial[Batch], steps: int) -> None:
+        self._sampler, self._build, self._steps = sampler, build, steps
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
-        return self._builder(self._sampler.plan(step), step)
+        return self._build(self._sampler.plan(step), step)
+
+
+class _Remaining(Order[int]):
+    """The steps that are still to do. Its length is that of all steps: Lightning counts the done ones by itself."""
+
+    def __init__(self, steps: int, done: int) -> None:
+        self._steps, self._done = steps, done
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self._done, self._steps))
+
+
+def _chunked(tokens: Tokens, texts: np.ndarray, overhead: int, token_limit: int | None) -> Texts:
+    """Each distinct text once, in length-sorted chunks."""
+    distinct, of = np.unique(texts, return_inverse=True)
+    lengths = tokens.offsets[distinct + 1] - tokens.offsets[distinct]
+    chunks = length_sorted_chunks(lengths, overhead, token_limit)
+    place = np.empty(len(distinct), np.int64)
+    place[np.concatenate(chunks)] = np.arange(len(distinct))
+    return Texts(
+        chunks=tuple(tokens.padded(distinct[chunk]) for chunk in chunks),
+        rows=torch.from_numpy(place[of]),
+        real_tokens=int(lengths.sum()),
+    )
 
 
 def validation_rows(corpus: Corpus, fraction: float) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from babelbatch.collectives import rank, total_on_cpu, world_size
 from babelbatch.metrics import NAMES, POOL_NAMES, of_queries, rank_distance
 from babelbatch.progress import bar
 from babelbatch.ranking import Ranks, rank_relevant
@@ -64,6 +65,7 @@ def encode(encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int
 
     What is distinct to the encoder is encoded once: texts that its tokenizer cannot tell apart (a sentence in a script
     it does not know may be all unknown tokens) get one vector, and so the same score exactly.
+    Several ranks share the work; each gets all vectors.
     Raises ValueError if a vector is not finite.
     """
     settings = encoder.settings
@@ -75,18 +77,20 @@ def encode(encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int
         description=f"tokenising {role}s",
     ).distinct()
     device = next(encoder.parameters()).device
-    vectors = np.empty((len(tokens.lengths), encoder.dimensions), np.float32)
+    vectors = np.zeros((len(tokens.lengths), encoder.dimensions), np.float32)
+    batches = list(length_sorted_batches(tokens.lengths, token_budget))[rank() :: world_size()]
     training = encoder.training
     encoder.eval()
-    total = int(tokens.lengths.sum())
+    total = sum(int(tokens.lengths[batch].sum()) for batch in batches)
     try:
         with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, worth_it=total > 10_000) as done:
-            for batch in length_sorted_batches(tokens.lengths, token_budget):
+            for batch in batches:
                 texts_of_batch = tokens.padded(batch).to(device)
                 vectors[batch] = encoder(texts_of_batch, role).float().cpu().numpy()
                 done.advance(int(tokens.lengths[batch].sum()))
     finally:
         encoder.train(training)
+    total_on_cpu(torch.from_numpy(vectors))  # what a rank did not encode is zero
     if not np.isfinite(vectors).all():
         raise ValueError("the encoder gives vectors that are not finite: its weights are damaged, or training diverged")
     return vectors[rows]

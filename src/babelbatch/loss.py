@@ -8,13 +8,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
+
+from babelbatch.collectives import gathered, rank
 
 _COLDEST = 0.01  # a learnable temperature stops here, as CLIP's logit scale stops at 100
+_BLOCK_SCORES = 2**21  # scores held at once; above it they are computed in blocks of rows, and again in the backward pass
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """value: scalar. masked: (B,) whether a question met a candidate that shares its passage key, and so was masked."""
+    """value: scalar, the mean over the batch; of several ranks this one's part of it, so that the parts add up to it.
+
+    masked: (b,) how many candidates each of this rank's questions met, and had masked, because they share its
+    passage key.
+    """
 
     value: Tensor
     masked: Tensor
@@ -28,31 +36,77 @@ def contrastive_loss(
     candidate_keys: Tensor | None = None,
     *,
     symmetric: bool = False,
+    question_counts: tuple[int, ...] | None = None,
+    candidate_counts: tuple[int, ...] | None = None,
 ) -> Loss:
     """InfoNCE: the mean over i of -log(exp(s_ii) / sum_j exp(s_ij)), s_ij = questions[i] . candidates[j] / temperature.
 
-    questions: (B, d). candidates: (C, d), C >= B: first the B positives in the order of the questions, then hard
+    questions: (b, d). candidates: (c, d), c >= b: first the b positives in the order of the questions, then hard
     negatives.
     question_keys, candidate_keys: (B,) and (C,) passage keys. A candidate with the key of the question's own positive
     answers the question too, perhaps in another language, so it leaves the denominator (the positive itself stays).
     symmetric: average with the same loss from the B positives to the B questions.
+    question_counts, candidate_counts: what each rank holds of the global batch. `questions` and `candidates` are then
+    this rank's share, the keys are those of the global batch, rank after rank, and every question meets the candidates
+    of all ranks. Without them there is one rank, and b = B, c = C.
     """
-    size = len(questions)
-    assert len(candidates) >= size, "the first candidates are the positives"
-    with torch.autocast(questions.device.type, enabled=False):  # which would round the scores to half precision
-        scores = (questions.float() @ candidates.float().T) / temperature
-    labels = torch.arange(size, device=scores.device)
-    masked = torch.zeros(size, dtype=torch.bool, device=scores.device)
-    if question_keys is not None and candidate_keys is not None:
-        same = question_keys[:, None] == candidate_keys[None, :]
-        same[labels, labels] = False
+    question_counts = question_counts or (len(questions),)
+    candidate_counts = candidate_counts or (len(candidates),)
+    device, own = questions.device, rank()
+    first = sum(question_counts[:own])
+    mine = slice(first, first + len(questions))
+    # Where the positives stand among all candidates: at the head of each rank's share.
+    positives = torch.cat(
+        [
+            torch.arange(sum(candidate_counts[:other]), sum(candidate_counts[:other]) + count, device=device)
+            for other, count in enumerate(question_counts)
+        ]
+    )
+    assert len(candidates) >= len(questions), "the first candidates are the positives"
+    with torch.autocast(device.type, enabled=False):  # which would round the scores to half precision
+        questions, candidates = questions.float(), candidates.float()
+        keys = None if question_keys is None or candidate_keys is None else (question_keys[mine], candidate_keys)
+        value, masked = _summed(
+            questions / temperature, gathered(candidates, candidate_counts), labels=positives[mine], keys=keys
+        )
+        if symmetric:
+            back = candidates[: len(questions)]
+            keys = None if question_keys is None else (question_keys[mine], question_keys)
+            labels = torch.arange(mine.start, mine.stop, device=device)
+            value = (value + _summed(back / temperature, gathered(questions, question_counts), labels, keys)[0]) / 2
+    return Loss(value / sum(question_counts), masked)
+
+
+def _summed(rows: Tensor, columns: Tensor, labels: Tensor, keys: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+    """The negative log likelihoods of `labels`, summed over rows, and (rows,) the number of masked columns.
+
+    Memory is bounded whatever the batch: scores are made block by block, and not kept for the backward pass.
+    """
+    size = max(1, _BLOCK_SCORES // len(columns))
+    blocks = [slice(start, start + size) for start in range(0, len(rows), size)]
+    values, masks = [], []
+    for block in blocks:
+        row_keys = None if keys is None else keys[0][block]
+        column_keys = None if keys is None else keys[1]
+        arguments = (rows[block], columns, labels[block], row_keys, column_keys)
+        again = len(blocks) > 1 and torch.is_grad_enabled()
+        value, masked = checkpoint(_block, *arguments, use_reentrant=False) if again else _block(*arguments)
+        values.append(value)
+        masks.append(masked)
+    return torch.stack(values).sum(), torch.cat(masks)
+
+
+def _block(
+    rows: Tensor, columns: Tensor, labels: Tensor, row_keys: Tensor | None, column_keys: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    scores = rows @ columns.T
+    masked = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
+    if row_keys is not None and column_keys is not None:
+        same = row_keys[:, None] == column_keys[None, :]
+        same[torch.arange(len(rows), device=rows.device), labels] = False
         scores = scores.masked_fill(same, -torch.inf)
-        masked = same.any(dim=1)
-    value = cross_entropy(scores, labels)
-    if symmetric:
-        # Keys are equal both ways, so the mask of a positive's questions is the transposed block.
-        value = (value + cross_entropy(scores[:, :size].T, labels)) / 2
-    return Loss(value, masked)
+        masked = same.sum(dim=1)
+    return cross_entropy(scores, labels, reduction="sum"), masked
 
 
 class Contrastive(nn.Module):
@@ -84,9 +138,25 @@ class Contrastive(nn.Module):
         learnable = self.log_temperature.requires_grad
         return (self.log_temperature.clamp(min=math.log(_COLDEST)) if learnable else self.log_temperature).exp()
 
-    def forward(self, questions: Tensor, candidates: Tensor, question_keys: Tensor, candidate_keys: Tensor) -> Loss:
+    def forward(
+        self,
+        questions: Tensor,
+        candidates: Tensor,
+        question_keys: Tensor,
+        candidate_keys: Tensor,
+        question_counts: tuple[int, ...] | None = None,
+        candidate_counts: tuple[int, ...] | None = None,
+    ) -> Loss:
         if self.log_temperature.requires_grad:
             with torch.no_grad():  # in place as well: below the floor a clamp has no gradient, and no way back
                 self.log_temperature.clamp_(min=math.log(_COLDEST))
-        keys = (question_keys, candidate_keys) if self.mask_same_passage else (None, None)
-        return contrastive_loss(questions, candidates, self.temperature, *keys, symmetric=self.symmetric)
+        return contrastive_loss(
+            questions,
+            candidates,
+            self.temperature,
+            question_keys if self.mask_same_passage else None,
+            candidate_keys if self.mask_same_passage else None,
+            symmetric=self.symmetric,
+            question_counts=question_counts,
+            candidate_counts=candidate_counts,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,24 +138,55 @@ class Padded:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """One training step, tokenised. B questions, C >= B candidates: the B positives in order, then hard negatives.
+class Texts:
+    """T texts of one role, ready to be encoded: each distinct one once, in chunks of like length.
 
-    question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64.
-    step: the step that the plan was made for.
+    chunks: forward passes. rows: (T,) int64, where each text is in the chunks laid end to end.
+    real_tokens: tokens in the chunks without padding.
     """
 
-    kind: str
+    chunks: tuple[Padded, ...]
+    rows: torch.Tensor
+    real_tokens: int
+
+    @property
+    def padded_tokens(self) -> int:
+        """Tokens that the encoder works on, padding included."""
+        return sum(chunk.input_ids.numel() for chunk in self.chunks)
+
+    def to(self, device: torch.device) -> Texts:
+        return Texts(tuple(chunk.to(device) for chunk in self.chunks), self.rows.to(device), self.real_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One training step, tokenised: the share of one rank, and what it must know about the global batch.
+
+    The global batch has B questions and C >= B candidates. Rank r holds question_counts[r] of the questions, in order,
+    and candidate_counts[r] of the candidates: the positives of its questions in their order, then their hard negatives.
+
+    plan, step: the global plan, and the step that it was made for.
+    question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64. Both global, rank
+        after rank.
+    """
+
+    plan: Plan
     step: int
-    questions: Padded
-    candidates: Padded
+    questions: Texts
+    candidates: Texts
     question_keys: torch.Tensor
     candidate_keys: torch.Tensor
+    question_counts: tuple[int, ...]
+    candidate_counts: tuple[int, ...]
+
+    @property
+    def kind(self) -> str:
+        """`x_x` or `x_y`."""
+        return self.plan.kind
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(
-            kind=self.kind,
-            step=self.step,
+        return replace(
+            self,
             questions=self.questions.to(device),
             candidates=self.candidates.to(device),
             question_keys=self.question_keys.to(device),

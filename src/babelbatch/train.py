@@ -14,14 +14,19 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from babelbatch.build import build, build_benchmarks, settle, start_loggers
-from babelbatch.callbacks import BatchTelemetry, log_final
+from babelbatch.callbacks import log_final
+from babelbatch.checkpoints import FOLDER as CHECKPOINT_FOLDER
+from babelbatch.checkpoints import AtomicIO, newest, remove_leftovers
 from babelbatch.data import PairData
+from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, save, save_architecture
+from babelbatch.identity import identity
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_folder import ENCODER_FOLDER, provenance, write_results
 from babelbatch.sampling import Sampling
+from babelbatch.telemetry import BatchTelemetry
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +40,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     cfg = settle(cfg, folder)
     if cfg.trainer.accelerator in {"gpu", "cuda"} and not torch.cuda.is_available():
         raise ValueError(f"trainer.accelerator: {cfg.trainer.accelerator}, but torch finds no GPU; set trainer=default")
-    origin = provenance()  # now: the checkout may change while the run lasts
+    sources = provenance()  # now: the checkout may change while the run lasts
     torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
@@ -46,16 +51,30 @@ def train(cfg: DictConfig, folder: Path) -> None:
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
     data = build_data(cfg, corpus, sampling, encoder)
-    learner = Learner(encoder, build(cfg.loss), build(cfg.optimizer), build(cfg.scheduler), cfg.trainer.max_steps)
+    learner = Learner(
+        encoder,
+        build(cfg.loss),
+        build(cfg.optimizer),
+        build(cfg.scheduler),
+        total_steps=cfg.trainer.max_steps,
+        seed=cfg.seed,
+        grad_cache=cfg.grad_cache,
+    )
     evaluation = build(cfg.evaluation)
     callbacks = build(cfg.callbacks)
     if "evaluate" in callbacks:
         callbacks["evaluate"] = callbacks["evaluate"](benchmarks=benchmarks, evaluation=evaluation)
+    origin = identity(cfg) | {"the corpus": corpus.fingerprint}
+    checkpoints = folder / CHECKPOINT_FOLDER
+    if "checkpoint" in callbacks:
+        callbacks["checkpoint"] = callbacks["checkpoint"](folder=checkpoints, origin=origin)
+    resumed = newest(checkpoints, origin)
     facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
     loggers = start_loggers(cfg, folder, "train", group, facts)
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
-            callbacks=list(callbacks.values()),
+            callbacks=[*callbacks.values(), FiniteLoss()],
+            plugins=AtomicIO(),
             logger=loggers or False,
             default_root_dir=str(folder),
             val_check_interval=cfg.trainer.val_check_interval * accumulated(cfg),  # Lightning counts batches
@@ -64,9 +83,13 @@ def train(cfg: DictConfig, folder: Path) -> None:
             "training %s (alpha %g) on %s: %s items, %d languages",
             sampling.name, sampling.alpha, corpus.name, f"{len(corpus):,}", len(corpus.languages),
         )  # fmt: skip
-        save_architecture(encoder, folder / ENCODER_FOLDER)
+        if resumed is not None:
+            log.info("going on from %s", resumed)
+        if trainer.is_global_zero:
+            remove_leftovers(checkpoints)
+            save_architecture(encoder, folder / ENCODER_FOLDER)
         started = time.perf_counter()
-        trainer.fit(learner, data)
+        trainer.fit(learner, data, ckpt_path=resumed, weights_only=True)
         trained = time.perf_counter()
         evaluated_step = load_best(learner, trainer, callbacks.get("best"))
         learner.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
@@ -91,7 +114,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
         "seconds/train": trained - started,
         "seconds/evaluate": evaluated - trained,
-        **origin,
+        **sources,
     }
     write_results(folder, results, facts)
 
@@ -145,3 +168,5 @@ def _hush() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own affair with torch
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches are cheap to prepare
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # it begins at the right step
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* is not empty.*")  # that is how to go on

@@ -1,0 +1,216 @@
+"""Checkpoints that survive anything, and the way back from them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import tempfile
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins import CheckpointIO
+
+from babelbatch.collectives import greatest
+from babelbatch.records import Batch
+from babelbatch.stopping import Stopped
+
+log = logging.getLogger(__name__)
+
+FOLDER = "checkpoints"
+_KEPT = 2  # if the disk spoils the newest, there is one more
+_ORIGIN = "babelbatch"  # the key that says what run a checkpoint belongs to
+_SAVE = 1  # below every signal's number
+_UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+class AtomicIO(CheckpointIO):
+    """Files that are there whole or not there: a temporary one in the same folder, flushed to the disk, renamed.
+
+    (Lightning's own goes through the system's temporary folder: on another disk that is a plain copy.)
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Raises OSError if the disk does not take it; nothing of it stays then."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_temporary_name(path))
+        try:
+            with os.fdopen(handle, "wb") as file:
+                try:
+                    torch.save(checkpoint, file)
+                except RuntimeError as error:  # torch's zip writer hides what the disk said
+                    raise OSError(f"{path} could not be written: {error}") from error
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        return torch.load(path, map_location=map_location, weights_only=True)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+class Checkpoint(pl.Callback):
+    """Saves the run now and then, at the end, and when a signal asks it to stop.
+
+    It saves before a step, when all that belongs to the last one is done, validation included. The last two stay; once
+    the run is complete one is enough (`tidy`). SIGTERM and SIGINT let the step in progress end, save and raise
+    `Stopped`; a second SIGINT stops at once. With several ranks they stop at the same step.
+
+    folder: where. origin: what run this is, kept in every checkpoint; see `newest`.
+    every_minutes: time between two checkpoints. every_n_steps: also whenever so many optimiser steps are done.
+    A full disk is told, and training goes on: the checkpoints that there are stay.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        origin: Mapping[str, Any],
+        every_minutes: float = 10.0,
+        every_n_steps: int | None = None,
+    ) -> None:
+        self._folder = folder
+        self._origin = dict(origin)
+        self._seconds = 60 * every_minutes
+        self._every_n_steps = every_n_steps
+        self._saved_at = 0.0
+        self._saved_step = 0
+        self._signum = 0
+        self._handlers: dict[int, Any] = {}
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint[_ORIGIN] = self._origin
+        # The batch that is about to start does not count: Lightning would do its next validation a batch too early.
+        for progress in checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"].values():
+            if isinstance(progress, dict):
+                progress["ready"] = progress["completed"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._saved_at, self._saved_step, self._signum = time.monotonic(), trainer.global_step, 0
+        # Lightning counts one too many when it goes on from a checkpoint, and curves would shift by a step.
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            self._handlers[signum] = signal.signal(signum, self._note)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        if batch_idx % trainer.accumulate_grad_batches:
+            return  # half of an optimiser step is no place to come back to
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+        due = greatest(self._signum or (_SAVE if trainer.is_global_zero and self._is_due(trainer) else 0))
+        if due:
+            self._save(trainer)
+        if due > _SAVE:
+            raise Stopped(due)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._save(trainer)
+        self._restore_handlers()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._restore_handlers()
+
+    def tidy(self) -> None:
+        """Keeps the newest checkpoint only."""
+        for path in _by_age(self._folder)[1:]:
+            path.unlink()
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        if trainer.global_step == self._saved_step:
+            return False
+        steps = self._every_n_steps
+        return time.monotonic() - self._saved_at >= self._seconds or bool(steps and trainer.global_step % steps == 0)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        step = trainer.global_step
+        try:
+            trainer.save_checkpoint(self._folder / f"step-{step:08}.ckpt", weights_only=False)
+        except OSError as error:
+            kept = _by_age(self._folder)
+            log.error(
+                "step %d: no checkpoint could be saved (%s); free some space; training goes on, and an interrupted run "
+                "would go on from %s", step, error, kept[0] if kept else "its start",
+            )  # fmt: skip
+            trainer.strategy.barrier()  # where the other ranks wait for the one that writes
+        self._saved_at, self._saved_step = time.monotonic(), step
+        if trainer.is_global_zero:
+            for path in _by_age(self._folder)[_KEPT:]:
+                path.unlink()
+
+    def _note(self, signum: int, frame: object) -> None:
+        if self._signum == signum == signal.SIGINT:
+            self._restore_handlers()
+            raise KeyboardInterrupt
+        self._signum = self._signum or signum
+        again = "; once more: at once" if signum == signal.SIGINT else ""
+        log.warning("%s: stopping after this step and a checkpoint%s", signal.Signals(signum).name, again)
+
+    def _restore_handlers(self) -> None:
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+
+
+def newest(folder: Path, origin: Mapping[str, Any]) -> Path | None:
+    """The newest checkpoint that can be read, or None. Spoiled ones are told and passed over.
+
+    Raises ValueError if it belongs to another run: if its origin differs from this one in any key.
+    """
+    for path in _by_age(folder):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                spoiled = archive.testzip()  # torch does not look at the check sums
+            if spoiled:
+                raise zipfile.BadZipFile(f"{spoiled} in it is altered")
+            found = torch.load(path, weights_only=True, map_location="cpu", mmap=True)[_ORIGIN]
+        except _UNREADABLE as error:
+            log.warning("%s cannot be read (%s); passed over", path, str(error).partition("\n")[0])
+            continue
+        keys = sorted(key for key in {*found, *origin} if found.get(key) != origin.get(key))
+        if keys:
+            differences = "".join(f"\n  - {key}: {found.get(key)!r} there, {origin.get(key)!r} here" for key in keys)
+            raise ValueError(
+                f"{path} is a checkpoint of another run:{differences}\nset these as there, choose another output_dir, "
+                f"or remove {folder} to begin anew"
+            )
+        return path
+    return None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what a killed run had begun to write."""
+    for path in folder.glob(".*.ckpt.*"):
+        path.unlink()
+
+
+def _by_age(folder: Path) -> list[Path]:
+    """The checkpoints of the run's course (not the best one), newest first."""
+    return sorted(folder.glob("step-*.ckpt"), reverse=True)
+
+
+def _temporary_name(path: Path) -> str:
+    return f".{path.name}."
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

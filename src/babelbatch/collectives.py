@@ -1,0 +1,83 @@
+"""What the ranks of one run tell each other. With one process, each function is the identity."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """The processes that train together."""
+    return dist.get_world_size() if _is_distributed() else 1
+
+
+def rank() -> int:
+    """Which of them this is, from 0."""
+    return dist.get_rank() if _is_distributed() else 0
+
+
+def gathered(rows: Tensor, counts: tuple[int, ...]) -> Tensor:
+    """The rows of all ranks, in the order of the ranks, (sum(counts), d); `rows` are the counts[rank] of this one.
+
+    Gradients flow back: each rank gets the sum of what all ranks' losses say about its rows, without a factor.
+    """
+    assert len(counts) == world_size(), "one count a rank"
+    assert len(rows) == counts[rank()], "these are not the rows that the other ranks expect"
+    return rows if len(counts) == 1 else _Gather.apply(rows, counts)
+
+
+def total(value: Tensor) -> Tensor:
+    """The sum over ranks of a tensor on the device that trains, without gradient."""
+    value = value.detach().clone()
+    if _is_distributed():
+        dist.all_reduce(value)
+    return value
+
+
+def total_on_cpu(value: Tensor) -> Tensor:
+    """The sum over ranks of a tensor in main memory, in place."""
+    if _is_distributed():
+        dist.all_reduce(value, group=_cpu_group())
+    return value
+
+
+def greatest(value: int) -> int:
+    """The greatest of the ranks' numbers. The device that trains is not waited for."""
+    if not _is_distributed():
+        return value
+    number = torch.tensor(value)
+    dist.all_reduce(number, op=dist.ReduceOp.MAX, group=_cpu_group())
+    return int(number)
+
+
+def _is_distributed() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+@cache
+def _cpu_group() -> dist.ProcessGroup | None:
+    return None if dist.get_backend() == dist.Backend.GLOO else dist.new_group(backend="gloo")
+
+
+class _Gather(torch.autograd.Function):
+    """Padded to the longest share, since collectives want equal shapes."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, counts: tuple[int, ...]) -> Tensor:
+        ctx.counts = counts
+        padded = rows.new_zeros(max(counts), *rows.shape[1:])
+        padded[: len(rows)] = rows
+        shares = [torch.empty_like(padded) for _ in counts]
+        dist.all_gather(shares, padded)
+        return torch.cat([share[:count] for share, count in zip(shares, counts, strict=True)])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        gradient = gradient.contiguous()
+        dist.all_reduce(gradient)
+        start = sum(ctx.counts[: rank()])
+        return gradient[start : start + ctx.counts[rank()]], None

@@ -1,0 +1,187 @@
+"""What the batches were made of, and what they cost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from babelbatch.collectives import total_on_cpu
+from babelbatch.records import Batch
+
+log = logging.getLogger(__name__)
+
+_COUNTED = ("loss", "masked_questions", "masked", "negatives", "batches", "questions", "real_tokens", "padded_tokens")
+
+
+class BatchTelemetry(pl.Callback):
+    """Logs what the batches were made of, as means since the last log, every `log_every_n_steps` of the trainer.
+
+    train/loss, train/loss/<kind>: loss of all, of the X-X and of the X-Y batches.
+    train/masked_rate/<kind>: share of questions that met another version of their own passage, which was masked.
+    train/negatives: candidates that a question competes against, hard and in-batch, over all ranks, masked ones not
+        counted. (Accumulating gradients adds none.)
+    train/padding: share of the encoded tokens that is padding. train/tokens_per_second: the others, of all ranks.
+    train/alpha, train/languages: share of X-X batches, and languages seen, since the start.
+    train/learning_rate, train/temperature, train/gradient_norm: now; the norm before clipping.
+
+    The processor waits for the GPU once a log, not once a step. All of it is of the global batch.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[str, Tensor, list[int]]] = []  # kind, numbers still on the device, numbers
+        self._sums: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(_COUNTED, 0.0))  # since the start
+        self._languages: set[int] = set()
+        self._seconds = 0.0
+        self._started: float | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started = time.perf_counter()
+
+    # Validation is not training: its time does not count.
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._stop_clock()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Mapping[str, Tensor],
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        masked = outputs["masked"]
+        on_device = torch.stack([outputs["value"].float(), (masked > 0).sum().float(), masked.sum().float()])
+        texts = (batch.questions, batch.candidates)
+        counted = [len(masked), sum(part.real_tokens for part in texts), sum(part.padded_tokens for part in texts)]
+        self._steps.append((batch.kind, on_device, [*counted, len(batch.candidate_keys)]))
+        self._languages |= {*batch.plan.question_languages.tolist(), *batch.plan.passage_languages.tolist()}
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if stepped and trainer.global_step % trainer.log_every_n_steps == 0:
+            self._log(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._stop_clock()
+        self._collect(trainer, [])
+        if self._sums:
+            log.info("%s", self.summary(trainer.global_step))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counts since the start, and the steps that the next log is about: a resumed run logs the same."""
+        self._stop_clock()
+        self._started = time.perf_counter()
+        return {
+            "steps": [(kind, on_device.tolist(), numbers) for kind, on_device, numbers in self._steps],
+            "sums": {kind: dict(sums) for kind, sums in self._sums.items()},
+            "languages": sorted(self._languages),
+            "seconds": self._seconds,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._steps = [
+            (kind, torch.tensor(on_device), numbers)
+            for kind, on_device, numbers in state_dict["steps"]
+        ]
+        self._sums.update({kind: dict(sums) for kind, sums in state_dict["sums"].items()})
+        self._languages = set(state_dict["languages"])
+        self._seconds = state_dict["seconds"]
+
+    @property
+    def alpha(self) -> float | None:
+        """The share of X-X batches so far, or None before the first."""
+        batches = _of(self._sums, "batches") + len(self._steps)
+        same = sum(kind == "x_x" for kind, *_ in self._steps)
+        same += self._sums["x_x"]["batches"] if "x_x" in self._sums else 0
+        return same / batches if batches else None
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on training, over all the parts of a resumed run; validation does not count."""
+        return self._seconds
+
+    def summary(self, step: int) -> str:
+        """One line for a person to read at the end."""
+        sums, seconds = self._sums, max(self._seconds, 1e-9)
+        batches, questions = _of(sums, "batches"), max(1.0, _of(sums, "questions"))
+        kinds = ", ".join(f"{kind} {sums[kind]['loss'] / sums[kind]['batches']:.3f}" for kind in sorted(sums))
+        return (
+            f"trained {step:,} steps in {seconds:,.0f} s: {questions / seconds:,.0f} pairs/s, "
+            f"{_of(sums, 'real_tokens') / seconds:,.0f} tokens/s, {_padding(sums):.1%} padding; "
+            f"mean loss {_of(sums, 'loss') / batches:.3f} ({kinds}); alpha {self.alpha:.3f}; "
+            f"{len(self._languages)} languages; {_of(sums, 'negatives') / questions:,.1f} negatives a question, "
+            f"{_of(sums, 'masked_questions') / questions:.1%} of the questions had one masked"
+        )
+
+    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        before = self._seconds
+        self._stop_clock()
+        self._started = time.perf_counter()
+        norm = pl_module.gradient_norm
+        temperature = pl_module.loss.temperature.detach().float()
+        extra = [temperature, *([] if norm is None else [norm.detach().float()])]
+        recent, numbers = self._collect(trainer, extra)
+        values = {f"train/loss/{kind}": sums["loss"] / sums["batches"] for kind, sums in recent.items()}
+        for kind, sums in recent.items():
+            values[f"train/masked_rate/{kind}"] = sums["masked_questions"] / sums["questions"]
+        values["train/loss"] = _of(recent, "loss") / _of(recent, "batches")
+        values["train/negatives"] = _of(recent, "negatives") / _of(recent, "questions")
+        values["train/padding"] = _padding(recent)
+        values["train/tokens_per_second"] = _of(recent, "real_tokens") / max(self._seconds - before, 1e-9)
+        values["train/alpha"] = self.alpha
+        values["train/languages"] = len(self._languages)
+        values["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        values["train/temperature"] = numbers[0]
+        if norm is not None:
+            values["train/gradient_norm"] = numbers[1]
+        pl_module.log("train/loss", values["train/loss"], prog_bar=True, logger=False)
+        for logger in trainer.loggers:
+            logger.log_metrics(values, step=trainer.global_step - 1)  # Lightning counts from 0
+
+    def _collect(self, trainer: pl.Trainer, extra: list[Tensor]) -> tuple[dict[str, dict[str, float]], list[float]]:
+        """Sums over the steps since the last time, by kind and over ranks, and the values of `extra`, in one transfer."""
+        steps, self._steps = self._steps, []
+        device = trainer.strategy.root_device
+        parts = [on_device.to(device) for _, on_device, _ in steps] + [value.to(device)[None] for value in extra]
+        numbers = torch.cat(parts).tolist() if parts else []
+        recent: dict[str, dict[str, float]] = {}
+        for index, (kind, _, (questions, real, padded, candidates)) in enumerate(steps):
+            loss, masked_questions, masked = numbers[3 * index : 3 * index + 3]
+            sums = recent.setdefault(kind, dict.fromkeys(_COUNTED, 0.0))
+            negatives = questions * (candidates - 1) - masked
+            one = (loss, masked_questions, masked, negatives, 1, questions, real, padded)
+            for name, value in zip(_COUNTED, one, strict=True):
+                sums[name] += value
+        for kind in sorted(recent):  # every rank saw the same kinds
+            over_ranks = total_on_cpu(torch.tensor(list(recent[kind].values()), dtype=torch.float64)).tolist()
+            recent[kind] = dict(zip(_COUNTED, over_ranks, strict=True))
+            for name in ("loss", "batches"):  # of the global batch on every rank
+                recent[kind][name] /= trainer.world_size
+            for name in _COUNTED:
+                self._sums[kind][name] += recent[kind][name]
+        return recent, numbers[3 * len(steps) :]
+
+    def _stop_clock(self) -> None:
+        if self._started is not None:
+            self._seconds += time.perf_counter() - self._started
+            self._started = None
+
+
+def _of(sums: Mapping[str, Mapping[str, float]], name: str) -> float:
+    return sum(_values(sums, name))
+
+
+def _values(sums: Mapping[str, Mapping[str, float]], name: str) -> Iterable[float]:
+    return (of_kind[name] for of_kind in sums.values())
+
+
+def _padding(sums: Mapping[str, Mapping[str, float]]) -> float:
+    return 1 - _of(sums, "real_tokens") / max(1.0, _of(sums, "padded_tokens"))
