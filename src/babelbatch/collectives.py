@@ -77,7 +77,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        gradient = gradient.contiguous()
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # others may hold it
         dist.all_reduce(gradient)
         start = sum(ctx.counts[: rank()])
         return gradient[start : start + ctx.counts[rank()]], None

@@ -1,0 +1,217 @@
+"""The gradient does not depend on how it is computed: on how many ranks, in how many chunks, with GradCache or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from babelbatch.collectives import gathered, greatest, total_on_cpu
+from babelbatch.data import BatchBuilder
+from babelbatch.encoder import Encoder, tiny
+from babelbatch.evaluation import encode
+from babelbatch.learner import Learner, seed_step
+from babelbatch.loss import Contrastive
+from babelbatch.records import Batch, Corpus
+from babelbatch.sampling import Sampler, Sampling
+from babelbatch.scheduler import constant
+from conftest import MakeCorpus
+
+DROPOUT = 0.1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A batch of 10 is shared by four ranks as 3, 3, 2 and 2."""
+
+    kind: float  # alpha
+    size: int
+    grad_cache: bool = False
+    symmetric: bool = False
+    mask: bool = True
+    shared: bool = True
+
+
+CASES = [
+    Case(0.0, 12),
+    Case(0.0, 10, grad_cache=True),
+    Case(1.0, 10, symmetric=True),
+    Case(0.0, 10, symmetric=True, grad_cache=True, shared=False),
+    Case(0.0, 11, mask=False),
+]
+
+
+@pytest.fixture(scope="module")
+def corpus(make_corpus: MakeCorpus) -> Corpus:
+    """Two thirds of the items share their passage with another; hard negatives for most."""
+    return make_corpus(36, keys=[item // 3 if item % 3 else 100 + item for item in range(36)], negatives=2)
+
+
+def learner_for(corpus: Corpus, case: Case, dropout: float = 0.0) -> Learner:
+    torch.manual_seed(0)
+    texts = corpus.question_texts + corpus.passage_texts
+    encoder = tiny(texts, vocab_size=300, hidden_size=16, heads=2, dropout=dropout, shared=case.shared)
+    loss = Contrastive(0.1, learn_temperature=True, symmetric=case.symmetric, mask_same_passage=case.mask)
+    sgd = partial(torch.optim.SGD, lr=0.1)
+    return Learner(encoder, loss, sgd, constant, total_steps=1, seed=5, grad_cache=case.grad_cache)
+
+
+def batch_for(corpus: Corpus, encoder: Encoder, case: Case, rank: int = 0, ranks: int = 1, **chunks: int) -> Batch:
+    sampler = Sampler(corpus, Sampling("any", alpha=case.kind, batch_size=case.size), seed=1)
+    return BatchBuilder(corpus, encoder)(sampler.plan(3), 3, rank=rank, ranks=ranks, **chunks)
+
+
+def gradients(module: nn.Module) -> dict[str, Tensor]:
+    return {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
+
+
+def assert_close(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    """To rtol 1e-5, sums of entries that cancel (a key's bias has no gradient but rounding) to 1e-7 of the largest."""
+    assert one.keys() == other.keys()
+    assert len(one) > 10
+    largest = max(float(gradient.abs().max()) for gradient in one.values())
+    for name, gradient in one.items():
+        scale = max(1e-5 * float(gradient.abs().max()), 1e-7 * largest)
+        torch.testing.assert_close(other[name], gradient, rtol=1e-5, atol=scale, msg=name)
+
+
+def alone(corpus: Corpus, case: Case, *, dropout: float = 0.0, **chunks: int) -> tuple[float, list, dict[str, Tensor]]:
+    learner = learner_for(corpus, case, dropout)
+    step = learner.training_step(batch_for(corpus, learner.encoder, case, **chunks), 0)
+    step["loss"].backward()
+    return step["value"].item(), step["masked"].tolist(), gradients(learner)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_chunks_change_nothing(corpus: Corpus, case: Case) -> None:
+    value, masked, whole = alone(corpus, case, overhead=10_000)
+    for limit in (None, 20):
+        split = alone(corpus, case, overhead=0, token_limit=limit)
+        assert split[0] == pytest.approx(value, rel=1e-5)
+        assert split[1] == masked
+        assert_close(whole, split[2])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_grad_cache_replays_dropout(corpus: Corpus, shared: bool) -> None:
+    """The same chunks with the same dropout: the same numbers to the bit, and other ones without the seed."""
+    plain, cached = (Case(0.0, 12, grad_cache=cache, shared=shared) for cache in (False, True))
+    one = alone(corpus, plain, dropout=DROPOUT, overhead=0, token_limit=20)
+    other = alone(corpus, cached, dropout=DROPOUT, overhead=0, token_limit=20)
+    assert one[0] == other[0]
+    assert_close(one[2], other[2])
+    assert one[0] != alone(corpus, plain, overhead=0, token_limit=20)[0]
+
+
+def test_grad_cache_keeps_no_activations(corpus: Corpus) -> None:
+    """What autograd keeps between forward and backward: the vectors, and nothing that grows with the encoder."""
+    kept = {}
+    for cache in (False, True):
+        learner = learner_for(corpus, Case(0.0, 24, grad_cache=cache), DROPOUT)
+        batch = batch_for(corpus, learner.encoder, Case(0.0, 24), overhead=0, token_limit=40)
+        sizes: list[int] = []
+        weights = {parameter.data_ptr() for parameter in learner.parameters()}
+        note = partial(_note, sizes, weights)
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            learner.training_step(batch, 0)
+        kept[cache] = sum(sizes)
+    assert kept[True] < kept[False] / 20
+
+
+def _note(sizes: list[int], weights: set[int], tensor: Tensor) -> Tensor:
+    if tensor.data_ptr() not in weights:
+        sizes.append(tensor.numel())
+    return tensor
+
+
+def test_a_step_is_seeded_by_step_and_rank() -> None:
+    drawn = set()
+    for seed, step, rank in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1)):
+        seed_step(seed, step, rank)
+        first = (torch.rand(1).item(), np.random.rand())
+        torch.rand(3)
+        seed_step(seed, step, rank)
+        assert (torch.rand(1).item(), np.random.rand()) == first
+        drawn.add(first)
+    assert len(drawn) == 4
+
+
+class _Step(nn.Module):
+    """What data-parallel training wraps: parameters, and a forward pass that gives the loss."""
+
+    def __init__(self, learner: Learner) -> None:
+        super().__init__()
+        self.learner = learner
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        return self.learner.training_step(batch, 0)
+
+
+def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=ranks)
+    found = []
+    for case in CASES:
+        learner = learner_for(corpus, case)
+        batch = batch_for(corpus, learner.encoder, case, rank, ranks)
+        parallel = DistributedDataParallel(_Step(learner))
+        step = parallel(batch)
+        step["loss"].backward()
+        found.append((step["value"].item(), step["masked"].tolist(), gradients(learner)))
+    encoder = learner_for(corpus, CASES[0]).encoder
+    vectors = encode(encoder, corpus.passage_texts, "passage", token_budget=60)
+    mine = torch.full((rank, 2), float(rank), requires_grad=True)
+    everyone = gathered(mine, tuple(range(ranks)))
+    (everyone.sum(dim=1) @ torch.arange(1.0, len(everyone) + 1)).backward()
+    talk = (everyone.detach(), mine.grad, greatest(10 - rank), total_on_cpu(torch.tensor([1.0, rank])))
+    torch.save((found, vectors, talk), folder / f"{rank}.pt")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def ranks(request: pytest.FixtureRequest, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list]:
+    """What each of 2 or 4 real processes found."""
+    folder = tmp_path_factory.mktemp("ranks")
+    mp.spawn(_rank, (request.param, folder, corpus), nprocs=request.param)
+    yield [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(request.param)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[str(case) for case in CASES])
+def test_ranks_change_nothing(corpus: Corpus, ranks: list, number: int) -> None:
+    value, masked, whole = alone(corpus, CASES[number])
+    assert sum(masked) > 0 or not CASES[number].mask or CASES[number].kind == 1
+    for found, *_ in ranks:
+        assert found[number][0] == pytest.approx(value, rel=1e-5)
+        assert_close(whole, found[number][2])
+    assert [count for found, *_ in ranks for count in found[number][1]] == masked
+
+
+@pytest.mark.slow
+def test_ranks_share_the_encoding(corpus: Corpus, ranks: list) -> None:
+    expected = encode(learner_for(corpus, CASES[0]).encoder, corpus.passage_texts, "passage", token_budget=60)
+    for _, vectors, _ in ranks:
+        assert np.array_equal(vectors, expected)
+
+
+@pytest.mark.slow
+def test_what_ranks_tell_each_other(ranks: list) -> None:
+    """Rank r brings r rows of r; row n of all counts n + 1 in every rank's sum."""
+    size = len(ranks)
+    rows = [float(rank) for rank in range(size) for _ in range(rank)]
+    for rank, (_, _, (everyone, gradient, most, sums)) in enumerate(ranks):
+        assert everyone[:, 0].tolist() == rows
+        first = sum(range(rank))
+        assert gradient[:, 0].tolist() == [size * (first + place + 1) for place in range(rank)]
+        assert most == 10
+        assert sums.tolist() == [size, sum(range(size))]
