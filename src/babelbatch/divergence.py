@@ -37,6 +37,9 @@ class FiniteLoss(pl.Callback):
         if len(self._unseen) >= _BATCHES:
             self._look(trainer)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._look(trainer)
+
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:

@@ -168,5 +168,6 @@ def _hush() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own affair with torch
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches are cheap to prepare
+    warnings.filterwarnings("ignore", message=".*Total length of `list` across ranks is zero.*")  # no validation
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # it begins at the right step
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* is not empty.*")  # that is how to go on
