@@ -63,7 +63,9 @@ def corpus(make_corpus: MakeCorpus) -> Corpus:
 class Run:
     """A small training run with dropout, learned temperature, early stopping and the best weights kept."""
 
-    def __init__(self, corpus: Corpus, folder: Path, *, accumulate: int = 1, workers: int = 0, patience: int = 9) -> None:
+    def __init__(
+        self, corpus: Corpus, folder: Path, *, accumulate: int = 1, workers: int = 0, patience: int = 9
+    ) -> None:
         torch.manual_seed(0)
         self.folder = folder
         encoder = tiny(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=16, heads=2)
@@ -82,9 +84,7 @@ class Run:
         self.checkpoint = Checkpoint(folder, ORIGIN, every_n_steps=1)
         watched = {"monitor": "validation/loss", "mode": "min"}
         self.stopper = EarlyStopping(**watched, patience=patience, check_on_train_epoch_end=False)
-        self.best = ModelCheckpoint(
-            folder, "best", **watched, save_weights_only=True, enable_version_counter=False
-        )
+        self.best = ModelCheckpoint(folder, "best", **watched, save_weights_only=True, enable_version_counter=False)
         self.accumulate = accumulate
 
     def fit(self, *more: pl.Callback) -> Run:

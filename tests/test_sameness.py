@@ -1,4 +1,4 @@
-"""The gradient does not depend on how it is computed: on how many ranks, in how many chunks, with GradCache or without."""
+"""The gradient does not depend on how it is computed: on ranks, on chunks, with GradCache or without."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def ranks(request: pytest.FixtureRequest, corpus: Corpus, tmp_path_factory: pyte
     """What each of 2 or 4 real processes found."""
     folder = tmp_path_factory.mktemp("ranks")
     mp.spawn(_rank, (request.param, folder, corpus), nprocs=request.param)
-    yield [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(request.param)]
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(request.param)]
 
 
 @pytest.mark.slow

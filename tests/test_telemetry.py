@@ -125,7 +125,14 @@ def test_the_summary_is_for_people(corpus: Corpus, caplog: pytest.LogCaptureFixt
     (line,) = [record.getMessage() for record in caplog.records if record.name == "babelbatch.telemetry"]
     assert line == telemetry.summary(5)
     assert line.startswith("trained 5 steps in ")
-    for words in (" pairs/s, ", " tokens/s, ", "% padding; mean loss ", "alpha 0.", "; 3 languages; ", "negatives a qu"):
+    for words in (
+        " pairs/s, ",
+        " tokens/s, ",
+        "% padding; mean loss ",
+        "alpha 0.",
+        "; 3 languages; ",
+        "negatives a qu",
+    ):
         assert words in line
 
 

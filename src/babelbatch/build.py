@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger
 
 from babelbatch.loggers import define_summaries
 from babelbatch.records import Benchmark
-from babelbatch.run_folder import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, write_atomically
+from babelbatch.run_folder import CONFIG_FILE, METRICS_FILE, write_atomically
 
 build = partial(instantiate, _convert_="all")
 """Builds what a node's `_target_` names; with `_partial_`, what is still missing is given later."""

@@ -64,7 +64,7 @@ def _message(data: PairData, step: int, value: float) -> str:
     items = [data.corpus.ids[item] for item in plan.items[:_NAMED_ITEMS]]
     more = len(plan.items) - len(items)
     return (
-        f"the loss of batch {step} is {value}: an {plan.kind} batch in {', '.join(languages)}, items {', '.join(items)}"
-        f"{f' and {more} more' if more else ''}. Lower optimizer.lr, raise loss.temperature or scheduler.warmup, or use "
+        f"the loss of batch {step} is {value}: an {plan.kind} batch in {', '.join(languages)}, items "
+        f"{', '.join(items)}{f' and {more} more' if more else ''}. Lower optimizer.lr, raise loss.temperature or scheduler.warmup, or use "
         "trainer.precision=bf16-mixed instead of 16-mixed. The last checkpoint is from before it"
     )

@@ -13,7 +13,9 @@ from torch.utils.checkpoint import checkpoint
 from babelbatch.collectives import gathered, rank
 
 _COLDEST = 0.01  # a learnable temperature stops here, as CLIP's logit scale stops at 100
-_BLOCK_SCORES = 2**21  # scores held at once; above it they are computed in blocks of rows, and again in the backward pass
+_BLOCK_SCORES = (
+    2**21
+)  # scores held at once; above it they are computed in blocks of rows, and again in the backward pass
 
 
 @dataclass(frozen=True, slots=True)

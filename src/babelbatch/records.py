@@ -166,8 +166,8 @@ class Batch:
     and candidate_counts[r] of the candidates: the positives of its questions in their order, then their hard negatives.
 
     plan, step: the global plan, and the step that it was made for.
-    question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64. Both global, rank
-        after rank.
+    question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64. Both global,
+        rank after rank.
     """
 
     plan: Plan

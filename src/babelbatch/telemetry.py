@@ -87,10 +87,7 @@ class BatchTelemetry(pl.Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._steps = [
-            (kind, torch.tensor(on_device), numbers)
-            for kind, on_device, numbers in state_dict["steps"]
-        ]
+        self._steps = [(kind, torch.tensor(on_device), numbers) for kind, on_device, numbers in state_dict["steps"]]
         self._sums.update({kind: dict(sums) for kind, sums in state_dict["sums"].items()})
         self._languages = set(state_dict["languages"])
         self._seconds = state_dict["seconds"]
@@ -147,7 +144,7 @@ class BatchTelemetry(pl.Callback):
             logger.log_metrics(values, step=trainer.global_step - 1)  # Lightning counts from 0
 
     def _collect(self, trainer: pl.Trainer, extra: list[Tensor]) -> tuple[dict[str, dict[str, float]], list[float]]:
-        """Sums over the steps since the last time, by kind and over ranks, and the values of `extra`, in one transfer."""
+        """Sums over the steps since the last time, by kind and over ranks, and the values of `extra`: one transfer."""
         steps, self._steps = self._steps, []
         device = trainer.strategy.root_device
         parts = [on_device.to(device) for _, on_device, _ in steps] + [value.to(device)[None] for value in extra]

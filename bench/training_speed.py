@@ -1,0 +1,340 @@
+"""Training speed: babelbatch beside sentence-transformers, a plain loop, and the least time that the tokens need.
+
+The same pairs, batches, loss, optimiser, lengths and precision on all sides, in one process, in turns; each figure is
+the median over the turns. The work is that of docs/performance.md: questions and whole paragraphs of MLQA-R.
+
+    python bench/training_speed.py --model FOLDER --data-dir MLQA_R [--batch 64] [--precision 32] [--rounds 4]
+
+  sentence-transformers   its trainer (`SentenceTransformerTrainer`, MultipleNegativesRankingLoss), as it comes
+  plain loop              encode whole padded batches, backward, step: no framework
+  babelbatch              its learner under its trainer: the loader, chunks, telemetry and all callbacks
+  padding-free bound      the same tokens in batches of equal length, without a loader: what no padding can beat
+
+Without --model, a randomly initialised XLM-R base is trained (the same work as the published one); on a GPU that is the
+case to look at: --precision bf16, and the share of the card's measured peak is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import platform
+import statistics
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+from torch.utils.data import SequentialSampler
+from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaModel
+
+from babelbatch.checkpoints import AtomicIO, Checkpoint
+from babelbatch.corpora.lareqa import load_corpus
+from babelbatch.data import BatchBuilder, PairData
+from babelbatch.divergence import FiniteLoss
+from babelbatch.encoder import Encoder, Settings, pretrained
+from babelbatch.encoder.backbones import train_tokenizer
+from babelbatch.learner import Learner
+from babelbatch.loss import Contrastive, contrastive_loss
+from babelbatch.records import Corpus, Padded
+from babelbatch.sampling import Sampling
+from babelbatch.scheduler import constant
+from babelbatch.telemetry import BatchTelemetry
+
+LEARNING_RATE, TEMPERATURE = 2e-5, 0.05
+
+
+class Work:
+    """What is trained: the batches of an X-X run, the same for every side."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.corpus: Corpus = load_corpus(data_dir=options.data_dir, passage="context")
+        self.sampling = Sampling("x_x", alpha=1.0, batch_size=options.batch)
+        self.batches = options.warmup + options.rounds * options.steps
+
+    def encoder(self) -> Encoder:
+        length = self.options.length
+        if self.options.model:
+            return pretrained(self.options.model, pooling="mean", question_length=length, passage_length=length)
+        torch.manual_seed(0)
+        backbone = XLMRobertaModel(XLMRobertaConfig(vocab_size=250_002, max_position_embeddings=514, type_vocab_size=1))
+        tokenizer = train_tokenizer(self.corpus.question_texts + self.corpus.passage_texts, 60_000)
+        return Encoder(backbone, tokenizer, Settings(question_length=length, passage_length=length))
+
+    def data(self, encoder: Encoder) -> PairData:
+        return PairData(
+            self.corpus, self.sampling, encoder, seed=0, steps=self.batches, validation_fraction=0,
+            num_workers=self.options.workers,
+        )  # fmt: skip
+
+    def autocast(self) -> object:
+        half = self.options.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
+
+    def wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+Side = Iterator[float]  # seconds of each step, taken one by one
+
+
+def in_turns(start: Callable[[Callable[[], None]], None]) -> Side:
+    """Runs a trainer in a thread that stops after each step until it is asked for the next one."""
+    go, gone = threading.Semaphore(0), threading.Semaphore(0)
+    seconds: list[float] = []
+    failed: list[BaseException] = []
+
+    def after_step(taken: float) -> None:
+        seconds.append(taken)
+        gone.release()
+        go.acquire()
+
+    def run() -> None:
+        go.acquire()
+        try:
+            start(after_step)
+        except BaseException as error:
+            failed.append(error)
+        gone.release()
+
+    threading.Thread(target=run, daemon=True).start()
+    while True:
+        go.release()
+        gone.acquire()
+        if failed:
+            raise failed[0]
+        if not seconds:
+            return
+        yield seconds.pop()
+
+
+def sentence_transformers_side(work: Work) -> Side:
+    encoder = work.encoder()
+    data = work.data(encoder)
+    rows: dict[str, list[str]] = {"question": [], "passage": []}
+    for step in range(work.batches):
+        plan = data.sampler.plan(step)
+        rows["question"] += [
+            work.corpus.question_texts[row] for row in work.corpus.questions[plan.items, plan.question_languages]
+        ]
+        rows["passage"] += [
+            work.corpus.passage_texts[row] for row in work.corpus.passages[plan.items, plan.passage_languages]
+        ]
+    folder = tempfile.mkdtemp()
+    encoder.towers["question"].backbone.save_pretrained(folder)
+    encoder.tokenizer.save_pretrained(folder)
+    transformer = Transformer(folder, max_seq_length=work.options.length)
+    model = SentenceTransformer(
+        modules=[transformer, Pooling(transformer.get_embedding_dimension(), "mean"), Normalize()],
+        device=work.device.type,
+    )
+
+    class Ordered(SentenceTransformerTrainer):
+        def get_batch_sampler(self, dataset: Dataset, batch_size: int, **_: object) -> object:
+            return torch.utils.data.BatchSampler(SequentialSampler(dataset), batch_size, drop_last=True)
+
+    def start(after_step: Callable[[float], None]) -> None:
+        class Clock(TrainerCallback):
+            began = 0.0
+
+            def on_train_begin(self, *_: object, **__: object) -> None:
+                self.began = time.perf_counter()
+
+            def on_step_end(self, *_: object, **__: object) -> None:
+                work.wait()
+                after_step(time.perf_counter() - self.began)
+                self.began = time.perf_counter()
+
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=folder, per_device_train_batch_size=work.options.batch, max_steps=work.batches,
+            learning_rate=LEARNING_RATE, lr_scheduler_type="constant", bf16=work.options.precision == "bf16",
+            save_strategy="no", report_to="none", disable_tqdm=True, logging_steps=10, weight_decay=0.01,
+            use_cpu=work.device.type == "cpu", dataloader_num_workers=work.options.workers, dataloader_pin_memory=False,
+        )  # fmt: skip
+        loss = MultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE)
+        dataset = Dataset.from_dict(rows)
+        Ordered(model=model, args=arguments, train_dataset=dataset, loss=loss, callbacks=[Clock()]).train()
+
+    return in_turns(start)
+
+
+def babelbatch_side(work: Work) -> Side:
+    encoder = work.encoder()
+    data = work.data(encoder)
+    optimizer = partial(torch.optim.AdamW, lr=LEARNING_RATE, weight_decay=0.01)
+    learner = Learner(encoder, Contrastive(TEMPERATURE), optimizer, constant, total_steps=work.batches)
+    folder = Path(tempfile.mkdtemp())
+
+    def start(after_step: Callable[[float], None]) -> None:
+        class Clock(pl.Callback):
+            began = 0.0
+
+            def on_train_start(self, *_: object) -> None:
+                self.began = time.perf_counter()
+
+            def on_train_batch_end(self, *_: object) -> None:
+                work.wait()
+                after_step(time.perf_counter() - self.began)
+                self.began = time.perf_counter()
+
+        pl.Trainer(
+            accelerator="auto", devices=1, max_steps=work.batches, max_epochs=1, logger=False, log_every_n_steps=10,
+            precision="bf16-mixed" if work.options.precision == "bf16" else "32-true", gradient_clip_val=1.0,
+            enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False, plugins=AtomicIO(),
+            callbacks=[BatchTelemetry(), Checkpoint(folder, {}), FiniteLoss(), Clock()],
+        ).fit(learner, data)  # fmt: skip
+
+    return in_turns(_without_signals(start))
+
+
+def _without_signals(start: Callable) -> Callable:
+    """Handlers belong to the main thread; the bench runs trainers beside it."""
+
+    def run(after_step: Callable[[float], None]) -> None:
+        with patch("babelbatch.checkpoints.signal.signal", lambda *_: None):
+            start(after_step)
+
+    return run
+
+
+def plain_side(work: Work) -> Side:
+    """Whole padded batches, nothing else."""
+    encoder = work.encoder().to(work.device).train()
+    data = work.data(encoder)
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    for step in range(work.batches):
+        began = time.perf_counter()
+        plan = data.sampler.plan(step)
+        batch = data.builder(plan, step, overhead=10**9).to(work.device)
+        repeated = [side.chunks[0] for side in (batch.questions, batch.candidates)]
+        rows = [side.rows for side in (batch.questions, batch.candidates)]
+        questions, passages = (
+            Padded(chunk.input_ids[of], chunk.attention_mask[of]) for chunk, of in zip(repeated, rows, strict=True)
+        )
+        with work.autocast():
+            loss = contrastive_loss(encoder(questions, "question"), encoder(passages, "passage"), TEMPERATURE).value
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        work.wait()
+        yield time.perf_counter() - began
+
+
+def bound_side(work: Work) -> Side:
+    """Each batch's distinct texts in forward and backward passes without padding: as many tokens of one length as the
+    batch has in texts of about that length (quarters of the batch, at their mean length), and one optimiser step."""
+    encoder = work.encoder().to(work.device).train()
+    data = work.data(encoder)
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    builder: BatchBuilder = data.builder
+    for step in range(work.batches):
+        batch = builder(data.sampler.plan(step), step, overhead=0)
+        shapes = []
+        for side in (batch.questions, batch.candidates):
+            lengths = np.sort(np.concatenate([chunk.attention_mask.sum(dim=1).numpy() for chunk in side.chunks]))
+            for part in np.array_split(lengths, 4):
+                if len(part):
+                    shapes.append((len(part), max(1, round(float(part.mean())))))
+        began = time.perf_counter()
+        for rows, length in shapes:
+            ids = torch.randint(5, 1000, (rows, length), device=work.device)
+            with work.autocast():
+                vectors = encoder(Padded(ids, torch.ones_like(ids)), "passage")
+            vectors.float().square().sum().backward()
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        work.wait()
+        yield time.perf_counter() - began
+
+
+def peak_flops(work: Work) -> float:
+    """Matrix products a second of this device at the precision of the run, measured."""
+    dtype = torch.bfloat16 if work.options.precision == "bf16" else torch.float32
+    size = 8192 if work.device.type == "cuda" else 1024
+    a, b = (torch.randn(size, size, device=work.device, dtype=dtype) for _ in range(2))
+    times = []
+    for _ in range(10):
+        work.wait()
+        began = time.perf_counter()
+        a @ b
+        work.wait()
+        times.append(time.perf_counter() - began)
+    return 2 * size**3 / min(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model")
+    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--length", type=int, default=180)
+    parser.add_argument("--precision", choices=["32", "bf16"], default="32")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=1, help="steps of each side in a row")
+    parser.add_argument("--warmup", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
+    options = parser.parse_args()
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    work = Work(options)
+    makers = {
+        "sentence-transformers": sentence_transformers_side,
+        "plain loop": plain_side,
+        "babelbatch": babelbatch_side,
+        "padding-free bound": bound_side,
+    }
+    sides = {name: make(work) for name, make in makers.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for side in sides.values():
+        for _ in range(options.warmup):
+            next(side)
+    for _ in range(options.rounds):
+        for name, side in sides.items():
+            seconds[name].append(sum(next(side) for _ in range(options.steps)))
+
+    encoder = work.encoder()
+    data = work.data(encoder)
+    counted = [data.builder(data.sampler.plan(s), s) for s in range(options.warmup, work.batches)]
+    tokens = sum(int(b.question_keys.numel() and b.questions.real_tokens + b.candidates.real_tokens) for b in counted)
+    whole = [data.builder(data.sampler.plan(s), s, overhead=10**9) for s in range(options.warmup, work.batches)]
+    padded = sum(b.questions.padded_tokens + b.candidates.padded_tokens for b in whole)
+    ours = sum(b.questions.padded_tokens + b.candidates.padded_tokens for b in counted)
+    parameters = sum(p.numel() for n, p in encoder.named_parameters() if "embeddings" not in n)
+    peak = peak_flops(work)
+    print(
+        f"{platform.processor() or platform.machine()}, {work.device.type}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads; batch {options.batch}, {options.length} tokens, "
+        f"precision {options.precision}; "
+        f"{options.rounds} turns of {options.steps} steps\n"
+        f"distinct tokens {tokens:,}; padded whole x{padded / tokens:.2f}, in chunks x{ours / tokens:.2f}"
+    )
+    reference = statistics.median(seconds["sentence-transformers"])
+    pairs = options.batch * options.steps
+    for name, times in seconds.items():
+        middle = statistics.median(times)
+        share = 6 * parameters * tokens / options.rounds / middle / peak
+        print(
+            f"{name:24} {pairs / middle:8.2f} pairs/s   x{reference / middle:5.2f}   {share:5.1%} of the measured peak "
+            f"  (seconds: {', '.join(f'{t:.2f}' for t in times)})"
+        )
+
+
+if __name__ == "__main__":
+    main()
