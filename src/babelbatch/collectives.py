@@ -54,6 +54,13 @@ def greatest(value: int) -> int:
     return int(number)
 
 
+def leave() -> None:
+    """Waits for the other ranks, and parts from them."""
+    if _is_distributed():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 def _is_distributed() -> bool:
     return dist.is_available() and dist.is_initialized()
 

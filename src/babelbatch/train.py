@@ -17,9 +17,11 @@ from babelbatch.build import build, build_benchmarks, settle, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from babelbatch.checkpoints import AtomicIO, newest, remove_leftovers
+from babelbatch.collectives import leave
 from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, save, save_architecture
+from babelbatch.evaluation import Evaluation
 from babelbatch.identity import identity
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
@@ -34,12 +36,15 @@ _THREADS = torch.get_num_threads()  # one job of a sweep must not inherit anothe
 
 
 def train(cfg: DictConfig, folder: Path) -> None:
-    """Trains, evaluates the last weights (or the best, if a callback keeps them), and leaves all of it in `folder`."""
+    """Trains, evaluates the last weights (or the best, if a callback keeps them), and leaves all of it in `folder`.
+
+    What an earlier attempt left in the folder's checkpoints is gone on from. Of several ranks, all train and encode, and
+    the first one writes.
+    """
     _hush()
     group = cfg.output_dir
     cfg = settle(cfg, folder)
-    if cfg.trainer.accelerator in {"gpu", "cuda"} and not torch.cuda.is_available():
-        raise ValueError(f"trainer.accelerator: {cfg.trainer.accelerator}, but torch finds no GPU; set trainer=default")
+    refuse_missing_gpu(cfg)
     sources = provenance()  # now: the checkout may change while the run lasts
     torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -60,14 +65,10 @@ def train(cfg: DictConfig, folder: Path) -> None:
         seed=cfg.seed,
         grad_cache=cfg.grad_cache,
     )
-    evaluation = build(cfg.evaluation)
-    callbacks = build(cfg.callbacks)
-    if "evaluate" in callbacks:
-        callbacks["evaluate"] = callbacks["evaluate"](benchmarks=benchmarks, evaluation=evaluation)
+    evaluation: Evaluation = build(cfg.evaluation)
     origin = identity(cfg) | {"the corpus": corpus.fingerprint}
     checkpoints = folder / CHECKPOINT_FOLDER
-    if "checkpoint" in callbacks:
-        callbacks["checkpoint"] = callbacks["checkpoint"](folder=checkpoints, origin=origin)
+    callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
     facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
     loggers = start_loggers(cfg, folder, "train", group, facts)
@@ -79,13 +80,15 @@ def train(cfg: DictConfig, folder: Path) -> None:
             default_root_dir=str(folder),
             val_check_interval=cfg.trainer.val_check_interval * accumulated(cfg),  # Lightning counts batches
         )
+        first = trainer.is_global_zero
         log.info(
-            "training %s (alpha %g) on %s: %s items, %d languages",
+            "training %s (alpha %g) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
             sampling.name, sampling.alpha, corpus.name, f"{len(corpus):,}", len(corpus.languages),
+            sampling.batch_size - 1, " (accumulating gradients adds none)" if accumulated(cfg) > 1 else "",
         )  # fmt: skip
         if resumed is not None:
             log.info("going on from %s", resumed)
-        if trainer.is_global_zero:
+        if first:
             remove_leftovers(checkpoints)
             save_architecture(encoder, folder / ENCODER_FOLDER)
         started = time.perf_counter()
@@ -93,14 +96,20 @@ def train(cfg: DictConfig, folder: Path) -> None:
         trained = time.perf_counter()
         evaluated_step = load_best(learner, trainer, callbacks.get("best"))
         learner.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
-        save(encoder, folder / ENCODER_FOLDER)
+        if first:
+            save(encoder, folder / ENCODER_FOLDER)
         log.info("evaluating the weights of step %d on %s", evaluated_step, ", ".join(benchmarks))
         results = [evaluation(encoder, benchmark) for benchmark in benchmarks.values()]
         evaluated = time.perf_counter()
-        log_final(loggers, results, trainer.global_step)
+        if first:
+            log_final(loggers, results, trainer.global_step)
     finally:
         finish(loggers)
-
+    leave()
+    if not first:
+        return
+    if "checkpoint" in callbacks:
+        callbacks["checkpoint"].tidy()
     telemetry = next((callback for callback in trainer.callbacks if isinstance(callback, BatchTelemetry)), None)
     facts |= {
         "name": cfg.name,
@@ -108,15 +117,44 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "seed": cfg.seed,
         "steps": trainer.global_step,
         "evaluated_step": evaluated_step,
+        "ranks": trainer.world_size,
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "benchmarks": list(benchmarks),
         "fingerprint/corpus": corpus.fingerprint,
         **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
-        "seconds/train": trained - started,
+        # Of all attempts, validation not counted; without telemetry, of the last attempt.
+        "seconds/train": telemetry.seconds if telemetry else trained - started,
         "seconds/evaluate": evaluated - trained,
         **sources,
     }
     write_results(folder, results, facts)
+
+
+def build_callbacks(
+    cfg: DictConfig,
+    benchmarks: dict[str, Benchmark],
+    evaluation: Evaluation,
+    checkpoints: Path,
+    origin: dict[str, object],
+) -> dict[str, pl.Callback]:
+    """The configured callbacks by name, told what only the run knows."""
+    callbacks = build(cfg.callbacks)
+    if "evaluate" in callbacks:
+        callbacks["evaluate"] = callbacks["evaluate"](benchmarks=benchmarks, evaluation=evaluation)
+    if "checkpoint" in callbacks:
+        callbacks["checkpoint"] = callbacks["checkpoint"](folder=checkpoints, origin=origin)
+    return callbacks
+
+
+def refuse_missing_gpu(cfg: DictConfig) -> None:
+    """Raises ValueError for what only a GPU can do, where there is none."""
+    if torch.cuda.is_available():
+        return
+    if cfg.trainer.accelerator in {"gpu", "cuda"}:
+        raise ValueError(f"trainer.accelerator: {cfg.trainer.accelerator}, but torch finds no GPU; set trainer=default")
+    precision = str(cfg.trainer.get("precision", ""))
+    if precision.startswith("16"):
+        raise ValueError(f"trainer.precision: {precision} needs a GPU; set trainer.precision=bf16-mixed")
 
 
 def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
