@@ -62,9 +62,9 @@ def _message(data: PairData, step: int, value: float) -> str:
     pairs = sorted({*zip(plan.question_languages.tolist(), plan.passage_languages.tolist(), strict=True)})
     languages = [names[q] if q == p else f"{names[q]}-{names[p]}" for q, p in pairs]
     items = [data.corpus.ids[item] for item in plan.items[:_NAMED_ITEMS]]
-    more = len(plan.items) - len(items)
+    more = f" and {len(plan.items) - len(items)} more" if len(plan.items) > len(items) else ""
     return (
         f"the loss of batch {step} is {value}: an {plan.kind} batch in {', '.join(languages)}, items "
-        f"{', '.join(items)}{f' and {more} more' if more else ''}. Lower optimizer.lr, raise loss.temperature or scheduler.warmup, or use "
+        f"{', '.join(items)}{more}. Lower optimizer.lr, raise loss.temperature or scheduler.warmup, or use "
         "trainer.precision=bf16-mixed instead of 16-mixed. The last checkpoint is from before it"
     )

@@ -38,8 +38,8 @@ _THREADS = torch.get_num_threads()  # one job of a sweep must not inherit anothe
 def train(cfg: DictConfig, folder: Path) -> None:
     """Trains, evaluates the last weights (or the best, if a callback keeps them), and leaves all of it in `folder`.
 
-    What an earlier attempt left in the folder's checkpoints is gone on from. Of several ranks, all train and encode, and
-    the first one writes.
+    What an earlier attempt left in the folder's checkpoints is gone on from. Of several ranks, all train and encode,
+    and the first one writes.
     """
     _hush()
     group = cfg.output_dir
