@@ -13,14 +13,16 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from babelbatch.build import build, build_benchmarks, settle, start_loggers
+from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import BatchTelemetry, log_final
 from babelbatch.data import PairData
 from babelbatch.encoder import Encoder, save, save_architecture
+from babelbatch.identity import config_hash, group_of
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.run_folder import ENCODER_FOLDER, provenance, write_results
+from babelbatch.run_files import ENCODER_FOLDER
+from babelbatch.run_folder import provenance, write_results
 from babelbatch.sampling import Sampling
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,6 @@ _THREADS = torch.get_num_threads()  # one job of a sweep must not inherit anothe
 def train(cfg: DictConfig, folder: Path) -> None:
     """Trains, evaluates the last weights (or the best, if a callback keeps them), and leaves all of it in `folder`."""
     _hush()
-    group = cfg.output_dir
-    cfg = settle(cfg, folder)
     if cfg.trainer.accelerator in {"gpu", "cuda"} and not torch.cuda.is_available():
         raise ValueError(f"trainer.accelerator: {cfg.trainer.accelerator}, but torch finds no GPU; set trainer=default")
     origin = provenance()  # now: the checkout may change while the run lasts
@@ -52,7 +52,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     if "evaluate" in callbacks:
         callbacks["evaluate"] = callbacks["evaluate"](benchmarks=benchmarks, evaluation=evaluation)
     facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
-    loggers = start_loggers(cfg, folder, "train", group, facts)
+    loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts)
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
             callbacks=list(callbacks.values()),
@@ -81,6 +81,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     telemetry = next((callback for callback in trainer.callbacks if isinstance(callback, BatchTelemetry)), None)
     facts |= {
         "name": cfg.name,
+        "config_hash": config_hash(cfg),
         "alpha_realised": telemetry.alpha if telemetry else None,
         "seed": cfg.seed,
         "steps": trainer.global_step,
