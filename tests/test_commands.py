@@ -5,7 +5,6 @@ import math
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -15,43 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from commands import BIN, SMALL, job, metrics, run, weights
+
 pytestmark = pytest.mark.slow
 
-BIN = Path(sys.executable).parent
 XQUAD_R = ["ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh"]
-SMALL = [  # seconds a run: three languages, a small new transformer with dropout
-    "corpus.languages=[en,de,zh]",
-    "benchmarks.world_facts.languages=[en,de,zh]",
-    "encoder=tiny",
-    "encoder.hidden_size=32",
-    "encoder.vocab_size=2000",
-    "sampling.batch_size=16",
-    "trainer.max_steps=12",
-    "trainer.val_check_interval=6",
-    "trainer.log_every_n_steps=3",
-    "data.validation_steps=2",
-]
 
 
-def run(command: str, *arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [BIN / command, *arguments], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def metrics(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text())
-
-
-def weights(folder: Path) -> bytes:
-    return (folder / "encoder" / "model.safetensors").read_bytes()
-
-
-def job(sweep: Path, number: int) -> Path:
-    (folder,) = sweep.glob(f"{number}_*")
-    return folder
+def of_alpha(sweep: Path, alpha: float) -> Path:
+    return job(sweep, sampling__alpha=alpha)
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +38,11 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_alpha_1_is_x_x_and_alpha_0_is_x_y_bit_for_bit(sweep: Path, tmp_path: Path) -> None:
     run("babelbatch-train", "-m", "sampling=x_y,x_x", "logger=none", *SMALL, "output_dir=pure", cwd=tmp_path)
-    assert weights(job(sweep, 0)) == weights(job(tmp_path / "pure", 0))
-    assert weights(job(sweep, 2)) == weights(job(tmp_path / "pure", 1))
-    assert weights(job(sweep, 0)) != weights(job(sweep, 2))
-    for number, pure in ((0, 0), (2, 1)):
-        ours, theirs = metrics(job(sweep, number)), metrics(job(tmp_path / "pure", pure))
+    pure = tmp_path / "pure"
+    assert weights(of_alpha(sweep, 0)) != weights(of_alpha(sweep, 1))
+    for alpha in (0, 1):
+        assert weights(of_alpha(sweep, alpha)) == weights(of_alpha(pure, alpha))
+        ours, theirs = metrics(of_alpha(sweep, alpha)), metrics(of_alpha(pure, alpha))
         assert {key: ours[key] for key in ours if key.startswith("world_facts/")} == {
             key: theirs[key] for key in theirs if key.startswith("world_facts/")
         }
@@ -81,13 +52,13 @@ def test_same_seed_same_run_another_seed_another(sweep: Path, tmp_path: Path) ->
     run(
         "babelbatch-train", "-m", "sampling=hybrid", "seed=0,1", "logger=none", *SMALL, "output_dir=again", cwd=tmp_path
     )
-    assert weights(job(tmp_path / "again", 0)) == weights(job(sweep, 1))
-    assert weights(job(tmp_path / "again", 1)) != weights(job(sweep, 1))
+    assert weights(job(tmp_path / "again", seed=0)) == weights(of_alpha(sweep, 0.5))
+    assert weights(job(tmp_path / "again", seed=1)) != weights(of_alpha(sweep, 0.5))
 
 
 def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
-    for number, alpha in enumerate((0.0, 0.5, 1.0)):
-        folder = job(sweep, number)
+    for alpha in (0.0, 0.5, 1.0):
+        folder = of_alpha(sweep, alpha)
         found = metrics(folder)
         assert (found["strategy"], found["alpha"], found["seed"], found["steps"]) == ("hybrid", alpha, 0, 12)
         assert 0 <= found["alpha_realised"] <= 1
@@ -108,7 +79,7 @@ def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
 
 
 def test_curves_are_logged_by_batch_kind(sweep: Path) -> None:
-    rows = (job(sweep, 1) / "csv" / "metrics.csv").read_text().splitlines()
+    rows = (of_alpha(sweep, 0.5) / "csv" / "metrics.csv").read_text().splitlines()
     names = rows[0].split(",")
     for name in (
         "train/loss", "train/loss/x_x", "train/loss/x_y", "train/masked_rate/x_x", "train/masked_rate/x_y",
@@ -123,8 +94,8 @@ def test_curves_are_logged_by_batch_kind(sweep: Path) -> None:
 def test_one_wandb_run_a_job(sweep: Path) -> None:
     """Read back by W&B's own tool: config, group, scores, table and picture."""
     ids = set()
-    for number, alpha in enumerate((0.0, 0.5, 1.0)):
-        (folder,) = (job(sweep, number) / "wandb").glob("offline-run-*")
+    for alpha in (0.0, 0.5, 1.0):
+        (folder,) = (of_alpha(sweep, alpha) / "wandb").glob("offline-run-*")
         ids.add(folder.name.rsplit("-", 1)[1])
         shown = subprocess.run(
             [BIN / "wandb", "leet", "inspect", "--summary", "--json", folder],
@@ -137,7 +108,7 @@ def test_one_wandb_run_a_job(sweep: Path) -> None:
         assert "hybrid" in text
         assert (
             record["summary"]["world_facts/multilingual/map"]
-            == metrics(job(sweep, number))["world_facts/multilingual/map"]
+            == metrics(of_alpha(sweep, alpha))["world_facts/multilingual/map"]
         )
         assert list(folder.glob("files/media/table/world_facts/cells*.json"))
         assert list(folder.glob("files/media/images/world_facts/map_by_language*.png"))
@@ -145,7 +116,7 @@ def test_one_wandb_run_a_job(sweep: Path) -> None:
 
 
 def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path) -> None:
-    trained = job(sweep, 1)
+    trained = of_alpha(sweep, 0.5)
     languages = "benchmarks.world_facts.languages=[en,de,zh]"
     sources = {
         "run": [f"checkpoint={trained}"],
@@ -227,15 +198,18 @@ def test_a_job_that_cannot_run_says_why_and_the_others_run(tmp_path: Path) -> No
     message = "babelbatch: an X-X batch in 'en' needs 5000 items, there are "
     assert message in done.stderr
     assert "lower sampling.batch_size or leave the language out of sampling.languages" in done.stderr
-    assert "1 of 2 jobs failed" in done.stderr
+    assert f"  finished  {job(tmp_path / 'out', sampling__batch_size=16).name}\n" in done.stdout
+    failed = job(tmp_path / "out", sampling__batch_size=5000)
+    assert f"  failed    {failed.name}: an X-X batch in 'en' needs 5000 items, there are " in done.stdout
+    assert "Traceback" in (failed / "train.log").read_text()
     assert "Traceback" not in done.stderr
-    assert metrics(job(tmp_path / "out", 0))["steps"] == 12
+    assert metrics(job(tmp_path / "out", sampling__batch_size=16))["steps"] == 12
 
 
 def test_validating_more_often_changes_no_weight(sweep: Path, tmp_path: Path) -> None:
     often = [*SMALL, "trainer.val_check_interval=3", "logger=none", "output_dir=often"]
     run("babelbatch-train", "sampling=hybrid", *often, cwd=tmp_path)
-    assert weights(tmp_path / "often") == weights(job(sweep, 1))
+    assert weights(tmp_path / "often") == weights(of_alpha(sweep, 0.5))
 
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
@@ -243,23 +217,24 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     small = [*SMALL, "logger=none", "trainer.max_steps=2", "output_dir=out"]
     run("babelbatch-train", *small, cwd=tmp_path)
     before = (weights(tmp_path / "out"), metrics(tmp_path / "out"))
-    message = f"babelbatch: output_dir: {tmp_path / 'out'} has a run in it; choose another folder, or remove that one"
-    for command, arguments in (
-        ("babelbatch-train", [*small, "sampling=x_y"]),
-        ("babelbatch-evaluate", ["checkpoint=out", "output_dir=out", "logger=none"]),
+    message = f"  - output_dir: {tmp_path / 'out'} has another run in it; choose another folder, or remove that one\n"
+    for command, arguments, difference in (
+        ("babelbatch-train", [*small, "sampling=x_y"], "sampling.alpha: 0.5 there, 0 here"),
+        ("babelbatch-evaluate", ["checkpoint=out", "output_dir=out", "logger=none"], "seed: 0 there, not set here"),
     ):
         done = run(command, *arguments, cwd=tmp_path, code=2)
         assert message in done.stderr
+        assert f"  - {difference}\n" in done.stderr
         assert "hybrid" not in done.stdout
     assert (weights(tmp_path / "out"), metrics(tmp_path / "out")) == before
 
 
 def test_what_is_not_a_finished_run_is_not_evaluated(sweep: Path, tmp_path: Path) -> None:
     done = run("babelbatch-evaluate", f"checkpoint={sweep}", "logger=none", "output_dir=a", cwd=tmp_path, code=2)
-    names = ", ".join(job(sweep, number).name for number in range(3))
+    names = ", ".join(sorted(of_alpha(sweep, alpha).name for alpha in (0, 0.5, 1)))
     assert f"checkpoint: {sweep} is not a run; it is a sweep; name one of its runs: {names}" in done.stderr
     cut = tmp_path / "cut"
-    shutil.copytree(job(sweep, 0), cut)
+    shutil.copytree(of_alpha(sweep, 0), cut)
     (cut / "metrics.json").unlink()
     done = run("babelbatch-evaluate", "checkpoint=cut", "logger=none", "output_dir=b", cwd=tmp_path, code=2)
     assert "the run in cut did not finish; it left cut/checkpoints/last.ckpt: name one of them" in done.stderr
@@ -281,7 +256,7 @@ def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
         finally:
             started.kill()
     assert started.returncode == 130, stderr
-    assert f"babelbatch: interrupted; what {tmp_path / 'out'} holds is not a finished run" in stderr
+    assert f"babelbatch: interrupted (SIGINT); {tmp_path / 'out'} is not finished, the same command" in stderr
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 

@@ -8,7 +8,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from babelbatch.config import ConfigError, better, check, job_folder, learning_rate_for, register
+from babelbatch.check import check
+from babelbatch.config import ConfigError, better, job_folder, learning_rate_for, register, run_folder
+from babelbatch.identity import config_hash
 from babelbatch.launch import CONF, check_jobs, forced
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
@@ -37,7 +39,7 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
-        "logger", "loss", "optimizer", "sampling", "scheduler", "trainer",
+        "hydra", "logger", "loss", "optimizer", "sampling", "scheduler", "trainer",
     }  # fmt: skip
 
 
@@ -72,7 +74,7 @@ def test_reports_every_problem_at_once() -> None:
         "optimizer.lr=fast",
         "loss._target_=babelbatch.loss.Contrastiv",
         "callbacks.evalute.during_training=true",
-        "trainer.devices=2",
+        "trainer.devices=auto",
     )
     assert found == [
         "sampling: no option 'hybird', did you mean 'hybrid'? (there are: english, hybrid, mixed, x_x, x_y)",
@@ -84,7 +86,7 @@ def test_reports_every_problem_at_once() -> None:
         "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler'",
         "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
         "optimizer.lr: 'fast' is not float or Tensor",
-        "trainer.devices: training runs on one device so far; set trainer.devices=1, or [1] for the second",
+        "trainer.devices: 'auto' does not say how many; set a number, or a list such as [0,2]",
     ]
 
 
@@ -272,11 +274,91 @@ def test_neither_help_nor_an_error_waits_for_torch() -> None:
 def test_resolvers() -> None:
     monitors = ("validation/loss", "x/multilingual/map", "x/multilingual/rank_distance")
     assert [better(monitor) for monitor in monitors] == ["min", "max", "min"]
-    assert job_folder(3, "++sampling.alpha=0.25,++seed=1,sampling=hybrid") == "3_alpha-0.25_seed-1_hybrid"
-    assert job_folder(0, "") == "0"
-    assert job_folder(1, "++encoder.name_or_path=/a/b c,++corpus.languages=[en,de]") == (
-        "1_name_or_path-a-b-c_languages-en_de"
-    )
-    assert len(job_folder(1, "x" * 500)) == 100
     targets = ("babelbatch.encoder.pretrained", "babelbatch.encoder.tiny", "babelbatch.encoder.static")
     assert [learning_rate_for(target) for target in targets] == [3e-5, 1e-3, 1e-2]
+
+
+def test_a_job_s_folder_says_what_it_overrides_and_what_it_is() -> None:
+    cfg = OmegaConf.create({"output_dir": None, "seed": 1})
+    digits = config_hash(cfg)[:8]
+
+    def named(overrides: str) -> str:
+        name = job_folder(overrides, _root_=cfg)
+        assert name.endswith(f"_{digits}")
+        return name.removesuffix(f"_{digits}")
+
+    assert named("++sampling.alpha=0.25,++seed=1,sampling=hybrid") == "hybrid_alpha-0.25_seed-1"
+    assert named("") == "default"
+    assert named("++encoder.name_or_path=/a/b c,++corpus.languages=[en,de]") == "name_or_path-a-b-c_languages-en_de"
+    assert named("++logger.wandb.tags=[a,b],logger=csv,++data.num_workers=2,~callbacks.last") == "callbacks.last"
+    assert len(job_folder("x" * 500, _root_=cfg)) <= 100
+    assert run_folder(None, "demo", "sampling=x_x", _root_=cfg) == f"multirun/demo/x_x_{digits}"
+    assert run_folder("mine", "demo", "sampling=x_x", _root_=cfg) == "mine"
+
+
+DDP = ["trainer=ddp", "trainer.devices=2"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (DDP, []),
+        (["trainer.devices=[1]"], []),
+        (["trainer.devices=[0,1]", "trainer.strategy=ddp"], []),
+        (
+            ["trainer.devices=2"],
+            ["trainer.strategy: 2 devices need the strategy ddp, not 'auto'; set trainer=ddp"],
+        ),
+        (
+            ["trainer.devices=2", "trainer.strategy=ddp_spawn"],
+            ["trainer.strategy: 2 devices need the strategy ddp, not 'ddp_spawn'; set trainer=ddp"],
+        ),
+        (
+            ["trainer.devices=-1"],
+            ["trainer.devices: -1 does not say how many; set a number, or a list such as [0,2]"],
+        ),
+        (
+            [*DDP, "trainer.devices=4", "sampling.batch_size=3"],
+            ["sampling.batch_size: 3 pairs do not give each of 4 devices one; raise it"],
+        ),
+        (
+            [*DDP, "trainer.num_nodes=2"],
+            [
+                "trainer.num_nodes: nothing has started the processes on 2 machines; "
+                "use srun, torchrun or a launcher such as submitit_slurm"
+            ],
+        ),
+    ],
+)
+def test_several_devices(overrides: list[str], expected: list[str]) -> None:
+    assert problems(*overrides) == expected
+
+
+def test_several_devices_in_a_sweep_need_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = [*DDP, "seed=0,1"]
+    assert problems(*sweep, multirun=True) == [
+        "trainer.devices: in a sweep, 2 devices need fresh processes; set hydra/launcher=fresh"
+    ]
+    assert problems(*sweep, "hydra/launcher=fresh", multirun=True) == []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert problems(*DDP) == []
+    assert problems(*sweep, "hydra/launcher=fresh", multirun=True) == [
+        "hydra/launcher: a sweep starts the processes of its jobs itself; type it without torchrun or srun"
+    ]
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert problems(*DDP) == ["trainer.devices: 3 processes were started, but trainer.devices times num_nodes is 2"]
+
+
+def test_the_same_job_has_the_same_folder_alone_and_in_every_sweep() -> None:
+    register()
+    alone = check_jobs("train", ["sampling=hybrid", "++seed=1"], multirun=False)
+    small = check_jobs("train", ["++seed=1", "sampling=hybrid,x_x"], multirun=True)
+    large = check_jobs("train", ["++seed=0,1,2", "sampling=x_y,x_x,hybrid", "logger=none"], multirun=True)
+    assert set(alone) <= set(small) <= set(large)
+    assert len(large) == 9
+    (folder,) = alone
+    assert folder == Path.cwd() / "multirun" / "train" / f"hybrid_seed-1_{alone[folder][:8]}"
+    assert set(check_jobs("train", ["sampling=hybrid", "++output_dir=mine"], multirun=False)) == {Path.cwd() / "mine"}
+    assert {path.parent for path in check_jobs("train", ["++seed=0,1", "++output_dir=mine"], multirun=True)} == {
+        Path.cwd() / "mine"
+    }

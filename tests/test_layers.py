@@ -15,19 +15,26 @@ PACKAGE = Path(babelbatch.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
 
 LAYERS = [
-    {"records", "progress", "signatures"},
-    {"config", "sources"},
-    {"corpora", "benchmarks", "sampling", "tokens", "encoder", "loss", "metrics", "ranking", "scheduler", "heatmap"},
+    {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"},
+    {"config", "sources", "run_lock", "supervisor"},
+    {"check"},
+    {"corpora", "benchmarks", "sampling", "tokens", "chunks", "encoder", "loss"}
+    | {"metrics", "ranking", "scheduler", "heatmap"},
     {"data", "learner", "evaluation"},
-    {"callbacks", "loggers", "run_folder"},
-    {"report", "launch", "build"},
+    {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
+    {"report", "build"},
     {"train", "evaluate"},
+    {"job"},
+    {"sweep", "worker"},
+    {"launch"},
     {"cli"},
 ]
 DOORS = {
-    "hydra": {"config", "launch", "build"},
-    "omegaconf": {"config", "launch", "build", "train", "evaluate", "cli"},
-    "pytorch_lightning": {"data", "learner", "callbacks", "loggers", "build", "train"},
+    "hydra": {"config", "launch", "sweep", "job", "worker", "build"},
+    "omegaconf": {"config", "check", "identity", "launch", "sweep", "job", "worker", "build", "train", "evaluate"},
+    "filelock": {"run_lock"},
+    "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
+    | {"loggers", "build", "train"},
     "wandb": {"callbacks", "loggers"},
     "babel": {"sources"},
     "pooch": {"sources"},

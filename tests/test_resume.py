@@ -215,7 +215,7 @@ def test_a_checkpoint_of_another_run_is_refused(corpus: Corpus, tmp_path: Path) 
     path = tmp_path / "step-00000006.ckpt"
     message = (
         f"{path} is a checkpoint of another run:\n"
-        "  - encoder.dropout: 0.1 there, None here\n"
+        "  - encoder.dropout: 0.1 there, not set here\n"
         "  - sampling.alpha: 0.5 there, 0.25 here\n"
         f"set these as there, choose another output_dir, or remove {tmp_path} to begin anew"
     )

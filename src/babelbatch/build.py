@@ -1,4 +1,4 @@
-"""What both composition roots do: instantiate a configuration, keep it, start the loggers."""
+"""What both composition roots do: instantiate a configuration, start the loggers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pytorch_lightning.loggers import Logger
 
 from babelbatch.loggers import define_summaries
 from babelbatch.records import Benchmark
-from babelbatch.run_folder import CONFIG_FILE, METRICS_FILE, write_atomically
 
 build = partial(instantiate, _convert_="all")
 """Builds what a node's `_target_` names; with `_partial_`, what is still missing is given later."""
@@ -21,20 +20,6 @@ build = partial(instantiate, _convert_="all")
 def build_benchmarks(cfg: DictConfig) -> dict[str, Benchmark]:
     """The chosen benchmarks, each under the name that it has in the configuration: metric keys begin with it."""
     return {name: replace(build(node), name=name) for name, node in cfg.benchmarks.items()}
-
-
-def settle(cfg: DictConfig, folder: Path) -> DictConfig:
-    """The configuration of one job, with its own folder as `output_dir`, also written there.
-
-    Raises ValueError if another run has the folder: nothing of it is overwritten, and no two runs are mixed up.
-    """
-    if any((folder / name).exists() for name in (METRICS_FILE,)):
-        raise ValueError(f"output_dir: {folder} has a run in it; choose another folder, or remove that one")
-    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    cfg.output_dir = str(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
-    return cfg
 
 
 def start_loggers(cfg: DictConfig, folder: Path, job_type: str, group: str, facts: dict[str, object]) -> list[Logger]:

@@ -17,12 +17,12 @@ import torch
 from pytorch_lightning.plugins import CheckpointIO
 
 from babelbatch.collectives import greatest
+from babelbatch.identity import differences
 from babelbatch.records import Batch
 from babelbatch.stopping import Stopped
 
 log = logging.getLogger(__name__)
 
-FOLDER = "checkpoints"
 _KEPT = 2  # if the disk spoils the newest, there is one more
 _ORIGIN = "babelbatch"  # the key that says what run a checkpoint belongs to
 _SAVE = 1  # below every signal's number
@@ -181,11 +181,9 @@ def newest(folder: Path, origin: Mapping[str, Any]) -> Path | None:
         except _UNREADABLE as error:
             log.warning("%s cannot be read (%s); passed over", path, str(error).partition("\n")[0])
             continue
-        keys = sorted(key for key in {*found, *origin} if found.get(key) != origin.get(key))
-        if keys:
-            differences = "".join(f"\n  - {key}: {found.get(key)!r} there, {origin.get(key)!r} here" for key in keys)
+        if told := "".join(f"\n  - {difference}" for difference in differences(found, origin)):
             raise ValueError(
-                f"{path} is a checkpoint of another run:{differences}\nset these as there, choose another output_dir, "
+                f"{path} is a checkpoint of another run:{told}\nset these as there, choose another output_dir, "
                 f"or remove {folder} to begin anew"
             )
         return path

@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from babelbatch.launch import launch
 
 
 def train() -> None:
     """babelbatch-train"""
-
-    def job(cfg: DictConfig, folder: Path) -> None:
-        from babelbatch.train import train as run
-
-        run(cfg, folder)
-
-    launch(job, "train", _compare)
+    launch("train", _compare)
 
 
 def evaluate() -> None:
     """babelbatch-evaluate"""
-
-    def job(cfg: DictConfig, folder: Path) -> None:
-        from babelbatch.evaluate import evaluate as run
-
-        run(cfg, folder)
-
-    launch(job, "evaluate", lambda folders, sweep: None)
+    launch("evaluate", _score)
 
 
 def _compare(folders: list[Path], sweep: bool) -> None:
     """The finished runs of a command, side by side: printed, and of a sweep also as comparison.md beside them."""
     from babelbatch.report import print_tables, read_rows, to_markdown
-    from babelbatch.run_folder import write_atomically
+    from babelbatch.run_files import write_atomically
 
     rows = read_rows(folders)
     if not rows:
@@ -48,3 +34,12 @@ def _compare(folders: list[Path], sweep: bool) -> None:
     else:
         print(f"The results lie in {folders[0]}\n  ", end="")
     print("metrics.json, per_query.parquet, <benchmark>_map.png, encoder/ (the trained model)")
+
+
+def _score(folders: list[Path], sweep: bool) -> None:
+    """The scores of the finished evaluations of a command."""
+    from babelbatch.report import print_scores
+
+    print_scores(folders)
+    print("The results lie in", *folders, sep="\n  ")
+    print("metrics.json (every cell), per_query.parquet, <benchmark>_map.png")

@@ -1,21 +1,15 @@
-"""What a configuration may say, and everything that is wrong with one, told at once before anything is built."""
+"""What a configuration may say at its root, and what the shipped files compute: folders, learning rates."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
 
-from babelbatch.signatures import Parameter, TargetError, accepts, closest, describe, parameters
-
-_OUTPUT_DIR = "multirun/${name}/${now:%Y-%m-%d_%H-%M-%S}"
-
+from babelbatch.identity import config_hash, is_relevant, short
 
 DEFAULT_MONITOR = "validation/loss"
 
@@ -38,7 +32,8 @@ class TrainConfig:
     train_on_test: allow benchmarks whose questions are in the corpus.
     threads: CPU threads, or null for as many as torch takes by itself.
     grad_cache: hold the activations of one chunk of a batch only, and encode twice (data.chunk_tokens bounds a chunk).
-    output_dir: the folder of the run; of a sweep, the folder of its jobs' folders.
+    output_dir: the folder of the run; of a sweep, the folder of its jobs' folders. None means
+        multirun/<name>, and in it a folder a job, see `job_folder`.
     """
 
     corpus: Any = field(default_factory=dict)
@@ -59,7 +54,7 @@ class TrainConfig:
     train_on_test: bool = False
     threads: int | None = None
     grad_cache: bool = False
-    output_dir: str = _OUTPUT_DIR
+    output_dir: str | None = None
 
 
 @dataclass
@@ -73,10 +68,9 @@ class EvaluateConfig:
     checkpoint: str | None = None
     device: str = "auto"
     name: str = "evaluate"
-    output_dir: str = _OUTPUT_DIR
+    output_dir: str | None = None
 
 
-_NAMED = {"benchmarks", "callbacks", "logger"}  # groups that hold several things to build, each under a name
 SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig}
 
 
@@ -88,6 +82,8 @@ def register() -> None:
     for name, resolver in {
         "better": better,
         "job_folder": job_folder,
+        "run_folder": run_folder,
+        "sweep_folder": sweep_folder,
         "learning_rate_for": learning_rate_for,
     }.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
@@ -98,216 +94,39 @@ def better(monitor: str) -> str:
     return "min" if "loss" in monitor or "rank_distance" in monitor else "max"
 
 
-def job_folder(number: int, overrides: str) -> str:
-    """A sweep job's folder name: its number and what it overrides, such as `3_alpha-0.25_hybrid_seed-1`.
+def run_folder(output_dir: str | None, name: str, overrides: str, *, _root_: DictConfig) -> str:
+    """The folder of a single run: `output_dir`, or the one that the same run has as a job of a sweep."""
+    return output_dir or f"{sweep_folder(None, name)}/{job_folder(overrides, _root_=_root_)}"
 
-    Short enough for any file system, and without the characters that would have to be quoted on a command line.
+
+def sweep_folder(output_dir: str | None, name: str) -> str:
+    """The folder that holds the folders of a sweep's jobs."""
+    return output_dir or f"multirun/{name}"
+
+
+def job_folder(overrides: str, *, _root_: DictConfig) -> str:
+    """A job's folder name: what it overrides, and 8 digits of the hash of its configuration, such as
+    `hybrid_alpha-0.25_seed-1_0f3a9c12`. It does not depend on the sweep around it, nor on the time.
+
+    overrides: as Hydra writes them into a folder's name. At most 100 characters, for any file system, and without those
+    that would have to be quoted on a command line.
     """
-    parts = []
-    for override in overrides.split(","):
-        key, _, value = override.replace("++", "").partition("=")
-        value = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
-        parts.append(f"{key.rpartition('.')[2]}-{value}" if "." in key or key == "seed" else value)
-    return "_".join([str(number), *parts])[:100].strip("_-")
+    parts: list[tuple[int, str]] = []
+    relevant = True
+    for piece in filter(None, overrides.split(",")):
+        key, _, value = piece.lstrip("+").partition("=")
+        if value or key.startswith("~"):  # otherwise the rest of a list
+            relevant = is_relevant(key)
+        if relevant:
+            said = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
+            named = value and ("." in key or key == "seed")
+            # What is compared comes first: the rest may be cut off.
+            place = 0 if key == "sampling" else 1 if key.startswith("sampling.") or key == "seed" else 2
+            parts.append((place, f"{key.rpartition('.')[2]}-{said}" if named else said))
+    readable = "_".join(text for _, text in sorted(parts, key=lambda part: part[0]))[:90].strip("_-") or "default"
+    return f"{readable}_{short(config_hash(_root_))}"
 
 
 def learning_rate_for(target: str) -> float:
     """The default learning rate of an encoder: the paper's for pretrained weights, higher for new ones."""
     return {"tiny": 1e-3, "static": 1e-2}.get(target.rpartition(".")[2], 3e-5)
-
-
-def check(cfg: DictConfig, schema: str) -> None:
-    """Raises ConfigError with every problem of a composed configuration: unknown keys, wrong types, bad targets,
-    missing values, impossible combinations. Imports and builds nothing.
-
-    cfg: composed; keys of Hydra's own are ignored. schema: a name of `SCHEMAS`.
-    """
-    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    cfg.output_dir = "."  # may be made of what only Hydra knows, once the job runs
-    hollow = [group for group in _groups(schema) if not OmegaConf.is_dict(cfg[group])]
-    hollow += [group for group in _groups(schema) - _NAMED - {*hollow} if "_target_" not in cfg[group]]
-    if hollow:
-        remedy = "choose an option of the group (in an experiment file: `defaults: [override /{0}: ...]`)"
-        raise ConfigError([f"{group}: nothing to build; {remedy.format(group)}" for group in sorted(hollow)])
-    try:
-        plain = OmegaConf.to_container(cfg, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError([str(error).splitlines()[0]]) from error
-    known = list(SCHEMAS[schema].__dataclass_fields__)
-    problems = [f"{key}: no such key{closest(key, known)}" for key in plain if key not in known]
-    for group in _NAMED & plain.keys():
-        parts = plain[group]
-        whole = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
-        chosen = f"not among the chosen {group} ({', '.join(whole) or 'none'})"
-        problems += [f"{group}.{name}: {chosen}{closest(name, whole)}" for name in parts if name not in whole]
-    for path, node in _targets(plain, ""):
-        if schema == "evaluate" and path == "encoder" and plain.get("checkpoint") is not None:
-            continue  # not used
-        problems += _problems_of_target(path, node)
-    problems += _problems_between(plain, schema)
-    if problems:
-        raise ConfigError(problems)
-
-
-def _groups(schema: str) -> set[str]:
-    return {name for name, key in SCHEMAS[schema].__dataclass_fields__.items() if key.default_factory is dict}
-
-
-def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, node
-
-
-def _targets(node: Any, path: str) -> Iterator[tuple[str, dict]]:
-    """Every mapping with a `_target_`, with its path."""
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield path, node
-        for key, value in node.items():
-            yield from _targets(value, f"{path}.{key}" if path else str(key))
-
-
-def _problems_of_target(path: str, node: dict) -> Iterator[str]:
-    target = node["_target_"]
-    try:
-        accepted = parameters(target)
-    except TargetError as error:
-        yield f"{path}._target_: {error}"
-        return
-    name = target.rpartition(".")[2]
-    for key, value in node.items():
-        if key in {"_target_", "_partial_"} or value == MISSING:
-            continue
-        if key not in accepted:
-            hint = closest(key, list(accepted)) or f" (it takes: {', '.join(accepted)})"
-            yield f"{path}.{key}: {name} takes no such argument{hint}"
-        elif not _fits(value, accepted[key]):
-            yield f"{path}.{key}: {value!r} is not {describe(accepted[key].annotation, accepted[key].module)}"
-    needed = {key for key, parameter in accepted.items() if parameter.required and not node.get("_partial_")}
-    missing = [key for key in accepted if node.get(key, MISSING) == MISSING and (key in needed or key in node)]
-    yield from (f"{path}.{key}: missing; {_REMEDIES.get(f'{path}.{key}', f'{name} needs it')}" for key in missing)
-
-
-_REMEDIES = {"encoder.name_or_path": "set it to a folder or hub name (to evaluate a run: set checkpoint)"}
-
-
-def _fits(value: Any, parameter: Parameter) -> bool:
-    built = isinstance(value, dict) and "_target_" in value
-    return built or accepts(value, parameter.annotation, parameter.module)
-
-
-def _problems_between(cfg: dict, schema: str) -> Iterator[str]:
-    """What no single signature can know: ranges, files, and keys that contradict each other."""
-    if not cfg["benchmarks"]:
-        yield "benchmarks: choose at least one"
-    yield from _problems_of_range(cfg)
-    yield from _problems_of_folders(cfg)
-    yield from _problems_of_training(cfg) if schema == "train" else _problems_of_evaluation(cfg)
-
-
-_RANGES = {  # path: (least, most)
-    "sampling.alpha": (0, 1),
-    "sampling.batch_size": (2, None),
-    "data.validation_fraction": (0, 0.5),
-    "data.validation_steps": (1, None),
-    "data.num_workers": (0, None),
-    "loss.temperature": (0.001, None),
-    "scheduler.warmup": (0, 1),
-    "optimizer.lr": (0, None),
-    "evaluation.token_budget": (1, None),
-    "corpus.negatives": (0, None),
-    "trainer.max_steps": (1, None),
-    "trainer.accumulate_grad_batches": (1, None),
-    "seed": (0, 2**32 - 1),
-    "threads": (1, None),
-}
-
-
-def _problems_of_range(cfg: dict) -> Iterator[str]:
-    values = dict(_leaves(cfg, ""))
-    for path, (least, most) in _RANGES.items():
-        value = values.get(path)
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
-            continue
-        if not value >= least or (most is not None and value > most):
-            allowed = f"between {least} and {most}" if most is not None else f"at least {least}"
-            yield f"{path}: {value} is not {allowed}"
-
-
-def _problems_of_folders(cfg: dict) -> Iterator[str]:
-    for path, value in _leaves(cfg, ""):
-        if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
-            yield f"{path}: there is no folder '{value}'"
-    name = cfg.get("encoder", {}).get("name_or_path")
-    if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
-        yield f"encoder.name_or_path: there is no folder '{name}'"
-
-
-def _problems_of_training(cfg: dict) -> Iterator[str]:
-    sampling, trainer, callbacks = cfg["sampling"], cfg["trainer"], cfg["callbacks"]
-    if sampling.get("alpha") != 1 and len(sampling.get("languages") or ["", ""]) < 2:
-        yield "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
-    pure = {"x_x": 1, "x_y": 0}.get(sampling.get("name"))
-    if pure is not None and sampling.get("alpha") != pure:
-        yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
-    devices = trainer.get("devices")
-    if (devices != 1 and not (isinstance(devices, list) and len(devices) == 1)) or trainer.get("num_nodes", 1) != 1:
-        yield "trainer.devices: training runs on one device so far; set trainer.devices=1, or [1] for the second"
-    for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
-        if key in trainer:
-            yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
-    interval = trainer.get("val_check_interval")
-    if not isinstance(interval, int) or interval < 1:
-        yield f"trainer.val_check_interval: {interval} is not a number of steps"
-    if cfg["corpus"].get("passage") == "context" and cfg["corpus"].get("negatives"):
-        yield "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0"
-    if "best" in callbacks or "early_stopping" in callbacks:
-        yield from _problems_of_monitor(cfg)
-    elif cfg["monitor"] != DEFAULT_MONITOR:
-        yield "monitor: nothing watches it; set callbacks=early_stopping"
-
-
-def _problems_of_monitor(cfg: dict) -> Iterator[str]:
-    monitor, steps, interval = cfg["monitor"], cfg["trainer"].get("max_steps"), cfg["trainer"].get("val_check_interval")
-    if isinstance(steps, int) and isinstance(interval, int) and interval > 0 and steps % interval:
-        yield (
-            f"trainer.val_check_interval: {interval} does not divide trainer.max_steps={steps}: the last steps would "
-            "never be judged; set it to a divisor, or set callbacks=default"
-        )
-    first, *rest = monitor.split("/")
-    if first == "validation":
-        if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
-            yield f"monitor: no '{monitor}'; there are validation/loss, validation/loss/x_x and validation/loss/x_y"
-        elif cfg["data"].get("validation_fraction") == 0:
-            yield (
-                f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
-                "raise it, or set callbacks=default"
-            )
-    elif first not in cfg["benchmarks"]:
-        known = [DEFAULT_MONITOR, *(f"{name}/multilingual/map" for name in cfg["benchmarks"])]
-        hint = closest(monitor, known) or f"; there are, for example: {', '.join(known)}"
-        yield f"monitor: nothing is logged as '{monitor}'{hint}"
-    elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
-        yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.during_training=true"
-    elif not re.fullmatch(_METRIC, "/".join(rest)):
-        yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
-
-
-# The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
-_METRIC = (
-    r"(monolingual|crosslingual|multilingual)/(map|map@20|recall@1|recall@10)(/[\w-]+)?"
-    r"|multilingual/(rank_distance|rank_distance_normalised)(/\w+)?"
-)
-
-
-def _problems_of_evaluation(cfg: dict) -> Iterator[str]:
-    encoder, checkpoint = cfg["encoder"], cfg["checkpoint"]
-    if checkpoint is not None and not Path(checkpoint).exists():
-        yield f"checkpoint: there is no '{checkpoint}'"
-    if encoder.get("_partial_"):
-        yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
-    elif checkpoint is not None and encoder.get("name_or_path") != MISSING:
-        yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"

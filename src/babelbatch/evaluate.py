@@ -9,20 +9,19 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from babelbatch.build import build, build_benchmarks, settle, start_loggers
+from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
+from babelbatch.identity import config_hash, group_of
 from babelbatch.loggers import finish
-from babelbatch.report import print_scores
-from babelbatch.run_folder import ENCODER_FOLDER, METRICS_FILE, provenance, write_results
+from babelbatch.run_files import ENCODER_FOLDER, METRICS_FILE
+from babelbatch.run_folder import provenance, write_results
 
 log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
-    group = cfg.output_dir
-    cfg = settle(cfg, folder)
     origin = provenance()
     encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device
@@ -30,7 +29,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     benchmarks = build_benchmarks(cfg)
     evaluation = build(cfg.evaluation)
     facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
-    loggers = start_loggers(cfg, folder, "evaluate", group, facts)
+    loggers = start_loggers(cfg, folder, "evaluate", group_of(cfg, folder), facts)
     try:
         started = time.perf_counter()
         results = []
@@ -43,6 +42,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         finish(loggers)
     facts |= {
         "name": cfg.name,
+        "config_hash": config_hash(cfg),
         "benchmarks": list(benchmarks),
         **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
@@ -50,8 +50,6 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         **origin,
     }
     write_results(folder, results, facts)
-    print_scores(results)
-    print(f"The results lie in {folder}: metrics.json (every cell), per_query.parquet, pictures")
 
 
 def load_checkpoint(path: Path) -> Encoder:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from babelbatch.encoder import Encoder
     from babelbatch.encoder.model import Role
 
-SETTINGS = ("monolingual", "crosslingual", "multilingual")
-
 
 @dataclass(frozen=True, slots=True)
 class Result:

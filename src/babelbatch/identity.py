@@ -1,18 +1,88 @@
-from omegaconf import OmegaConf
+"""What makes a run the run that it is: the part of its configuration that can change the result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+# Where results go, what is shown and logged, and how fast batches come: none of it changes a weight or a score.
+_IRRELEVANT = (
+    "hydra", "output_dir", "name", "logger", "data.num_workers", "callbacks.progress_bar", "callbacks.checkpoint",
+    "trainer.log_every_n_steps", "trainer.enable_model_summary",
+)  # fmt: skip
+_OUTPUT_DIR = "<output_dir>"
 
 
-def identity(cfg):
-    out = {}
+def identity(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as path -> value, without what cannot change the result.
 
-    def walk(n, p):
-        if isinstance(n, dict) and n:
-            for k, v in n.items():
-                walk(v, f"{p}.{k}" if p else str(k))
-        else:
-            out[p] = n
+    It is the same before and after `output_dir` is settled: paths into the run's own folder count as the same.
+    Whole floats are integers here, so that `alpha=1` and `alpha=1.0` are one configuration.
+    """
+    whole = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    place = OmegaConf.to_container(whole)["output_dir"]  # as written: it may be made of what only Hydra knows
+    OmegaConf.set_readonly(whole, False)
+    whole.output_dir = _OUTPUT_DIR
+    own = place if isinstance(place, str) and Path(place).is_absolute() else None
+    plain = OmegaConf.to_container(whole, resolve=True)
+    return {path: _canonical(value, own) for path, value in sorted(_leaves(plain, "")) if is_relevant(path)}
 
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    for k in ("output_dir", "logger", "name"):
-        plain.pop(k, None)
-    walk(plain, "")
-    return out
+
+def is_relevant(path: str) -> bool:
+    """Whether what a configuration says there can change the result."""
+    return not any(path == key or path.startswith(f"{key}.") for key in _IRRELEVANT)
+
+
+def config_hash(cfg: DictConfig) -> str:
+    """SHA-256 of the identity, in hexadecimal. A job's folder ends in the first 8 digits."""
+    text = json.dumps(identity(cfg), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def short(config_hash: str) -> str:
+    """The digits of a hash that a folder's name ends in."""
+    return config_hash[:8]
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What tells two identities apart, such as "sampling.alpha: 0.5 there, 0.25 here"."""
+    return [
+        f"{path}: {_shown(there, path)} there, {_shown(here, path)} here"
+        for path in sorted(there.keys() | here.keys())
+        if path not in there or path not in here or there[path] != here[path]
+    ]
+
+
+def group_of(cfg: DictConfig, folder: Path) -> str:
+    """What one command started together, for a dashboard: the name of the folder that holds the jobs' folders; of a
+    run that was given a folder of its own, the name of the experiment."""
+    return folder.parent.name if folder.name.endswith(f"_{short(config_hash(cfg))}") else cfg.name
+
+
+def _shown(settings: Mapping[str, Any], path: str) -> str:
+    return str(settings[path]) if path in settings else "not set"
+
+
+def _canonical(value: Any, own: str | None) -> Any:
+    if isinstance(value, list):
+        return [_canonical(item, own) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _canonical(item, own) for key, item in value.items()}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if own is not None and isinstance(value, str) and (value == own or value.startswith(f"{own}/")):
+        return _OUTPUT_DIR + value[len(own) :]
+    return value
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, node

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,104 +15,132 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, InstantiationException, MissingConfigException
-from hydra.types import RunMode
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from babelbatch.config import ConfigError, check, register
+from babelbatch.check import check
+from babelbatch.config import ConfigError, register
+from babelbatch.identity import config_hash
+from babelbatch.job import ALREADY, FINISHED, RESUMED, USER_ERROR, End
+from babelbatch.ranks import global_rank
+from babelbatch.run_files import is_finished
 from babelbatch.signatures import closest
+from babelbatch.stopping import Stopped, heed_sigterm
+from babelbatch.stopping import exit_code as exit_code_of_signal
+from babelbatch.sweep import NOT_STARTED, Jobs, end_on_disk, exit_code
 
 _PACKAGE = Path(__file__).parent
 # Inside the package when installed from a wheel, at the top of the repository in a checkout.
 CONF = next(path for path in (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf") if path.is_dir())
 
-USER_ERROR = 2
-INTERRUPTED = 130
 _REFUSALS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)  # the last one for `group=null`
 
 
-def launch(job: Callable[[DictConfig, Path], None], name: str, afterwards: Callable[[list[Path], bool], None]) -> None:
-    """Runs `job(cfg, folder)` once, or for every job of a sweep, as the command line says. Does not return normally.
+def launch(root: str, show: Callable[[list[Path], bool], None]) -> None:
+    """Runs the job, or every job of a sweep, that the command line asks for. Ends the process with the exit code of
+    `sweep.exit_code`.
 
-    name: of the root configuration. afterwards: gets the folders of the jobs that finished, also when others failed,
-    and whether they are a sweep.
+    root: the name of the root configuration. show: gets the folders of the finished jobs, also of those that were
+    finished before and when others failed, and whether they are a sweep.
     A ValueError that babelbatch raises is the user's to mend: it is told without a traceback, and the exit code is 2.
     Whatever stops a job, the traceback lies in its folder, and in a sweep the other jobs still run.
     """
+    try:
+        heed_sigterm()
+        sys.exit(_launched(root, show))
+    except Stopped as stop:
+        sys.exit(exit_code_of_signal(stop.signum))
+    except KeyboardInterrupt:
+        sys.exit(exit_code_of_signal(signal.SIGINT))
+
+
+def _launched(root: str, show: Callable[[list[Path], bool], None]) -> int:
     register()
     arguments = get_args_parser().parse_args()
     replaced = dict(zip(arguments.overrides, forced(arguments.overrides), strict=True))
     sys.argv = [replaced.get(argument, argument) for argument in sys.argv]
-    if _will_run(arguments):
-        try:
-            if arguments.config_dir and not Path(arguments.config_dir).is_dir():
-                raise ConfigError([f"--config-dir: there is no folder '{arguments.config_dir}'"])
-            check_jobs(name, list(replaced.values()), multirun=arguments.multirun, config_dir=arguments.config_dir)
-        except ConfigError as error:
-            _complain(error)
-            sys.exit(USER_ERROR)
-    finished: list[Path] = []
-    failed: list[Path] = []
-
-    def task(cfg: DictConfig) -> None:
-        runtime = HydraConfig.get()
-        sweeping = runtime.mode == RunMode.MULTIRUN
-        folder = Path(runtime.runtime.output_dir)
-        try:
-            check(cfg, name)
-            job(cfg, folder)
-            finished.append(folder)
-        except Exception as error:
-            details = folder / "traceback.txt"
-            details.write_text("".join(traceback.format_exception(error)))
-            # What a constructor raised comes wrapped by Hydra.
-            cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
-            if not _is_for_the_user(cause):
-                raise
-            _complain(cause)
-            print(f"(where: {details})", file=sys.stderr)
-            if not sweeping:
-                sys.exit(USER_ERROR)
-            if not runtime.launcher["_target_"].endswith(".BasicLauncher"):
-                raise RuntimeError(str(cause)) from None  # in another process, which only this way tells Hydra
-            failed.append(folder)
-        except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
-            if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
-                raise
-            print(f"\nbabelbatch: interrupted; what {folder} holds is not a finished run", file=sys.stderr)
-            sys.exit(INTERRUPTED)
-
+    jobs = Jobs(root)
+    run = hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(jobs)
+    if not _will_run(arguments):
+        run()
+        return 0
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)()
-    finally:
-        if finished:
-            afterwards(finished, arguments.multirun)
-    if failed:
-        print(
-            f"\n{len(failed)} of {len(failed) + len(finished)} jobs failed, see above:",
-            *failed,
-            sep="\n  ",
-            file=sys.stderr,
-        )
-        sys.exit(USER_ERROR)
+        if arguments.config_dir and not Path(arguments.config_dir).is_dir():
+            raise ConfigError([f"--config-dir: there is no folder '{arguments.config_dir}'"])
+        overrides = list(replaced.values())
+        planned = check_jobs(root, overrides, multirun=arguments.multirun, config_dir=arguments.config_dir)
+    except ConfigError as error:
+        print(f"babelbatch: {error}", file=sys.stderr)
+        return USER_ERROR
+    stopped = refused = 0
+    try:
+        run()
+    except Stopped as stop:
+        stopped = exit_code_of_signal(stop.signum)
+    except KeyboardInterrupt:
+        stopped = exit_code_of_signal(signal.SIGINT)
+    except SystemExit as stop:  # Hydra's, or of a launcher that runs jobs elsewhere and met a failed one
+        refused = stop.code if isinstance(stop.code, int) else 1
+    unseen = {folder: hash_ for folder, hash_ in planned.items() if folder not in jobs.ends}
+    if stopped:
+        rest = {folder: ALREADY if is_finished(folder, hash_) else NOT_STARTED for folder, hash_ in unseen.items()}
+    else:
+        rest = {folder: end_on_disk(folder, hash_) for folder, hash_ in unseen.items()}
+    ends = jobs.ends | rest
+    if global_rank() == 0:
+        _tell(ends, arguments.multirun, show)
+    return stopped or exit_code(ends.values()) or refused
 
 
-def check_jobs(name: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> None:
-    """Composes and checks every job that the overrides ask for. Raises ConfigError with the problems of all of them."""
+def _tell(ends: dict[Path, End], sweeping: bool, show: Callable[[list[Path], bool], None]) -> None:
+    """The state of every job, and what `show` shows of the finished ones."""
+    from babelbatch.report import print_states
+
+    if sweeping and ends:
+        print_states(next(iter(ends)).parent, ((end.state, folder.name, end.reason) for folder, end in ends.items()))
+    for folder, end in ends.items():
+        if end == ALREADY and not sweeping:
+            print(f"{folder} was finished already; to run it again, remove it or set another output_dir")
+    if finished := [folder for folder, end in ends.items() if end in (FINISHED, RESUMED, ALREADY)]:
+        show(finished, sweeping)
+
+
+def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> dict[Path, str]:
+    """Composes and checks every job that the overrides ask for. Raises ConfigError with the problems of all of them.
+
+    Returns the folder and the configuration's hash of each, as far as they are known before the jobs run.
+    """
     problems: dict[str, None] = {}
+    planned: dict[Path, str] = {}
     with initialize_config_dir(str(CONF), version_base="1.3"):
         search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
         for job in _jobs(overrides) if multirun else [overrides]:
             try:
-                check(_composed(name, search + job), name)
+                cfg = _composed(root, search + job)
+                check(cfg, root, launcher=_launcher(cfg) if multirun else None)
+                planned |= _planned(cfg, multirun)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
     if problems:
         raise ConfigError(list(problems))
+    return planned
+
+
+def _launcher(cfg: DictConfig) -> str:
+    return cfg.hydra.launcher["_target_"]
+
+
+def _planned(cfg: DictConfig, multirun: bool) -> dict[Path, str]:
+    """The folder of a job and its configuration's hash; nothing if the folder is made of what only Hydra knows."""
+    hydra = cfg.hydra
+    try:
+        folder = Path(hydra.sweep.dir, hydra.sweep.subdir) if multirun else Path(hydra.run.dir)
+        return {folder.absolute(): config_hash(cfg)}
+    except OmegaConfBaseException:
+        return {}
 
 
 def forced(overrides: list[str]) -> list[str]:
@@ -188,16 +216,6 @@ def _loader() -> ConfigLoader:
 
 def _will_run(arguments: argparse.Namespace) -> bool:
     return not (arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion)
-
-
-def _is_for_the_user(error: BaseException) -> bool:
-    """Whether it is a ValueError that babelbatch raised on purpose, rather than a library that it called."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, ValueError) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
-
-
-def _complain(error: BaseException) -> None:
-    print(f"babelbatch: {error}", file=sys.stderr)
 
 
 def _reason(error: BaseException) -> str:

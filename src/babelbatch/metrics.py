@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+SETTINGS = ("monolingual", "crosslingual", "multilingual")
 NAMES = ("map", "map@20", "recall@1", "recall@10")
 """Defined wherever a query has at least one relevant candidate."""
 POOL_NAMES = ("rank_distance", "rank_distance_normalised")

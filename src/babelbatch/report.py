@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from babelbatch.evaluation import SETTINGS, Result
-from babelbatch.metrics import NAMES, POOL_NAMES
-from babelbatch.run_folder import METRICS_FILE
+from babelbatch.metrics import NAMES, POOL_NAMES, SETTINGS
+from babelbatch.run_files import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
 
@@ -96,17 +95,28 @@ def print_tables(rows: list[Row]) -> None:
         Console().print(table)
 
 
-def print_scores(results: Iterable[Result]) -> None:
-    """The macro scores of one encoder, one table a benchmark, in the terminal."""
-    for result in results:
-        table = Table("setting", *NAMES, "rank dist.", "of pool", title=result.benchmark)
-        for setting in SETTINGS:
-            keys = [f"{result.benchmark}/{setting}/{metric}" for metric in (*NAMES, *POOL_NAMES)]
-            table.add_row(setting, *(_shown(key, result.metrics) for key in keys))
-        Console().print(table)
+def print_scores(folders: Iterable[Path]) -> None:
+    """The macro scores of finished runs, one table a benchmark, in the terminal."""
+    for folder in folders:
+        metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+        for benchmark in metrics["benchmarks"]:
+            table = Table("setting", *NAMES, "rank dist.", "of pool", title=benchmark)
+            for setting in SETTINGS:
+                keys = [f"{benchmark}/{setting}/{metric}" for metric in (*NAMES, *POOL_NAMES)]
+                table.add_row(setting, *(_shown(key, metrics) for key in keys))
+            Console().print(table)
 
 
-def _shown(key: str, metrics: dict[str, float]) -> str:
+def print_states(place: Path, states: Iterable[tuple[str, str, str]]) -> None:
+    """What became of the jobs of a sweep, a line each. states: (state, name of the folder, reason or "")."""
+    rows = list(states)
+    print(f"\n{len(rows)} jobs in {place}:")
+    width = max((len(state) for state, _, _ in rows), default=0)
+    for state, name, reason in rows:
+        print(f"  {state:{width}}  {name}{': ' if reason else ''}{reason}")
+
+
+def _shown(key: str, metrics: Mapping[str, float]) -> str:
     if key not in metrics:
         return "-"
     return f"{metrics[key]:.1f}" if key.endswith("rank_distance") else f"{metrics[key]:.4f}"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,18 +14,18 @@ import pyarrow.parquet as pq
 import babelbatch
 from babelbatch.evaluation import Result
 from babelbatch.heatmap import draw
-
-METRICS_FILE = "metrics.json"
-PER_QUERY_FILE = "per_query.parquet"
-CONFIG_FILE = "config.yaml"
-ENCODER_FOLDER = "encoder"
+from babelbatch.ranks import global_rank
+from babelbatch.run_files import METRICS_FILE, PER_QUERY_FILE, write_atomically
 
 
 def write_results(folder: Path, results: list[Result], facts: dict[str, object]) -> None:
     """Writes per_query.parquet, a heat-map a benchmark, and last metrics.json: where it stands, the run is complete.
 
+    Of several ranks only rank 0 writes.
     facts: what the run was; joins the metrics in metrics.json, which stays flat.
     """
+    if global_rank() > 0:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(
         pa.concat_tables([result.per_query for result in results]), folder / PER_QUERY_FILE, compression="zstd"
@@ -38,17 +36,6 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
         figure = draw(result.matrices["map"], result.languages, f"{result.benchmark}: mAP")
         figure.savefig(folder / f"{result.benchmark}_map.png", dpi=110)
     write_atomically(folder / METRICS_FILE, json.dumps(facts | metrics, indent=1, allow_nan=False) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file that is either there whole or not there: temporary file in the same folder, flushed, renamed."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)  # mkstemp makes it private
-    os.replace(temporary, path)
 
 
 def provenance() -> dict[str, str | None]:

@@ -13,20 +13,20 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from babelbatch.build import build, build_benchmarks, settle, start_loggers
+from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
-from babelbatch.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from babelbatch.checkpoints import AtomicIO, newest, remove_leftovers
 from babelbatch.collectives import leave
 from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.evaluation import Evaluation
-from babelbatch.identity import identity
+from babelbatch.identity import config_hash, group_of, identity
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.run_folder import ENCODER_FOLDER, provenance, write_results
+from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
+from babelbatch.run_folder import provenance, write_results
 from babelbatch.sampling import Sampling
 from babelbatch.telemetry import BatchTelemetry
 
@@ -42,8 +42,6 @@ def train(cfg: DictConfig, folder: Path) -> None:
     and the first one writes.
     """
     _hush()
-    group = cfg.output_dir
-    cfg = settle(cfg, folder)
     refuse_missing_gpu(cfg)
     sources = provenance()  # now: the checkout may change while the run lasts
     torch.set_num_threads(cfg.threads or _THREADS)
@@ -71,7 +69,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
     facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
-    loggers = start_loggers(cfg, folder, "train", group, facts)
+    loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts)
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
             callbacks=[*callbacks.values(), FiniteLoss()],
@@ -113,6 +111,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     telemetry = next((callback for callback in trainer.callbacks if isinstance(callback, BatchTelemetry)), None)
     facts |= {
         "name": cfg.name,
+        "config_hash": config_hash(cfg),
         "alpha_realised": telemetry.alpha if telemetry else None,
         "seed": cfg.seed,
         "steps": trainer.global_step,

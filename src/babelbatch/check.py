@@ -1,0 +1,249 @@
+"""Everything that is wrong with a configuration, told at once before anything is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from babelbatch.config import DEFAULT_MONITOR, SCHEMAS, ConfigError
+from babelbatch.ranks import devices_a_node, world_size
+from babelbatch.signatures import Parameter, TargetError, accepts, closest, describe, parameters
+
+_NAMED = {"benchmarks", "callbacks", "logger"}  # groups that hold several things to build, each under a name
+
+
+def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
+    """Raises ConfigError with every problem of a composed configuration: unknown keys, wrong types, bad targets,
+    missing values, impossible combinations. Imports and builds nothing.
+
+    cfg: composed; keys of Hydra's own are ignored. schema: a name of `SCHEMAS`. launcher: for a job of a sweep, the
+    class that starts it.
+    """
+    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    cfg.output_dir = "."  # may be made of what only Hydra knows, once the job runs
+    hollow = [group for group in _groups(schema) if not OmegaConf.is_dict(cfg[group])]
+    hollow += [group for group in _groups(schema) - _NAMED - {*hollow} if "_target_" not in cfg[group]]
+    if hollow:
+        remedy = "choose an option of the group (in an experiment file: `defaults: [override /{0}: ...]`)"
+        raise ConfigError([f"{group}: nothing to build; {remedy.format(group)}" for group in sorted(hollow)])
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError([str(error).splitlines()[0]]) from error
+    known = list(SCHEMAS[schema].__dataclass_fields__)
+    problems = [f"{key}: no such key{closest(key, known)}" for key in plain if key not in known]
+    for group in _NAMED & plain.keys():
+        parts = plain[group]
+        whole = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
+        chosen = f"not among the chosen {group} ({', '.join(whole) or 'none'})"
+        problems += [f"{group}.{name}: {chosen}{closest(name, whole)}" for name in parts if name not in whole]
+    for path, node in _targets(plain, ""):
+        if schema == "evaluate" and path == "encoder" and plain.get("checkpoint") is not None:
+            continue  # not used
+        problems += _problems_of_target(path, node)
+    problems += _problems_between(plain, schema)
+    if schema == "train":
+        problems += _problems_of_devices(plain, launcher)
+    if problems:
+        raise ConfigError(problems)
+
+
+def _groups(schema: str) -> set[str]:
+    return {name for name, key in SCHEMAS[schema].__dataclass_fields__.items() if key.default_factory is dict}
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, node
+
+
+def _targets(node: Any, path: str) -> Iterator[tuple[str, dict]]:
+    """Every mapping with a `_target_`, with its path."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _targets(value, f"{path}.{key}" if path else str(key))
+
+
+def _problems_of_target(path: str, node: dict) -> Iterator[str]:
+    target = node["_target_"]
+    try:
+        accepted = parameters(target)
+    except TargetError as error:
+        yield f"{path}._target_: {error}"
+        return
+    name = target.rpartition(".")[2]
+    for key, value in node.items():
+        if key in {"_target_", "_partial_"} or value == MISSING:
+            continue
+        if key not in accepted:
+            hint = closest(key, list(accepted)) or f" (it takes: {', '.join(accepted)})"
+            yield f"{path}.{key}: {name} takes no such argument{hint}"
+        elif not _fits(value, accepted[key]):
+            yield f"{path}.{key}: {value!r} is not {describe(accepted[key].annotation, accepted[key].module)}"
+    needed = {key for key, parameter in accepted.items() if parameter.required and not node.get("_partial_")}
+    missing = [key for key in accepted if node.get(key, MISSING) == MISSING and (key in needed or key in node)]
+    yield from (f"{path}.{key}: missing; {_REMEDIES.get(f'{path}.{key}', f'{name} needs it')}" for key in missing)
+
+
+_REMEDIES = {"encoder.name_or_path": "set it to a folder or hub name (to evaluate a run: set checkpoint)"}
+
+
+def _fits(value: Any, parameter: Parameter) -> bool:
+    built = isinstance(value, dict) and "_target_" in value
+    return built or accepts(value, parameter.annotation, parameter.module)
+
+
+def _problems_between(cfg: dict, schema: str) -> Iterator[str]:
+    """What no single signature can know: ranges, files, and keys that contradict each other."""
+    if not cfg["benchmarks"]:
+        yield "benchmarks: choose at least one"
+    yield from _problems_of_range(cfg)
+    yield from _problems_of_folders(cfg)
+    yield from _problems_of_training(cfg) if schema == "train" else _problems_of_evaluation(cfg)
+
+
+_RANGES = {  # path: (least, most)
+    "sampling.alpha": (0, 1),
+    "sampling.batch_size": (2, None),
+    "data.validation_fraction": (0, 0.5),
+    "data.validation_steps": (1, None),
+    "data.num_workers": (0, None),
+    "loss.temperature": (0.001, None),
+    "scheduler.warmup": (0, 1),
+    "optimizer.lr": (0, None),
+    "evaluation.token_budget": (1, None),
+    "corpus.negatives": (0, None),
+    "trainer.max_steps": (1, None),
+    "trainer.accumulate_grad_batches": (1, None),
+    "seed": (0, 2**32 - 1),
+    "threads": (1, None),
+}
+
+
+def _problems_of_range(cfg: dict) -> Iterator[str]:
+    values = dict(_leaves(cfg, ""))
+    for path, (least, most) in _RANGES.items():
+        value = values.get(path)
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            continue
+        if not value >= least or (most is not None and value > most):
+            allowed = f"between {least} and {most}" if most is not None else f"at least {least}"
+            yield f"{path}: {value} is not {allowed}"
+
+
+def _problems_of_folders(cfg: dict) -> Iterator[str]:
+    for path, value in _leaves(cfg, ""):
+        if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
+            yield f"{path}: there is no folder '{value}'"
+    name = cfg.get("encoder", {}).get("name_or_path")
+    if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
+        yield f"encoder.name_or_path: there is no folder '{name}'"
+
+
+def _problems_of_training(cfg: dict) -> Iterator[str]:
+    sampling, trainer, callbacks = cfg["sampling"], cfg["trainer"], cfg["callbacks"]
+    if sampling.get("alpha") != 1 and len(sampling.get("languages") or ["", ""]) < 2:
+        yield "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
+    pure = {"x_x": 1, "x_y": 0}.get(sampling.get("name"))
+    if pure is not None and sampling.get("alpha") != pure:
+        yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
+    for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
+        if key in trainer:
+            yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
+    interval = trainer.get("val_check_interval")
+    if not isinstance(interval, int) or interval < 1:
+        yield f"trainer.val_check_interval: {interval} is not a number of steps"
+    if cfg["corpus"].get("passage") == "context" and cfg["corpus"].get("negatives"):
+        yield "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0"
+    if "best" in callbacks or "early_stopping" in callbacks:
+        yield from _problems_of_monitor(cfg)
+    elif cfg["monitor"] != DEFAULT_MONITOR:
+        yield "monitor: nothing watches it; set callbacks=early_stopping"
+
+
+def _problems_of_devices(cfg: dict, launcher: str | None) -> Iterator[str]:
+    trainer = cfg["trainer"]
+    devices = devices_a_node(trainer.get("devices", "auto"))
+    if devices is None:
+        yield (
+            f"trainer.devices: {trainer.get('devices', 'auto')!r} does not say how many; "
+            "set a number, or a list such as [0,2]"
+        )
+        return
+    nodes = trainer.get("num_nodes", 1)
+    if not isinstance(nodes, int) or nodes < 1:
+        yield f"trainer.num_nodes: {nodes!r} is not at least 1"
+        return
+    total, started = devices * nodes, world_size() or 1
+    if started > 1 and launcher is not None:
+        yield "hydra/launcher: a sweep starts the processes of its jobs itself; type it without torchrun or srun"
+    elif started > 1 and started != total:
+        yield f"trainer.devices: {started} processes were started, but trainer.devices times num_nodes is {total}"
+    if total == 1:
+        return
+    strategy = trainer.get("strategy", "auto")
+    if isinstance(strategy, str) and (not strategy.startswith("ddp") or re.search("spawn|fork|notebook", strategy)):
+        yield f"trainer.strategy: {total} devices need the strategy ddp, not {strategy!r}; set trainer=ddp"
+    size = cfg["sampling"].get("batch_size")
+    if isinstance(size, int) and size < total:
+        yield f"sampling.batch_size: {size} pairs do not give each of {total} devices one; raise it"
+    if launcher is not None and launcher.endswith(".BasicLauncher"):
+        yield f"trainer.devices: in a sweep, {total} devices need fresh processes; set hydra/launcher=fresh"
+    elif nodes > 1 and started == 1 and (launcher is None or launcher.endswith(".FreshLauncher")):
+        yield (
+            f"trainer.num_nodes: nothing has started the processes on {nodes} machines; "
+            "use srun, torchrun or a launcher such as submitit_slurm"
+        )
+
+
+def _problems_of_monitor(cfg: dict) -> Iterator[str]:
+    monitor, steps, interval = cfg["monitor"], cfg["trainer"].get("max_steps"), cfg["trainer"].get("val_check_interval")
+    if isinstance(steps, int) and isinstance(interval, int) and interval > 0 and steps % interval:
+        yield (
+            f"trainer.val_check_interval: {interval} does not divide trainer.max_steps={steps}: the last steps would "
+            "never be judged; set it to a divisor, or set callbacks=default"
+        )
+    first, *rest = monitor.split("/")
+    if first == "validation":
+        if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
+            yield f"monitor: no '{monitor}'; there are validation/loss, validation/loss/x_x and validation/loss/x_y"
+        elif cfg["data"].get("validation_fraction") == 0:
+            yield (
+                f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
+                "raise it, or set callbacks=default"
+            )
+    elif first not in cfg["benchmarks"]:
+        known = [DEFAULT_MONITOR, *(f"{name}/multilingual/map" for name in cfg["benchmarks"])]
+        hint = closest(monitor, known) or f"; there are, for example: {', '.join(known)}"
+        yield f"monitor: nothing is logged as '{monitor}'{hint}"
+    elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
+        yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.during_training=true"
+    elif not re.fullmatch(_METRIC, "/".join(rest)):
+        yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
+
+
+# The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
+_METRIC = (
+    r"(monolingual|crosslingual|multilingual)/(map|map@20|recall@1|recall@10)(/[\w-]+)?"
+    r"|multilingual/(rank_distance|rank_distance_normalised)(/\w+)?"
+)
+
+
+def _problems_of_evaluation(cfg: dict) -> Iterator[str]:
+    encoder, checkpoint = cfg["encoder"], cfg["checkpoint"]
+    if checkpoint is not None and not Path(checkpoint).exists():
+        yield f"checkpoint: there is no '{checkpoint}'"
+    if encoder.get("_partial_"):
+        yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
+    elif checkpoint is not None and encoder.get("name_or_path") != MISSING:
+        yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"

@@ -1,0 +1,35 @@
+"""The files of a run's folder that are known before torch is imported: their names, and whether the run is finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+METRICS_FILE = "metrics.json"
+PER_QUERY_FILE = "per_query.parquet"
+CONFIG_FILE = "config.yaml"
+ENCODER_FOLDER = "encoder"
+CHECKPOINT_FOLDER = "checkpoints"
+TRACEBACK_FILE = "traceback.txt"
+
+
+def is_finished(folder: Path, config_hash: str) -> bool:
+    """Whether the folder holds the complete results of the configuration with this hash: metrics.json is written last,
+    and says which configuration it belongs to."""
+    try:
+        return json.loads((folder / METRICS_FILE).read_text(encoding="utf-8")).get("config_hash") == config_hash
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file that is either there whole or not there: temporary file in the same folder, flushed, renamed."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(temporary, 0o644)  # mkstemp makes it private
+    os.replace(temporary, path)

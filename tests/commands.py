@@ -1,0 +1,49 @@
+"""The commands as a user types them, for the tests that start real processes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+BIN = Path(sys.executable).parent
+SMALL = [  # seconds a run: three languages, a small new transformer with dropout
+    "corpus.languages=[en,de,zh]",
+    "benchmarks.world_facts.languages=[en,de,zh]",
+    "encoder=tiny",
+    "encoder.hidden_size=32",
+    "encoder.vocab_size=2000",
+    "sampling.batch_size=16",
+    "trainer.max_steps=12",
+    "trainer.val_check_interval=6",
+    "trainer.log_every_n_steps=3",
+    "data.validation_steps=2",
+]
+
+
+def run(command: str, *arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [BIN / command, *arguments], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "encoder" / "model.safetensors").read_bytes()
+
+
+def job(sweep: Path, **said: object) -> Path:
+    """The only job of the sweep whose configuration says so: `sampling__alpha=0.5`."""
+    found = []
+    for path in sweep.glob("*/config.yaml"):
+        cfg = OmegaConf.load(path)
+        if all(OmegaConf.select(cfg, key.replace("__", ".")) == value for key, value in said.items()):
+            found.append(path.parent)
+    (folder,) = found
+    return folder
