@@ -18,6 +18,7 @@ LAYERS = [
     {"records", "progress", "signatures"},
     {"config", "sources"},
     {"corpora", "benchmarks", "sampling", "tokens", "encoder", "loss", "metrics", "ranking", "scheduler", "heatmap"},
+    {"tuning"},
     {"data", "learner", "evaluation"},
     {"callbacks", "loggers", "run_folder"},
     {"report", "launch", "build"},
@@ -30,6 +31,7 @@ DOORS = {
     "pytorch_lightning": {"data", "learner", "callbacks", "loggers", "build", "train"},
     "wandb": {"callbacks", "loggers"},
     "babel": {"sources"},
+    "peft": {"tuning"},
     "pooch": {"sources"},
     "matplotlib": {"heatmap"},
 }
