@@ -321,7 +321,7 @@ def test_targets_that_are_not_there():
 def test_lora_without_peft(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     assert message_of(lambda: lora(new())) == (
-        "tuning: lora needs peft; install it with: pip install 'babelbatch[lora]', or set tuning=full"
+        "tuning: lora needs peft; install it with: pip install peft, or set tuning=full"
     )
 
 

@@ -70,7 +70,7 @@ def lora(
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:
         raise ValueError(
-            "tuning: lora needs peft; install it with: pip install 'babelbatch[lora]', or set tuning=full"
+            "tuning: lora needs peft; install it with: pip install peft, or set tuning=full"
         ) from None
     for backbone in _backbones(encoder):
         config = LoraConfig(
