@@ -80,7 +80,7 @@ def test_reports_every_problem_at_once() -> None:
         "sampling: no option 'hybird', did you mean 'hybrid'? (there are: english, hybrid, mixed, x_x, x_y)",
         "seed: Value 'x' of type 'str' could not be converted to Integer",
         "samplign: no such key, did you mean 'sampling'?",
-        "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, last, progress_bar), "
+        "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar), "
         "did you mean 'evaluate'?",
         "sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?",
         "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler'",

@@ -20,6 +20,7 @@ LAYERS = [
     {"check"},
     {"corpora", "benchmarks", "sampling", "tokens", "chunks", "encoder", "loss"}
     | {"metrics", "ranking", "scheduler", "heatmap"},
+    {"tuning"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},
@@ -37,6 +38,7 @@ DOORS = {
     | {"loggers", "build", "train"},
     "wandb": {"callbacks", "loggers"},
     "babel": {"sources"},
+    "peft": {"tuning"},
     "pooch": {"sources"},
     "matplotlib": {"heatmap"},
 }

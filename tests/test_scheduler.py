@@ -56,3 +56,27 @@ def test_warm_up_only(name, end):
 @pytest.mark.parametrize(("name", "last"), [("constant", 2), ("linear", 2), ("cosine", 2)])
 def test_a_single_step(name, last):
     assert rates(name, 1, 1, warmup=0) == [last]
+
+
+@pytest.mark.parametrize("warmup", [0.0, 1.0])
+@pytest.mark.parametrize("name", ["constant", "linear", "cosine"])
+def test_a_single_step_learns_at_the_base_rate_whatever_the_warm_up(name, warmup):
+    assert rates(name, 1, 1, warmup=warmup) == [2]
+
+
+def test_a_share_of_the_rate_is_left_at_the_end():
+    assert rates("linear", 6, 4, warmup=0, final=0.2) == pytest.approx([2, 1.6, 1.2, 0.8, 0.4, 0.4])
+    assert rates("cosine", 6, 4, warmup=0, final=0.5)[::2] == pytest.approx([2, 1.5, 1])
+    assert rates("linear", 3, 2, warmup=0, final=1.0) == [2, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+@pytest.mark.parametrize("total_steps", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 1.0])
+def test_no_step_of_a_run_is_lost_and_the_decay_ends_when_it_does(name, total_steps, warmup):
+    found = rates(name, total_steps + 1, total_steps, warmup=warmup)
+    assert all(0 < rate <= 2 for rate in found[:-1])
+    peak = found.index(2)
+    assert found[: peak + 1] == sorted(found[: peak + 1])
+    assert found[peak:] == sorted(found[peak:], reverse=True)
+    assert found[-1] == pytest.approx(0 if warmup < 1 and peak < total_steps else 2, abs=1e-12)

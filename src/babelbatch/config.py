@@ -40,6 +40,7 @@ class TrainConfig:
     sampling: Any = field(default_factory=dict)
     data: Any = field(default_factory=dict)
     encoder: Any = field(default_factory=dict)
+    tuning: Any = field(default_factory=dict)
     loss: Any = field(default_factory=dict)
     optimizer: Any = field(default_factory=dict)
     scheduler: Any = field(default_factory=dict)

@@ -19,6 +19,7 @@ from babelbatch.encoder import Encoder
 from babelbatch.encoder.model import Role
 from babelbatch.loss import Contrastive, Loss
 from babelbatch.records import Batch, Padded, Texts
+from babelbatch.tuning import parameter_groups
 
 
 class Learner(pl.LightningModule):
@@ -64,12 +65,7 @@ class Learner(pl.LightningModule):
             self.log(key, value, on_epoch=True, batch_size=len(batch.question_keys), sync_dist=True)
 
     def configure_optimizers(self) -> dict:
-        optimizer = self._optimizer(
-            [
-                {"params": [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]},
-                {"params": list(self.loss.parameters()), "weight_decay": 0.0},  # a temperature of 1 is no prior
-            ]
-        )
+        optimizer = self._optimizer(parameter_groups(self.encoder, self.loss))
         scheduler = self._scheduler(optimizer, self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

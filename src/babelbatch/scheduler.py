@@ -14,14 +14,20 @@ def constant(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> Lam
     return _scheduled(optimizer, total_steps, warmup, lambda progress: 1.0)
 
 
-def linear(optimizer: Optimizer, total_steps: int, warmup: float = 0.1) -> LambdaLR:
-    """Linear warm-up over the first `warmup` share of `total_steps`, then linear decay to 0."""
-    return _scheduled(optimizer, total_steps, warmup, lambda progress: 1.0 - progress)
+def linear(optimizer: Optimizer, total_steps: int, warmup: float = 0.1, final: float = 0.0) -> LambdaLR:
+    """Linear warm-up over the first `warmup` share of `total_steps`, then linear decay to `final` of the base rate."""
+    return _scheduled(optimizer, total_steps, warmup, lambda progress: final + (1.0 - final) * (1.0 - progress))
 
 
-def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.1) -> LambdaLR:
-    """Linear warm-up over the first `warmup` share of `total_steps`, then half a cosine down to 0."""
-    return _scheduled(optimizer, total_steps, warmup, lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)))
+def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.1, final: float = 0.0) -> LambdaLR:
+    """Linear warm-up over the first `warmup` share of `total_steps`, then half a cosine down to `final` of the base
+    rate (Loshchilov and Hutter 2017, without restarts)."""
+    return _scheduled(
+        optimizer,
+        total_steps,
+        warmup,
+        lambda progress: final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * progress)),
+    )
 
 
 def _scheduled(optimizer: Optimizer, total_steps: int, warmup: float, shape: Callable[[float], float]) -> LambdaLR:

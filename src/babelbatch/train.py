@@ -54,6 +54,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
     data = build_data(cfg, corpus, sampling, encoder)
+    build(cfg.tuning)(encoder)
     learner = Learner(
         encoder,
         build(cfg.loss),

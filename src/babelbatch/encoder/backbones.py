@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
+from babelbatch.encoder.attention import use_attention
 from babelbatch.encoder.folder import load_pretrained
 from babelbatch.encoder.model import Encoder, Settings
 from babelbatch.encoder.static_model import new_static_model
 
 if TYPE_CHECKING:
+    from babelbatch.encoder.attention import Attention
     from babelbatch.encoder.model import Pooling
 
 _SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]  # in XLM-R's order, so that its configuration fits
@@ -28,12 +30,14 @@ def pretrained(
     dimensions: int | None = None,
     normalise: bool | None = None,
     shared: bool | None = None,
+    attention: Attention | None = None,
     trust_remote_code: bool = False,
 ) -> Encoder:
     """An encoder from a Hugging Face name, a local folder, a sentence-transformers folder or one that babelbatch saved.
 
     What is None is taken from a local folder where it says (babelbatch's and sentence-transformers' files do), else
     from the defaults of `Settings`; a hub name says nothing.
+    attention: how it is computed, see `use_attention`; it is no part of the encoder that is saved.
     Raises ValueError if configuration, tokenizer or any of the weights are missing or damaged.
     """
     asked = {
@@ -50,6 +54,7 @@ def pretrained(
         name_or_path,
         asked={name: value for name, value in asked.items() if value is not None},
         trust_remote_code=trust_remote_code,
+        attention=attention,
     )
 
 
@@ -65,6 +70,7 @@ def tiny(
     dimensions: int | None = None,
     shared: bool = True,
     dropout: float = 0.1,
+    attention: Attention | None = None,
 ) -> Encoder:
     """XLM-R's architecture, small and random, with a subword tokenizer trained on `texts`."""
     if hidden_size % heads:
@@ -91,7 +97,9 @@ def tiny(
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
     )
-    return Encoder(XLMRobertaModel(config, add_pooling_layer=pooling == "pooler"), tokenizer, settings)
+    backbone = XLMRobertaModel(config, add_pooling_layer=pooling == "pooler")
+    use_attention(backbone, attention)
+    return Encoder(backbone, tokenizer, settings)
 
 
 def static(

@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from babelbatch.encoder.attention import first_position, use_attention
+from babelbatch.encoder.merging import plain_weights
 from babelbatch.encoder.model import Encoder, Settings
 from babelbatch.encoder.stored_settings import SETTINGS_FILE, stored_settings
+
+if TYPE_CHECKING:
+    from babelbatch.encoder.attention import Attention
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 _TOKENIZERS = (
@@ -25,17 +31,20 @@ _TOKENIZERS = (
     "spiece.model",
     "tokenizer.model",
 )
-_COUNT_POSITIONS_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
 
 
 def save(encoder: Encoder, folder: Path) -> None:
-    """Writes an encoder: `AutoModel.from_pretrained(folder)` finds its (question) backbone, `load` finds all of it."""
+    """Writes an encoder: `AutoModel.from_pretrained(folder)` finds its (question) backbone, `load` finds all of it.
+
+    Adapters are merged into the weights that are written; the encoder itself stays as it is.
+    """
     save_architecture(encoder, folder)
     roles = ("question",) if encoder.settings.shared else ("question", "passage")
     for role in roles:
         tower = encoder.towers[role]
         with _quiet():
-            tower.backbone.save_pretrained(folder / "passage" if role == "passage" else folder)
+            part = folder / "passage" if role == "passage" else folder
+            tower.backbone.save_pretrained(part, state_dict=plain_weights(tower.backbone))
         if tower.projection is not None:
             save_model(tower.projection, str(folder / f"{role}_projection.safetensors"))
 
@@ -59,7 +68,9 @@ def load_architecture(folder: Path) -> Encoder:
     return Encoder(backbone, _tokenizer(str(folder), trust_remote_code=False), Settings(**stored_settings(folder)))
 
 
-def load_pretrained(name_or_path: str, *, asked: dict[str, object], trust_remote_code: bool) -> Encoder:
+def load_pretrained(
+    name_or_path: str, *, asked: dict[str, object], trust_remote_code: bool, attention: Attention | None = None
+) -> Encoder:
     """See `backbones.pretrained`. `asked` are the settings that override what the folder says."""
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
@@ -71,6 +82,7 @@ def load_pretrained(name_or_path: str, *, asked: dict[str, object], trust_remote
     settings = Settings(**{**stored, **asked})
     backbone = _model(name_or_path, trust_remote_code, pooler=settings.pooling == "pooler")
     _require_positions(backbone, settings, name_or_path)
+    use_attention(backbone, attention)
     encoder = Encoder(backbone, _tokenizer(name_or_path, trust_remote_code), settings)
     if stored.get("shared") is False and not settings.shared:
         passage = _model(str(_part(folder, "passage")), trust_remote_code, pooler=settings.pooling == "pooler")
@@ -101,8 +113,7 @@ def _require_positions(backbone: PreTrainedModel, settings: Settings, name_or_pa
     positions = getattr(backbone.config, "max_position_embeddings", None)  # not every architecture has positions
     if positions is None:
         return
-    if backbone.config.model_type in _COUNT_POSITIONS_FROM_PADDING:
-        positions -= backbone.config.pad_token_id + 1
+    positions -= first_position(backbone)
     for name, length in (("question", settings.question_length), ("passage", settings.passage_length)):
         if length > positions:
             raise ValueError(

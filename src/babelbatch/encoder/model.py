@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from babelbatch.encoder.attention import is_unpadded, unpadded_states
 from babelbatch.records import Padded
 
 Pooling = Literal["cls", "mean", "pooler"]
@@ -79,14 +80,19 @@ class _Tower(nn.Module):
         self.projection = None if size is None else nn.Linear(backbone.config.hidden_size, size, bias=False)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        output = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
-        if self.pooling == "pooler":
-            vectors = output.pooler_output
-        elif self.pooling == "cls":
-            vectors = output.last_hidden_state[:, 0]
+        if is_unpadded(self.backbone):
+            states = unpadded_states(self.backbone, input_ids, attention_mask)
+            pooled = self.backbone.pooler(states) if self.pooling == "pooler" else None
         else:
-            weights = attention_mask.unsqueeze(-1).to(output.last_hidden_state.dtype)
-            vectors = (output.last_hidden_state * weights).sum(dim=1) / weights.sum(dim=1)
+            output = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
+            states, pooled = output.last_hidden_state, output.get("pooler_output")
+        if self.pooling == "pooler":
+            vectors = pooled
+        elif self.pooling == "cls":
+            vectors = states[:, 0]
+        else:
+            weights = attention_mask.unsqueeze(-1).to(states.dtype)
+            vectors = (states * weights).sum(dim=1) / weights.sum(dim=1)
         if self.projection is not None:
             vectors = self.projection(vectors)
         return torch.nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors

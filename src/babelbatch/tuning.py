@@ -1,0 +1,167 @@
+"""What of an encoder is trained, how its memory is spent on that, and which weights decay."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from babelbatch.encoder import Encoder
+from babelbatch.encoder.attention import is_unpadded
+
+
+def full(
+    encoder: Encoder,
+    frozen_layers: int = 0,
+    freeze_embeddings: bool = False,
+    activation_checkpointing: bool = False,
+    compile: bool = False,
+) -> Encoder:
+    """Trains the weights of the encoder themselves. Changes it in place and returns it.
+
+    frozen_layers: this many of each backbone's layers, the lowest first, are not trained.
+    freeze_embeddings: nor are the token embeddings and what belongs to them (positions, types, their norm).
+    activation_checkpointing: of each layer only the input is kept, and the rest computed again in the backward pass
+        (Chen et al. 2016), dropout included: equal gradients in less memory and more time.
+    compile: each layer by torch.compile, for inputs of any size. Equal numbers but for rounding; other dropout masks.
+    Raises ValueError for what this encoder or this machine cannot do.
+    """
+    for backbone in _backbones(encoder):
+        if freeze_embeddings:
+            _embeddings(backbone).requires_grad_(False)
+        if frozen_layers:
+            layers = _layers(backbone, "frozen_layers")
+            if frozen_layers > len(layers):
+                raise ValueError(
+                    f"tuning.frozen_layers: {frozen_layers}, but the encoder has {len(layers)} layers; set at most that"
+                )
+            layers[:frozen_layers].requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in encoder.parameters()):
+        raise ValueError(
+            "tuning.frozen_layers: with the embeddings frozen too, nothing is left to train; freeze fewer layers, "
+            "or set encoder.dimensions to train a projection"
+        )
+    _spend_memory(encoder, activation_checkpointing, compile)
+    return encoder
+
+
+def lora(
+    encoder: Encoder,
+    rank: int = 16,
+    alpha: float = 32.0,
+    dropout: float = 0.0,
+    targets: list[str] | None = None,
+    activation_checkpointing: bool = False,
+    compile: bool = False,
+) -> Encoder:
+    """Trains low-rank changes of the backbone's weights (LoRA, Hu et al. 2021), and its projection if it has one.
+
+    W becomes W + alpha / rank * B A. B starts at 0, so that the first vectors are those of the encoder as it was.
+    Changes the encoder in place and returns it; `babelbatch.encoder.save` merges the changes into plain weights.
+
+    rank: rows of A. alpha: scale. dropout: of the input of A.
+    targets: which linear maps of the layers change, by the end of their names, such as ["query", "value"]; None: all.
+    activation_checkpointing, compile: see `full`.
+    Raises ValueError for what this encoder or this machine cannot do, and without peft.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError:
+        raise ValueError("tuning: lora needs peft; install it with: pip install peft, or set tuning=full") from None
+    for backbone in _backbones(encoder):
+        config = LoraConfig(
+            r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=_linear_maps(backbone, targets)
+        )
+        backbone.requires_grad_(False)
+        inject_adapter_in_model(config, backbone)
+    _spend_memory(encoder, activation_checkpointing, compile)
+    return encoder
+
+
+def parameter_groups(encoder: nn.Module, loss: nn.Module) -> list[dict]:
+    """What is trained, as an optimiser takes it: first what decays (its `weight_decay` is the optimiser's own), then
+    what does not.
+
+    Weight decay is a prior for 0. Matrices have it; norms and biases, the vectors among the encoder's parameters, have
+    not, nor has any parameter of the loss: a temperature of 1 is no prior. Either group may be empty.
+    """
+    trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+    exempt = [parameter for parameter in trained if parameter.ndim < 2]
+    exempt += [parameter for parameter in loss.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if parameter.ndim >= 2]},
+        {"params": exempt, "weight_decay": 0.0},
+    ]
+
+
+def _backbones(encoder: Encoder) -> list[PreTrainedModel]:
+    return [tower.backbone for tower in dict.fromkeys(encoder.towers.values())]  # one, if the towers are shared
+
+
+def _layers(backbone: PreTrainedModel, option: str) -> nn.ModuleList:
+    """The layers of a transformer. Raises ValueError if it has none."""
+    count = getattr(backbone.config, "num_hidden_layers", None)
+    for module in backbone.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            return module
+    kind = backbone.config.model_type
+    raise ValueError(f"tuning.{option}: the encoder ('{kind}') has no transformer layers; leave the option out")
+
+
+def _embeddings(backbone: PreTrainedModel) -> nn.Module:
+    """The part of a transformer that lies before its layers. Raises ValueError if there is nothing but embeddings."""
+    layers, tokens = _layers(backbone, "freeze_embeddings"), backbone.get_input_embeddings()
+    for part in backbone.children():
+        inside = set(part.modules())
+        if tokens in inside and layers not in inside:
+            return part
+    return tokens
+
+
+def _linear_maps(backbone: PreTrainedModel, targets: list[str] | None) -> list[str]:
+    """The full names of the linear maps in the layers, those that `targets` names."""
+    layers = set(_layers(backbone, "targets").modules())
+    names = [name for name, part in backbone.named_modules() if isinstance(part, nn.Linear) and part in layers]
+    if targets is None:
+        return names
+    for target in targets:
+        if not any(f".{name}".endswith(f".{target}") for name in names):
+            within = sorted({name.split(".", names[0].split(".").index("0") + 1)[-1] for name in names})
+            raise ValueError(
+                f"tuning.targets: no linear map of a layer is called '{target}'; there are: {', '.join(within)}"
+            )
+    return [name for name in names if any(f".{name}".endswith(f".{target}") for target in targets)]
+
+
+def _spend_memory(encoder: Encoder, activation_checkpointing: bool, compile: bool) -> None:
+    for backbone in _backbones(encoder):
+        if activation_checkpointing:
+            _layers(backbone, "activation_checkpointing")
+            if not backbone.supports_gradient_checkpointing:
+                kind = backbone.config.model_type
+                raise ValueError(
+                    f"tuning.activation_checkpointing: transformers cannot do it for '{kind}'; leave the option out"
+                )
+            backbone.activation_checkpointing_enable()
+            backbone.disable_input_require_grads()  # frozen layers at the bottom need no backward pass
+            backbone.gradient_checkpointing = False  # the layers have flags of their own; this one warns about decoding
+        if compile:
+            _require_compiler()
+            if activation_checkpointing and is_unpadded(backbone):
+                raise ValueError(
+                    "tuning.compile: encoder.attention=unpadded cannot be compiled, and with activation checkpointing "
+                    "nor can the layer around it; leave one of the three out"
+                )
+            for layer in _layers(backbone, "compile"):
+                layer.compile(dynamic=True)  # in place: names of weights stay; layers share what is compiled
+
+
+def _require_compiler() -> None:
+    named = [os.environ[name] for name in ("CXX", "CC") if name in os.environ]
+    if not any(shutil.which(name) for name in (*named, "g++", "clang++", "gcc", "clang", "cl")):
+        raise ValueError(
+            "tuning.compile: torch.compile needs a C++ compiler, and none is found; install one (such as g++), "
+            "or set tuning.compile=false"
+        )
