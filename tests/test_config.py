@@ -39,7 +39,7 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
-        "hydra", "logger", "loss", "optimizer", "sampling", "scheduler", "trainer",
+        "hydra", "logger", "loss", "optimizer", "sampling", "scheduler", "trainer", "tuning",
     }  # fmt: skip
 
 

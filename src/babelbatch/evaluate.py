@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.identity import config_hash, group_of
 from babelbatch.loggers import finish
-from babelbatch.run_files import ENCODER_FOLDER, METRICS_FILE
+from babelbatch.run_files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE
 from babelbatch.run_folder import provenance, write_results
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,8 @@ def load_checkpoint(path: Path) -> Encoder:
             )
         encoder = load_architecture(architecture)
         state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+        if any(".lora_A." in name for name in state):  # the weights are in two parts: the run knows how to make them
+            build(OmegaConf.load(path.parent.parent / CONFIG_FILE).tuning)(encoder)
         prefix = "encoder."
         encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
         return encoder
