@@ -16,8 +16,9 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures"},
-    {"config", "sources"},
-    {"corpora", "benchmarks", "sampling", "tokens", "encoder", "loss", "metrics", "ranking", "scheduler", "heatmap"},
+    {"config", "pools", "sources"},
+    {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "encoder", "loss", "metrics", "ranking"}
+    | {"scheduler", "heatmap"},
     {"data", "learner", "evaluation"},
     {"callbacks", "loggers", "run_folder"},
     {"report", "launch", "build"},
