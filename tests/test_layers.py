@@ -16,9 +16,9 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"},
-    {"config", "sources", "run_lock", "supervisor"},
+    {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
-    {"corpora", "benchmarks", "sampling", "tokens", "chunks", "encoder", "loss"}
+    {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss"}
     | {"metrics", "ranking", "scheduler", "heatmap"},
     {"tuning"},
     {"data", "learner", "evaluation"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -18,6 +17,7 @@ from babelbatch.encoder import Encoder
 from babelbatch.records import ABSENT, Batch, Corpus, Plan, Texts
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.tokens import Tokens, tokenise
+from babelbatch.validation_split import held_out
 
 # What a forward pass costs beside its tokens, in tokens: a processor is busy with few, a GPU waits for its orders.
 _OVERHEAD_ON_CPU, _OVERHEAD_ON_GPU = 64, 8192
@@ -59,9 +59,9 @@ class PairData(pl.LightningDataModule):
         self.num_workers = num_workers
         self.forward_overhead = forward_overhead
         self.chunk_tokens = chunk_tokens
-        held_out = validation_rows(corpus, validation_fraction)
-        self.sampler = Sampler(corpus, sampling, seed, rows=np.flatnonzero(~held_out))
-        self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(held_out))
+        apart = held_out(corpus.keys, corpus.ids, validation_fraction)
+        self.sampler = Sampler(corpus, sampling, seed, rows=np.flatnonzero(~apart))
+        self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart))
         self.builder = BatchBuilder(corpus, encoder)
         self._done = 0
 
@@ -201,20 +201,6 @@ def _chunked(tokens: Tokens, texts: np.ndarray, overhead: int, token_limit: int 
         rows=torch.from_numpy(place[of]),
         real_tokens=int(lengths.sum()),
     )
-
-
-def validation_rows(corpus: Corpus, fraction: float) -> np.ndarray:
-    """(N,) whether an item is held out. Items that share a passage key fall on the same side."""
-    first_id: dict[int, str] = {}
-    for key, id_ in zip(corpus.keys.tolist(), corpus.ids, strict=True):
-        first_id[key] = min(id_, first_id.get(key, id_))
-    held_out = {key: _unit_hash(id_) < fraction for key, id_ in first_id.items()}
-    return np.array([held_out[key] for key in corpus.keys.tolist()], bool)
-
-
-def _unit_hash(text: str) -> float:
-    """A number in [0, 1) from SHA-256: the same on every machine."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
 
 
 def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray) -> Sampler | None:

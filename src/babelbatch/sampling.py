@@ -4,56 +4,108 @@ X-X batch: every question and passage in one language. X-Y batch: every pair cro
 X-X batch with probability alpha, else an X-Y batch.
 
 Nothing here has state. Any step can be computed without the earlier ones, so every rank, worker and resumed run agrees
-without talking. Two things make that possible: a counter-based generator (Philox, Salmon et al. 2011), and an order of
-the items that advances with the global step, whichever kind of batch the step turns out to be.
+without talking. Two things make that possible: random numbers that are hashes of what they are for, and an order of the
+items that advances with the global step, whichever kind of batch the step turns out to be.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from itertools import accumulate
+from math import floor, isqrt
+from typing import Literal, TypeVar
 
 import numpy as np
 
+from babelbatch.pools import Pool, Presence
 from babelbatch.records import ABSENT, Corpus, Plan
 
 # Each decision of a step draws from a stream of its own: taking one never shifts another, which is why hybrid with
 # alpha 1 and X-X are the same batches bit for bit.
 _KIND, _LANGUAGE, _PAIRS, _ORDER = range(4)
 
+_GAMMA = 0x9E3779B97F4A7C15  # the golden ratio's fraction
+_64_BITS = 2**64 - 1
+_ROUNDS = 6  # after 4, the distance of two positions is visibly not uniform at 1,025 items; after 6, it is
+_SORTED = 1024
 
-def generator(seed: int, purpose: int, step: int) -> np.random.Generator:
-    """The random numbers of one decision at one step: a function of its arguments alone."""
-    return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, step]))
+_Words = TypeVar("_Words", int, np.ndarray)
+
+
+def stream(seed: int, purpose: int, step: int) -> int:
+    """64 random bits for one decision at one step: a function of the arguments alone.
+
+    Each argument is finalised as SplitMix64 does it (Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
+    Generators"): over the steps, the numbers of a purpose are those of that generator.
+    """
+    state = 0
+    for part in (seed, purpose, step):
+        state = _finalised(state + (part + 1) * _GAMMA & _64_BITS)
+    return state
+
+
+def uniform(seed: int, purpose: int, step: int) -> float:
+    """A random number in [0, 1)."""
+    return (stream(seed, purpose, step) >> 11) / 2**53
+
+
+def below(limits: np.ndarray | int, count: int, seed: int, purpose: int, step: int) -> np.ndarray:
+    """(count,) int64, number n uniform in range(limits[n]); limits are below 2**31."""
+    return (_words(stream(seed, purpose, step), count) >> 32).astype(np.int64) * limits >> 32
+
+
+def _words(state: int, count: int) -> np.ndarray:
+    """(count,) uint64, the first numbers of SplitMix64 from `state`. They differ from each other."""
+    return _finalised(np.arange(1, count + 1, dtype=np.uint64) * _GAMMA + state)
+
+
+def _finalised(value: _Words) -> _Words:
+    """Every bit of 64 changes about half of the bits of the result; no two values have the same result."""
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & _64_BITS
+    value = (value ^ value >> 27) * 0x94D049BB133111EB & _64_BITS
+    return value ^ value >> 31
 
 
 def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndarray:
     """Where a pseudo-random permutation of range(size) sends `positions`, in O(len(positions)) time and memory.
 
-    A balanced Feistel network over the smallest even number of bits that holds `size`, walked until the value falls
-    inside (Black and Rogaway 2002, "Ciphers with Arbitrary Finite Domains"). The permutation depends on (seed, epoch).
+    A generalised Feistel network: positions are cells of the squarest table that holds `size`; columns are rotated by
+    a hash of the row, then rows by a hash of the column, in turn. What falls outside, about one in sqrt(size), is sent
+    on until it falls inside (Black and Rogaway 2002, "Ciphers with Arbitrary Finite Domains"). A table that is small
+    has few rotations, and some orders would be likelier than others: up to 1,024, the order is that of random numbers.
+    The permutation depends on (seed, epoch). `size` is below 2**62.
     """
-    half_bits = np.uint64(max(1, (size - 1).bit_length() + 1 >> 1))
-    mask = np.uint64((1 << int(half_bits)) - 1)
-    round_keys = generator(seed, _ORDER, epoch).integers(0, 2**64, size=8, dtype=np.uint64)
+    state = stream(seed, _ORDER, epoch)
+    if size <= _SORTED:
+        return _words(state, size).argsort()[positions]
+    width = isqrt(size)
+    height = -(-size // width)
+    keys = [state + number * _GAMMA & _64_BITS for number in range(1, _ROUNDS + 1)]
 
     def encrypt(value: np.ndarray) -> np.ndarray:
-        left, right = value >> half_bits, value & mask
-        for key in round_keys:
-            left, right = right, left ^ (_mixed(right ^ key) & mask)
-        return left << half_bits | right
+        row = value // width
+        column = value - row * width
+        for one, other in zip(keys[::2], keys[1::2], strict=True):
+            column = _rotated(column, row, one, width)
+            row = _rotated(row, column, other, height)
+        return row * width + column
 
     result = encrypt(np.asarray(positions, np.uint64))
-    while (outside := result >= size).any():
+    while len(outside := np.flatnonzero(result >= size)):
         result[outside] = encrypt(result[outside])
     return result.astype(np.int64)
 
 
-def _mixed(value: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64 (Steele et al. 2014): every input bit changes about half of the output bits."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+def _rotated(value: np.ndarray, by: np.ndarray, key: int, length: int) -> np.ndarray:
+    """(value + a hash of `by` and the key) mod length."""
+    offset = (by + key) * 0xBF58476D1CE4E5B9
+    offset ^= offset >> 32
+    offset *= 0x94D049BB133111EB
+    offset >>= 32
+    offset *= length
+    offset >>= 32
+    offset += value
+    return np.minimum(offset, offset - length)  # unsigned: what is not yet a turn wraps to something huge
 
 
 @dataclass(frozen=True)
@@ -89,96 +141,136 @@ class Sampler:
     order. Pools of equal size share their order: in a fully parallel corpus an epoch holds every item at most once,
     whatever the languages.
 
-    `rows`, default all, restricts the corpus (a validation split plans over its own rows).
+    rows: the rows of the corpus to draw from, each once, by default all (a validation split plans over its own rows).
+    presence: `Presence(corpus)`, if known already: to find out takes most of the time of a start.
     Raises ValueError for a language that the corpus lacks and for a pool smaller than a batch.
     """
 
-    def __init__(self, corpus: Corpus, sampling: Sampling, seed: int, rows: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        sampling: Sampling,
+        seed: int,
+        rows: np.ndarray | None = None,
+        presence: Presence | None = None,
+    ) -> None:
         self.sampling = sampling
         self.seed = seed
         self._languages = _columns(corpus, sampling.languages)
-        rows = np.arange(len(corpus)) if rows is None else rows
-        self._has_question = corpus.questions[np.ix_(rows, self._languages)] != ABSENT
-        self._has_passage = corpus.passages[np.ix_(rows, self._languages)] != ABSENT
-        self._rows = rows
-        same, crossing = _same_and_crossing(self._has_question, self._has_passage)
+        presence = Presence(corpus) if presence is None else presence
+        self._tables = None if presence.complete else (corpus.questions, corpus.passages)
         names = [corpus.languages[column] for column in self._languages]
         if sampling.alpha > 0 and sampling.same_language == "batch":
-            self._monolingual = [
-                self._pool(same[:, column], f"an X-X batch in '{name}'") for column, name in enumerate(names)
-            ]
+            self._monolingual = presence.monolingual(self._languages, rows)
+            for pool, name in zip(self._monolingual, names, strict=True):
+                self._check(pool, f"an X-X batch in '{name}'")
             sizes = np.array([len(pool) for pool in self._monolingual], np.float64)
             weights = sizes**sampling.language_exponent
             self._language_edges = np.cumsum(weights)[:-1] / weights.sum()
         if sampling.alpha > 0 and sampling.same_language == "pair":
-            self._any_same = self._pool(same.any(axis=1), "a batch of same-language pairs")
+            self._any_monolingual = presence.any_monolingual(self._languages, rows)
+            self._check(self._any_monolingual, "a batch of same-language pairs")
         if sampling.alpha < 1:
             if len(names) < 2:
                 raise ValueError(f"X-Y pairs need two languages, there is only '{names[0]}'; set sampling=x_x")
-            self._crosslingual = self._pool(crossing, "an X-Y batch")
+            self._crosslingual = presence.crosslingual(self._languages, rows)
+            if len(self._crosslingual) == 0:
+                raise ValueError(
+                    "no item exists in two languages: X-Y pairs need the same id in more than one language"
+                )
+            self._check(self._crosslingual, "an X-Y batch")
 
     def plan(self, step: int) -> Plan:
         """Items and languages of the global batch at `step`, in O(batch_size) whatever the step."""
-        if self.is_same_language(step):
-            if self.sampling.same_language == "pair":
-                return self._plan_pairs("x_x", step, self._any_same, crossing=False)
-            draw = generator(self.seed, _LANGUAGE, step).random()
-            language = int(np.searchsorted(self._language_edges, draw, side="right"))
+        if not self.is_same_language(step):
+            items = self._items(self._crosslingual, step)
+            return Plan("x_y", items, *self._crosslingual_pairs(items, step))
+        if self.sampling.same_language == "pair":
+            items = self._items(self._any_monolingual, step)
+            languages = self._monolingual_pairs(items, step)
+        else:
+            draw = uniform(self.seed, _LANGUAGE, step)
+            language = int(self._language_edges.searchsorted(draw, side="right"))
             items = self._items(self._monolingual[language], step)
-            column = np.full(len(items), self._languages[language])
-            return Plan("x_x", self._rows[items], column, column)
-        return self._plan_pairs("x_y", step, self._crosslingual, crossing=True)
+            languages = np.full(len(items), self._languages[language])
+        return Plan("x_x", items, languages, languages)
 
     def is_same_language(self, step: int) -> bool:
         """Whether the step is of the X-X kind."""
         alpha = self.sampling.alpha
         if self.sampling.alpha_draw == "stratified":
-            offset = generator(self.seed, _KIND, 0).random()
-            return np.floor((step + 1) * alpha + offset) > np.floor(step * alpha + offset)
-        return generator(self.seed, _KIND, step).random() < alpha
+            offset = uniform(self.seed, _KIND, 0)
+            return floor((step + 1) * alpha + offset) > floor(step * alpha + offset)
+        return uniform(self.seed, _KIND, step) < alpha
 
-    def _pool(self, eligible: np.ndarray, purpose: str) -> np.ndarray:
-        pool = np.flatnonzero(eligible)
-        if len(pool) == 0 and purpose == "an X-Y batch":
-            raise ValueError("no item exists in two languages: X-Y pairs need the same id in more than one language")
+    def _check(self, pool: Pool, purpose: str) -> None:
         if len(pool) < self.sampling.batch_size:
             raise ValueError(
                 f"{purpose} needs {self.sampling.batch_size} items, there are {len(pool)} to train on; "
                 "lower sampling.batch_size or leave the language out of sampling.languages"
             )
-        return pool
 
-    def _items(self, pool: np.ndarray, step: int) -> np.ndarray:
+    def _items(self, pool: Pool, step: int) -> np.ndarray:
         size = self.sampling.batch_size
         epoch, batch = divmod(step, len(pool) // size)
         return pool[permuted(np.arange(batch * size, (batch + 1) * size), len(pool), self.seed, epoch)]
 
-    def _plan_pairs(self, kind: str, step: int, pool: np.ndarray, *, crossing: bool) -> Plan:
-        """Each item with a language pair of its own, uniform over those it exists in."""
-        items = self._items(pool, step)
-        allowed = self._has_question[items][:, :, None] & self._has_passage[items][:, None, :]
-        allowed &= np.eye(len(self._languages), dtype=bool) != crossing
-        allowed = allowed.reshape(len(items), -1)
-        draws = generator(self.seed, _PAIRS, step).random(len(items))
-        # The draw-th of the allowed cells: the first whose running count exceeds draw * count.
-        running = allowed.cumsum(axis=1)
-        cell = (running > (draws * running[:, -1])[:, None]).argmax(axis=1)
-        question, passage = np.divmod(cell, len(self._languages))
-        return Plan(kind, self._rows[items], self._languages[question], self._languages[passage])
+    def _monolingual_pairs(self, items: np.ndarray, step: int) -> np.ndarray:
+        """(B,) a language for both texts of each item, uniform over those it has both in."""
+        if self._tables is None:
+            return self._languages[self._draw(len(self._languages), len(items), step)]
+        questions, passages = self._exist(items)
+        running = _running(questions & passages)
+        return self._languages[_place(self._draw(running[-1], len(items), step), running)]
+
+    def _crosslingual_pairs(self, items: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """(B,) and (B,) different languages for question and passage, uniform over the ordered pairs of each item."""
+        if self._tables is None:
+            others = len(self._languages) - 1
+            question, passage = np.divmod(self._draw((others + 1) * others, len(items), step), others)
+            passage += passage >= question
+        else:
+            questions, passages = self._exist(items)
+            # A question language counts once for each passage in another language.
+            pairs = questions * (passages.sum(axis=0, dtype=np.int32) - passages)
+            running = _running(pairs)
+            draw = self._draw(running[-1], len(items), step)
+            question = _place(draw, running)
+            batch = np.arange(len(items))
+            draw -= running[question, batch] - pairs[question, batch]
+            passages[question, batch] = False
+            passage = _place(draw, _running(passages))
+        return self._languages[question], self._languages[passage]
+
+    def _draw(self, limits: np.ndarray | int, count: int, step: int) -> np.ndarray:
+        return below(limits, count, self.seed, _PAIRS, step)
+
+    def _exist(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(L, B) each, whether an item has a question and a passage in each of the languages."""
+        questions, passages = (
+            (table.take(items, axis=0) != ABSENT).T.take(self._languages, axis=0) for table in self._tables
+        )
+        return questions, passages
 
 
-def largest_batch(corpus: Corpus, rows: np.ndarray) -> int:
+def _running(counts: np.ndarray) -> np.ndarray:
+    """(L, B) sums of the rows so far: a cumsum, several times as fast for a long B."""
+    return np.stack(list(accumulate(counts.astype(np.int32))))
+
+
+def _place(value: np.ndarray, running: np.ndarray) -> np.ndarray:
+    """(B,) the first row of `running` that exceeds the value."""
+    return (running <= value).sum(axis=0)
+
+
+def largest_batch(corpus: Corpus, rows: np.ndarray, presence: Presence | None = None) -> int:
     """The largest batch that every X-X language, and X-Y where there are two languages, can fill from `rows`."""
-    same, crossing = _same_and_crossing(corpus.questions[rows] != ABSENT, corpus.passages[rows] != ABSENT)
-    pools = same.sum(axis=0).tolist()
-    return min(pools if len(corpus.languages) == 1 else [*pools, int(crossing.sum())])
-
-
-def _same_and_crossing(has_question: np.ndarray, has_passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, L) whether an item can be an X-X pair in a language, and (N,) whether it can be an X-Y pair."""
-    same = has_question & has_passage
-    pairs = has_question.sum(axis=1) * has_passage.sum(axis=1)
-    return same, pairs > same.sum(axis=1)  # more (question language, passage language) pairs than same-language ones
+    presence = Presence(corpus) if presence is None else presence
+    columns = np.arange(len(corpus.languages))
+    pools = presence.monolingual(columns, rows)
+    if len(columns) > 1:
+        pools.append(presence.crosslingual(columns, rows))
+    return min(map(len, pools))
 
 
 def _columns(corpus: Corpus, languages: list[str] | None) -> np.ndarray:
