@@ -15,7 +15,7 @@ PACKAGE = Path(babelbatch.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
 
 LAYERS = [
-    {"records", "progress", "signatures"},
+    {"records", "progress", "signatures", "cache_folder"},
     {"config", "sources"},
     {"corpora", "benchmarks", "sampling", "tokens", "encoder", "loss", "metrics", "ranking", "scheduler", "heatmap"},
     {"data", "learner", "evaluation"},
@@ -30,7 +30,8 @@ DOORS = {
     "pytorch_lightning": {"data", "learner", "callbacks", "loggers", "build", "train"},
     "wandb": {"callbacks", "loggers"},
     "babel": {"sources"},
-    "pooch": {"sources"},
+    "pooch": {"sources", "cache_folder"},
+    "filelock": {"tokens"},
     "matplotlib": {"heatmap"},
 }
 

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from babelbatch.cache_folder import cache_folder
 from babelbatch.encoder import Encoder
 from babelbatch.records import ABSENT, Batch, Corpus, Plan
 from babelbatch.sampling import Sampler, Sampling, largest_batch
@@ -148,4 +149,5 @@ def _tokens(texts: tuple[str, ...], encoder: Encoder, role: str) -> Tokens:
         prefix=settings.prefix(role),
         max_length=settings.max_length(role),
         description=f"tokenising {role}s",
+        cache=cache_folder("tokens"),
     )
