@@ -116,7 +116,7 @@ class _Written:
 
     def __init__(self, path: Path) -> None:
         with _using_disk():
-            self._file = path.open("wb", buffering=_BLOCK)
+            self._file = path.open("wb")
         self._bytes = self._crc32 = 0
 
     def append(self, array: np.ndarray) -> None:
