@@ -307,7 +307,20 @@ def test_a_folder_that_is_none_is_done_without(tokenizer, tmp_path, caplog):
         assert lists(kept(tmp_path / "file" / "tokens", texts, tokenizer)) == tokenizer(texts)["input_ids"]
     root = tmp_path / "file" / "tokens"
     assert caplog.messages == [
-        f"token ids cannot be kept in {root} ([Errno 20] Not a directory: '{root}'): tokenising passages in memory"
+        f"token ids cannot be kept in {root} (Not a directory): they are made in memory, anew in every run; "
+        "set BABELBATCH_CACHE to another folder"
+    ]
+
+
+def test_a_disk_without_locks_is_done_without(tokenizer, tmp_path, caplog, monkeypatch):
+    def acquire(*_: object, **__: object) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(cache.FileLock, "acquire", acquire)
+    assert lists(kept(tmp_path, TEXTS, tokenizer)) == tokenizer(TEXTS)["input_ids"]
+    assert caplog.messages == [
+        f"token ids cannot be kept in {tmp_path} (FileSystem does not appear to support flock): they are made in "
+        "memory, anew in every run; set BABELBATCH_CACHE to another folder"
     ]
 
 
@@ -552,7 +565,10 @@ def test_what_another_process_is_building_is_left_alone(tokenizer, tmp_path):
 def test_full_disk(expected, tmp_path):
     root = tmp_path / "tokens"
     warning, made = printed(start(tmp_path, "full"))
-    assert warning == f"token ids cannot be kept in {root} ([Errno 27] File too large): tokenising in memory"
+    assert warning == (
+        f"token ids cannot be kept in {root} (File too large): they are made in memory, anew in every run; "
+        "set BABELBATCH_CACHE to another folder"
+    )
     assert made == expected
     assert entries(root) == []
 

@@ -30,7 +30,7 @@ Pieces = Generator[tuple[np.ndarray, np.ndarray], None, None]
 
 
 class Unusable(Exception):
-    """The cache cannot be written to or looked into; the cause says why."""
+    """The cache cannot be written to or looked into. Its text is the reason."""
 
 
 def find_or_build(root: Path, name: str, pieces: Callable[[], Pieces], doing: str) -> Path:
@@ -132,13 +132,11 @@ class _Written:
     def __enter__(self) -> _Written:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        with _using_disk():
-            try:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with _using_disk(), self._file:
+            if kind is None:
                 self._file.flush()
                 os.fsync(self._file.fileno())
-            finally:
-                self._file.close()
 
 
 def _checksum(path: Path) -> int:
@@ -207,4 +205,6 @@ def _using_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unusable from error
+        raise Unusable(error.strerror) from error
+    except NotImplementedError as error:  # some versions of filelock, where the file system has no locks
+        raise Unusable(error) from error

@@ -61,7 +61,10 @@ def tokenise(
         try:
             return map_tokens(find_or_build(cache, name, lambda: pieces(unchanged(texts, these)), description), pad_id)
         except Unusable as error:
-            _warn_once(f"token ids cannot be kept in {cache} ({error.__cause__}): {description} in memory")
+            _warn_once(
+                f"token ids cannot be kept in {cache} ({error}): they are made in memory, anew in every run; "
+                "set BABELBATCH_CACHE to another folder"
+            )
     ids, lengths = [np.empty(0, IDS_TYPE)], [np.zeros(1, OFFSETS_TYPE)]
     for some_ids, some_lengths in pieces(chunks(texts)):
         ids.append(some_ids)
