@@ -137,8 +137,11 @@ def build(arguments: argparse.Namespace) -> None:
         pass
     show(f"making {len(passages):,} passages, once, of the two times", f"{time.perf_counter() - started:,.1f} s")
     with Peak() as peak:
+        cpu = time.process_time()
         tokens, seconds = tokens_of(arguments, passages)
+        cpu = time.process_time() - cpu
     show("fingerprint, tokenise, write, on disk", f"{seconds:,.1f} s, {len(passages) / seconds:,.0f} passages/s")
+    show("time of all cores, tokenizer's training included", f"{cpu:,.1f} s")
     total = int(tokens.offsets[-1])
     size = (tokens.ids.nbytes + tokens.offsets.nbytes) / 2**30
     show("tokens", f"{total:,} ({total / len(passages):.1f} a passage), {size:.2f} GiB, {os.cpu_count()} cores")

@@ -205,6 +205,6 @@ def _using_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unusable(error.strerror) from error
+        raise Unusable(error.strerror or error) from error
     except NotImplementedError as error:  # some versions of filelock, where the file system has no locks
         raise Unusable(error) from error
