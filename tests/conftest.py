@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so before anything that imports it
@@ -22,6 +22,14 @@ settings.load_profile("repeatable")
 
 MakeCorpus = Callable[..., Corpus]
 WriteLareqa = Callable[[Path, Mapping[str, list]], Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test writes into the user's cache, nor finds there what another version left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BABELBATCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

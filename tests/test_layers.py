@@ -15,7 +15,8 @@ PACKAGE = Path(babelbatch.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
 
 LAYERS = [
-    {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"},
+    {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
+    | {"cache_folder"},
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss"}
@@ -33,13 +34,13 @@ LAYERS = [
 DOORS = {
     "hydra": {"config", "launch", "sweep", "job", "worker", "build"},
     "omegaconf": {"config", "check", "identity", "launch", "sweep", "job", "worker", "build", "train", "evaluate"},
-    "filelock": {"run_lock"},
+    "filelock": {"run_lock", "tokens"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
     "wandb": {"callbacks", "loggers"},
     "babel": {"sources"},
     "peft": {"tuning"},
-    "pooch": {"sources"},
+    "pooch": {"sources", "cache_folder"},
     "matplotlib": {"heatmap"},
 }
 

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as Order
 
+from babelbatch.cache_folder import cache_folder
 from babelbatch.chunks import length_sorted_chunks
 from babelbatch.encoder import Encoder
 from babelbatch.records import ABSENT, Batch, Corpus, Plan, Texts
@@ -225,4 +226,5 @@ def _tokens(texts: tuple[str, ...], encoder: Encoder, role: str) -> Tokens:
         prefix=settings.prefix(role),
         max_length=settings.max_length(role),
         description=f"tokenising {role}s",
+        cache=cache_folder("tokens"),
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from babelbatch.cache_folder import cache_folder
 from babelbatch.collectives import rank, total_on_cpu, world_size
 from babelbatch.metrics import NAMES, POOL_NAMES, of_queries, rank_distance
 from babelbatch.progress import bar
@@ -73,6 +74,7 @@ def encode(encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int
         prefix=settings.prefix(role),
         max_length=settings.max_length(role),
         description=f"tokenising {role}s",
+        cache=cache_folder("tokens"),
     ).distinct()
     device = next(encoder.parameters()).device
     vectors = np.zeros((len(tokens.lengths), encoder.dimensions), np.float32)

@@ -16,6 +16,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from babelbatch.cache_folder import cache_folder
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -146,7 +148,7 @@ def _fetch(dataset: str, language: str) -> Path:
     import pooch  # only a run without data_dir needs it
 
     published = PUBLISHED[dataset]
-    folder = Path(os.environ.get("BABELBATCH_CACHE", pooch.os_cache("babelbatch"))) / "lareqa" / published.revision
+    folder = cache_folder("lareqa") / published.revision
     target = folder / published.folder / f"{language}.json"
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
         if not target.exists():

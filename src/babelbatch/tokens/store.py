@@ -1,0 +1,118 @@
+"""The token ids of many texts, end to end, in memory or mapped from a file."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from babelbatch.records import Padded
+
+IDS_FILE, OFFSETS_FILE = "ids.bin", "offsets.bin"
+IDS_TYPE, OFFSETS_TYPE = np.dtype("<i4"), np.dtype("<i8")
+
+_RESIDENT = 256 << 20  # bytes of mapped ids that may count as this process's memory
+_FAULT = 64 << 10  # bytes that Linux maps around a page that is touched
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """T texts as token ids: text t is `ids[offsets[t]:offsets[t + 1]]`, special tokens included.
+
+    ids: int32, offsets: (T + 1,) int64; both read-only and shared between processes if they are mapped from files.
+    mapping: where they are mapped from, if they are. A copy that is pickled to another process maps the same files.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    pad_id: int
+    mapping: Mapping | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(T,) tokens of each text."""
+        return np.diff(self.offsets)
+
+    def distinct(self) -> tuple[Tokens, np.ndarray]:
+        """The distinct texts in order of first occurrence, in memory, and (T,) which of them each text is."""
+        number: dict[bytes, int] = {}
+        first: list[int] = []
+        of = np.empty(len(self), np.int64)
+        for row, (start, stop) in enumerate(pairwise(self.offsets.tolist())):
+            of[row] = number.setdefault(self.ids[start:stop].tobytes(), len(number))
+            if of[row] == len(first):
+                first.append(row)
+        offsets = np.concatenate([[0], np.cumsum(self.lengths[first])])
+        pieces = [self.ids[self.offsets[row] : self.offsets[row + 1]] for row in first]
+        ids = np.concatenate(pieces)
+        if self.mapping is not None:
+            self.mapping.touched(len(self))
+        return Tokens(ids, offsets, self.pad_id), of
+
+    def padded(self, rows: Sequence[int] | np.ndarray) -> Padded:
+        """The texts `rows` as one matrix, padded on the right to the longest of them."""
+        rows = np.asarray(rows)
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
+        real = np.arange(lengths.max()) < lengths[:, None]
+        # Where in `ids` each real token stands: a run from each text's start, one after the other.
+        before = np.cumsum(lengths) - lengths
+        places = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+        input_ids = np.full(real.shape, self.pad_id, np.int64)
+        input_ids[real] = self.ids[places]
+        if self.mapping is not None:
+            self.mapping.touched(len(rows))
+        return Padded(torch.from_numpy(input_ids), torch.from_numpy(real.astype(np.int64)))
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        if self.mapping is None:
+            return Tokens, (self.ids, self.offsets, self.pad_id)
+        return map_tokens, (self.mapping.folder, self.pad_id)
+
+
+class Mapping:
+    """The mapped files of one folder. What was read of them counts as the memory of the process that read it, until it
+    is given back: reading at random, after a while nearly all of a file of any size would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ids = _mapped(folder / IDS_FILE)
+        self._offsets = _mapped(folder / OFFSETS_FILE)
+        self._rows = 0
+
+    @property
+    def ids(self) -> np.ndarray:
+        return np.frombuffer(self._ids, IDS_TYPE)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        return np.frombuffer(self._offsets, OFFSETS_TYPE)
+
+    def touched(self, rows: int) -> None:
+        """Counts texts that were read, and gives the ids' pages back now and then. They stay in the system's cache."""
+        self._rows += rows
+        if self._rows * _FAULT > _RESIDENT:
+            self._rows = 0
+            if len(self._ids) > _RESIDENT and hasattr(mmap, "MADV_DONTNEED"):
+                self._ids.madvise(mmap.MADV_DONTNEED)
+
+
+def map_tokens(folder: Path, pad_id: int) -> Tokens:
+    """The ids and offsets in `folder`, mapped. Whether they are whole is not looked at."""
+    mapping = Mapping(folder)
+    return Tokens(mapping.ids, mapping.offsets, pad_id, mapping)
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            return b""  # which cannot be mapped
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
