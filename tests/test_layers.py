@@ -37,11 +37,12 @@ DOORS = {
     "filelock": {"run_lock", "tokens"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
-    "wandb": {"callbacks", "loggers"},
+    "wandb": {"loggers"},
     "babel": {"sources"},
     "peft": {"tuning"},
     "pooch": {"sources", "cache_folder"},
     "matplotlib": {"heatmap"},
+    "PIL": {"loggers"},
 }
 
 

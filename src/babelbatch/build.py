@@ -10,7 +10,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from babelbatch.loggers import define_summaries
 from babelbatch.records import Benchmark
 
 build = partial(instantiate, _convert_="all")
@@ -22,17 +21,21 @@ def build_benchmarks(cfg: DictConfig) -> dict[str, Benchmark]:
     return {name: replace(build(node), name=name) for name, node in cfg.benchmarks.items()}
 
 
-def start_loggers(cfg: DictConfig, folder: Path, job_type: str, group: str, facts: dict[str, object]) -> list[Logger]:
+def start_loggers(
+    cfg: DictConfig, folder: Path, job_type: str, group: str, facts: dict[str, object], resumed_step: int = 0
+) -> list[Logger]:
     """The configured loggers, told what this run is.
 
     group: what one command started, so that the dashboard can put its runs together. facts: columns beside the
-    configuration.
+    configuration. resumed_step: optimiser steps done by the checkpoint that the run goes on from, 0 for a new run.
     """
     loggers: list[Logger] = []
     for name, node in cfg.logger.items():
         if name == "wandb":
             logger = build(node)(save_dir=str(folder), name=folder.name, group=group, job_type=job_type)
-            define_summaries(logger, list(cfg.benchmarks))
+            logger.define_summaries(list(cfg.benchmarks))
+        elif name == "csv":
+            logger = build(node)(save_dir=str(folder), resumed_step=resumed_step)
         else:
             logger = build(node)(save_dir=str(folder))
         logger.log_hyperparams({**facts, **OmegaConf.to_container(cfg, resolve=True)})

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
-from pytorch_lightning.loggers import WandbLogger
 
 from babelbatch.evaluation import Evaluation, Result
-from babelbatch.heatmap import draw
 from babelbatch.records import Benchmark
 
 log = logging.getLogger(__name__)
@@ -43,37 +41,15 @@ class EvaluateRetrieval(pl.Callback):
 def log_final(loggers: list[pl.loggers.Logger], results: list[Result], step: int) -> None:
     """Sends the final scores to every logger: to W&B all of them, with a table and a heat-map a benchmark; to the
     others the macro scores (metrics.json has the rest).
-
-    The tables have the same key in every run, so that the dashboard can put runs side by side.
     """
     for logger in loggers:
         for result in results:
-            if isinstance(logger, WandbLogger):
-                logger.log_metrics(result.metrics, step=step)
-                _log_matrices(logger, result)
+            if hasattr(logger, "log_result"):
+                logger.log_result(result, step)
             else:
                 macro = {key: value for key, value in result.metrics.items() if key.count("/") == 2}
                 logger.log_metrics(macro, step=step)
         logger.save()
-
-
-def _log_matrices(logger: WandbLogger, result: Result) -> None:
-    import wandb
-
-    metrics = list(result.matrices)
-    rows = [
-        [question, candidate, *(float(result.matrices[metric][row, column]) for metric in metrics)]
-        for row, question in enumerate(result.languages)
-        for column, candidate in enumerate(result.languages)
-    ]
-    columns = ["question language", "candidate language", *metrics]
-    figure = draw(result.matrices["map"], result.languages, f"{result.benchmark}: mAP")
-    logger.experiment.log(
-        {
-            f"{result.benchmark}/cells": wandb.Table(columns=columns, data=rows),
-            f"{result.benchmark}/map_by_language": wandb.Image(figure),
-        }
-    )
 
 
 class ProgressBar(TQDMProgressBar):

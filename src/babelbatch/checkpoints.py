@@ -190,6 +190,11 @@ def newest(folder: Path, origin: Mapping[str, Any]) -> Path | None:
     return None
 
 
+def step_of(path: Path | None) -> int:
+    """The optimiser steps done when a checkpoint of the run's course was saved; 0 for none."""
+    return int(path.stem.removeprefix("step-")) if path is not None else 0
+
+
 def remove_leftovers(folder: Path) -> None:
     """Removes what a killed run had begun to write."""
     for path in folder.glob(".*.ckpt.*"):

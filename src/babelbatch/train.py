@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
-from babelbatch.checkpoints import AtomicIO, newest, remove_leftovers
+from babelbatch.checkpoints import AtomicIO, newest, remove_leftovers, step_of
 from babelbatch.collectives import leave
 from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
@@ -70,7 +70,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
     facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
-    loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts)
+    loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts, step_of(resumed))
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
             callbacks=[*callbacks.values(), FiniteLoss()],
