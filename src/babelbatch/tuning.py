@@ -69,9 +69,7 @@ def lora(
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:
-        raise ValueError(
-            "tuning: lora needs peft; install it with: pip install peft, or set tuning=full"
-        ) from None
+        raise ValueError("tuning: lora needs peft; install it with: pip install peft, or set tuning=full") from None
     for backbone in _backbones(encoder):
         config = LoraConfig(
             r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=_linear_maps(backbone, targets)
