@@ -8,8 +8,8 @@ they are read, never all at once. The tokenizer is a byte-pair one trained on th
 --tokenizer names a folder with another. Making the passages is part of the times, and shown by itself as well.
 
 Building and reading are processes of their own, so that each has its own peak memory. RSS counts pages of mapped files,
-which the system takes back when it needs them; RssAnon does not. The peak RSS of the build is the kernel's; the other
-figures are samples.
+which the system takes back when it needs them; RssAnon does not. The peaks of RSS are the kernel's; the other figures
+are samples.
 """
 
 import argparse
@@ -158,18 +158,18 @@ def read(arguments: argparse.Namespace) -> None:
     show("of which the check of every byte", f"{time.perf_counter() - started:,.1f} s")
     show("after opening, RSS", f"{memory('VmRSS'):,.0f} MiB")
     rng = np.random.default_rng(0)
-    before, rss, anon = time.perf_counter(), 0.0, 0.0
+    before, anon = time.perf_counter(), 0.0
     for batch in range(arguments.batches):
         tokens.padded(rng.integers(len(tokens), size=arguments.batch_size))
         if batch % 20 == 0:
-            rss, anon = max(rss, memory("VmRSS")), max(anon, memory("RssAnon"))
+            anon = max(anon, memory("RssAnon"))
     seconds = time.perf_counter() - before
     show(
         f"{arguments.batches:,} random batches of {arguments.batch_size}",
         f"{seconds / arguments.batches * 1e3:.3f} ms each",
     )
-    show("highest while reading them, RSS", f"{rss:,.0f} MiB")
-    show("highest while reading them, RssAnon", f"{anon:,.0f} MiB")
+    show("peak while reading them, RSS", f"{memory('VmHWM'):,.0f} MiB")
+    show("peak while reading them, RssAnon", f"{anon:,.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -411,7 +411,7 @@ def test_workers_share_the_map(facts, tokenizer, tmp_path, context):
 
 def test_pages_that_were_read_are_given_back(facts, tokenizer, tmp_path, monkeypatch):
     tokens = kept(tmp_path, facts, tokenizer)
-    rows = np.arange(0, len(tokens), 4)
+    rows = np.arange(0, len(tokens), 4)[: 20 * 256]
 
     def resident() -> int:
         return of_the_map("ids.bin", "Rss")[0]
@@ -419,6 +419,7 @@ def test_pages_that_were_read_are_given_back(facts, tokenizer, tmp_path, monkeyp
     expected = tokens.padded(rows).input_ids
     assert resident() > tokens.ids.nbytes // 1024 // 2
     monkeypatch.setattr(store, "_RESIDENT", tokens.ids.nbytes // 2)
+    monkeypatch.setattr(store, "_AT_ONCE", 256)
     assert torch.equal(tokens.padded(rows).input_ids, expected)
     assert resident() == 0
     assert torch.equal(tokens.padded(rows).input_ids, expected)

@@ -16,8 +16,9 @@ from babelbatch.records import Padded
 IDS_FILE, OFFSETS_FILE = "ids.bin", "offsets.bin"
 IDS_TYPE, OFFSETS_TYPE = np.dtype("<i4"), np.dtype("<i8")
 
-_RESIDENT = 256 << 20  # bytes of mapped ids that may count as this process's memory
-_FAULT = 64 << 10  # bytes that Linux maps around a page that is touched
+_RESIDENT = 512 << 20  # bytes of mapped ids that may count as this process's memory
+_FAULT = 2 << 20  # bytes that Linux maps, at most, when a text is read
+_AT_ONCE = _RESIDENT // _FAULT  # texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Tokens:
         pieces = [self.ids[self.offsets[row] : self.offsets[row + 1]] for row in first]
         ids = np.concatenate(pieces)
         if self.mapping is not None:
-            self.mapping.touched(len(self))
+            self.mapping.was_read(len(self))
         return Tokens(ids, offsets, self.pad_id), of
 
     def padded(self, rows: Sequence[int] | np.ndarray) -> Padded:
@@ -63,14 +64,18 @@ class Tokens:
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
         real = np.arange(lengths.max()) < lengths[:, None]
-        # Where in `ids` each real token stands: a run from each text's start, one after the other.
-        before = np.cumsum(lengths) - lengths
-        places = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
         input_ids = np.full(real.shape, self.pad_id, np.int64)
-        input_ids[real] = self.ids[places]
-        if self.mapping is not None:
-            self.mapping.touched(len(rows))
+        parts = [slice(first, first + _AT_ONCE) for first in range(0, len(rows), _AT_ONCE)]
+        input_ids[real] = np.concatenate([self._read(starts[part], lengths[part]) for part in parts])
         return Padded(torch.from_numpy(input_ids), torch.from_numpy(real.astype(np.int64)))
+
+    def _read(self, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The ids of some texts, end to end."""
+        before = np.cumsum(lengths) - lengths
+        ids = self.ids[np.arange(lengths.sum()) + np.repeat(starts - before, lengths)]
+        if self.mapping is not None:
+            self.mapping.was_read(len(starts))
+        return ids
 
     def __reduce__(self) -> tuple[Callable, tuple]:
         if self.mapping is None:
@@ -96,13 +101,12 @@ class Mapping:
     def offsets(self) -> np.ndarray:
         return np.frombuffer(self._offsets, OFFSETS_TYPE)
 
-    def touched(self, rows: int) -> None:
-        """Counts texts that were read, and gives the ids' pages back now and then. They stay in the system's cache."""
+    def was_read(self, rows: int) -> None:
+        """Counts texts that were read, and gives the ids' pages back in time. They stay in the system's cache."""
         self._rows += rows
-        if self._rows * _FAULT > _RESIDENT:
+        if self._rows >= _AT_ONCE and len(self._ids) > _RESIDENT and hasattr(mmap, "MADV_DONTNEED"):
+            self._ids.madvise(mmap.MADV_DONTNEED)
             self._rows = 0
-            if len(self._ids) > _RESIDENT and hasattr(mmap, "MADV_DONTNEED"):
-                self._ids.madvise(mmap.MADV_DONTNEED)
 
 
 def map_tokens(folder: Path, pad_id: int) -> Tokens:
