@@ -36,6 +36,29 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
     assert problems(f"{group}={value}", *extra) == []
 
 
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (
+            ["grad_cache=true"],
+            "data.chunk_tokens: grad_cache holds one chunk in memory; say how large, such as data.chunk_tokens=8192",
+        ),
+        (
+            ["encoder.attention=flash_attention_2"],
+            "encoder.attention: flash_attention_2 computes in half precision only, but trainer.precision is 32-true; "
+            "set trainer.precision=bf16-mixed, or encoder.attention=sdpa",
+        ),
+        (
+            ["+trainer.plugins=[x]"],
+            "trainer.plugins: set by the run itself, which saves its checkpoints in its own way",
+        ),
+        (["callbacks.checkpoint.every_n_steps=0"], "callbacks.checkpoint.every_n_steps: 0 is not at least 1"),
+    ],
+)
+def test_options_of_the_engine_that_contradict(overrides: list[str], problem: str) -> None:
+    assert problem in problems(*overrides)
+
+
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",

@@ -120,6 +120,14 @@ _RANGES = {  # path: (least, most)
     "data.num_workers": (0, None),
     "loss.temperature": (0.001, None),
     "scheduler.warmup": (0, 1),
+    "scheduler.final": (0, 1),
+    "tuning.frozen_layers": (0, None),
+    "tuning.rank": (1, None),
+    "tuning.dropout": (0, 0.99),
+    "data.forward_overhead": (0, None),
+    "data.chunk_tokens": (1, None),
+    "callbacks.checkpoint.every_minutes": (0, None),
+    "callbacks.checkpoint.every_n_steps": (1, None),
     "optimizer.lr": (0, None),
     "evaluation.token_budget": (1, None),
     "corpus.negatives": (0, None),
@@ -160,6 +168,11 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
             yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
+    if "plugins" in trainer:
+        yield "trainer.plugins: set by the run itself, which saves its checkpoints in its own way"
+    if cfg["grad_cache"] and cfg["data"].get("chunk_tokens") is None:
+        yield "data.chunk_tokens: grad_cache holds one chunk in memory; say how large, such as data.chunk_tokens=8192"
+    yield from _problems_of_precision(cfg)
     interval = trainer.get("val_check_interval")
     if not isinstance(interval, int) or interval < 1:
         yield f"trainer.val_check_interval: {interval} is not a number of steps"
@@ -169,6 +182,15 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:
         yield "monitor: nothing watches it; set callbacks=early_stopping"
+
+
+def _problems_of_precision(cfg: dict) -> Iterator[str]:
+    attention, precision = cfg["encoder"].get("attention"), str(cfg["trainer"].get("precision", "32-true"))
+    if attention == "flash_attention_2" and not precision.startswith(("bf16", "16")):
+        yield (
+            f"encoder.attention: flash_attention_2 computes in half precision only, but trainer.precision is "
+            f"{precision}; set trainer.precision=bf16-mixed, or encoder.attention=sdpa"
+        )
 
 
 def _problems_of_devices(cfg: dict, launcher: str | None) -> Iterator[str]:

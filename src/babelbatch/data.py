@@ -15,6 +15,7 @@ from torch.utils.data import Sampler as Order
 from babelbatch.cache_folder import cache_folder
 from babelbatch.chunks import length_sorted_chunks
 from babelbatch.encoder import Encoder
+from babelbatch.pools import Presence
 from babelbatch.records import ABSENT, Batch, Corpus, Plan, Texts
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.tokens import Tokens, tokenise
@@ -61,8 +62,9 @@ class PairData(pl.LightningDataModule):
         self.forward_overhead = forward_overhead
         self.chunk_tokens = chunk_tokens
         apart = held_out(corpus.keys, corpus.ids, validation_fraction)
-        self.sampler = Sampler(corpus, sampling, seed, rows=np.flatnonzero(~apart))
-        self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart))
+        presence = Presence(corpus)
+        self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence)
+        self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
         self.builder = BatchBuilder(corpus, encoder)
         self._done = 0
 
@@ -204,10 +206,10 @@ def _chunked(tokens: Tokens, texts: np.ndarray, overhead: int, token_limit: int 
     )
 
 
-def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray) -> Sampler | None:
+def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray, presence: Presence) -> Sampler | None:
     if len(rows) == 0:
         return None
-    batch_size = min(sampling.batch_size, largest_batch(corpus, rows))
+    batch_size = min(sampling.batch_size, largest_batch(corpus, rows, presence))
     if batch_size < 2:
         raise ValueError(
             f"data.validation_fraction holds out {len(rows)} of {len(corpus)} items, too few for a batch in every "
@@ -215,7 +217,7 @@ def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray) ->
         )
     alpha = 1.0 if len(corpus.languages) == 1 else 0.5
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
-    return Sampler(corpus, settings, seed=0, rows=rows)
+    return Sampler(corpus, settings, 0, rows, presence)
 
 
 def _tokens(texts: tuple[str, ...], encoder: Encoder, role: str) -> Tokens:

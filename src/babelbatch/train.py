@@ -119,6 +119,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "evaluated_step": evaluated_step,
         "ranks": trainer.world_size,
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
+        "parameters_trained": sum(part.numel() for part in encoder.parameters() if part.requires_grad),
         "benchmarks": list(benchmarks),
         "fingerprint/corpus": corpus.fingerprint,
         **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
