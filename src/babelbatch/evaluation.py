@@ -77,17 +77,18 @@ def encode(encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int
         cache=cache_folder("tokens"),
     ).distinct()
     device = next(encoder.parameters()).device
-    vectors = np.zeros((len(tokens.lengths), encoder.dimensions), np.float32)
-    batches = list(length_sorted_batches(tokens.lengths, token_budget))[rank() :: world_size()]
+    lengths = tokens.lengths
+    vectors = np.zeros((len(lengths), encoder.dimensions), np.float32)
+    batches = list(length_sorted_batches(lengths, token_budget))[rank() :: world_size()]
     training = encoder.training
     encoder.eval()
-    total = sum(int(tokens.lengths[batch].sum()) for batch in batches)
+    total = sum(int(lengths[batch].sum()) for batch in batches)
     try:
         with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, worth_it=total > 10_000) as done:
             for batch in batches:
                 texts_of_batch = tokens.padded(batch).to(device)
                 vectors[batch] = encoder(texts_of_batch, role).float().cpu().numpy()
-                done.advance(int(tokens.lengths[batch].sum()))
+                done.advance(int(lengths[batch].sum()))
     finally:
         encoder.train(training)
     total_on_cpu(torch.from_numpy(vectors))  # what a rank did not encode is zero
