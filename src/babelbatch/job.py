@@ -141,7 +141,7 @@ def _told(work: Callable[[], End], folder: Path) -> End:
         return work()
     except Held as busy:
         _complain(str(busy))
-        return End("running elsewhere", ELSEWHERE, str(busy))
+        return End("running elsewhere", ELSEWHERE, busy.holder)
     except ConfigError as error:  # found before anything was touched, so nothing is written either
         _complain(str(error))
         return End("failed", USER_ERROR, error.problems[0])

@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from babelbatch.check import check
 from babelbatch.config import ConfigError, register
 from babelbatch.identity import config_hash
-from babelbatch.job import ALREADY, FINISHED, RESUMED, USER_ERROR, End
+from babelbatch.job import ALREADY, ELSEWHERE, FINISHED, RESUMED, USER_ERROR, End
 from babelbatch.ranks import global_rank
 from babelbatch.run_files import is_finished
 from babelbatch.signatures import closest
@@ -90,6 +90,9 @@ def _launched(root: str, show: Callable[[list[Path], bool], None]) -> int:
     else:
         rest = {folder: end_on_disk(folder, hash_) for folder, hash_ in unseen.items()}
     ends = jobs.ends | rest
+    for folder, end in ends.items():  # what another command ran may have finished meanwhile
+        if end.code == ELSEWHERE and is_finished(folder, planned.get(folder, "")):
+            ends[folder] = ALREADY
     if global_rank() == 0:
         _tell(ends, arguments.multirun, show)
     return stopped or exit_code(ends.values()) or refused

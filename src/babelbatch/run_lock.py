@@ -24,7 +24,11 @@ HOLDER_FILE = "run.lock.json"
 
 
 class Held(Exception):
-    """Another process works in the folder."""
+    """Another process works in the folder. holder: which, in words."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(f"{folder} runs already: {holder}")
+        self.holder = holder
 
 
 @contextmanager
@@ -38,7 +42,7 @@ def held(folder: Path, patience: float = 0.5) -> Iterator[None]:
     try:
         lock.acquire(timeout=patience, poll_interval=0.02)
     except Timeout:
-        raise Held(f"{folder} runs already: {_holder(folder)}") from None
+        raise Held(folder, _holder(folder)) from None
     except (NotImplementedError, OSError) as error:
         raise _no_locks(folder, error) from error
     try:

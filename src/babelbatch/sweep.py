@@ -80,7 +80,7 @@ def end_on_disk(folder: Path, config_hash: str) -> End:
         with held(folder, patience=0):
             reason = (folder / TRACEBACK_FILE).read_text(encoding="utf-8").splitlines()[0]
     except Held as busy:
-        return End("running elsewhere", ELSEWHERE, str(busy))
+        return End("running elsewhere", ELSEWHERE, busy.holder)
     except (FileNotFoundError, IndexError):
         return NOT_STARTED
     return End("failed", FAILED, reason)
