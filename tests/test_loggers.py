@@ -99,12 +99,18 @@ class Job:
         return printed
 
     def end(self) -> str:
-        """Waits for the end, which must be a success; returns the log."""
+        """Waits for the end, which must be a success without a traceback; returns the log.
+
+        (Exceptions in wandb's own threads do not count: some complain when their process is killed.)
+        """
         self._process.communicate()
         self._watchdog.cancel()
         log = self._log.read_text()
         assert self._process.returncode == 0, log
-        assert "Traceback" not in log
+        ours = re.sub(
+            r"^Exception in thread (NetStatThr|ChkStopThr|IntMsgThr).*", "", log, flags=re.DOTALL | re.MULTILINE
+        )
+        assert "Traceback" not in ours, log
         return log
 
 
@@ -288,6 +294,7 @@ def _freeze_the_client(backend: Backend, job: Job) -> None:
         (_kill_the_client, r"W&B fails \((ConnectionResetError|BrokenPipeError): .*\)"),
         pytest.param(_freeze_the_client, "W&B hangs for 40 seconds", marks=pytest.mark.slow),
     ],
+    ids=["refused", "silent", "killed", "frozen"],
 )
 def test_what_breaks_midway_costs_one_warning(tmp_path: Path, break_it: Break, warning: str) -> None:
     """No call raises, all return, the run ends, and the next run of the process is as if nothing had happened."""
@@ -362,11 +369,12 @@ def test_training_does_not_notice_a_server_that_dies(tmp_path: Path) -> None:
     with Backend() as backend:
         process = subprocess.Popen(
             [train, *small, "logger=wandb", "output_dir=with"],
-            cwd=tmp_path, env=clean | backend.environment(), stderr=subprocess.PIPE, text=True,
+            cwd=tmp_path, env=clean | backend.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
         )  # fmt: skip
         backend.wait_for_run()
         backend.die()
-        _, log = process.communicate(timeout=300)
+        log, _ = process.communicate(timeout=300)
     assert process.returncode == 0, log
     assert "Traceback" not in log
     assert log.count("W&B fails") == 1
