@@ -118,7 +118,8 @@ def _environment(rank: int, processes: int, port: int) -> dict[str, str]:
     """The variables by which torch and Lightning know the ranks of processes that somebody else started."""
     # Left in, these would make Lightning believe that srun or torchrun had started the ranks.
     inherited = {key: value for key, value in os.environ.items() if key not in {"SLURM_NTASKS", "TORCHELASTIC_RUN_ID"}}
-    inherited.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS
+    inherited.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
     return inherited | {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
