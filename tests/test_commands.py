@@ -64,7 +64,7 @@ def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
         assert 0 <= found["alpha_realised"] <= 1
         assert found["alpha_realised"] == alpha or alpha == 0.5
         assert yaml.safe_load((folder / "config.yaml").read_text())["output_dir"] == str(folder)
-        assert {path.name for path in (folder / "checkpoints").iterdir()} == {"last.ckpt"}
+        assert {path.name for path in (folder / "checkpoints").iterdir()} == {"step-00000012.ckpt"}
         assert (folder / "world_facts_map.png").read_bytes()[:4] == b"\x89PNG"
         table = pq.read_table(folder / "per_query.parquet")
         pool = table.filter(pc.equal(table["setting"], "multilingual"))
@@ -237,7 +237,7 @@ def test_what_is_not_a_finished_run_is_not_evaluated(sweep: Path, tmp_path: Path
     shutil.copytree(of_alpha(sweep, 0), cut)
     (cut / "metrics.json").unlink()
     done = run("babelbatch-evaluate", "checkpoint=cut", "logger=none", "output_dir=b", cwd=tmp_path, code=2)
-    assert "the run in cut did not finish; it left cut/checkpoints/last.ckpt: name one of them" in done.stderr
+    assert "the run in cut did not finish; it left cut/checkpoints/step-00000012.ckpt: name one of them" in done.stderr
 
 
 def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
