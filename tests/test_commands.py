@@ -120,7 +120,7 @@ def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path) -> No
     languages = "benchmarks.world_facts.languages=[en,de,zh]"
     sources = {
         "run": [f"checkpoint={trained}"],
-        "ckpt": [f"checkpoint={trained / 'checkpoints' / 'last.ckpt'}"],
+        "ckpt": [f"checkpoint={trained / 'checkpoints' / 'step-00000012.ckpt'}"],
         "folder": ["encoder=local", f"encoder.name_or_path={trained / 'encoder'}"],
     }
     expected = {key: value for key, value in metrics(trained).items() if key.startswith("world_facts/")}

@@ -76,7 +76,7 @@ def test_results_of_something_else_are_no_finish(marker: str, cfg: DictConfig, w
 def test_a_cut_run_goes_on(cfg: DictConfig, work: Callable, tmp_path: Path) -> None:
     def cut(cfg: DictConfig, folder: Path) -> None:
         (folder / "checkpoints").mkdir()
-        (folder / "checkpoints" / "last.ckpt").touch()
+        (folder / "checkpoints" / "step-00000001.ckpt").touch()
         raise Stopped(signal.SIGTERM)
 
     work(cut)
