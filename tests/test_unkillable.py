@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -146,3 +147,21 @@ def test_a_checkpoint_of_another_configuration(tmp_path: Path) -> None:
     assert "sampling.alpha: 0.5 there, 0.25 here" in output
     assert "optimizer.lr: 0.001 there, 0.01 here" in output
     assert "Traceback" not in output
+
+
+def test_a_disk_without_room_for_checkpoints(tmp_path: Path) -> None:
+    """The operating system refuses files as large as a checkpoint: each time it is told, and the run ends as it would
+    have."""
+    small = resource.RLIMIT_FSIZE
+    for place, limit in (("room", None), ("none", 600_000)):
+        folder = tmp_path / place
+        folder.mkdir()
+        starved = None if limit is None else partial(resource.setrlimit, small, (limit, limit))
+        done = subprocess.run(
+            [BIN / "babelbatch-train", *RUN, "data.num_workers=0", "callbacks.checkpoint.every_n_steps=10"],
+            cwd=folder, preexec_fn=starved, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("no checkpoint could be saved (" in done.stdout + done.stderr) == (limit is not None)
+    assert not list((tmp_path / "none" / "run" / "checkpoints").glob("*step*"))
+    assert outcome(tmp_path / "none" / "run") == outcome(tmp_path / "room" / "run")

@@ -1,0 +1,103 @@
+"""One run on two processes: the same weights whoever starts them, and those of one process up to rounding."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from commands import BIN, SMALL, metrics, run
+
+pytestmark = pytest.mark.slow
+
+# Seventeen pairs do not divide by two. Without dropout, which each rank draws for itself.
+PAIRS = [*SMALL, "sampling.batch_size=17", "corpus.negatives=1", "encoder.dropout=0", "logger=csv"]
+TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+
+
+@pytest.fixture(scope="module")
+def supervised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("supervised")
+    run("babelbatch-train", *PAIRS, *TWO, "output_dir=out", cwd=place)
+    return place / "out"
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "encoder" / "model.safetensors").read_bytes()
+
+
+def scores(folder: Path) -> dict[str, float]:
+    return {key: value for key, value in metrics(folder).items() if key.startswith("world_facts/")}
+
+
+def curve(folder: Path, name: str) -> list[float]:
+    header, *rows = (line.split(",") for line in (folder / "csv" / "metrics.csv").read_text().splitlines())
+    return [float(row[header.index(name)]) for row in rows if row[header.index(name)]]
+
+
+def test_one_process_finds_the_same(supervised: Path, tmp_path: Path) -> None:
+    """Twelve steps of AdamW, which makes a unit step of a rounding error where a gradient is nothing else."""
+    run("babelbatch-train", *PAIRS, "output_dir=out", cwd=tmp_path)
+    one, two = (load_file(folder / "encoder" / "model.safetensors") for folder in (tmp_path / "out", supervised))
+    for name, tensor in one.items():
+        if not name.endswith("key.bias"):  # has no gradient but rounding
+            torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+    for name in ("train/loss", "train/loss/x_x", "train/loss/x_y", "validation/loss", "train/gradient_norm"):
+        assert curve(supervised, name) == pytest.approx(curve(tmp_path / "out", name), rel=1e-4), name
+    for name in ("train/negatives", "train/alpha", "train/languages", "train/masked_rate/x_y"):
+        assert curve(supervised, name) == curve(tmp_path / "out", name), name
+    alone, together = scores(tmp_path / "out"), scores(supervised)
+    assert alone.keys() == together.keys()
+    key = "world_facts/multilingual/map"
+    assert together[key] == pytest.approx(alone[key], abs=2e-3)
+    assert metrics(supervised)["ranks"] == 2
+
+
+def test_grad_cache_on_two_processes_finds_the_same(supervised: Path, tmp_path: Path) -> None:
+    cached = ["grad_cache=true", "data.chunk_tokens=200", "data.forward_overhead=1000000"]
+    run("babelbatch-train", *PAIRS, *TWO, *cached, "output_dir=out", cwd=tmp_path)
+    assert curve(tmp_path / "out", "train/loss") == pytest.approx(curve(supervised, "train/loss"), rel=1e-4)
+
+
+def test_started_by_torchrun(supervised: Path, tmp_path: Path) -> None:
+    command = [BIN / "torchrun", "--nproc-per-node", "2", "--master-port", str(free_port()), BIN / "babelbatch-train"]
+    done = subprocess.run(
+        [*command, *PAIRS, *TWO, "output_dir=out"], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert weights(tmp_path / "out") == weights(supervised)
+
+
+def test_started_as_srun_does(supervised: Path, tmp_path: Path) -> None:
+    """With the variables that Slurm sets for each task."""
+    port = str(free_port())
+    started = [
+        subprocess.Popen(
+            [BIN / "babelbatch-train", *PAIRS, *TWO, "output_dir=out"], cwd=tmp_path, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=os.environ | {
+                "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2",
+                "SLURM_NODEID": "0", "SLURM_NODELIST": "localhost", "SLURM_PROCID": str(task),
+                "SLURM_LOCALID": str(task), "MASTER_PORT": port,
+            },
+        )
+        for task in range(2)
+    ]  # fmt: skip
+    outputs = [process.communicate(timeout=300)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], outputs
+    assert weights(tmp_path / "out") == weights(supervised)
+    assert sum("The results lie in" in output for output in outputs) == 1
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["ranks"] == 2
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
