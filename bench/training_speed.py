@@ -8,6 +8,7 @@ the median over the turns. The work is that of docs/performance.md: questions an
   sentence-transformers   its trainer (`SentenceTransformerTrainer`, MultipleNegativesRankingLoss), as it comes
   plain loop              encode whole padded batches, backward, step: no framework
   babelbatch              its learner under its trainer: the loader, chunks, telemetry and all callbacks
+  babelbatch, unpadded    the same with encoder.attention=unpadded, one pass a side
   padding-free bound      the same tokens in batches of equal length, without a loader: what no padding can beat
 
 Without --model, a randomly initialised XLM-R base is trained (the same work as the published one); on a GPU that is the
@@ -45,6 +46,7 @@ from babelbatch.corpora.lareqa import load_corpus
 from babelbatch.data import BatchBuilder, PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, Settings, pretrained
+from babelbatch.encoder.attention import use_attention
 from babelbatch.encoder.backbones import train_tokenizer
 from babelbatch.learner import Learner
 from babelbatch.loss import Contrastive, contrastive_loss
@@ -66,13 +68,16 @@ class Work:
         self.sampling = Sampling("x_x", alpha=1.0, batch_size=options.batch)
         self.batches = options.warmup + options.rounds * options.steps
 
-    def encoder(self) -> Encoder:
+    def encoder(self, attention: str | None = None) -> Encoder:
         length = self.options.length
         if self.options.model:
-            return pretrained(self.options.model, pooling="mean", question_length=length, passage_length=length)
+            return pretrained(
+                self.options.model, pooling="mean", question_length=length, passage_length=length, attention=attention
+            )
         torch.manual_seed(0)
         backbone = XLMRobertaModel(XLMRobertaConfig(vocab_size=250_002, max_position_embeddings=514, type_vocab_size=1))
         tokenizer = train_tokenizer(self.corpus.question_texts + self.corpus.passage_texts, 60_000)
+        use_attention(backbone, attention)
         return Encoder(backbone, tokenizer, Settings(question_length=length, passage_length=length))
 
     def data(self, encoder: Encoder) -> PairData:
@@ -173,9 +178,11 @@ def sentence_transformers_side(work: Work) -> Side:
     return in_turns(start)
 
 
-def babelbatch_side(work: Work) -> Side:
-    encoder = work.encoder()
+def babelbatch_side(work: Work, attention: str | None = None) -> Side:
+    encoder = work.encoder(attention)
     data = work.data(encoder)
+    if attention:
+        data.forward_overhead = 10**9  # nothing to gain by chunks
     optimizer = partial(torch.optim.AdamW, lr=LEARNING_RATE, weight_decay=0.01)
     learner = Learner(encoder, Contrastive(TEMPERATURE), optimizer, constant, total_steps=work.batches)
     folder = Path(tempfile.mkdtemp())
@@ -298,6 +305,7 @@ def main() -> None:
         "sentence-transformers": sentence_transformers_side,
         "plain loop": plain_side,
         "babelbatch": babelbatch_side,
+        "babelbatch, unpadded": partial(babelbatch_side, attention="unpadded"),
         "padding-free bound": bound_side,
     }
     sides = {name: make(work) for name, make in makers.items()}
