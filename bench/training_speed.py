@@ -228,10 +228,11 @@ def plain_side(work: Work) -> Side:
         began = time.perf_counter()
         plan = data.sampler.plan(step)
         batch = data.builder(plan, step, overhead=10**9).to(work.device)
-        repeated = [side.chunks[0] for side in (batch.questions, batch.candidates)]
-        rows = [side.rows for side in (batch.questions, batch.candidates)]
+        (chunk,) = batch.chunks
         questions, passages = (
-            Padded(chunk.input_ids[of], chunk.attention_mask[of]) for chunk, of in zip(repeated, rows, strict=True)
+            Padded(*(matrix[:, : int(mask.sum(dim=1).max())] for matrix in (chunk.input_ids[rows], mask)))
+            for rows in (batch.questions, batch.candidates)
+            for mask in [chunk.attention_mask[rows]]
         )
         with work.autocast():
             loss = contrastive_loss(encoder(questions, "question"), encoder(passages, "passage"), TEMPERATURE).value
@@ -245,19 +246,15 @@ def plain_side(work: Work) -> Side:
 
 def bound_side(work: Work) -> Side:
     """Each batch's distinct texts in forward and backward passes without padding: as many tokens of one length as the
-    batch has in texts of about that length (quarters of the batch, at their mean length), and one optimiser step."""
+    batch has in texts of about that length (eighths of the batch, at their mean length), and one optimiser step."""
     encoder = work.encoder().to(work.device).train()
     data = work.data(encoder)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     builder: BatchBuilder = data.builder
     for step in range(work.batches):
         batch = builder(data.sampler.plan(step), step, overhead=0)
-        shapes = []
-        for side in (batch.questions, batch.candidates):
-            lengths = np.sort(np.concatenate([chunk.attention_mask.sum(dim=1).numpy() for chunk in side.chunks]))
-            for part in np.array_split(lengths, 4):
-                if len(part):
-                    shapes.append((len(part), max(1, round(float(part.mean())))))
+        lengths = np.sort(np.concatenate([chunk.attention_mask.sum(dim=1).numpy() for chunk in batch.chunks]))
+        shapes = [(len(part), max(1, round(float(part.mean())))) for part in np.array_split(lengths, 8) if len(part)]
         began = time.perf_counter()
         for rows, length in shapes:
             ids = torch.randint(5, 1000, (rows, length), device=work.device)
@@ -320,10 +317,10 @@ def main() -> None:
     encoder = work.encoder()
     data = work.data(encoder)
     counted = [data.builder(data.sampler.plan(s), s) for s in range(options.warmup, work.batches)]
-    tokens = sum(int(b.question_keys.numel() and b.questions.real_tokens + b.candidates.real_tokens) for b in counted)
+    tokens = sum(batch.real_tokens for batch in counted)
     whole = [data.builder(data.sampler.plan(s), s, overhead=10**9) for s in range(options.warmup, work.batches)]
-    padded = sum(b.questions.padded_tokens + b.candidates.padded_tokens for b in whole)
-    ours = sum(b.questions.padded_tokens + b.candidates.padded_tokens for b in counted)
+    padded = sum(batch.padded_tokens for batch in whole)
+    ours = sum(batch.padded_tokens for batch in counted)
     parameters = sum(p.numel() for n, p in encoder.named_parameters() if "embeddings" not in n)
     peak = peak_flops(work)
     print(

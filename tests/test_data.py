@@ -12,7 +12,7 @@ import torch
 
 from babelbatch.data import BatchBuilder, PairData
 from babelbatch.encoder import Encoder, static
-from babelbatch.records import Batch, Corpus, Plan, Texts
+from babelbatch.records import Batch, Corpus, Plan
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.validation_split import held_out
 from conftest import MakeCorpus
@@ -34,20 +34,19 @@ def encoder(corpus: Corpus) -> Encoder:
     return static(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
 
 
-def texts(encoder: Encoder, encoded: Texts) -> list[str]:
-    """What the tokens say, in the order of the batch."""
+def texts(encoder: Encoder, batch: Batch, side: str) -> list[str]:
+    """What the tokens of the `questions` or the `candidates` say, in the order of the batch."""
     decoded = [
         text
-        for chunk in encoded.chunks
+        for chunk in batch.chunks
         for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
     ]
-    return [decoded[row] for row in encoded.rows.tolist()]
+    return [decoded[row] for row in getattr(batch, side).tolist()]
 
 
 def tensors(batch: Batch) -> list[torch.Tensor]:
-    sides = (batch.questions, batch.candidates)
-    chunks = [tensor for side in sides for chunk in side.chunks for tensor in (chunk.input_ids, chunk.attention_mask)]
-    return [*chunks, *(side.rows for side in sides), batch.question_keys, batch.candidate_keys]
+    chunks = [tensor for chunk in batch.chunks for tensor in (chunk.input_ids, chunk.attention_mask)]
+    return [*chunks, batch.questions, batch.candidates, batch.question_keys, batch.candidate_keys]
 
 
 def assert_same(one: Batch, other: Batch) -> None:
@@ -56,7 +55,7 @@ def assert_same(one: Batch, other: Batch) -> None:
 
 
 def same(one: Batch, other: Batch) -> bool:
-    return torch.equal(one.questions.chunks[0].input_ids, other.questions.chunks[0].input_ids)
+    return torch.equal(one.chunks[0].input_ids, other.chunks[0].input_ids)
 
 
 def test_batch_by_hand(corpus, encoder):
@@ -64,12 +63,12 @@ def test_batch_by_hand(corpus, encoder):
     plan = Plan("x_y", items=np.array([7, 2]), question_languages=np.array([0, 1]), passage_languages=np.array([1, 0]))
     batch = BatchBuilder(corpus, encoder)(plan, step=9)
     assert (batch.kind, batch.step) == ("x_y", 9)
-    assert texts(encoder, batch.questions) == ["question 7 de", "question 2 en"]
-    assert texts(encoder, batch.candidates) == [
+    assert texts(encoder, batch, "questions") == ["question 7 de", "question 2 en"]
+    assert texts(encoder, batch, "candidates") == [
         "passage 7 en", "passage 2 de", "wrong 0 for 7 en", "wrong 1 for 7 en", "wrong 1 for 2 de",
     ]  # fmt: skip
     assert batch.question_keys.tolist() == [3, 1]
-    wrong = [corpus.passage_texts.index(text) for text in texts(encoder, batch.candidates)[2:]]
+    wrong = [corpus.passage_texts.index(text) for text in texts(encoder, batch, "candidates")[2:]]
     assert batch.candidate_keys.tolist() == [3, 1, *(1000 + row for row in wrong)]
     assert batch.question_keys.dtype == batch.candidate_keys.dtype == torch.int64
 
@@ -82,8 +81,8 @@ def test_batches_hold_the_planned_texts(corpus, encoder, sampling):
         batch = builder(plan, step)
         asked = zip(plan.items, plan.question_languages, strict=True)
         answered = zip(plan.items, plan.passage_languages, strict=True)
-        assert texts(encoder, batch.questions) == [f"question {item} {corpus.languages[row]}" for item, row in asked]
-        assert texts(encoder, batch.candidates)[:4] == [
+        assert texts(encoder, batch, "questions") == [f"question {item} {corpus.languages[row]}" for item, row in asked]
+        assert texts(encoder, batch, "candidates")[:4] == [
             f"passage {item} {corpus.languages[row]}" for item, row in answered
         ]
         assert batch.question_keys.tolist() == batch.candidate_keys[:4].tolist() == (plan.items // 2).tolist()
@@ -93,14 +92,14 @@ def test_prefixes_and_lengths_follow_the_role(corpus, encoder):
     settings = replace(encoder.settings, question_prefix="question ", passage_length=3)
     other = Encoder(encoder.towers["question"].backbone, encoder.tokenizer, settings)
     batch = BatchBuilder(corpus, other)(Sampler(corpus, X_X, seed=0).plan(0), 0)
-    assert all(text.startswith("question question ") for text in texts(encoder, batch.questions))
-    assert {chunk.input_ids.shape[1] for chunk in batch.candidates.chunks} == {3}
+    assert all(text.startswith("question question ") for text in texts(encoder, batch, "questions"))
+    assert {len(text.split()) for text in texts(encoder, batch, "candidates")} == {1}
 
 
 def test_no_hard_negatives(make_corpus, encoder):
     corpus = make_corpus(8)
     batch = BatchBuilder(corpus, encoder)(Sampler(corpus, X_X, seed=0).plan(0), 0)
-    assert len(batch.candidates.rows) == len(batch.candidate_keys) == 4
+    assert len(batch.candidates) == len(batch.candidate_keys) == 4
 
 
 def test_batches_move_to_a_device(corpus, encoder):
@@ -110,6 +109,19 @@ def test_batches_move_to_a_device(corpus, encoder):
     assert all(tensor.device.type == "meta" for tensor in tensors(moved))
 
 
+def test_towers_of_their_own_get_chunks_of_their_own(corpus, encoder):
+    """Shared weights take both roles in one chunk."""
+    apart = Encoder(encoder.towers["question"].backbone, encoder.tokenizer, replace(encoder.settings, shared=False))
+    plan = Sampler(corpus, X_Y, seed=0).plan(0)
+    together, separate = (BatchBuilder(corpus, either)(plan, 0, overhead=10_000) for either in (encoder, apart))
+    assert (len(together.chunks), together.question_chunks) == (1, 1)
+    assert (len(separate.chunks), separate.question_chunks) == (2, 1)
+    assert len(separate.chunks[0].input_ids) == 4
+    assert separate.real_tokens == together.real_tokens
+    for side in ("questions", "candidates"):
+        assert texts(encoder, separate, side) == texts(encoder, together, side)
+
+
 def test_a_repeated_text_is_encoded_once(make_corpus, encoder):
     """Twelve items, four passages: LAReQA's questions share their paragraphs."""
     corpus = make_corpus(12)
@@ -117,9 +129,8 @@ def test_a_repeated_text_is_encoded_once(make_corpus, encoder):
     languages = np.ones(12, np.int64)
     plan = Plan("x_x", np.arange(12)[::-1].copy(), languages, languages)
     batch = BatchBuilder(corpus, encoder)(plan, 0)
-    assert sum(len(chunk.input_ids) for chunk in batch.questions.chunks) == 12
-    assert sum(len(chunk.input_ids) for chunk in batch.candidates.chunks) == 4
-    assert texts(encoder, batch.candidates) == [f"passage {item // 3} en" for item in range(12)][::-1]
+    assert sum(len(chunk.input_ids) for chunk in batch.chunks) == 12 + 4
+    assert texts(encoder, batch, "candidates") == [f"passage {item // 3} en" for item in range(12)][::-1]
 
 
 def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
@@ -127,12 +138,12 @@ def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
     builder = BatchBuilder(corpus, encoder)
     whole = builder(plan, 0, overhead=10_000)
     split = builder(plan, 0, overhead=0, token_limit=30)
-    assert len(whole.candidates.chunks) == 1
-    assert max(chunk.input_ids.numel() for chunk in split.candidates.chunks) <= 30
-    assert split.candidates.padded_tokens == split.candidates.real_tokens == whole.candidates.real_tokens
-    assert whole.candidates.padded_tokens > whole.candidates.real_tokens
+    assert len(whole.chunks) == 1
+    assert max(chunk.input_ids.numel() for chunk in split.chunks) <= 30
+    assert split.padded_tokens == split.real_tokens == whole.real_tokens
+    assert whole.padded_tokens > whole.real_tokens
     for side in ("questions", "candidates"):
-        assert texts(encoder, getattr(whole, side)) == texts(encoder, getattr(split, side))
+        assert texts(encoder, whole, side) == texts(encoder, split, side)
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 4])
@@ -143,18 +154,19 @@ def test_ranks_share_a_batch(corpus, encoder, ranks):
         plan = Sampler(corpus, replace(HYBRID, batch_size=10), seed=0).plan(step)
         whole = builder(plan, step)
         shares = [builder(plan, step, rank=rank, ranks=ranks) for rank in range(ranks)]
-        assert [text for share in shares for text in texts(encoder, share.questions)] == texts(encoder, whole.questions)
+        asked = [text for share in shares for text in texts(encoder, share, "questions")]
+        assert asked == texts(encoder, whole, "questions")
         assert max(shares[0].question_counts) - min(shares[0].question_counts) <= 1
         candidates, keys = [], []
         for rank, share in enumerate(shares):
-            assert len(share.questions.rows) == share.question_counts[rank]
-            assert len(share.candidates.rows) == share.candidate_counts[rank]
+            assert len(share.questions) == share.question_counts[rank]
+            assert len(share.candidates) == share.candidate_counts[rank]
             assert torch.equal(share.question_keys, whole.question_keys)
             assert torch.equal(share.candidate_keys, shares[0].candidate_keys)
-            candidates += texts(encoder, share.candidates)
+            candidates += texts(encoder, share, "candidates")
             keys += share.candidate_keys.tolist()[: share.candidate_counts[rank]] if rank == 0 else []
-        known = dict(zip(texts(encoder, whole.candidates), whole.candidate_keys.tolist(), strict=True))
-        assert sorted(candidates) == sorted(texts(encoder, whole.candidates))
+        known = dict(zip(texts(encoder, whole, "candidates"), whole.candidate_keys.tolist(), strict=True))
+        assert sorted(candidates) == sorted(texts(encoder, whole, "candidates"))
         assert shares[0].candidate_keys.tolist() == [known[text] for text in candidates]
 
 
@@ -209,7 +221,7 @@ def test_validation_is_the_same_for_every_strategy_and_seed(corpus, encoder):
         assert len(found) == 8
         for one, other in zip(expected, found, strict=True):
             assert_same(one, other)
-    spoken = {text.split()[-1] for batch in expected for text in texts(encoder, batch.questions)}
+    spoken = {text.split()[-1] for batch in expected for text in texts(encoder, batch, "questions")}
     assert spoken == {"de", "en", "zh"}
 
 

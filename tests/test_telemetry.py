@@ -83,9 +83,8 @@ def test_by_hand(corpus: Corpus, accumulate: int) -> None:
         for kind in ("x_x", "x_y"):
             of_kind = [masked > 0 for batch, masked in zip(batches, others, strict=True) if batch.kind == kind]
             assert row[f"train/masked_rate/{kind}"] == pytest.approx(np.mean(np.concatenate(of_kind)))
-        texts = [side for batch in batches for side in (batch.questions, batch.candidates)]
-        real = sum(int(chunk.attention_mask.sum()) for side in texts for chunk in side.chunks)
-        padded = sum(chunk.attention_mask.numel() for side in texts for chunk in side.chunks)
+        masks = [chunk.attention_mask for batch in batches for chunk in batch.chunks]
+        real, padded = sum(int(mask.sum()) for mask in masks), sum(mask.numel() for mask in masks)
         assert row["train/padding"] == pytest.approx(1 - real / padded)
         seen = plans[: steps.stop]
         assert row["train/alpha"] == sum(plan.kind == "x_x" for plan in seen) / len(seen)
@@ -106,10 +105,8 @@ def test_the_first_loss_is_that_of_the_first_batch(corpus: Corpus) -> None:
     encoder = static(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
     batch = data.builder(data.sampler.plan(0), 0)
 
-    def encoded(texts: object, role: str) -> torch.Tensor:
-        return torch.cat([encoder(chunk, role) for chunk in texts.chunks])[texts.rows]
-
-    vectors = encoded(batch.questions, "question"), encoded(batch.candidates, "passage")
+    vectors = torch.cat([encoder(chunk, "question") for chunk in batch.chunks])
+    vectors = vectors[batch.questions], vectors[batch.candidates]
     loss = Contrastive(0.1)(*vectors, batch.question_keys, batch.candidate_keys)
     assert logger.rows[0]["train/loss"] == pytest.approx(loss.value.item(), rel=1e-6)
 

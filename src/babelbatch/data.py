@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from torch.nn.functional import pad
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as Order
 
@@ -16,7 +17,7 @@ from babelbatch.cache_folder import cache_folder
 from babelbatch.chunks import length_sorted_chunks
 from babelbatch.encoder import Encoder
 from babelbatch.pools import Presence
-from babelbatch.records import ABSENT, Batch, Corpus, Plan, Texts
+from babelbatch.records import ABSENT, Batch, Corpus, Padded, Plan
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.tokens import Tokens, tokenise
 from babelbatch.validation_split import held_out
@@ -123,6 +124,7 @@ class BatchBuilder:
 
     def __init__(self, corpus: Corpus, encoder: Encoder) -> None:
         self._corpus = corpus
+        self._shared = encoder.settings.shared
         self._questions = _tokens(corpus.question_texts, encoder, "question")
         self._passages = _tokens(corpus.passage_texts, encoder, "passage")
 
@@ -154,11 +156,25 @@ class BatchBuilder:
         own = shares[rank]
         candidates = np.concatenate([positives[own], negatives[own][exists[own]]])
         candidate_keys = [part for share in shares for part in (keys[share], negative_keys[share][exists[share]])]
+        sides = [(self._questions, questions[own]), (self._passages, candidates)]
+        if self._shared:
+            chunks, (question_rows, candidate_rows), real_tokens = _chunked(sides, overhead, token_limit)
+            question_chunks = len(chunks)
+        else:
+            (chunks, (question_rows,), real_tokens), (more, (candidate_rows,), more_tokens) = (
+                _chunked([side], overhead, token_limit) for side in sides
+            )
+            candidate_rows = candidate_rows + sum(len(chunk.input_ids) for chunk in chunks)
+            question_chunks = len(chunks)
+            chunks, real_tokens = chunks + more, real_tokens + more_tokens
         return Batch(
             plan=plan,
             step=step,
-            questions=_chunked(self._questions, questions[own], overhead, token_limit),
-            candidates=_chunked(self._passages, candidates, overhead, token_limit),
+            chunks=tuple(chunks),
+            question_chunks=question_chunks,
+            questions=torch.from_numpy(question_rows),
+            candidates=torch.from_numpy(candidate_rows),
+            real_tokens=real_tokens,
             question_keys=torch.from_numpy(keys),
             candidate_keys=torch.from_numpy(np.concatenate(candidate_keys)),
             question_counts=tuple(map(len, shares)),
@@ -192,17 +208,39 @@ class _Remaining(Order[int]):
         return iter(range(self._done, self._steps))
 
 
-def _chunked(tokens: Tokens, texts: np.ndarray, overhead: int, token_limit: int | None) -> Texts:
-    """Each distinct text once, in length-sorted chunks."""
-    distinct, of = np.unique(texts, return_inverse=True)
-    lengths = tokens.offsets[distinct + 1] - tokens.offsets[distinct]
-    chunks = length_sorted_chunks(lengths, overhead, token_limit)
-    place = np.empty(len(distinct), np.int64)
-    place[np.concatenate(chunks)] = np.arange(len(distinct))
-    return Texts(
-        chunks=tuple(tokens.padded(distinct[chunk]) for chunk in chunks),
-        rows=torch.from_numpy(place[of]),
-        real_tokens=int(lengths.sum()),
+def _chunked(
+    parts: list[tuple[Tokens, np.ndarray]], overhead: int, token_limit: int | None
+) -> tuple[list[Padded], list[np.ndarray], int]:
+    """Each distinct text of one or two roles once, in length-sorted chunks.
+
+    Returns the chunks, where each text of each role is in them laid end to end, and the tokens without padding.
+    """
+    distinct, of = zip(*(np.unique(rows, return_inverse=True) for _, rows in parts), strict=True)
+    lengths = [
+        tokens.offsets[rows + 1] - tokens.offsets[rows] for (tokens, _), rows in zip(parts, distinct, strict=True)
+    ]
+    starts = np.cumsum([0, *map(len, distinct)])  # the roles laid end to end
+    chunks, place = [], np.empty(starts[-1], np.int64)
+    done = 0
+    for chunk in length_sorted_chunks(np.concatenate(lengths), overhead, token_limit):
+        padded = []
+        for role, (tokens, _) in enumerate(parts):
+            own = chunk[(chunk >= starts[role]) & (chunk < starts[role + 1])]
+            place[own] = np.arange(done, done + len(own))
+            done += len(own)
+            if len(own):
+                padded.append(tokens.padded(distinct[role][own - starts[role]]))
+        chunks.append(_stacked(padded, parts[0][0].pad_id))
+    return chunks, [place[start + rows] for start, rows in zip(starts, of, strict=False)], int(sum(map(sum, lengths)))
+
+
+def _stacked(parts: list[Padded], pad_id: int) -> Padded:
+    """Matrices one below the other, as wide as the widest."""
+    width = max(part.input_ids.shape[1] for part in parts)
+    widened = [(0, width - part.input_ids.shape[1]) for part in parts]
+    return Padded(
+        torch.cat([pad(part.input_ids, wider, value=pad_id) for part, wider in zip(parts, widened, strict=True)]),
+        torch.cat([pad(part.attention_mask, wider) for part, wider in zip(parts, widened, strict=True)]),
     )
 
 

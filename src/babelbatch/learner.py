@@ -18,7 +18,7 @@ from babelbatch.collectives import rank, total, world_size
 from babelbatch.encoder import Encoder
 from babelbatch.encoder.model import Role
 from babelbatch.loss import Contrastive, Loss
-from babelbatch.records import Batch, Padded, Texts
+from babelbatch.records import Batch, Padded
 from babelbatch.tuning import parameter_groups
 
 
@@ -79,29 +79,25 @@ class Learner(pl.LightningModule):
             self.gradient_norm = clip_grad_norm_(self.parameters(), gradient_clip_val or torch.inf)
 
     def _loss_of(self, batch: Batch) -> Loss:
+        roles: list[Role] = ["question" if n < batch.question_chunks else "passage" for n in range(len(batch.chunks))]
+        vectors = torch.cat([self._encoded(chunk, role) for chunk, role in zip(batch.chunks, roles, strict=True)])
         return self.loss(
-            self._encoded(batch.questions, "question"),
-            self._encoded(batch.candidates, "passage"),
+            vectors[batch.questions],
+            vectors[batch.candidates],
             batch.question_keys,
             batch.candidate_keys,
             batch.question_counts,
             batch.candidate_counts,
         )
 
-    def _encoded(self, texts: Texts, role: Role) -> Tensor:
-        """(T, d) vectors in the order of the texts."""
-
+    def _encoded(self, chunk: Padded, role: Role) -> Tensor:
         def encode(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
             return self.encoder(Padded(input_ids, attention_mask), role)
 
-        vectors = [
+        if self._grad_cache and torch.is_grad_enabled():
             # Given tensors, not a record of them: their device tells whose random state to repeat.
-            checkpoint(encode, chunk.input_ids, chunk.attention_mask, use_reentrant=False)
-            if self._grad_cache and torch.is_grad_enabled()
-            else encode(chunk.input_ids, chunk.attention_mask)
-            for chunk in texts.chunks
-        ]
-        return torch.cat(vectors)[texts.rows]
+            return checkpoint(encode, chunk.input_ids, chunk.attention_mask, use_reentrant=False)
+        return encode(chunk.input_ids, chunk.attention_mask)
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:

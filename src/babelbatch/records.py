@@ -138,27 +138,6 @@ class Padded:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """T texts of one role, ready to be encoded: each distinct one once, in chunks of like length.
-
-    chunks: forward passes. rows: (T,) int64, where each text is in the chunks laid end to end.
-    real_tokens: tokens in the chunks without padding.
-    """
-
-    chunks: tuple[Padded, ...]
-    rows: torch.Tensor
-    real_tokens: int
-
-    @property
-    def padded_tokens(self) -> int:
-        """Tokens that the encoder works on, padding included."""
-        return sum(chunk.input_ids.numel() for chunk in self.chunks)
-
-    def to(self, device: torch.device) -> Texts:
-        return Texts(tuple(chunk.to(device) for chunk in self.chunks), self.rows.to(device), self.real_tokens)
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """One training step, tokenised: the share of one rank, and what it must know about the global batch.
 
@@ -166,14 +145,22 @@ class Batch:
     and candidate_counts[r] of the candidates: the positives of its questions in their order, then their hard negatives.
 
     plan, step: the global plan, and the step that it was made for.
+    chunks: the rank's distinct texts, each once, in forward passes of like length: of both roles together where they
+        share their weights, else first the questions' and then the candidates'. question_chunks: how many chunks the
+        encoder's question tower takes; the rest are the passage tower's.
+    questions, candidates: (b,) and (c,) int64, where each text of the rank is in the chunks laid end to end.
+    real_tokens: tokens in the chunks without padding.
     question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64. Both global,
         rank after rank.
     """
 
     plan: Plan
     step: int
-    questions: Texts
-    candidates: Texts
+    chunks: tuple[Padded, ...]
+    question_chunks: int
+    questions: torch.Tensor
+    candidates: torch.Tensor
+    real_tokens: int
     question_keys: torch.Tensor
     candidate_keys: torch.Tensor
     question_counts: tuple[int, ...]
@@ -184,9 +171,15 @@ class Batch:
         """`x_x` or `x_y`."""
         return self.plan.kind
 
+    @property
+    def padded_tokens(self) -> int:
+        """Tokens that the encoder works on, padding included."""
+        return sum(chunk.input_ids.numel() for chunk in self.chunks)
+
     def to(self, device: torch.device) -> Batch:
         return replace(
             self,
+            chunks=tuple(chunk.to(device) for chunk in self.chunks),
             questions=self.questions.to(device),
             candidates=self.candidates.to(device),
             question_keys=self.question_keys.to(device),

@@ -61,9 +61,8 @@ class BatchTelemetry(pl.Callback):
     ) -> None:
         masked = outputs["masked"]
         on_device = torch.stack([outputs["value"].float(), (masked > 0).sum().float(), masked.sum().float()])
-        texts = (batch.questions, batch.candidates)
-        counted = [len(masked), sum(part.real_tokens for part in texts), sum(part.padded_tokens for part in texts)]
-        self._steps.append((batch.kind, on_device, [*counted, len(batch.candidate_keys)]))
+        numbers = [len(masked), batch.real_tokens, batch.padded_tokens, len(batch.candidate_keys)]
+        self._steps.append((batch.kind, on_device, numbers))
         self._languages |= {*batch.plan.question_languages.tolist(), *batch.plan.passage_languages.tolist()}
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if stepped and trainer.global_step % trainer.log_every_n_steps == 0:
