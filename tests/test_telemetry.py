@@ -156,8 +156,8 @@ def test_the_processor_waits_for_a_gpu_once_a_log(corpus: Corpus, monkeypatch: p
     # Made of CPU tensors, before a batch moves to the GPU: what comes of the plan.
     few, many = waits_of(40, 40), waits_of(120, 120)
     assert many - few == 2  # two more looks at the losses (one in 50 batches), none a step
-    # Three more logs: one transfer each, and for each kind the sums over ranks, which are in main memory already.
-    assert waits_of(40, 10) - few == 3 * (1 + 2)
+    # Three more logs: one transfer each, and the sums over ranks, which are in main memory already.
+    assert waits_of(40, 10) - few == 3 * 2
 
 
 def _counting(name: str, method: object, waits: list[str]) -> object:

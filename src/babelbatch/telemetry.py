@@ -36,12 +36,15 @@ class BatchTelemetry(pl.Callback):
 
     def __init__(self) -> None:
         self._steps: list[tuple[str, Tensor, list[int]]] = []  # kind, numbers still on the device, numbers
-        self._sums: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(_COUNTED, 0.0))  # since the start
+        self._recent = _no_sums()  # by kind, since the last log
+        self._sums = _no_sums()  # by kind, since the start
+        self._trainer: pl.Trainer | None = None
         self._languages: set[int] = set()
         self._seconds = 0.0
         self._started: float | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._trainer = trainer
         self._started = time.perf_counter()
 
     # Validation is not training: its time does not count.
@@ -70,24 +73,26 @@ class BatchTelemetry(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stop_clock()
-        self._collect(trainer, [])
+        self._collect([])
         if self._sums:
             log.info("%s", self.summary(trainer.global_step))
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts since the start, and the steps that the next log is about: a resumed run logs the same."""
+        """The counts since the start, and those that the next log is about: a resumed run logs the same. Of all ranks,
+        which therefore ask for it together."""
         self._stop_clock()
         self._started = time.perf_counter()
+        self._collect([])
         return {
-            "steps": [(kind, on_device.tolist(), numbers) for kind, on_device, numbers in self._steps],
+            "recent": {kind: dict(sums) for kind, sums in self._recent.items()},
             "sums": {kind: dict(sums) for kind, sums in self._sums.items()},
             "languages": sorted(self._languages),
             "seconds": self._seconds,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._steps = [(kind, torch.tensor(on_device), numbers) for kind, on_device, numbers in state_dict["steps"]]
-        self._sums.update({kind: dict(sums) for kind, sums in state_dict["sums"].items()})
+        for sums, saved in ((self._recent, state_dict["recent"]), (self._sums, state_dict["sums"])):
+            sums.update({kind: dict(of_kind) for kind, of_kind in saved.items()})
         self._languages = set(state_dict["languages"])
         self._seconds = state_dict["seconds"]
 
@@ -124,7 +129,8 @@ class BatchTelemetry(pl.Callback):
         norm = pl_module.gradient_norm
         temperature = pl_module.loss.temperature.detach().float()
         extra = [temperature, *([] if norm is None else [norm.detach().float()])]
-        recent, numbers = self._collect(trainer, extra)
+        numbers = self._collect(extra)
+        recent, self._recent = self._recent, _no_sums()
         values = {f"train/loss/{kind}": sums["loss"] / sums["batches"] for kind, sums in recent.items()}
         for kind, sums in recent.items():
             values[f"train/masked_rate/{kind}"] = sums["masked_questions"] / sums["questions"]
@@ -142,33 +148,39 @@ class BatchTelemetry(pl.Callback):
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step - 1)  # Lightning counts from 0
 
-    def _collect(self, trainer: pl.Trainer, extra: list[Tensor]) -> tuple[dict[str, dict[str, float]], list[float]]:
-        """Sums over the steps since the last time, by kind and over ranks, and the values of `extra`: one transfer."""
+    def _collect(self, extra: list[Tensor]) -> list[float]:
+        """Adds the steps whose numbers are still on the device to the sums, over all ranks. Returns the values of
+        `extra`, which come in the same transfer."""
+        if not self._steps and not extra:
+            return []
+        assert self._trainer is not None
         steps, self._steps = self._steps, []
-        device = trainer.strategy.root_device
-        parts = [on_device.to(device) for _, on_device, _ in steps] + [value.to(device)[None] for value in extra]
-        numbers = torch.cat(parts).tolist() if parts else []
-        recent: dict[str, dict[str, float]] = {}
-        for index, (kind, _, (questions, real, padded, candidates)) in enumerate(steps):
+        device = self._trainer.strategy.root_device
+        parts = [on_device for _, on_device, _ in steps] + [value.to(device)[None] for value in extra]
+        numbers = torch.cat(parts).tolist()
+        rows = []
+        for index, (_, _, (questions, real, padded, candidates)) in enumerate(steps):
             loss, masked_questions, masked = numbers[3 * index : 3 * index + 3]
-            sums = recent.setdefault(kind, dict.fromkeys(_COUNTED, 0.0))
             negatives = questions * (candidates - 1) - masked
-            one = (loss, masked_questions, masked, negatives, 1, questions, real, padded)
-            for name, value in zip(_COUNTED, one, strict=True):
-                sums[name] += value
-        for kind in sorted(recent):  # every rank saw the same kinds
-            over_ranks = total_on_cpu(torch.tensor(list(recent[kind].values()), dtype=torch.float64)).tolist()
-            recent[kind] = dict(zip(_COUNTED, over_ranks, strict=True))
-            for name in ("loss", "batches"):  # of the global batch on every rank
-                recent[kind][name] /= trainer.world_size
-            for name in _COUNTED:
-                self._sums[kind][name] += recent[kind][name]
-        return recent, numbers[3 * len(steps) :]
+            rows.append((loss, masked_questions, masked, negatives, 1, questions, real, padded))
+        over_ranks = total_on_cpu(torch.tensor(rows, dtype=torch.float64)).tolist() if rows else []
+        # One by one: sums of sums would round differently in a run that saved a checkpoint in between.
+        for (kind, _, _), row in zip(steps, over_ranks, strict=True):
+            for name, value in zip(_COUNTED, row, strict=True):
+                # The loss is of the global batch, and a batch counts once, on every rank.
+                share = value / self._trainer.world_size if name in {"loss", "batches"} else value
+                self._recent[kind][name] += share
+                self._sums[kind][name] += share
+        return numbers[3 * len(steps) :]
 
     def _stop_clock(self) -> None:
         if self._started is not None:
             self._seconds += time.perf_counter() - self._started
             self._started = None
+
+
+def _no_sums() -> dict[str, dict[str, float]]:
+    return defaultdict(lambda: dict.fromkeys(_COUNTED, 0.0))
 
 
 def _of(sums: Mapping[str, Mapping[str, float]], name: str) -> float:
