@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
+import multiprocessing
 import os
 import re
 import signal
@@ -14,10 +16,10 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping
 from torch import Tensor
 
-from babelbatch.checkpoints import AtomicIO, Checkpoint, newest
+from babelbatch.checkpoints import AtomicIO, Best, Checkpoint, newest, own_signals, remove_leftovers
 from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import tiny
@@ -64,7 +66,14 @@ class Run:
     """A small training run with dropout, learned temperature, early stopping and the best weights kept."""
 
     def __init__(
-        self, corpus: Corpus, folder: Path, *, accumulate: int = 1, workers: int = 0, patience: int = 9
+        self,
+        corpus: Corpus,
+        folder: Path,
+        *,
+        accumulate: int = 1,
+        workers: int = 0,
+        patience: int = 9,
+        interval: int = 2,
     ) -> None:
         torch.manual_seed(0)
         self.folder = folder
@@ -84,18 +93,21 @@ class Run:
         self.checkpoint = Checkpoint(folder, ORIGIN, every_n_steps=1)
         watched = {"monitor": "validation/loss", "mode": "min"}
         self.stopper = EarlyStopping(**watched, patience=patience, check_on_train_epoch_end=False)
-        self.best = ModelCheckpoint(folder, "best", **watched, save_weights_only=True, enable_version_counter=False)
-        self.accumulate = accumulate
+        self.best = Best(str(folder), **watched)
+        self.accumulate, self.interval = accumulate, interval
 
     def fit(self, *more: pl.Callback) -> Run:
         trainer = pl.Trainer(
             accelerator="cpu", devices=1, max_epochs=1, max_steps=STEPS, logger=False, log_every_n_steps=2,
-            val_check_interval=2 * self.accumulate, check_val_every_n_epoch=None, num_sanity_val_steps=0,
+            val_check_interval=self.interval * self.accumulate, check_val_every_n_epoch=None, num_sanity_val_steps=0,
             accumulate_grad_batches=self.accumulate, gradient_clip_val=1.0, enable_progress_bar=False,
             enable_model_summary=False, use_distributed_sampler=False, plugins=AtomicIO(),
             callbacks=[self.telemetry, self.stopper, self.best, self.checkpoint, FiniteLoss(), *more],
         )  # fmt: skip
-        trainer.fit(self.learner, self.data, ckpt_path=newest(self.folder, ORIGIN), weights_only=True)
+        own_signals(trainer)
+        resumed = newest(self.folder, ORIGIN)
+        remove_leftovers(self.folder, resumed)
+        trainer.fit(self.learner, self.data, ckpt_path=resumed, weights_only=True)
         self.trainer = trainer
         return self
 
@@ -149,6 +161,59 @@ def test_a_signal_ends_the_step_saves_and_stops(corpus: Corpus, tmp_path: Path, 
     assert [path.name for path in cut.folder.glob("step-*")] == ["step-00000004.ckpt"]
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
     assert_same(expected, Run(corpus, cut.folder, accumulate=accumulate).fit().outcome())
+
+
+@pytest.mark.parametrize("interval", [1, 5])
+def test_a_cut_in_the_last_batch_after_a_validation(corpus: Corpus, tmp_path: Path, interval: int) -> None:
+    expected = Run(corpus, tmp_path / "whole", interval=interval).fit().outcome()
+    with pytest.raises(Power):
+        Run(corpus, tmp_path / "cut", interval=interval).fit(Cut(STEPS - 1, no_power))
+    assert_same(expected, Run(corpus, tmp_path / "cut", interval=interval).fit().outcome())
+
+
+def test_a_signal_in_the_last_step_is_heeded(corpus: Corpus, tmp_path: Path) -> None:
+    """All steps are done then, but the evaluation is not."""
+    expected = Run(corpus, tmp_path / "whole").fit().outcome()
+    with pytest.raises(Stopped):
+        Run(corpus, tmp_path / "cut").fit(Cut(STEPS - 1, partial(os.kill, os.getpid(), signal.SIGTERM)))
+    assert_same(expected, Run(corpus, tmp_path / "cut").fit().outcome())
+
+
+def test_workers_leave_signals_to_the_training_process(corpus: Corpus, tmp_path: Path) -> None:
+    """As `kill -- -pgid` or a batch system sends them: to every process of the job."""
+
+    def to_all() -> None:
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    expected = Run(corpus, tmp_path / "whole", workers=2).fit().outcome()
+    with pytest.raises(Stopped):
+        Run(corpus, tmp_path / "cut", workers=2).fit(Cut(2, to_all))
+    assert_same(expected, Run(corpus, tmp_path / "cut", workers=2).fit().outcome())
+
+
+def test_spoiled_checkpoints_do_not_push_out_good_ones(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(Power):
+        Run(corpus, tmp_path).fit(Cut(4, no_power))
+    for path in tmp_path.glob("step-*"):
+        path.write_bytes(b"spoiled")
+    with pytest.raises(Power):
+        Run(corpus, tmp_path).fit(Cut(2, no_power))
+    assert newest(tmp_path, ORIGIN) == tmp_path / "step-00000002.ckpt"
+
+
+def test_a_gradient_that_is_no_number_spoils_no_checkpoint(corpus: Corpus, tmp_path: Path) -> None:
+    run = Run(corpus, tmp_path)
+
+    def spoil() -> None:
+        next(parameter for parameter in run.learner.parameters() if parameter.grad is not None).grad[0] = math.inf
+
+    with pytest.raises(ValueError, match=r"the gradient's norm after batch 3 is (nan|inf): an x_"):
+        run.fit(Cut(3, spoil))
+    kept = torch.load(newest(tmp_path, ORIGIN), weights_only=True)["state_dict"]
+    assert newest(tmp_path, ORIGIN).name == "step-00000003.ckpt"
+    assert all(tensor.isfinite().all() for tensor in kept.values())
 
 
 def test_a_second_interrupt_does_not_wait(corpus: Corpus, tmp_path: Path) -> None:
@@ -283,3 +348,23 @@ def test_the_seed_of_a_step_is_all_that_matters(corpus: Corpus, tmp_path: Path) 
     expected = Run(corpus, tmp_path / "one").fit().outcome()["weights"]
     noise = [Cut(batch, lambda: torch.rand(7)) for batch in range(STEPS)]
     assert_same(expected, Run(corpus, tmp_path / "two").fit(*noise).outcome()["weights"])
+
+
+def test_a_disk_that_is_full_for_the_best_weights(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The earlier best ones stay, and the run comes to the same end."""
+    expected = Run(corpus, tmp_path / "whole").fit().outcome()
+    assert expected["best step"] > 2
+    save = torch.save
+
+    def full(checkpoint: dict, file: object) -> None:
+        if checkpoint["global_step"] > 2 and "optimizer_states" not in checkpoint:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(checkpoint, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    found = Run(corpus, tmp_path / "full").fit().outcome()
+    assert_same(expected["weights"], found["weights"])
+    assert found["best step"] == 2
+    assert "its weights, the best, could not be saved ([Errno 28] No space left on device)" in caplog.text

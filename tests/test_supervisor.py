@@ -116,8 +116,8 @@ def test_signals_reach_every_rank_once(signum: int, tmp_path: Path, capfd: pytes
 
 
 def test_ranks_that_are_stopped_may_take_their_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Rank 0 is still writing its checkpoint when rank 1 has long gone: no grace applies."""
-    slow = FOREVER.replace("raise SystemExit", 'time.sleep(1.0 if rank == 0 else 0); print("saved"); raise SystemExit')
+    """Rank 0 is still writing its checkpoint when rank 1 has long gone: it has four times the grace."""
+    slow = FOREVER.replace("raise SystemExit", 'time.sleep(1.5 if rank == 0 else 0); print("saved"); raise SystemExit')
 
     def send() -> None:
         wait_for(tmp_path / "ready0", tmp_path / "ready1")
@@ -125,7 +125,7 @@ def test_ranks_that_are_stopped_may_take_their_time(tmp_path: Path, capfd: pytes
 
     thread = threading.Thread(target=send)
     thread.start()
-    assert run(slow, 2, tmp_path, grace=0.1).code == 143
+    assert run(slow, 2, tmp_path, grace=1.0).code == 143
     thread.join()
     assert capfd.readouterr().out == "told 15\nsaved\n"
 

@@ -173,6 +173,7 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     if cfg["grad_cache"] and cfg["data"].get("chunk_tokens") is None:
         yield "data.chunk_tokens: grad_cache holds one chunk in memory; say how large, such as data.chunk_tokens=8192"
     yield from _problems_of_precision(cfg)
+    yield from _problems_of_scaling(cfg)
     interval = trainer.get("val_check_interval")
     if not isinstance(interval, int) or interval < 1:
         yield f"trainer.val_check_interval: {interval} is not a number of steps"
@@ -190,6 +191,14 @@ def _problems_of_precision(cfg: dict) -> Iterator[str]:
         yield (
             f"encoder.attention: flash_attention_2 computes in half precision only, but trainer.precision is "
             f"{precision}; set trainer.precision=bf16-mixed, or encoder.attention=sdpa"
+        )
+
+
+def _problems_of_scaling(cfg: dict) -> Iterator[str]:
+    if cfg["optimizer"].get("fused") and str(cfg["trainer"].get("precision", "")).startswith("16"):
+        yield (
+            "optimizer.fused: with trainer.precision=16-mixed gradients cannot be clipped; set optimizer.fused=false, "
+            "or trainer.precision=bf16-mixed"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import CheckpointIO
 
 from babelbatch.collectives import greatest
@@ -96,9 +98,11 @@ class Checkpoint(pl.Callback):
     ) -> None:
         checkpoint[_ORIGIN] = self._origin
         # The batch that is about to start does not count: Lightning would do its next validation a batch too early.
-        for progress in checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"].values():
-            if isinstance(progress, dict):
-                progress["ready"] = progress["completed"]
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for part in (progress["total"], progress["current"]):
+            part["ready"] = part["completed"]
+        # Nor is the last batch done, which Lightning would leave out.
+        progress["is_last_batch"] = progress["current"]["completed"] >= trainer.num_training_batches
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._saved_at, self._saved_step, self._signum = time.monotonic(), trainer.global_step, 0
@@ -121,7 +125,10 @@ class Checkpoint(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._save(trainer)
+        due = greatest(self._signum)
         self._restore_handlers()
+        if due:  # asked while the last step, or the validation after it, was under way
+            raise Stopped(due)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         self._restore_handlers()
@@ -155,7 +162,6 @@ class Checkpoint(pl.Callback):
 
     def _note(self, signum: int, frame: object) -> None:
         if self._signum == signum == signal.SIGINT:
-            self._restore_handlers()
             raise KeyboardInterrupt
         self._signum = self._signum or signum
         again = "; once more: at once" if signum == signal.SIGINT else ""
@@ -164,6 +170,31 @@ class Checkpoint(pl.Callback):
     def _restore_handlers(self) -> None:
         while self._handlers:
             signal.signal(*self._handlers.popitem())
+
+
+class Best(ModelCheckpoint):
+    """Keeps the weights that a monitored quantity liked best, in `best.ckpt`. A resumed run writes over what it comes
+    to again. A full disk is told, and training goes on with the best weights that there are.
+
+    dirpath: the folder. monitor: what decides. mode: `min` or `max`.
+    """
+
+    def __init__(self, dirpath: str, monitor: str, mode: str) -> None:
+        super().__init__(dirpath, "best", monitor, mode=mode, save_weights_only=True, enable_version_counter=False)
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        try:
+            super()._save_checkpoint(trainer, filepath)
+        except OSError as error:
+            log.error("step %d: its weights, the best, could not be saved (%s)", trainer.global_step, error)
+            trainer.strategy.barrier()  # where the other ranks wait for the one that writes
+
+
+def own_signals(trainer: pl.Trainer) -> None:
+    """Leaves signals to `Checkpoint`. Lightning's handlers talk to other ranks wherever they are, it asks the GPU about
+    signals once a batch, and it would requeue Slurm's jobs beside those who started them."""
+    trainer._signal_connector.register_signal_handlers = lambda: None
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
 
 
 def newest(folder: Path, origin: Mapping[str, Any]) -> Path | None:
@@ -195,10 +226,12 @@ def step_of(path: Path | None) -> int:
     return int(path.stem.removeprefix("step-")) if path is not None else 0
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Removes what a killed run had begun to write."""
-    for path in folder.glob(".*.ckpt.*"):
-        path.unlink()
+def remove_leftovers(folder: Path, resumed: Path | None) -> None:
+    """Removes what a killed run had begun to write, and what it wrote after the checkpoint that is gone on from:
+    spoiled ones, which would count among those that are kept."""
+    for path in [*folder.glob(".*.ckpt.*"), *_by_age(folder)]:
+        if path.name.startswith(".") or step_of(path) > step_of(resumed):
+            path.unlink()
 
 
 def _by_age(folder: Path) -> list[Path]:
@@ -215,5 +248,8 @@ def _flush_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network disks cannot do it for folders
+            raise
     finally:
         os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -114,6 +115,7 @@ class PairData(pl.LightningDataModule):
             batch_size=None,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            worker_init_fn=_ignore_signals,
             # Its own: each new iterator draws from it, and validating more often must not change the training.
             generator=torch.Generator(),
         )
@@ -182,6 +184,12 @@ class BatchBuilder:
         )
 
 
+def _ignore_signals(worker: int) -> None:
+    """A signal to a whole group of processes is for the one that trains: it needs its workers until it has stopped."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.SIG_IGN)
+
+
 class _PlannedBatches(Dataset):
     """Step -> batch, as a map-style dataset of whole batches."""
 
@@ -231,7 +239,11 @@ def _chunked(
             if len(own):
                 padded.append(tokens.padded(distinct[role][own - starts[role]]))
         chunks.append(_stacked(padded, parts[0][0].pad_id))
-    return chunks, [place[start + rows] for start, rows in zip(starts, of, strict=False)], int(sum(map(sum, lengths)))
+    return (
+        chunks,
+        [place[start + rows] for start, rows in zip(starts, of, strict=False)],
+        int(np.concatenate(lengths).sum()),
+    )
 
 
 def _stacked(parts: list[Padded], pad_id: int) -> Padded:

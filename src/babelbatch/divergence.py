@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,13 +18,14 @@ _NAMED_ITEMS = 5
 
 
 class FiniteLoss(pl.Callback):
-    """Raises ValueError if a batch's loss is NaN or infinite: with the step, the kind, the languages and the items.
+    """Raises ValueError if a batch's loss or gradient is NaN or infinite: with its kind, languages and items.
 
-    It looks every few batches, and before anything is saved: no checkpoint holds weights that such a loss has touched.
+    It looks every few batches, and before anything is saved: no checkpoint holds weights that such a batch has touched.
+    (Gradients of fp16 may overflow: their step is then skipped, and its scale lowered.)
     """
 
     def __init__(self) -> None:
-        self._unseen: list[tuple[int, Tensor]] = []
+        self._unseen: list[tuple[int, Tensor, Tensor]] = []  # step, loss, norm of the gradient
 
     def on_train_batch_end(
         self,
@@ -33,7 +35,10 @@ class FiniteLoss(pl.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        self._unseen.append((batch.step, outputs["value"]))
+        value = outputs["value"]
+        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+        norm = pl_module.gradient_norm
+        self._unseen.append((batch.step, value, value if norm is None or scaled else norm.detach()))
         if len(self._unseen) >= _BATCHES:
             self._look(trainer)
 
@@ -48,15 +53,18 @@ class FiniteLoss(pl.Callback):
     def _look(self, trainer: pl.Trainer) -> None:
         if not self._unseen:
             return
-        steps, values = zip(*self._unseen, strict=True)
+        steps, values, norms = zip(*self._unseen, strict=True)
         self._unseen.clear()
-        finite = torch.isfinite(torch.stack(values)).tolist()
-        if not all(finite):
-            first = finite.index(False)
-            raise ValueError(_message(trainer.datamodule, steps[first], float(values[first])))
+        numbers = torch.stack([torch.stack(values).float(), torch.stack(norms).float()]).tolist()
+        for step, value, norm in zip(steps, *numbers, strict=True):
+            if not (math.isfinite(value) and math.isfinite(norm)):
+                what = f"the gradient's norm after batch {step} is {norm}"
+                if not math.isfinite(value):
+                    what = f"the loss of batch {step} is {value}"
+                raise ValueError(_message(trainer.datamodule, step, what))
 
 
-def _message(data: PairData, step: int, value: float) -> str:
+def _message(data: PairData, step: int, what: str) -> str:
     plan = data.sampler.plan(step)
     names = data.corpus.languages
     pairs = sorted({*zip(plan.question_languages.tolist(), plan.passage_languages.tolist(), strict=True)})
@@ -64,7 +72,7 @@ def _message(data: PairData, step: int, value: float) -> str:
     items = [data.corpus.ids[item] for item in plan.items[:_NAMED_ITEMS]]
     more = f" and {len(plan.items) - len(items)} more" if len(plan.items) > len(items) else ""
     return (
-        f"the loss of batch {step} is {value}: an {plan.kind} batch in {', '.join(languages)}, items "
+        f"{what}: an {plan.kind} batch in {', '.join(languages)}, items "
         f"{', '.join(items)}{more}. Lower optimizer.lr, raise loss.temperature or scheduler.warmup, or use "
-        "trainer.precision=bf16-mixed instead of 16-mixed. The last checkpoint is from before it"
+        "trainer.precision=bf16-mixed instead of 16-mixed. What is saved is from before it"
     )

@@ -21,16 +21,20 @@ _OUTPUT_DIR = "<output_dir>"
 def identity(cfg: DictConfig) -> dict[str, Any]:
     """The resolved configuration as path -> value, without what cannot change the result.
 
-    It is the same before and after `output_dir` is settled: paths into the run's own folder count as the same.
+    It is the same before and after `output_dir` is settled: what is made of it by interpolation counts as the same.
     Whole floats are integers here, so that `alpha=1` and `alpha=1.0` are one configuration.
     """
     whole = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    place = OmegaConf.to_container(whole)["output_dir"]  # as written: it may be made of what only Hydra knows
-    OmegaConf.set_readonly(whole, False)
-    whole.output_dir = _OUTPUT_DIR
-    own = place if isinstance(place, str) and Path(place).is_absolute() else None
-    plain = OmegaConf.to_container(whole, resolve=True)
-    return {path: _canonical(value, own) for path, value in sorted(_leaves(plain, "")) if is_relevant(path)}
+    plain = _resolved(whole)
+    return {path: _canonical(value) for path, value in sorted(_leaves(plain, "")) if is_relevant(path)}
+
+
+def settled_yaml(cfg: DictConfig) -> str:
+    """The resolved configuration as a file of the run: only what is made of `output_dir` still refers to it, so that
+    the identity of what is read back is that of `cfg`."""
+    plain = _resolved(cfg)
+    plain = _replaced(plain, _OUTPUT_DIR, "${output_dir}") | {"output_dir": cfg.output_dir}
+    return OmegaConf.to_yaml(OmegaConf.create(plain))
 
 
 def is_relevant(path: str) -> bool:
@@ -68,15 +72,29 @@ def _shown(settings: Mapping[str, Any], path: str) -> str:
     return str(settings[path]) if path in settings else "not set"
 
 
-def _canonical(value: Any, own: str | None) -> Any:
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    """With a mark for `output_dir`, which may be made of what only Hydra knows."""
+    whole = OmegaConf.masked_copy(cfg, list(cfg))
+    OmegaConf.set_readonly(whole, False)
+    whole.output_dir = _OUTPUT_DIR
+    return OmegaConf.to_container(whole, resolve=True)
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
     if isinstance(value, list):
-        return [_canonical(item, own) for item in value]
+        return [_replaced(item, old, new) for item in value]
     if isinstance(value, dict):
-        return {str(key): _canonical(item, own) for key, item in value.items()}
+        return {key: _replaced(item, old, new) for key, item in value.items()}
+    return value.replace(old, new) if isinstance(value, str) else value
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if own is not None and isinstance(value, str) and (value == own or value.startswith(f"{own}/")):
-        return _OUTPUT_DIR + value[len(own) :]
     return value
 
 

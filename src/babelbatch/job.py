@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.check import check
 from babelbatch.config import ConfigError
-from babelbatch.identity import config_hash, differences, identity
+from babelbatch.identity import config_hash, differences, identity, settled_yaml
 from babelbatch.ranks import global_rank
 from babelbatch.run_files import (
     CHECKPOINT_FOLDER,
@@ -105,7 +105,7 @@ def settle(cfg: DictConfig, folder: Path) -> DictConfig:
     if global_rank() == 0:
         for stale in (METRICS_FILE, TRACEBACK_FILE):
             (folder / stale).unlink(missing_ok=True)
-        write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+        write_atomically(folder / CONFIG_FILE, settled_yaml(cfg))
     return cfg
 
 
@@ -168,7 +168,8 @@ def _failure(error: Exception, folder: Path) -> End:
     if not for_user:
         reason = f"{type(cause).__name__}: {reason}"
     if global_rank() == 0:
-        write_atomically(folder / TRACEBACK_FILE, f"{reason}\n\n{details}")
+        with suppress(OSError):  # the disk may be what failed
+            write_atomically(folder / TRACEBACK_FILE, f"{reason}\n\n{details}")
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.FileHandler):
                 message = f"the job failed\n{details}"

@@ -42,7 +42,8 @@ def supervise(
 
     Rank 0 has this process's output; rank k writes to `logs`/rank<k>.log. Each reads `settings`, one line of JSON,
     from its standard input, which ends when this process does. SIGINT and SIGTERM are passed on.
-    grace: seconds that the others have to end by themselves when one has failed, then after a SIGTERM.
+    grace: seconds that the others have to end by themselves when one has failed, then after a SIGTERM; four times as
+        many when they were asked to stop, which takes a checkpoint and the end of logging. A third signal kills.
     """
     port = _free_port() if processes > 1 else 0
     workers: list[subprocess.Popen] = []
@@ -75,12 +76,16 @@ def _watch(workers: list[subprocess.Popen], received: list[int], grace: float) -
             passed_on += 1
             for worker in running:
                 worker.send_signal(signum)
+        if len(received) >= 3:
+            for worker in running:
+                worker.kill()
         if first is None:
             codes = [_as_of_shell(worker.returncode or 0) for worker in workers]
             first = next((rank for rank, code in enumerate(codes) if code), None)
-            if first is not None and not (received and codes[first] in _STOPPED):
+            if first is not None:
+                stopping = bool(received) and codes[first] in _STOPPED
                 # Rank 0 gives up before it has begun if another command runs this job: nothing to wait for then.
-                deadline = time.monotonic() + (0 if codes[0] == 75 else grace)
+                deadline = time.monotonic() + (0 if codes[0] == 75 else 4 * grace if stopping else grace)
         if time.monotonic() > deadline and steps:
             end = steps.pop(0)
             for worker in running:

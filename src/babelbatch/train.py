@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
-from babelbatch.checkpoints import AtomicIO, newest, remove_leftovers, step_of
+from babelbatch.checkpoints import AtomicIO, newest, own_signals, remove_leftovers, step_of
 from babelbatch.collectives import leave
 from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
@@ -79,6 +79,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
             default_root_dir=str(folder),
             val_check_interval=cfg.trainer.val_check_interval * accumulated(cfg),  # Lightning counts batches
         )
+        own_signals(trainer)
         first = trainer.is_global_zero
         log.info(
             "training %s (alpha %g) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
@@ -88,7 +89,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         if resumed is not None:
             log.info("going on from %s", resumed)
         if first:
-            remove_leftovers(checkpoints)
+            remove_leftovers(checkpoints, resumed)
             save_architecture(encoder, folder / ENCODER_FOLDER)
         started = time.perf_counter()
         trainer.fit(learner, data, ckpt_path=resumed, weights_only=True)
