@@ -333,7 +333,8 @@ def main() -> None:
         f"{torch.get_num_threads()} threads; batch {options.batch}, {options.length} tokens, "
         f"precision {options.precision}; "
         f"{options.rounds} turns of {options.steps} steps\n"
-        f"distinct tokens {tokens:,}; padded whole, repeats included, x{padded / tokens:.2f}, in chunks x{ours / tokens:.2f}"
+        f"distinct tokens {tokens:,}; padded whole, repeats included, x{padded / tokens:.2f}, "
+        f"in chunks x{ours / tokens:.2f}"
     )
     reference = statistics.median(seconds["sentence-transformers"])
     pairs = options.batch * options.steps
