@@ -133,6 +133,23 @@ def test_the_summary_is_for_people(corpus: Corpus, caplog: pytest.LogCaptureFixt
         assert words in line
 
 
+class Interrupt(pl.Callback):
+    """Stops and restarts the clock between two logs, as a checkpoint does."""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
+        next(callback for callback in trainer.callbacks if isinstance(callback, BatchTelemetry)).state_dict()
+
+
+def test_all_training_time_counts_between_two_logs(corpus: Corpus) -> None:
+    """Tokens over tokens a second, added up, are the seconds until the last log."""
+    logger, telemetry, learner, data = train(corpus, 6, 3, Interrupt())
+    builder = BatchBuilder(corpus, learner.encoder)
+    tokens = [builder(data.sampler.plan(step), step).real_tokens for step in range(6)]
+    rates = [logger.rows[step]["train/tokens_per_second"] for step in (2, 5)]
+    seconds = sum(tokens[:3]) / rates[0] + sum(tokens[3:]) / rates[1]
+    assert seconds == pytest.approx(telemetry.state_dict()["logged_seconds"])
+
+
 def test_what_is_saved_comes_back(corpus: Corpus) -> None:
     _, telemetry, _, _ = train(corpus, 5, 2)
     state = telemetry.state_dict()

@@ -41,7 +41,7 @@ class AtomicIO(CheckpointIO):
         """Raises OSError if the disk does not take it; nothing of it stays then."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_temporary_name(path))
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 try:
@@ -237,10 +237,6 @@ def remove_leftovers(folder: Path, resumed: Path | None) -> None:
 def _by_age(folder: Path) -> list[Path]:
     """The checkpoints of the run's course (not the best one), newest first."""
     return sorted(folder.glob("step-*.ckpt"), reverse=True)
-
-
-def _temporary_name(path: Path) -> str:
-    return f".{path.name}."
 
 
 def _flush_folder(folder: Path) -> None:

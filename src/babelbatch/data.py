@@ -241,7 +241,7 @@ def _chunked(
         chunks.append(_stacked(padded, parts[0][0].pad_id))
     return (
         chunks,
-        [place[start + rows] for start, rows in zip(starts, of, strict=False)],
+        [place[start + rows] for start, rows in zip(starts[:-1], of, strict=True)],
         int(np.concatenate(lengths).sum()),
     )
 

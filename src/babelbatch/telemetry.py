@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -41,6 +41,7 @@ class BatchTelemetry(pl.Callback):
         self._trainer: pl.Trainer | None = None
         self._languages: set[int] = set()
         self._seconds = 0.0
+        self._logged_seconds = 0.0  # of them, until the last log
         self._started: float | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -88,13 +89,14 @@ class BatchTelemetry(pl.Callback):
             "sums": {kind: dict(sums) for kind, sums in self._sums.items()},
             "languages": sorted(self._languages),
             "seconds": self._seconds,
+            "logged_seconds": self._logged_seconds,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for sums, saved in ((self._recent, state_dict["recent"]), (self._sums, state_dict["sums"])):
             sums.update({kind: dict(of_kind) for kind, of_kind in saved.items()})
         self._languages = set(state_dict["languages"])
-        self._seconds = state_dict["seconds"]
+        self._seconds, self._logged_seconds = state_dict["seconds"], state_dict["logged_seconds"]
 
     @property
     def alpha(self) -> float | None:
@@ -123,8 +125,8 @@ class BatchTelemetry(pl.Callback):
         )
 
     def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        before = self._seconds
         self._stop_clock()
+        taken, self._logged_seconds = self._seconds - self._logged_seconds, self._seconds
         self._started = time.perf_counter()
         norm = pl_module.gradient_norm
         temperature = pl_module.loss.temperature.detach().float()
@@ -137,7 +139,7 @@ class BatchTelemetry(pl.Callback):
         values["train/loss"] = _of(recent, "loss") / _of(recent, "batches")
         values["train/negatives"] = _of(recent, "negatives") / _of(recent, "questions")
         values["train/padding"] = _padding(recent)
-        values["train/tokens_per_second"] = _of(recent, "real_tokens") / max(self._seconds - before, 1e-9)
+        values["train/tokens_per_second"] = _of(recent, "real_tokens") / max(taken, 1e-9)
         values["train/alpha"] = self.alpha
         values["train/languages"] = len(self._languages)
         values["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
@@ -184,11 +186,7 @@ def _no_sums() -> dict[str, dict[str, float]]:
 
 
 def _of(sums: Mapping[str, Mapping[str, float]], name: str) -> float:
-    return sum(_values(sums, name))
-
-
-def _values(sums: Mapping[str, Mapping[str, float]], name: str) -> Iterable[float]:
-    return (of_kind[name] for of_kind in sums.values())
+    return sum(of_kind[name] for of_kind in sums.values())
 
 
 def _padding(sums: Mapping[str, Mapping[str, float]]) -> float:
