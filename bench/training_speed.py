@@ -1,9 +1,10 @@
 """Training speed: babelbatch beside sentence-transformers, a plain loop, and the least time that the tokens need.
 
-The same pairs, batches, loss, optimiser, lengths and precision on all sides, in one process, in turns; each figure is
-the median over the turns. The work is that of docs/performance.md: questions and whole paragraphs of MLQA-R.
+The same pairs, batches, loss, optimiser, lengths and precision on all sides, each in a process of its own, in turns;
+each figure is the median over the turns. The first steps, which take memory for the first time, are not counted
+(--warmup). The work is that of docs/performance.md: questions and whole paragraphs of MLQA-R.
 
-    python bench/training_speed.py --model FOLDER --data-dir MLQA_R [--batch 64] [--precision 32] [--rounds 4]
+    python bench/training_speed.py --model FOLDER --data-dir MLQA_R [--batch 64] [--precision 32] [--rounds 7]
 
   sentence-transformers   its trainer (`SentenceTransformerTrainer`, MultipleNegativesRankingLoss), as it comes
   plain loop              encode whole padded batches, backward, step: no framework
@@ -21,15 +22,15 @@ import argparse
 import logging
 import platform
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytorch_lightning as pl
@@ -41,6 +42,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from torch.utils.data import SequentialSampler
 from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaModel
 
+from babelbatch.allocator import freed_memory_kept
 from babelbatch.checkpoints import AtomicIO, Checkpoint
 from babelbatch.corpora.lareqa import load_corpus
 from babelbatch.data import BatchBuilder, PairData
@@ -56,6 +58,7 @@ from babelbatch.scheduler import constant
 from babelbatch.telemetry import BatchTelemetry
 
 LEARNING_RATE, TEMPERATURE = 2e-5, 0.05
+MARK = "seconds of a step: "
 
 
 class Work:
@@ -95,40 +98,10 @@ class Work:
             torch.cuda.synchronize()
 
 
-Side = Iterator[float]  # seconds of each step, taken one by one
+Step = Callable[[float], None]  # told how many seconds a step took
 
 
-def in_turns(start: Callable[[Callable[[], None]], None]) -> Side:
-    """Runs a trainer in a thread that stops after each step until it is asked for the next one."""
-    go, gone = threading.Semaphore(0), threading.Semaphore(0)
-    seconds: list[float] = []
-    failed: list[BaseException] = []
-
-    def after_step(taken: float) -> None:
-        seconds.append(taken)
-        gone.release()
-        go.acquire()
-
-    def run() -> None:
-        go.acquire()
-        try:
-            start(after_step)
-        except BaseException as error:
-            failed.append(error)
-        gone.release()
-
-    threading.Thread(target=run, daemon=True).start()
-    while True:
-        go.release()
-        gone.acquire()
-        if failed:
-            raise failed[0]
-        if not seconds:
-            return
-        yield seconds.pop()
-
-
-def sentence_transformers_side(work: Work) -> Side:
+def sentence_transformers_side(work: Work, after_step: Step) -> None:
     encoder = work.encoder()
     data = work.data(encoder)
     rows: dict[str, list[str]] = {"question": [], "passage": []}
@@ -153,32 +126,29 @@ def sentence_transformers_side(work: Work) -> Side:
         def get_batch_sampler(self, dataset: Dataset, batch_size: int, **_: object) -> object:
             return torch.utils.data.BatchSampler(SequentialSampler(dataset), batch_size, drop_last=True)
 
-    def start(after_step: Callable[[float], None]) -> None:
-        class Clock(TrainerCallback):
-            began = 0.0
+    class Clock(TrainerCallback):
+        began = 0.0
 
-            def on_train_begin(self, *_: object, **__: object) -> None:
-                self.began = time.perf_counter()
+        def on_train_begin(self, *_: object, **__: object) -> None:
+            self.began = time.perf_counter()
 
-            def on_step_end(self, *_: object, **__: object) -> None:
-                work.wait()
-                after_step(time.perf_counter() - self.began)
-                self.began = time.perf_counter()
+        def on_step_end(self, *_: object, **__: object) -> None:
+            work.wait()
+            after_step(time.perf_counter() - self.began)
+            self.began = time.perf_counter()
 
-        arguments = SentenceTransformerTrainingArguments(
-            output_dir=folder, per_device_train_batch_size=work.options.batch, max_steps=work.batches,
-            learning_rate=LEARNING_RATE, lr_scheduler_type="constant", bf16=work.options.precision == "bf16",
-            save_strategy="no", report_to="none", disable_tqdm=True, logging_steps=10, weight_decay=0.01,
-            use_cpu=work.device.type == "cpu", dataloader_num_workers=work.options.workers, dataloader_pin_memory=False,
-        )  # fmt: skip
-        loss = MultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE)
-        dataset = Dataset.from_dict(rows)
-        Ordered(model=model, args=arguments, train_dataset=dataset, loss=loss, callbacks=[Clock()]).train()
-
-    return in_turns(start)
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=folder, per_device_train_batch_size=work.options.batch, max_steps=work.batches,
+        learning_rate=LEARNING_RATE, lr_scheduler_type="constant", bf16=work.options.precision == "bf16",
+        save_strategy="no", report_to="none", disable_tqdm=True, logging_steps=10, weight_decay=0.01,
+        use_cpu=work.device.type == "cpu", dataloader_num_workers=work.options.workers, dataloader_pin_memory=False,
+    )  # fmt: skip
+    loss = MultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE)
+    dataset = Dataset.from_dict(rows)
+    Ordered(model=model, args=arguments, train_dataset=dataset, loss=loss, callbacks=[Clock()]).train()
 
 
-def babelbatch_side(work: Work, attention: str | None = None) -> Side:
+def babelbatch_side(work: Work, after_step: Step, attention: str | None = None) -> None:
     encoder = work.encoder(attention)
     data = work.data(encoder)
     if attention:
@@ -187,39 +157,28 @@ def babelbatch_side(work: Work, attention: str | None = None) -> Side:
     learner = Learner(encoder, Contrastive(TEMPERATURE), optimizer, constant, total_steps=work.batches)
     folder = Path(tempfile.mkdtemp())
 
-    def start(after_step: Callable[[float], None]) -> None:
-        class Clock(pl.Callback):
-            began = 0.0
+    class Clock(pl.Callback):
+        began = 0.0
 
-            def on_train_start(self, *_: object) -> None:
-                self.began = time.perf_counter()
+        def on_train_start(self, *_: object) -> None:
+            self.began = time.perf_counter()
 
-            def on_train_batch_end(self, *_: object) -> None:
-                work.wait()
-                after_step(time.perf_counter() - self.began)
-                self.began = time.perf_counter()
+        def on_train_batch_end(self, *_: object) -> None:
+            work.wait()
+            after_step(time.perf_counter() - self.began)
+            self.began = time.perf_counter()
 
-        pl.Trainer(
-            accelerator="auto", devices=1, max_steps=work.batches, max_epochs=1, logger=False, log_every_n_steps=10,
-            precision="bf16-mixed" if work.options.precision == "bf16" else "32-true", gradient_clip_val=1.0,
-            enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False, plugins=AtomicIO(),
-            callbacks=[BatchTelemetry(), Checkpoint(folder, {}), FiniteLoss(), Clock()],
-        ).fit(learner, data)  # fmt: skip
-
-    return in_turns(_without_signals(start))
-
-
-def _without_signals(start: Callable) -> Callable:
-    """Handlers belong to the main thread; the bench runs trainers beside it."""
-
-    def run(after_step: Callable[[float], None]) -> None:
-        with patch("babelbatch.checkpoints.signal.signal", lambda *_: None):
-            start(after_step)
-
-    return run
+    trainer = pl.Trainer(
+        accelerator="auto", devices=1, max_steps=work.batches, max_epochs=1, logger=False, log_every_n_steps=10,
+        precision="bf16-mixed" if work.options.precision == "bf16" else "32-true", gradient_clip_val=1.0,
+        enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False, plugins=AtomicIO(),
+        callbacks=[BatchTelemetry(), Checkpoint(folder, {}), FiniteLoss(), Clock()],
+    )  # fmt: skip
+    with freed_memory_kept():
+        trainer.fit(learner, data)
 
 
-def plain_side(work: Work) -> Side:
+def plain_side(work: Work, after_step: Step) -> None:
     """Whole padded batches, nothing else."""
     encoder = work.encoder().to(work.device).train()
     data = work.data(encoder)
@@ -241,10 +200,10 @@ def plain_side(work: Work) -> Side:
         optimizer.step()
         optimizer.zero_grad()
         work.wait()
-        yield time.perf_counter() - began
+        after_step(time.perf_counter() - began)
 
 
-def bound_side(work: Work) -> Side:
+def bound_side(work: Work, after_step: Step) -> None:
     """Each batch's distinct texts in forward and backward passes without padding: as many tokens of one length as the
     batch has in texts of about that length (eighths of the batch, at their mean length), and one optimiser step."""
     encoder = work.encoder().to(work.device).train()
@@ -265,7 +224,7 @@ def bound_side(work: Work) -> Side:
         optimizer.step()
         optimizer.zero_grad()
         work.wait()
-        yield time.perf_counter() - began
+        after_step(time.perf_counter() - began)
 
 
 def peak_flops(work: Work) -> float:
@@ -283,6 +242,49 @@ def peak_flops(work: Work) -> float:
     return 2 * size**3 / min(times)
 
 
+SIDES = {
+    "sentence-transformers": sentence_transformers_side,
+    "plain loop": plain_side,
+    "babelbatch": babelbatch_side,
+    "babelbatch, unpadded": partial(babelbatch_side, attention="unpadded"),
+    "padding-free bound": bound_side,
+}
+
+
+class Side:
+    """A side in a process of its own, which takes a step when it is asked to."""
+
+    def __init__(self, name: str) -> None:
+        command = [sys.executable, *sys.argv, "--side", name]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def step(self) -> float:
+        """Seconds that one step took."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith(MARK):
+                return float(line.removeprefix(MARK))
+        raise SystemExit(f"a side ended early: {self._process.args}")
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def serve(work: Work, name: str) -> None:
+    """Takes the side's steps one by one, each when a line is read."""
+
+    def after_step(seconds: float) -> None:
+        print(f"{MARK}{seconds}", flush=True)
+        sys.stdin.readline()
+
+    sys.stdin.readline()
+    SIDES[name](work, after_step)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model")
@@ -290,29 +292,29 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--length", type=int, default=180)
     parser.add_argument("--precision", choices=["32", "bf16"], default="32")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=1, help="steps of each side in a row")
-    parser.add_argument("--warmup", type=int, default=1)
+    parser.add_argument("--warmup", type=int, default=4)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--sides", nargs="+", choices=list(SIDES), default=list(SIDES))
+    parser.add_argument("--side", help=argparse.SUPPRESS)
     options = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     work = Work(options)
-    makers = {
-        "sentence-transformers": sentence_transformers_side,
-        "plain loop": plain_side,
-        "babelbatch": babelbatch_side,
-        "babelbatch, unpadded": partial(babelbatch_side, attention="unpadded"),
-        "padding-free bound": bound_side,
-    }
-    sides = {name: make(work) for name, make in makers.items()}
+    if options.side:
+        serve(work, options.side)
+        return
+    sides = {name: Side(name) for name in options.sides}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for side in sides.values():
         for _ in range(options.warmup):
-            next(side)
+            side.step()
     for _ in range(options.rounds):
         for name, side in sides.items():
-            seconds[name].append(sum(next(side) for _ in range(options.steps)))
+            seconds[name].append(sum(side.step() for _ in range(options.steps)))
+    for side in sides.values():
+        side.end()
 
     encoder = work.encoder()
     data = work.data(encoder)
@@ -336,7 +338,7 @@ def main() -> None:
         f"distinct tokens {tokens:,}; padded whole, repeats included, x{padded / tokens:.2f}, "
         f"in chunks x{ours / tokens:.2f}"
     )
-    reference = statistics.median(seconds["sentence-transformers"])
+    reference = statistics.median(seconds[options.sides[0]])
     pairs = options.batch * options.steps
     for name, times in seconds.items():
         middle = statistics.median(times)

@@ -16,10 +16,10 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder"},
+    | {"cache_folder", "allocator", "durable"},
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
-    {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss"}
+    {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "ranking", "scheduler", "heatmap"},
     {"tuning"},
     {"data", "learner", "evaluation"},

@@ -24,6 +24,7 @@ from babelbatch.loss import Contrastive
 from babelbatch.records import Batch, Corpus
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.scheduler import constant
+from babelbatch.tuning import full
 from conftest import MakeCorpus
 
 DROPOUT = 0.1
@@ -110,6 +111,39 @@ def test_grad_cache_replays_dropout(corpus: Corpus, shared: bool) -> None:
     assert one[0] == other[0]
     assert_close(one[2], other[2])
     assert one[0] != alone(corpus, plain, overhead=0, token_limit=20)[0]
+
+
+def test_grad_cache_repeats_the_precision(corpus: Corpus) -> None:
+    """The second encoding happens outside the trainer's autocast, and is in bfloat16 all the same."""
+    found = []
+    for cache in (False, True):
+        learner = learner_for(corpus, Case(0.0, 12, grad_cache=cache), DROPOUT)
+        batch = batch_for(corpus, learner.encoder, Case(0.0, 12), overhead=10_000)
+        with torch.autocast("cpu", torch.bfloat16):
+            step = learner.training_step(batch, 0)
+        step["loss"].backward()
+        found.append((step["value"].item(), gradients(learner)))
+    assert found[0][0] == found[1][0]
+    assert_close(found[0][1], found[1][1])
+
+
+def test_grad_cache_and_activation_checkpointing(corpus: Corpus) -> None:
+    found = []
+    for cache in (False, True):
+        learner = learner_for(corpus, Case(0.0, 12, grad_cache=cache), DROPOUT)
+        full(learner.encoder, activation_checkpointing=cache)
+        batch = batch_for(corpus, learner.encoder, Case(0.0, 12), overhead=0, token_limit=20)
+        learner.train().training_step(batch, 0)["loss"].backward()
+        found.append(gradients(learner))
+    assert_close(*found)
+
+
+def test_grad_cache_leaves_the_random_state(corpus: Corpus) -> None:
+    learner = learner_for(corpus, Case(0.0, 12, grad_cache=True), DROPOUT)
+    loss = learner.training_step(batch_for(corpus, learner.encoder, Case(0.0, 12)), 0)["loss"]
+    before = torch.get_rng_state()
+    loss.backward()
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_grad_cache_keeps_no_activations(corpus: Corpus) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import CheckpointIO
 
 from babelbatch.collectives import greatest
+from babelbatch.durable import flush_folder
 from babelbatch.identity import differences
 from babelbatch.records import Batch
 from babelbatch.stopping import Stopped
@@ -54,7 +54,7 @@ class AtomicIO(CheckpointIO):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
@@ -237,15 +237,3 @@ def remove_leftovers(folder: Path, resumed: Path | None) -> None:
 def _by_age(folder: Path) -> list[Path]:
     """The checkpoints of the run's course (not the best one), newest first."""
     return sorted(folder.glob("step-*.ckpt"), reverse=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Makes a rename last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network disks cannot do it for folders
-            raise
-    finally:
-        os.close(handle)

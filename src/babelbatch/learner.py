@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytorch_lightning as pl
@@ -12,13 +13,13 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torch.utils.checkpoint import checkpoint
 
 from babelbatch.collectives import rank, total, world_size
 from babelbatch.encoder import Encoder
 from babelbatch.encoder.model import Role
+from babelbatch.grad_cache import encode_twice
 from babelbatch.loss import Contrastive, Loss
-from babelbatch.records import Batch, Padded
+from babelbatch.records import Batch
 from babelbatch.tuning import parameter_groups
 
 
@@ -27,9 +28,7 @@ class Learner(pl.LightningModule):
 
     optimizer: from parameter groups to an optimiser. scheduler: from (optimiser, total steps) to a schedule.
     seed: of dropout. A step's draws are a function of (seed, step, rank): a resumed run repeats them.
-    grad_cache: encode chunk by chunk, and again chunk by chunk in the backward pass with the same dropout, so that
-        memory holds the activations of one chunk only, whatever the batch (Gao et al. 2021, arXiv 2101.06983). Same
-        loss and gradient, one more forward pass of time.
+    grad_cache: encode a batch's chunks one at a time, and twice: see `encode_twice`.
     """
 
     def __init__(
@@ -80,7 +79,11 @@ class Learner(pl.LightningModule):
 
     def _loss_of(self, batch: Batch) -> Loss:
         roles: list[Role] = ["question" if n < batch.question_chunks else "passage" for n in range(len(batch.chunks))]
-        vectors = torch.cat([self._encoded(chunk, role) for chunk, role in zip(batch.chunks, roles, strict=True)])
+        chunks = [partial(self.encoder, *chunk_and_role) for chunk_and_role in zip(batch.chunks, roles, strict=True)]
+        if self._grad_cache and torch.is_grad_enabled():
+            vectors = encode_twice(chunks, [part for part in self.encoder.parameters() if part.requires_grad])
+        else:
+            vectors = torch.cat([encode() for encode in chunks])
         return self.loss(
             vectors[batch.questions],
             vectors[batch.candidates],
@@ -89,15 +92,6 @@ class Learner(pl.LightningModule):
             batch.question_counts,
             batch.candidate_counts,
         )
-
-    def _encoded(self, chunk: Padded, role: Role) -> Tensor:
-        def encode(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            return self.encoder(Padded(input_ids, attention_mask), role)
-
-        if self._grad_cache and torch.is_grad_enabled():
-            # Given tensors, not a record of them: their device tells whose random state to repeat.
-            return checkpoint(encode, chunk.input_ids, chunk.attention_mask, use_reentrant=False)
-        return encode(chunk.input_ids, chunk.attention_mask)
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:

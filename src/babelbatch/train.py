@@ -13,6 +13,7 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from babelbatch.allocator import freed_memory_kept
 from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.checkpoints import AtomicIO, newest, own_signals, remove_leftovers, step_of
@@ -28,7 +29,6 @@ from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
 from babelbatch.run_folder import provenance, write_results
 from babelbatch.sampling import Sampling
-from babelbatch.telemetry import BatchTelemetry
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
             remove_leftovers(checkpoints, resumed)
             save_architecture(encoder, folder / ENCODER_FOLDER)
         started = time.perf_counter()
-        trainer.fit(learner, data, ckpt_path=resumed, weights_only=True)
+        with freed_memory_kept():
+            trainer.fit(learner, data, ckpt_path=resumed, weights_only=True)
         trained = time.perf_counter()
         evaluated_step = load_best(learner, trainer, callbacks.get("best"))
         learner.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
@@ -110,7 +111,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         return
     if "checkpoint" in callbacks:
         callbacks["checkpoint"].tidy()
-    telemetry = next((callback for callback in trainer.callbacks if isinstance(callback, BatchTelemetry)), None)
+    telemetry = callbacks.get("telemetry")
     facts |= {
         "name": cfg.name,
         "config_hash": config_hash(cfg),

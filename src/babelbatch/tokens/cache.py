@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from babelbatch.durable import flush_folder
 from babelbatch.tokens.store import IDS_FILE, IDS_TYPE, OFFSETS_FILE, OFFSETS_TYPE
 
 FORMAT = 1
@@ -62,9 +62,9 @@ def find_or_build(root: Path, name: str, pieces: Callable[[], Pieces], doing: st
             with closing(pieces()) as whole:
                 _write(temporary, name, whole)
             with _using_disk():
-                _sync(temporary)
+                flush_folder(temporary)
                 temporary.rename(entry)
-                _sync(root)
+                flush_folder(root)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return entry
@@ -186,18 +186,6 @@ def _temporary(root: Path, name: str) -> Path:
 
 def _lock_file(root: Path, name: str) -> Path:
     return root / f"{name}.lock"
-
-
-def _sync(folder: Path) -> None:
-    """Makes the names in a folder durable, where the system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network disks cannot
-            raise
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
