@@ -296,12 +296,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1, help="steps of each side in a row")
     parser.add_argument("--warmup", type=int, default=4)
     parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--sides", nargs="+", choices=list(SIDES), default=list(SIDES))
+    parser.add_argument(
+        "--sides", nargs="+", choices=list(SIDES), help="all but unpadded on a CPU: each holds some GiB"
+    )
     parser.add_argument("--side", help=argparse.SUPPRESS)
     options = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     work = Work(options)
+    options.sides = options.sides or [side for side in SIDES if "unpadded" not in side or work.device.type == "cuda"]
     if options.side:
         serve(work, options.side)
         return
