@@ -385,3 +385,15 @@ def test_the_same_job_has_the_same_folder_alone_and_in_every_sweep() -> None:
     assert {path.parent for path in check_jobs("train", ["++seed=0,1", "++output_dir=mine"], multirun=True)} == {
         Path.cwd() / "mine"
     }
+
+
+def test_srun_must_count_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_NTASKS_PER_NODE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"SLURM_NTASKS": "2", "SLURM_PROCID": "1", "SLURM_JOB_NAME": "train"}.items():
+        monkeypatch.setenv(name, value)
+    assert problems(*DDP) == [
+        "trainer.devices: srun was told the number of processes in all; type srun --nodes=1 --ntasks-per-node=2"
+    ]
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
+    assert problems(*DDP) == []

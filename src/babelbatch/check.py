@@ -11,7 +11,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.config import DEFAULT_MONITOR, SCHEMAS, ConfigError
-from babelbatch.ranks import devices_a_node, world_size
+from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
 from babelbatch.signatures import Parameter, TargetError, accepts, closest, describe, parameters
 
 _NAMED = {"benchmarks", "callbacks", "logger"}  # groups that hold several things to build, each under a name
@@ -220,6 +220,11 @@ def _problems_of_devices(cfg: dict, launcher: str | None) -> Iterator[str]:
         yield "hydra/launcher: a sweep starts the processes of its jobs itself; type it without torchrun or srun"
     elif started > 1 and started != total:
         yield f"trainer.devices: {started} processes were started, but trainer.devices times num_nodes is {total}"
+    elif srun_counts_in_all():
+        yield (
+            f"trainer.devices: srun was told the number of processes in all; "
+            f"type srun --nodes={nodes} --ntasks-per-node={devices}"
+        )
     if total == 1:
         return
     strategy = trainer.get("strategy", "auto")
