@@ -22,7 +22,7 @@ def world_size() -> int | None:
 
 
 def srun_counts_in_all() -> bool:
-    """Whether srun was told how many processes to start (-n), and not how many on each machine, which Lightning asks."""
+    """Whether srun was told how many processes to start (-n), but not how many a machine, which Lightning asks for."""
     ours = "WORLD_SIZE" not in os.environ and _started_by_srun()
     return ours and int(os.environ["SLURM_NTASKS"]) > 1 and "SLURM_NTASKS_PER_NODE" not in os.environ
 
