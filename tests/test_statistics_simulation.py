@@ -19,8 +19,7 @@ REPETITIONS = 600
 TOLERANCE = 400 * math.sqrt(0.05 * 0.95 / REPETITIONS)
 
 
-@pytest.mark.parametrize("seeds", [3, 5])
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize(("world", "seeds"), [*((world, 3) for world in WORLDS), ("both", 5)])
 def test_levels_and_coverage(world, seeds):
     """Errors are no more frequent than they should be, whatever varies. More seldom they may be: where only runs vary
     the variance has a floor."""
