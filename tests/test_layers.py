@@ -20,7 +20,7 @@ LAYERS = [
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
-    | {"metrics", "ranking", "scheduler", "heatmap"},
+    | {"metrics", "ranking", "scheduler", "heatmap", "statistics"},
     {"tuning"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
