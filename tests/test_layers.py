@@ -16,7 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable"},
+    | {"cache_folder", "allocator", "durable", "wandb_service"},
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
@@ -37,7 +37,7 @@ DOORS = {
     "filelock": {"run_lock", "tokens"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
-    "wandb": {"loggers"},
+    "wandb": {"loggers", "wandb_service"},
     "babel": {"sources"},
     "peft": {"tuning"},
     "pooch": {"sources", "cache_folder"},
