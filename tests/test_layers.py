@@ -29,6 +29,7 @@ LAYERS = [
     {"job"},
     {"sweep", "worker"},
     {"launch"},
+    {"dashboard"},
     {"cli"},
 ]
 DOORS = {
@@ -37,7 +38,8 @@ DOORS = {
     "filelock": {"run_lock", "tokens"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
-    "wandb": {"loggers", "wandb_service"},
+    "wandb": {"loggers", "wandb_service", "dashboard"},
+    "wandb_workspaces": {"dashboard"},
     "babel": {"sources"},
     "peft": {"tuning"},
     "pooch": {"sources", "cache_folder"},
