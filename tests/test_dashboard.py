@@ -254,6 +254,42 @@ def test_where_it_cannot_be_saved_it_says_what_to_do_instead(tmp_path: Path, tro
     assert seconds < 60
 
 
+def test_an_earlier_workspace_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+    arguments = ("project=trial", "benchmarks=b")
+    with Backend() as backend:
+        dashboard(tmp_path, *arguments, **backend.environment())
+        (view,) = backend.views.values()
+        for damaged, reason in (
+            ("{}", "the earlier workspace http.* cannot be read (1 validation error.*); choose another name="),
+            ('{"version": 99}', "W&B refuses (SpecVersionError: .*)"),
+        ):
+            view["spec"] = damaged
+            told = dashboard(tmp_path, *arguments, code=2, **backend.environment()).stderr.splitlines()[0]
+            pattern = re.escape(reason).replace(r"\.\*", ".*")
+            assert re.fullmatch(f"babelbatch: the dashboard is not saved: {pattern}", told)
+            assert [kept["spec"] for kept in backend.views.values()] == [damaged]
+
+
+def test_a_client_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    """wandb's own calls have no end when the process that it keeps beside ours is frozen."""
+    code = (
+        "import signal, sys, wandb\n"
+        "from babelbatch.dashboard import main, saving\n"
+        "wandb.setup(wandb.Settings(silent=True)).ensure_service()._proc._process.send_signal(signal.SIGSTOP)\n"
+        "saving._SECONDS = 3\n"
+        "sys.exit(main(['project=trial', 'benchmarks=b']))"
+    )
+    with Backend() as backend:
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | backend.environment(),
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("babelbatch: the dashboard is not saved: W&B did not answer within 3 seconds\n")
+    assert time.monotonic() - started < 30
+
+
 @pytest.mark.slow
 def test_it_shows_what_a_sweep_logs(tmp_path: Path) -> None:
     """A real sweep: its runs are one group, and every column and curve of the workspace is there."""
