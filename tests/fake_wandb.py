@@ -18,11 +18,26 @@ class Run:
 
     def __init__(self) -> None:
         self.config: dict[str, dict] = {}
+        self.entity: str | None = None
         self.group: str | None = None
         self.job_type: str | None = None
         self.history: list[dict[str, object]] = []
         self.summary: dict[str, object] = {}
         self.exit_code: int | None = None
+
+    def definitions(self) -> dict[str, tuple[str | None, set[str]]]:
+        """What `define_metric` said: name or pattern -> its step metric, and the summaries asked for.
+
+        As wandb's telemetry writes it: "1" is the name, "2" the pattern, "5" the place of the step metric in the list,
+        counted from 1, "7" the numbers of the summaries.
+        """
+        defined = self.config["_wandb"]["value"]["m"]
+        names = [metric.get("1") or metric["2"] for metric in defined]
+        kinds = {1: "min", 2: "max", 3: "mean", 5: "last"}
+        return {
+            name: (names[metric["5"] - 1] if "5" in metric else None, {kinds[flag] for flag in metric.get("7", [])})
+            for name, metric in zip(names, defined, strict=True)
+        }
 
 
 class Server(ThreadingHTTPServer):
@@ -40,7 +55,9 @@ class Backend:
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = defaultdict(Run)
-        self.files: list[str] = []
+        self.files: dict[str, bytes] = {}
+        self.views: dict[str, dict] = {}
+        self.knows_the_key = True
         self._silent = threading.Event()
         self._dead = threading.Event()
         self._change = threading.Condition()
@@ -103,16 +120,30 @@ class Backend:
         project = {"id": "p", "name": "trial", "entity": {"id": "e", "name": "us"}}
         if operation == "Viewer":
             return {"viewer": {"id": "u", "entity": "us", "username": "me", "flags": "{}", "teams": {"edges": []}}}
+        if operation == "GetDefaultEntity":
+            return {"viewer": {"id": "u", "entity": "us"}}
+        if operation == "View":
+            views = {f"{view['entityName']}/{view['projectName']}/{view['name']}": view for view in self.views.values()}
+            view = views.get(f"{variables['entityName']}/{variables['name']}/{variables['viewName']}")
+            views = {"allViews": {"edges": [] if view is None else [{"node": view}]}}
+            return {"project": views if variables["name"] == project["name"] else None}
+        if operation == "UpsertView2":
+            inserted = "id" not in variables
+            view = variables | {"id": f"view{len(self.views)}"} if inserted else variables
+            self.views[view["id"]] = view
+            return {"upsertView": {"view": {"id": view["id"], "name": view["name"]}, "inserted": inserted}}
         if operation == "RunResumeStatus":
             return {"model": {**project, "bucket": self._past(variables["name"])}}
         if operation == "UpsertBucket":
             run = self.runs[variables["name"]]
+            run.entity = run.entity or variables.get("entity")  # later the client repeats what it is answered
             run.group = variables.get("groupName") or run.group
             run.job_type = variables.get("jobType") or run.job_type
             run.config |= json.loads(variables.get("config") or "{}")
             with self._change:
                 self._change.notify_all()
-            bucket = {"id": "r", "name": variables["name"], "displayName": "n", "config": "{}", "project": project}
+            bucket = {"id": "r", "name": variables["name"], "config": "{}", "project": project}
+            bucket["displayName"] = variables.get("displayName") or "n"
             return {"upsertBucket": {"bucket": bucket, "inserted": True}}
         if operation == "CreateRunFiles":
             files = [{"name": name, "uploadUrl": self._upload(name)} for name in variables["files"]]
@@ -169,16 +200,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply({})
 
     def do_PUT(self) -> None:
-        self._body()
+        content = self._body()
         if not self.backend.answers():
             self.close_connection = True
             return
-        self.backend.files.append(self.path.removeprefix("/upload/"))
+        self.backend.files[self.path.removeprefix("/upload/")] = content
         self._reply({})
 
     def do_POST(self) -> None:
         body = json.loads(self._body())
-        if not self.backend.answers():
+        if not self.backend.knows_the_key:
+            self.send_error(401)
+        elif not self.backend.answers():
             self.close_connection = True
         elif "graphql" in self.path:
             (operation,) = re.findall(r"(?:query|mutation)\s+(\w+)", body["query"])[:1]

@@ -16,7 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable"},
+    | {"cache_folder", "allocator", "durable", "wandb_service"},
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
@@ -29,6 +29,7 @@ LAYERS = [
     {"job"},
     {"sweep", "worker"},
     {"launch"},
+    {"dashboard"},
     {"cli"},
 ]
 DOORS = {
@@ -37,7 +38,8 @@ DOORS = {
     "filelock": {"run_lock", "tokens"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
-    "wandb": {"loggers"},
+    "wandb": {"loggers", "wandb_service", "dashboard"},
+    "wandb_workspaces": {"dashboard"},
     "babel": {"sources"},
     "peft": {"tuning"},
     "pooch": {"sources", "cache_folder"},

@@ -37,7 +37,7 @@ wandb_run._START_SECONDS, wandb_run._UPLOAD_SECONDS, wandb_run._END_SECONDS = 3,
 def start(name, **settings):
     logger = loggers.wandb_logger(project="trial", save_dir=f"runs/{name}", name=name, group="g", **settings)
     logger.define_summaries(["b"])
-    logger.log_hyperparams({"strategy": "hybrid", "sampling": {"alpha": 0.5}})
+    logger.log_hyperparams({"strategy": "hybrid", "alpha": 0.5, "seed": 3, "sampling": {"alpha": 0.5}})
     return logger
 
 def steps(logger, first, last):
@@ -45,8 +45,10 @@ def steps(logger, first, last):
         logger.log_metrics({"train/loss": 1 / (step + 1)}, step)
 
 def result(logger, step):
-    cells = {"map": np.array([[0.5, 0.25], [0.125, 1.0]])}
-    metrics = {"b/multilingual/map": 0.75}
+    cells = {"map": np.array([[0.5, 0.25], [np.nan, 1.0]])}
+    metrics = {"b/multilingual/map": 0.75, "b/multilingual/map/de": 0.5, "b/multilingual/map/en": 1.0}
+    metrics |= {"b/crosslingual/map/de": 0.25, "b/crosslingual/map/de-en": 0.25}
+    metrics |= {"b/multilingual/top10_share/de-de": 0.75, "b/multilingual/top10_share/de-en": 0.25}
     logger.log_result(SimpleNamespace(benchmark="b", metrics=metrics, languages=("de", "en"), matrices=cells), step)
 
 def done(logger, call):
@@ -143,7 +145,7 @@ def test_without_an_account_it_is_offline(tmp_path: Path) -> None:
         run = inspected(offline_run(tmp_path / "runs" / name))
         assert run["run_id"] == (tmp_path / "runs" / name / "wandb_id").read_text().strip()
         assert run["summary"]["b/multilingual/map"] == 0.75
-        assert run["summary"]["train/loss"] == {"min": 0.05}
+        assert run["summary"]["train/loss"] == {"min": 0.05, "last": 0.05}
     assert (tmp_path / "runs/a/wandb_id").read_text() != (tmp_path / "runs/b/wandb_id").read_text()
 
 
@@ -192,14 +194,66 @@ def test_an_online_run_arrives(tmp_path: Path) -> None:
     assert run.history[20]["b/multilingual/map"] == 0.75
     assert (run.history[21]["train/loss"], run.history[21]["train/alpha"]) == (0.5, 0.5)
     assert run.history[22]["b/cells"]["_type"] == "table-file"
-    assert (run.summary["train/loss"], run.summary["train/alpha"]) == ({"min": 1 / 20}, 0.5)
-    defined = run.config["_wandb"]["value"]["m"]  # "1": name, "2": pattern, "5": the place of its step metric
-    names = [metric.get("1") or metric["2"] for metric in defined]
-    assert sorted(names) == ["b/*", "train/alpha", "train/loss", "trainer/global_step"]
-    step = 1 + names.index("trainer/global_step")
-    assert [metric.get("5", step) for metric in defined] == [step] * 4
-    assert "b/cells.table.json" in backend.files
-    assert any(re.fullmatch(r"media/images/b/map_by_language_.*\.png", file) for file in backend.files)
+    assert (run.summary["train/loss"], run.summary["train/alpha"]) == ({"min": 1 / 20, "last": 0.5}, 0.5)
+    assert run.definitions() == {
+        "trainer/global_step": (None, set()),
+        "train/loss": ("trainer/global_step", {"min", "last"}),
+        "train/alpha": ("trainer/global_step", set()),
+        "b/*": ("trainer/global_step", set()),
+    }
+
+
+def table(backend: Backend, key: str) -> tuple[list[str], list[list]]:
+    """The columns and rows of the table that was uploaded last under this key."""
+    uploaded = json.loads(backend.files[f"{key}.table.json"])
+    return uploaded["columns"], uploaded["data"]
+
+
+def test_tables_and_heat_maps_have_the_same_keys_in_every_run(tmp_path: Path) -> None:
+    """What the dashboard joins: key columns that say which cell, which language and which run a row is of."""
+    with Backend() as backend:
+        for name in "ab":
+            job = Job(tmp_path, **backend.environment())
+            job.do(f"logger = start('{name}'); result(logger, 20); loggers.finish([logger])")
+            assert warnings(job.end()) == []
+            of_run = ["run", "strategy", "alpha", "seed"]
+            key = ["cell", "question language", "candidate language", "setting"]
+            assert table(backend, "b/cells") == (
+                [*key, *of_run, "map", "top10_share"],
+                [
+                    ["de-de", "de", "de", "monolingual", name, "hybrid", 0.5, 3, 0.5, 0.75],
+                    ["de-en", "de", "en", "crosslingual", name, "hybrid", 0.5, 3, 0.25, 0.25],
+                    ["en-de", "en", "de", "crosslingual", name, "hybrid", 0.5, 3, None, None],
+                    ["en-en", "en", "en", "monolingual", name, "hybrid", 0.5, 3, 1.0, None],
+                ],
+            )
+            assert table(backend, "b/languages") == (
+                ["language", *of_run, "multilingual/map", "crosslingual/map"],
+                [["de", name, "hybrid", 0.5, 3, 0.5, 0.25], ["en", name, "hybrid", 0.5, 3, 1.0, None]],
+            )
+    assert len(backend.runs) == 2
+    for run in backend.runs.values():
+        shown = {
+            key: value["_type"] for key, value in run.summary.items() if isinstance(value, dict) and key[:2] == "b/"
+        }
+        assert shown == {
+            "b/cells": "table-file",
+            "b/languages": "table-file",
+            "b/map_by_language": "image-file",
+            "b/top10_share_by_language": "image-file",
+        }
+    pictures = {file for file in backend.files if file.endswith(".png")}
+    assert {file.rpartition("/")[2].partition("_by_language_")[0] for file in pictures} == {"map", "top10_share"}
+    assert all(backend.files[file].startswith(b"\x89PNG") for file in pictures)
+
+
+def test_the_runs_of_a_team(tmp_path: Path) -> None:
+    with Backend() as backend:
+        job = Job(tmp_path, **backend.environment())
+        job.do("logger = start('a', entity='team'); loggers.finish([logger])")
+        job.end()
+        (run,) = backend.runs.values()
+    assert run.entity == "team"
 
 
 def test_a_failed_run_is_marked(tmp_path: Path) -> None:
@@ -215,15 +269,19 @@ def test_a_failed_run_is_marked(tmp_path: Path) -> None:
 def test_a_resumed_run_continues_its_curves(tmp_path: Path) -> None:
     with Backend() as backend:
         first = Job(tmp_path, **backend.environment())
-        first.do("logger = start('a'); steps(logger, 0, 10); loggers.finish([logger])")
+        first.do("logger = start('a'); logger.log_metrics({'train/loss/x_x': 0.01}, 0); steps(logger, 1, 10)")
+        first.do("loggers.finish([logger])")
         first.end()
         second = Job(tmp_path, **backend.environment())
-        second.do("logger = start('a'); steps(logger, 8, 20); loggers.finish([logger])")
+        second.do("logger = start('a'); steps(logger, 8, 20); logger.log_metrics({'train/loss/x_x': 0.5}, 20)")
+        second.do("loggers.finish([logger])")
         second.end()
         ((name, run),) = backend.runs.items()
     assert name == (tmp_path / "runs/a/wandb_id").read_text().strip()
-    assert [row["_step"] for row in run.history] == list(range(22))
-    assert [row["trainer/global_step"] for row in run.history] == [*range(10), *range(8, 20)]
+    assert [row["_step"] for row in run.history] == list(range(23))
+    assert [row["trainer/global_step"] for row in run.history] == [*range(10), *range(8, 21)]
+    assert run.summary["train/loss"] == {"min": 1 / 20, "last": 1 / 20}
+    assert run.summary["train/loss/x_x"] == {"min": 0.01, "last": 0.5}  # wandb alone would say 0.5
 
 
 def test_offline_fragments_are_joined_by_wandb_sync(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from babelbatch.launch import launch
@@ -15,6 +16,13 @@ def train() -> None:
 def evaluate() -> None:
     """babelbatch-evaluate"""
     launch("evaluate", _score)
+
+
+def dashboard() -> None:
+    """babelbatch-dashboard"""
+    from babelbatch.dashboard import main
+
+    sys.exit(main(sys.argv[1:]))
 
 
 def _compare(folders: list[Path], sweep: bool) -> None:

@@ -1,29 +1,34 @@
-"""What the dashboard shows of one benchmark, question language by candidate language."""
+"""What the dashboard shows of one benchmark beside its curves."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 
 from PIL import Image
 
 from babelbatch.evaluation import Result
 from babelbatch.heatmap import draw
+from babelbatch.loggers.wandb_tables import cell_table, language_table, matrices_of
+
+_DRAWN = {"map": "mAP", "top10_share": "share of the top 10"}
 
 
-def pictures(result: Result) -> dict[str, object]:
-    """`<benchmark>/cells`: a table, a row a cell, a column a metric. `<benchmark>/map_by_language`: the heat-map."""
+def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
+    """The tables `<benchmark>/cells` and `<benchmark>/languages`, and the heat-map `<benchmark>/<metric>_by_language`,
+    question language by candidate language, of mAP and, where the result has it, of the languages of the top 10.
+
+    run: columns that say in every row which run it is of.
+    """
     import wandb
 
-    metrics = list(result.matrices)
-    columns = ["question language", "candidate language", *metrics]
-    rows = [
-        [question, candidate, *(float(result.matrices[metric][row, column]) for metric in metrics)]
-        for row, question in enumerate(result.languages)
-        for column, candidate in enumerate(result.languages)
-    ]
-    picture = io.BytesIO()  # wandb takes figures too, but only where pyplot was imported
-    draw(result.matrices["map"], result.languages, f"{result.benchmark}: mAP").savefig(picture, dpi=110)
-    return {
-        f"{result.benchmark}/cells": wandb.Table(columns=columns, data=rows),
-        f"{result.benchmark}/map_by_language": wandb.Image(Image.open(picture)),
-    }
+    shown: dict[str, object] = {}
+    for name, table in {"cells": cell_table(result, run), "languages": language_table(result, run)}.items():
+        shown[f"{result.benchmark}/{name}"] = wandb.Table(columns=table.columns, data=table.rows)
+    matrices = matrices_of(result)
+    for metric in _DRAWN.keys() & matrices.keys():
+        picture = io.BytesIO()  # wandb takes figures too, but only where pyplot was imported
+        title = f"{result.benchmark}: {_DRAWN[metric]}"
+        draw(matrices[metric], result.languages, title).savefig(picture, dpi=110)
+        shown[f"{result.benchmark}/{metric}_by_language"] = wandb.Image(Image.open(picture))
+    return shown

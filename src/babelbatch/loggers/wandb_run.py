@@ -21,15 +21,15 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from babelbatch.evaluation import Result
 from babelbatch.loggers.wandb_pictures import pictures
-from babelbatch.loggers.wandb_service import end_service
+from babelbatch.loggers.wandb_summaries import STEP, Summaries
 from babelbatch.run_files import write_atomically
+from babelbatch.wandb_service import end_service
 
 if TYPE_CHECKING:
     import wandb
 
 log = logging.getLogger(__name__)
 
-_STEP = "trainer/global_step"
 _START_SECONDS = 20  # to reach the server
 _UPLOAD_SECONDS = 20  # to upload what is left when a run ends
 _END_SECONDS = 60  # for all that is left to do when a run ends, a start still under way included
@@ -44,6 +44,7 @@ Call = Callable[["wandb.Run"], object]
 def wandb_logger(
     project: str,
     save_dir: str,
+    entity: str | None = None,
     name: str | None = None,
     group: str | None = None,
     job_type: str | None = None,
@@ -53,6 +54,7 @@ def wandb_logger(
     """A Weights & Biases run, started in the background. Its id is kept in `<save_dir>/wandb_id`: a run that is resumed
     in its folder continues its curves.
 
+    entity: the user or team whose project it is; None means what WANDB_ENTITY says, else the user's default.
     mode: None means what the environment variable WANDB_MODE says, else online if the user is logged in, else offline.
         An online run whose server does not answer within 20 seconds goes on offline: its files lie in `save_dir`, and
         `wandb sync` uploads them later. The runs beside it do not try for the next five minutes.
@@ -63,6 +65,7 @@ def wandb_logger(
 
         return wandb.init(
             project=project,
+            entity=entity,
             dir=save_dir,
             name=name,
             group=group,
@@ -82,6 +85,11 @@ def wandb_logger(
         )
 
     return WandbRun(start, Path(save_dir), mode)
+
+
+def _columns(run: wandb.Run) -> dict[str, object]:
+    """Which run a row of a table is of, in words that a person compares runs by."""
+    return {"run": run.name, **{name: run.config.get(name) for name in ("strategy", "alpha", "seed")}}
 
 
 def run_id(folder: Path) -> str:
@@ -110,8 +118,7 @@ class WandbRun(Logger):
         self._mode = mode
         self._calls: queue.Queue[Call | None] = queue.Queue(_CALLS)
         self._last_calls: list[Call] = []
-        self._benchmarks: set[str] = set()
-        self._defined = {_STEP}
+        self._summaries = Summaries()
         self._failed = False  # the run: whether an exception ended it
         self._troubled = False  # W&B: whether anything went wrong
         self._abandoned = False
@@ -135,7 +142,7 @@ class WandbRun(Logger):
         return str(self._folder)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        row = dict(metrics) if step is None else {**metrics, _STEP: step}
+        row = dict(metrics) if step is None else {**metrics, STEP: step}
         self._send(lambda run: self._log(run, row))
 
     def log_hyperparams(self, params: Mapping[str, object] | Namespace, *_: object) -> None:
@@ -143,30 +150,21 @@ class WandbRun(Logger):
         self._send(lambda run: run.config.update(columns, allow_val_change=True))
 
     def log_result(self, result: Result, step: int) -> None:
-        """All scores of a benchmark, and its cells as a table and as a heat-map.
+        """All scores of a benchmark, its tables, and its heat-maps, see `pictures`.
 
-        The table has the same key in every run, so that the dashboard can put runs side by side.
+        The tables have the same keys in every run, so that the dashboard can put runs side by side.
         """
         self.log_metrics(result.metrics, step)
         # A table asks the server, which may be slow to refuse: after everything else.
-        self._last_calls.append(lambda run: run.log({**pictures(result), _STEP: step}))
+        self._last_calls.append(lambda run: run.log({**pictures(result, _columns(run)), STEP: step}))
 
     def define_summaries(self, benchmarks: list[str]) -> None:
-        """Curves over the optimiser steps, and the dashboard's columns: the lowest of each loss; the last value of each
-        score, which is the final evaluation. Not the best value of a score: picking the best point of a test curve
-        would flatter the run.
-        """
-        self._benchmarks = set(benchmarks)
-        for name in (_STEP, *(f"{benchmark}/*" for benchmark in benchmarks)):
-            self._send(lambda run, name=name: run.define_metric(name, step_metric=_STEP if name != _STEP else None))
+        """What the dashboard's columns show of each curve, see `Summaries`. benchmarks: their scores' keys begin so."""
+        self._summaries = Summaries(benchmarks)
+        self._send(self._summaries.begin)
 
     def _log(self, run: wandb.Run, row: dict[str, object]) -> None:
-        """Defines each metric when it first comes: of two patterns that match it, wandb takes any."""
-        for name in row.keys() - self._defined:
-            self._defined.add(name)
-            if name.partition("/")[0] not in self._benchmarks:
-                lowest = name.startswith(("train/loss", "validation/loss"))
-                run.define_metric(name, step_metric=_STEP, summary="min" if lowest else None)
+        self._summaries.define(run, row)
         run.log(row)
 
     def finish(self) -> None:
@@ -207,7 +205,7 @@ class WandbRun(Logger):
             self._try(call, run)
             if self._abandoned:
                 return
-        for call in self._last_calls:
+        for call in (*self._last_calls, self._summaries.keep_lowest):
             if not self._try(call, run):
                 break
         if not run.disabled:

@@ -1,0 +1,173 @@
+"""What the workspace shows. The metric keys are those of metrics.json, the columns those of a run's configuration.
+
+Importing this module needs wandb-workspaces. Nothing here asks a server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import wandb_workspaces.reports.v2 as wr
+import wandb_workspaces.workspaces as ws
+
+_SETTINGS = ("monolingual", "crosslingual", "multilingual")
+_BIAS = {
+    "rank_distance_normalised": "Rank distance as a share of the pool, lower is better",
+    "language_preference": "Language preference: best-ranked version in the question's language",
+    "same_language_lift@10": "Share of the question's language in the top 10, over its share of the pool",
+    "mrc@10": "MRC@10",
+    "peer@100": "PEER@100",
+}
+_KINDS = ("x_x", "x_y")
+_STEP = "trainer/global_step"
+
+
+def workspace(entity: str, project: str, name: str, benchmarks: Sequence[str]) -> ws.Workspace:
+    """The whole workspace: for each benchmark the ratio, its trade-offs, language bias and cells; then curves and runs.
+
+    The same arguments give the same workspace to the byte: panels have fixed ids, so that what a person rearranges in
+    the app still finds them after an update.
+    """
+    sections = [section for benchmark in benchmarks for section in _of_benchmark(benchmark)]
+    sections += [
+        _curves(),
+        ws.Section(name="Runs", panels=[wr.RunComparer(diff_only="split")], layout_settings=_wide()),
+    ]
+    for section in sections:
+        for place, panel in enumerate(section.panels):
+            panel._id = hashlib.sha256(f"{section.name}/{place}".encode()).hexdigest()[:12]
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=name,
+        sections=sections,
+        settings=ws.WorkspaceSettings(x_axis=_STEP, max_runs=100),
+        runset_settings=ws.RunsetSettings(pinned_columns=_columns(benchmarks)),
+    )
+
+
+def specification(of: ws.Workspace) -> dict[str, Any]:
+    """What the server would be sent, as plain data."""
+    return json.loads(of._to_model().spec.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def updated(earlier: ws.Workspace, ours: ws.Workspace) -> ws.Workspace:
+    """`earlier` with our sections as they are now, first; its other sections, settings and filters stay."""
+    names = {section.name for section in ours.sections}
+    earlier.sections = [*ours.sections, *(section for section in earlier.sections if section.name not in names)]
+    return earlier
+
+
+def _of_benchmark(benchmark: str) -> list[ws.Section]:
+    alpha = [
+        _against_alpha(f"{benchmark}/{setting}/map", f"{benchmark}: {setting} mAP by alpha") for setting in _SETTINGS
+    ]
+    bias = [
+        _against_alpha(f"{benchmark}/multilingual/{metric}", f"{benchmark}: {title}") for metric, title in _BIAS.items()
+    ]
+    return [
+        ws.Section(
+            name=f"{benchmark}: alpha",
+            is_open=True,
+            layout_settings=ws.SectionLayoutSettings(columns=2, rows=2),
+            panels=[*alpha, _rank_distance(benchmark)],
+        ),
+        ws.Section(
+            name=f"{benchmark}: trade-offs", is_open=True, layout_settings=_wide(), panels=[_parallel(benchmark)]
+        ),
+        ws.Section(
+            name=f"{benchmark}: language bias",
+            panels=[
+                *bias,
+                _pictures(f"{benchmark}/top10_share_by_language", f"{benchmark}: languages of the top 10"),
+                wr.WeavePanelSummaryTable(table_name=f"{benchmark}/languages"),
+            ],
+        ),
+        ws.Section(
+            name=f"{benchmark}: cells",
+            layout_settings=ws.SectionLayoutSettings(columns=2, rows=1),
+            panels=[
+                _pictures(f"{benchmark}/map_by_language", f"{benchmark}: mAP, question by candidate language"),
+                wr.WeavePanelSummaryTable(table_name=f"{benchmark}/cells"),
+            ],
+        ),
+    ]
+
+
+def _against_alpha(metric: str, title: str, log: bool = False) -> wr.ScatterPlot:
+    """A point a run, and the mean of the runs so far, from alpha 0 (all X-Y) to 1 (all X-X)."""
+    return wr.ScatterPlot(
+        title=title,
+        x=wr.Config("alpha"),
+        y=wr.SummaryMetric(metric),
+        range_x=(0.0, 1.0),
+        log_y=log or None,
+        running_ymean=True,
+    )
+
+
+def _rank_distance(benchmark: str) -> wr.ScatterPlot:
+    title = f"{benchmark}: rank distance by alpha, lower is better"
+    return _against_alpha(f"{benchmark}/multilingual/rank_distance", title, log=True)
+
+
+def _parallel(benchmark: str) -> wr.ParallelCoordinatesPlot:
+    def column(metric: wr.Config | wr.SummaryMetric, title: str, **scale: bool) -> wr.ParallelCoordinatesPlotColumn:
+        return wr.ParallelCoordinatesPlotColumn(metric=metric, display_name=title, **scale)
+
+    scores = [column(wr.SummaryMetric(f"{benchmark}/{setting}/map"), f"{setting} mAP") for setting in _SETTINGS]
+    distance = wr.SummaryMetric(f"{benchmark}/multilingual/rank_distance")
+    return wr.ParallelCoordinatesPlot(
+        title=f"{benchmark}: what goes with what",
+        columns=[
+            column(wr.Config("alpha"), "alpha"),
+            column(wr.Config("seed"), "seed"),
+            column(wr.Config("optimizer.lr"), "learning rate", log=True),
+            *scores,
+            column(distance, "rank distance (lower is better, so turned over)", log=True, inverted=True),
+        ],
+    )
+
+
+def _pictures(key: str, title: str) -> wr.MediaBrowser:
+    return wr.MediaBrowser(title=title, media_keys=[key], mode="gallery", gallery_axis="run", num_columns=2)
+
+
+def _curves() -> ws.Section:
+    by_kind = [f"train/loss/{kind}" for kind in _KINDS]
+    validation = ["validation/loss", *(f"validation/loss/{kind}" for kind in _KINDS)]
+    masked = [f"train/masked_rate/{kind}" for kind in _KINDS]
+    plots = {
+        "Training loss by batch kind": by_kind,
+        "Training loss": ["train/loss"],
+        "Validation loss, all and by batch kind": validation,
+        "Questions with a masked translation, by batch kind": masked,
+        "Share of X-X batches so far": ["train/alpha"],
+        "Gradient norm before clipping": ["train/gradient_norm"],
+        "Learning rate": ["train/learning_rate"],
+        "Temperature": ["train/temperature"],
+        "Tokens a second": ["train/tokens_per_second"],
+    }
+    return ws.Section(
+        name="Learning curves",
+        is_open=True,
+        panels=[wr.LinePlot(title=title, x=_STEP, y=list(keys)) for title, keys in plots.items()],
+        panel_settings=ws.SectionPanelSettings(x_axis=_STEP),
+        layout_settings=ws.SectionLayoutSettings(columns=3, rows=3),
+    )
+
+
+def _columns(benchmarks: Sequence[str]) -> list[str]:
+    """The first columns of the list of runs."""
+    scores = [
+        *(f"summary:{benchmark}/{setting}/map" for benchmark in benchmarks for setting in _SETTINGS),
+        *(f"summary:{benchmark}/multilingual/rank_distance" for benchmark in benchmarks),
+    ]
+    return ["run:displayName", *(f"config:{name}.value" for name in ("strategy", "alpha", "seed")), *scores]
+
+
+def _wide() -> ws.SectionLayoutSettings:
+    return ws.SectionLayoutSettings(columns=1, rows=1)
