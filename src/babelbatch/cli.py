@@ -17,6 +17,11 @@ def evaluate() -> None:
     launch("evaluate", _score)
 
 
+def mine() -> None:
+    """babelbatch-mine"""
+    launch("mine", _mined)
+
+
 def _compare(folders: list[Path], sweep: bool) -> None:
     """The finished runs of a command, side by side: printed, and of a sweep also as comparison.md beside them."""
     from babelbatch.report import print_tables, read_rows, to_markdown
@@ -43,3 +48,26 @@ def _score(folders: list[Path], sweep: bool) -> None:
     print_scores(folders)
     print("The results lie in", *folders, sep="\n  ")
     print("metrics.json (every cell), per_query.parquet, <benchmark>_map.png")
+
+
+def _mined(folders: list[Path], sweep: bool) -> None:
+    """What the finished minings of a command found, a line each, and how to train on it."""
+    import json
+
+    from babelbatch.run_files import METRICS_FILE, NEGATIVES_FILE
+
+    for folder in folders:
+        found = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+        recalls = [value for key, value in found.items() if key.startswith("recall/")]
+        print(
+            f"{found['negatives']:,} hard negatives for {found['slots_filled']:,} of {found['slots']:,} questions "
+            "(an item and a language each)",
+            f"median rank {found['median_rank']:g}" if found["negatives"] else "lower mining.relative_margin for more",
+            f"mean score {found['mean_score']:.3f}, of the right passages {found['mean_positive_score']:.3f}"
+            if found["negatives"]
+            else "nothing to train on",
+            f"the index finds {min(recalls):.1%} of the exact neighbours or more" if recalls else "exact search",
+            f"{found['seconds/mine']:.0f} s",
+            sep="; ",
+        )
+        print(f"Train with them: negatives={folder / NEGATIVES_FILE}")
