@@ -58,16 +58,15 @@ def _mined(folders: list[Path], sweep: bool) -> None:
 
     for folder in folders:
         found = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
-        recalls = [value for key, value in found.items() if key.startswith("recall/")]
-        print(
-            f"{found['negatives']:,} hard negatives for {found['slots_filled']:,} of {found['slots']:,} questions "
-            "(an item and a language each)",
-            f"median rank {found['median_rank']:g}" if found["negatives"] else "lower mining.relative_margin for more",
-            f"mean score {found['mean_score']:.3f}, of the right passages {found['mean_positive_score']:.3f}"
-            if found["negatives"]
-            else "nothing to train on",
-            f"the index finds {min(recalls):.1%} of the exact neighbours or more" if recalls else "exact search",
-            f"{found['seconds/mine']:.0f} s",
-            sep="; ",
-        )
-        print(f"Train with them: negatives={folder / NEGATIVES_FILE}")
+        slots = f"{found['slots_filled']:,} of {found['slots']:,} questions (an item in a language)"
+        told = [f"{found['negatives']:,} hard negatives for {slots}"]
+        if found["negatives"]:
+            told.append(f"median rank {found['median_rank']:g}")
+            told.append(f"mean score {found['mean_score']:.3f}, right passages {found['mean_positive_score']:.3f}")
+        if recalls := [value for key, value in found.items() if key.startswith("recall/")]:
+            told.append(f"the index finds {min(recalls):.1%} or more of the exact neighbours")
+        print(f"{'; '.join(told)}; {found['seconds/mine']:.0f} s")
+        if found["negatives"]:
+            print(f"To train on them: babelbatch-train ... negatives={folder / NEGATIVES_FILE}")
+        else:
+            print("All that was found scores too near the right passage; lower mining.relative_margin")

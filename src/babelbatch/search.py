@@ -6,14 +6,18 @@ shards of `vectors.py`. It may be gone through more than once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-import faiss
 import numpy as np
+
+logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of every instruction set that it tries
+
+import faiss  # noqa: E402
 
 NOTHING = -1
 """Stands for a row where an approximate index found fewer than k."""
@@ -196,8 +200,7 @@ def _sample(pool: Pool, count: int, seed: int) -> np.ndarray:
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
     found: list[np.ndarray] = []
     first = 0
-    parts: Iterable[np.ndarray] = _parts(pool)
-    for part in parts:
+    for part in _parts(pool):
         found.append(part[chosen[(chosen >= first) & (chosen < first + len(part))] - first])
         first += len(part)
     return np.concatenate(found)

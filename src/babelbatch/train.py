@@ -181,7 +181,9 @@ def mined_negatives(cfg: DictConfig, corpus: Corpus) -> Mined | None:
             f"negatives: {cfg.negatives} has the content {content}, not {cfg.negatives_sha256}, which this run began "
             "with; put that table back, or remove the run's folder"
         )
-    return read_negatives(Path(cfg.negatives), corpus)
+    mined = read_negatives(Path(cfg.negatives), corpus)
+    log.info("%s mined hard negatives in %s", f"{len(mined):,}", cfg.negatives)
+    return mined
 
 
 def build_data(
