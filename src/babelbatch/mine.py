@@ -113,9 +113,10 @@ def corpus_of_run(checkpoint: Path) -> DictConfig:
 
 
 def fingerprint(encoder: Encoder) -> str:
-    """SHA-256 over the weights, the tokenizer and the settings of an encoder, first 16 hex digits."""
-    digest = hashlib.sha256(json.dumps(asdict(encoder.settings), sort_keys=True).encode())
-    digest.update(encoder.tokenizer.backend_tokenizer.to_str().encode())
+    """SHA-256 over the weights, the vocabulary and the settings of an encoder, first 16 hex digits."""
+    # Not the tokenizer's own serialisation, which tells how long the texts were that it met last.
+    read = [asdict(encoder.settings), encoder.tokenizer.get_vocab(), encoder.tokenizer.special_tokens_map]
+    digest = hashlib.sha256(json.dumps(read, sort_keys=True, default=str).encode())
     for name, tensor in sorted(encoder.state_dict().items()):
         digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
