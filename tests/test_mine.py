@@ -111,6 +111,7 @@ def test_no_mined_passage_answers_its_question(corpus, encoder, tmp_path, langua
     assert (crossed > 0) == (languages == "any")
 
 
+@pytest.mark.slow
 def test_an_index_and_its_recall(encoder, tmp_path):
     mine(configured(encoder[1], "index=ivf", "index.lists=20", "index.probes=20"), tmp_path / "all")
     mine(configured(encoder[1], "index=exact"), tmp_path / "exact")
@@ -125,6 +126,7 @@ def test_an_index_and_its_recall(encoder, tmp_path):
     assert 0.02 < recalls["few"]["recall/en"] < 0.9 < recalls["graph"]["recall/en"]
 
 
+@pytest.mark.slow
 def test_stopped_and_typed_again(corpus, encoder, tmp_path, monkeypatch):
     """The vectors that were on disk are not made again, and the table is the same."""
     monkeypatch.setattr(mine_module, "_SHARD_TEXTS", 500)

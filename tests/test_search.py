@@ -131,6 +131,11 @@ def test_recall_by_hand():
     assert measured_recall(lambda queries, k: found, queries, 3, pool=pool, threads=1) == pytest.approx((1 + 2) / 6)
 
 
+def test_recall_of_nothing():
+    with pytest.raises(ValueError, match=r"^recall cannot be measured without queries$"):
+        measured_recall(Exact().over(POOL), QUERIES[:0], 5, pool=POOL, threads=1)
+
+
 def test_recall_looks_at_a_sample():
     asked = []
 

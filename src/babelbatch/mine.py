@@ -68,13 +68,15 @@ def mine(cfg: DictConfig, folder: Path) -> None:
     questions = made(corpus.question_texts, asked, "question", folder=place / "questions")
     parts, recalls = [], {}
     for number, pool in enumerate(pools):
+        if len(pool.items) == 0:  # a language without passages
+            continue
         passages = made(corpus.passage_texts, pool.rows, "passage", folder=place / f"passages-{pool.name}")
         search = index.over(passages, cfg.threads)
         rows_of = np.searchsorted(asked, pool.questions)
-        if not isinstance(index, Exact) and len(rows_of):
+        if not isinstance(index, Exact):
             recalls[pool.name] = _recall(search, questions, passages, rows_of, deepest(pool, settings), cfg.threads)
         parts.append(mined_from(pool, search, questions, passages, rows_of, settings, number))
-    mined = concatenated(parts)
+    mined = concatenated(parts) if parts else _none()
     taken = time.perf_counter() - started
 
     slots = sum(len(pool.items) for pool in pools)
@@ -156,7 +158,7 @@ def mined_from(
     settings: Mining,
     number: int,
 ) -> Mined:
-    """The negatives of every slot of a pool.
+    """The negatives of every slot of a pool that has some.
 
     rows_of: (S,) where the slots' questions are in `questions`. number: of the pool; random choices differ by it.
     """
@@ -186,7 +188,7 @@ def mined_from(
                 )
             )
             progress.advance(len(queries))
-    return concatenated(parts) if parts else _none()
+    return concatenated(parts)
 
 
 def summary(mined: Mined, slots: int) -> dict[str, object]:

@@ -132,12 +132,14 @@ def measured_recall(
 ) -> float:
     """The share of the exact k nearest that a search finds, the mean over at most `sample` of the queries.
 
-    A row that ties with the exact last one counts as found.
+    A row that ties with the exact last one counts as found. Raises ValueError if there are no queries.
     """
+    if len(queries) == 0:
+        raise ValueError("recall cannot be measured without queries")
     chosen = np.random.default_rng(seed).permutation(len(queries))[:sample]
     truth = exact_top_k(queries[chosen], k, pool=pool, threads=threads)
     found = search(queries[chosen], k)
-    hits = (found.rows[:, :, None] == truth.rows[:, None, :]).any(axis=2)
+    hits = np.stack([np.isin(ours, theirs) for ours, theirs in zip(found.rows, truth.rows, strict=True)])
     hits |= (found.rows != NOTHING) & (found.scores >= truth.scores[:, -1:])
     return float(hits.mean())
 
