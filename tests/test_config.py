@@ -1,5 +1,6 @@
 """A configuration's problems: all at once, with path and remedy, before torch is imported."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from babelbatch.check import check
-from babelbatch.config import ConfigError, better, job_folder, learning_rate_for, register, run_folder
+from babelbatch.config import ConfigError, better, job_folder, learning_rate_for, register, run_folder, sha256_of
 from babelbatch.identity import config_hash
 from babelbatch.launch import CONF, check_jobs, forced
 
@@ -33,7 +34,9 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
-    assert problems(f"{group}={value}", *extra) == []
+    of_mining = group in {"index", "mining"}
+    extra += ["checkpoint=."] if of_mining else []
+    assert problems(f"{group}={value}", *extra, root="mine" if of_mining else "train") == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
-        "hydra", "logger", "loss", "optimizer", "sampling", "scheduler", "trainer", "tuning",
+        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer", "tuning",
     }  # fmt: skip
 
 
@@ -229,6 +232,72 @@ def test_one_problem(overrides: list[str], expected: str | None) -> None:
 def test_one_problem_of_an_evaluation(overrides: list[str], expected: str | None) -> None:
     found = problems(*overrides, root="evaluate")
     assert (found == [expected]) if expected else len(found) >= 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["checkpoint=."], []),
+        (["checkpoint=.", "corpus=world_facts", "index=hnsw", "index.search=64", "mining.languages=any"], []),
+        (["checkpoint=gone"], ["checkpoint: there is no 'gone'"]),
+        (
+            ["encoder=labse"],
+            ["corpus: choose one, or set checkpoint to a run, whose corpus is then mined"],
+        ),
+        (
+            ["checkpoint=.", "corpus.languages=[en]"],
+            [
+                "corpus: nothing to build; choose an option of the group (in an experiment file: "
+                "`defaults: [override /corpus: ...]`)"
+            ],
+        ),
+        (
+            ["checkpoint=.", "encoder=labse"],
+            ["checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"],
+        ),
+        (
+            ["checkpoint=.", "mining.first_rank=98"],
+            ["mining.last_rank: ranks 98 to 100 do not hold 5 negatives; raise it"],
+        ),
+        (["checkpoint=.", "mining.negatives=0"], ["mining.negatives: 0 is not at least 1"]),
+        (["checkpoint=.", "mining.relative_margin=5"], ["mining.relative_margin: 5 is not between 0 and 1"]),
+        (["checkpoint=.", "mining.choice=worst"], ["mining.choice: 'worst' is not one of 'best', 'random'"]),
+        (
+            ["checkpoint=.", "mining.negative=3"],
+            ["mining.negative: Mining takes no such argument, did you mean 'negatives'?"],
+        ),
+        (["checkpoint=.", "index=ivf", "index.probes=0"], ["index.probes: 0 is not at least 1"]),
+        (
+            ["checkpoint=.", "index.probes=8"],
+            ["index.probes: Exact takes no such argument (it takes: )"],
+        ),
+    ],
+)
+def test_what_mining_is_told(overrides: list[str], expected: list[str]) -> None:
+    assert problems(*overrides, root="mine") == expected
+
+
+def test_a_table_of_negatives(tmp_path: Path) -> None:
+    table = tmp_path / "negatives.parquet"
+    assert problems(f"negatives={table}") == [
+        f"negatives: there is no file '{table}'; babelbatch-mine writes one, negatives.parquet"
+    ]
+    assert problems("negatives_sha256=12") == [
+        "negatives_sha256: there are no negatives; set negatives=<the table>, or leave it out"
+    ]
+    table.write_bytes(b"one")
+    assert problems(f"negatives={table}") == []
+    digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+    assert sha256_of(str(table)) == digest
+    register()
+    folders = []
+    for content in (b"one", b"two", b"one"):
+        table.write_bytes(content)
+        os.utime(table, ns=(len(folders), len(folders)))
+        (folder,) = check_jobs("train", [f"++negatives={table}"], multirun=False)
+        folders.append(folder)
+    assert folders[0] == folders[2] != folders[1]
+    assert sha256_of(None) is sha256_of(str(tmp_path / "gone")) is None
 
 
 def test_what_may_be_said() -> None:

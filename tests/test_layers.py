@@ -20,12 +20,13 @@ LAYERS = [
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
-    | {"metrics", "ranking", "scheduler", "heatmap", "statistics"},
+    | {"metrics", "ranking", "scheduler", "heatmap", "statistics", "search", "vectors", "mining", "negatives"},
     {"tuning"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},
     {"train", "evaluate"},
+    {"mine"},
     {"job"},
     {"sweep", "worker"},
     {"launch"},
@@ -34,7 +35,9 @@ LAYERS = [
 ]
 DOORS = {
     "hydra": {"config", "launch", "sweep", "job", "worker", "build"},
-    "omegaconf": {"config", "check", "identity", "launch", "sweep", "job", "worker", "build", "train", "evaluate"},
+    "omegaconf": {"config", "check", "identity", "launch", "sweep", "job", "worker", "build"}
+    | {"train", "evaluate", "mine"},
+    "faiss": {"search"},
     "filelock": {"run_lock", "tokens"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
@@ -110,7 +113,7 @@ def test_nothing_configurable_takes_any_keyword() -> None:
                         )
 
 
-@pytest.mark.parametrize(("root", "entry"), [("train", "train.py"), ("evaluate", "evaluate.py")])
+@pytest.mark.parametrize(("root", "entry"), [("train", "train.py"), ("evaluate", "evaluate.py"), ("mine", "mine.py")])
 def test_every_root_key_is_read(root: str, entry: str) -> None:
     """An option that nobody reads does nothing. `monitor` is read by the callbacks' configuration."""
     source = (PACKAGE / entry).read_text() + (PACKAGE / "build.py").read_text()

@@ -28,6 +28,8 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
     cfg.output_dir = "."  # may be made of what only Hydra knows, once the job runs
     hollow = [group for group in _groups(schema) if not OmegaConf.is_dict(cfg[group])]
     hollow += [group for group in _groups(schema) - _NAMED - {*hollow} if "_target_" not in cfg[group]]
+    if schema == "mine" and not cfg.corpus:
+        hollow.remove("corpus")  # that of the run
     if hollow:
         remedy = "choose an option of the group (in an experiment file: `defaults: [override /{0}: ...]`)"
         raise ConfigError([f"{group}: nothing to build; {remedy.format(group)}" for group in sorted(hollow)])
@@ -43,7 +45,7 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
         chosen = f"not among the chosen {group} ({', '.join(whole) or 'none'})"
         problems += [f"{group}.{name}: {chosen}{closest(name, whole)}" for name in parts if name not in whole]
     for path, node in _targets(plain, ""):
-        if schema == "evaluate" and path == "encoder" and plain.get("checkpoint") is not None:
+        if schema in {"evaluate", "mine"} and path == "encoder" and plain.get("checkpoint") is not None:
             continue  # not used
         problems += _problems_of_target(path, node)
     problems += _problems_between(plain, schema)
@@ -105,11 +107,12 @@ def _fits(value: Any, parameter: Parameter) -> bool:
 
 def _problems_between(cfg: dict, schema: str) -> Iterator[str]:
     """What no single signature can know: ranges, files, and keys that contradict each other."""
-    if not cfg["benchmarks"]:
+    if "benchmarks" in cfg and not cfg["benchmarks"]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
-    yield from _problems_of_training(cfg) if schema == "train" else _problems_of_evaluation(cfg)
+    own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
+    yield from own[schema](cfg)
 
 
 _RANGES = {  # path: (least, most)
@@ -133,6 +136,18 @@ _RANGES = {  # path: (least, most)
     "corpus.negatives": (0, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
+    "mining.negatives": (1, None),
+    "mining.first_rank": (1, None),
+    "mining.relative_margin": (0, 1),
+    "mining.absolute_margin": (0, None),
+    "mining.seed": (0, 2**32 - 1),
+    "index.lists": (1, None),
+    "index.probes": (1, None),
+    "index.seed": (0, 2**31 - 1),
+    "index.links": (2, None),
+    "index.construction": (1, None),
+    "index.search": (1, None),
+    "token_budget": (1, None),
     "seed": (0, 2**32 - 1),
     "threads": (1, None),
 }
@@ -165,6 +180,7 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     pure = {"x_x": 1, "x_y": 0}.get(sampling.get("name"))
     if pure is not None and sampling.get("alpha") != pure:
         yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
+    yield from _problems_of_negatives(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
             yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
@@ -183,6 +199,14 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:
         yield "monitor: nothing watches it; set callbacks=early_stopping"
+
+
+def _problems_of_negatives(cfg: dict) -> Iterator[str]:
+    path = cfg["negatives"]
+    if path is None and cfg["negatives_sha256"] is not None:
+        yield "negatives_sha256: there are no negatives; set negatives=<the table>, or leave it out"
+    elif path is not None and not Path(path).is_file():
+        yield f"negatives: there is no file '{path}'; babelbatch-mine writes one, negatives.parquet"
 
 
 def _problems_of_precision(cfg: dict) -> Iterator[str]:
@@ -275,7 +299,7 @@ _METRIC = (
 )
 
 
-def _problems_of_evaluation(cfg: dict) -> Iterator[str]:
+def _problems_of_encoder(cfg: dict) -> Iterator[str]:
     encoder, checkpoint = cfg["encoder"], cfg["checkpoint"]
     if checkpoint is not None and not Path(checkpoint).exists():
         yield f"checkpoint: there is no '{checkpoint}'"
@@ -283,3 +307,15 @@ def _problems_of_evaluation(cfg: dict) -> Iterator[str]:
         yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
     elif checkpoint is not None and encoder.get("name_or_path") != MISSING:
         yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"
+
+
+def _problems_of_mining(cfg: dict) -> Iterator[str]:
+    yield from _problems_of_encoder(cfg)
+    if not cfg["corpus"] and cfg["checkpoint"] is None:
+        yield "corpus: choose one, or set checkpoint to a run, whose corpus is then mined"
+    mining = cfg["mining"]
+    numbers = [mining.get(key, default) for key, default in (("negatives", 5), ("first_rank", 1), ("last_rank", 100))]
+    if all(isinstance(number, int) for number in numbers):
+        negatives, first, last = numbers
+        if last - first + 1 < negatives:
+            yield f"mining.last_rank: ranks {first} to {last} do not hold {negatives} negatives; raise it"

@@ -25,6 +25,11 @@ def dashboard() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
+def mine() -> None:
+    """babelbatch-mine"""
+    launch("mine", _mined)
+
+
 def _compare(folders: list[Path], sweep: bool) -> None:
     """The finished runs of a command, side by side: printed, and of a sweep also as comparison.md beside them."""
     from babelbatch.report import print_tables, read_rows, to_markdown
@@ -51,3 +56,25 @@ def _score(folders: list[Path], sweep: bool) -> None:
     print_scores(folders)
     print("The results lie in", *folders, sep="\n  ")
     print("metrics.json (every cell), per_query.parquet, <benchmark>_map.png")
+
+
+def _mined(folders: list[Path], sweep: bool) -> None:
+    """What the finished minings of a command found, a line each, and how to train on it."""
+    import json
+
+    from babelbatch.run_files import METRICS_FILE, NEGATIVES_FILE
+
+    for folder in folders:
+        found = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+        slots = f"{found['slots_filled']:,} of {found['slots']:,} questions (an item in a language)"
+        told = [f"{found['negatives']:,} hard negatives for {slots}"]
+        if found["negatives"]:
+            told.append(f"median rank {found['median_rank']:g}")
+            told.append(f"mean score {found['mean_score']:.3f}, right passages {found['mean_positive_score']:.3f}")
+        if recalls := [value for key, value in found.items() if key.startswith("recall/")]:
+            told.append(f"the index finds {min(recalls):.1%} or more of the exact neighbours")
+        print(f"{'; '.join(told)}; {found['seconds/mine']:.0f} s")
+        if found["negatives"]:
+            print(f"To train on them: babelbatch-train ... negatives={folder / NEGATIVES_FILE}")
+        else:
+            print("All that was found scores too near the right passage; lower mining.relative_margin")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -30,6 +33,8 @@ class TrainConfig:
     monitor: the validation quantity that `callbacks=early_stopping` watches: `validation/loss`, a part of it
         (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
     train_on_test: allow benchmarks whose questions are in the corpus.
+    negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: its content,
+        computed where it is not given; so the run is another one if the table is.
     threads: CPU threads, or null for as many as torch takes by itself.
     grad_cache: hold the activations of one chunk of a batch only, and encode twice (data.chunk_tokens bounds a chunk).
     output_dir: the folder of the run; of a sweep, the folder of its jobs' folders. None means
@@ -53,6 +58,8 @@ class TrainConfig:
     seed: int = 0
     monitor: str = DEFAULT_MONITOR
     train_on_test: bool = False
+    negatives: str | None = None
+    negatives_sha256: str | None = None
     threads: int | None = None
     grad_cache: bool = False
     output_dir: str | None = None
@@ -72,7 +79,30 @@ class EvaluateConfig:
     output_dir: str | None = None
 
 
-SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig}
+@dataclass
+class MineConfig:
+    """The root of mining hard negatives.
+
+    checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used, and `corpus` is the run's own unless
+        another is chosen.
+    threads: CPU threads, or null for as many as torch and faiss take by themselves.
+    token_budget: tokens in one forward pass, padding included. keep_vectors: leave the vectors in the folder.
+    """
+
+    encoder: Any = field(default_factory=dict)
+    corpus: Any = field(default_factory=dict)
+    mining: Any = field(default_factory=dict)
+    index: Any = field(default_factory=dict)
+    checkpoint: str | None = None
+    device: str = "auto"
+    threads: int | None = None
+    token_budget: int = 16_384
+    keep_vectors: bool = False
+    name: str = "mine"
+    output_dir: str | None = None
+
+
+SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "mine": MineConfig}
 
 
 def register() -> None:
@@ -86,6 +116,7 @@ def register() -> None:
         "run_folder": run_folder,
         "sweep_folder": sweep_folder,
         "learning_rate_for": learning_rate_for,
+        "sha256_of": sha256_of,
     }.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
@@ -131,3 +162,18 @@ def job_folder(overrides: str, *, _root_: DictConfig) -> str:
 def learning_rate_for(target: str) -> float:
     """The default learning rate of an encoder: the paper's for pretrained weights, higher for new ones."""
     return {"tiny": 1e-3, "static": 1e-2}.get(target.rpartition(".")[2], 3e-5)
+
+
+def sha256_of(path: str | None) -> str | None:
+    """The SHA-256 of a file's content in hexadecimal, or None if there is no such file."""
+    if path is None or not Path(path).is_file():
+        return None
+    stat = Path(path).stat()
+    return _sha256(path, stat.st_mtime_ns, stat.st_size)
+
+
+@cache
+def _sha256(path: str, modified: int, size: int) -> str:
+    """Read once a version of the file: the configurations of all jobs of a sweep ask for it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from torch.utils.data import Sampler as Order
 from babelbatch.cache_folder import cache_folder
 from babelbatch.chunks import length_sorted_chunks
 from babelbatch.encoder import Encoder
+from babelbatch.negatives import Mined, with_negatives
 from babelbatch.pools import Presence
 from babelbatch.records import ABSENT, Batch, Corpus, Padded, Plan
 from babelbatch.sampling import Sampler, Sampling, largest_batch
@@ -30,7 +31,8 @@ _OVERHEAD_ON_CPU, _OVERHEAD_ON_GPU = 64, 8192
 class PairData(pl.LightningDataModule):
     """Training and validation batches of one corpus.
 
-    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed and steps come from the run.
+    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps and mined come from the run.
+    mined: hard negatives for the items that are not held out, of passages that are not.
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
@@ -55,6 +57,7 @@ class PairData(pl.LightningDataModule):
         num_workers: int = 0,
         forward_overhead: int | None = None,
         chunk_tokens: int | None = None,
+        mined: Mined | None = None,
     ) -> None:
         super().__init__()
         self.corpus = corpus
@@ -64,6 +67,8 @@ class PairData(pl.LightningDataModule):
         self.forward_overhead = forward_overhead
         self.chunk_tokens = chunk_tokens
         apart = held_out(corpus.keys, corpus.ids, validation_fraction)
+        if mined is not None:
+            self.corpus = corpus = with_negatives(corpus, mined, apart)
         presence = Presence(corpus)
         self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence)
         self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)

@@ -57,7 +57,7 @@ ALREADY = End("was finished already")
 def run_here(root: str, cfg: DictConfig, folder: Path) -> End:
     """Runs a job in this process, which may be one of its ranks. Rank 0 holds the folder's lock meanwhile.
 
-    root: `train` or `evaluate`.
+    root: `train`, `evaluate` or `mine`.
     """
 
     def work() -> End:
@@ -130,6 +130,10 @@ def _entry(root: str) -> Callable[[DictConfig, Path], None]:
         from babelbatch.train import train
 
         return train
+    if root == "mine":
+        from babelbatch.mine import mine
+
+        return mine
     from babelbatch.evaluate import evaluate
 
     return evaluate

@@ -45,7 +45,8 @@ class Corpus:
     questions: (N, L) int32, row of `question_texts`, or ABSENT.
     passages: (N, L) int32, row of `passage_texts`, or ABSENT.
     keys: (N,) int64. Two items share a key if their passages answer the same thing, in whatever language.
-    negatives: (N, L, H) int32, hard negatives in the passage's language: row of `passage_texts`, or ABSENT. H may be 0.
+    negatives: (N, L, H) int32, hard negatives to be trained on with the passage in that language, which is mostly
+        theirs too: row of `passage_texts`, or ABSENT. H may be 0.
     negative_keys: (N, L, H) int64, the passage key of each hard negative, or ABSENT for a passage that no item has.
     """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 METRICS_FILE = "metrics.json"
 PER_QUERY_FILE = "per_query.parquet"
+NEGATIVES_FILE = "negatives.parquet"
 CONFIG_FILE = "config.yaml"
 ENCODER_FOLDER = "encoder"
 CHECKPOINT_FOLDER = "checkpoints"

@@ -18,6 +18,7 @@ from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.checkpoints import AtomicIO, newest, own_signals, remove_leftovers, step_of
 from babelbatch.collectives import leave
+from babelbatch.config import sha256_of
 from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, save, save_architecture
@@ -25,6 +26,7 @@ from babelbatch.evaluation import Evaluation
 from babelbatch.identity import config_hash, group_of, identity
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
+from babelbatch.negatives import Mined, read_negatives
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
 from babelbatch.run_folder import provenance, write_results
@@ -48,12 +50,13 @@ def train(cfg: DictConfig, folder: Path) -> None:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
     corpus: Corpus = build(cfg.corpus)
+    mined = mined_negatives(cfg, corpus)
     benchmarks = build_benchmarks(cfg)
     if not cfg.train_on_test:
         refuse_leakage(corpus, benchmarks)
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
-    data = build_data(cfg, corpus, sampling, encoder)
+    data = build_data(cfg, corpus, sampling, encoder, mined)
     build(cfg.tuning)(encoder)
     learner = Learner(
         encoder,
@@ -124,6 +127,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "parameters_trained": sum(part.numel() for part in encoder.parameters() if part.requires_grad),
         "benchmarks": list(benchmarks),
         "fingerprint/corpus": corpus.fingerprint,
+        "fingerprint/negatives": cfg.negatives_sha256,
         **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
         # Of all attempts, validation not counted; without telemetry, of the last attempt.
         "seconds/train": telemetry.seconds if telemetry else trained - started,
@@ -168,10 +172,26 @@ def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
     return encoder
 
 
-def build_data(cfg: DictConfig, corpus: Corpus, sampling: Sampling, encoder: Encoder) -> PairData:
+def mined_negatives(cfg: DictConfig, corpus: Corpus) -> Mined | None:
+    """The configured table of hard negatives. Raises ValueError if it is another one than the configuration says."""
+    if cfg.negatives is None:
+        return None
+    if (content := sha256_of(cfg.negatives)) != cfg.negatives_sha256:
+        raise ValueError(
+            f"negatives: {cfg.negatives} has the content {content}, not {cfg.negatives_sha256}, which this run began "
+            "with; put that table back, or remove the run's folder"
+        )
+    mined = read_negatives(Path(cfg.negatives), corpus)
+    log.info("%s mined hard negatives in %s", f"{len(mined):,}", cfg.negatives)
+    return mined
+
+
+def build_data(
+    cfg: DictConfig, corpus: Corpus, sampling: Sampling, encoder: Encoder, mined: Mined | None = None
+) -> PairData:
     """Batches for the whole run: an optimiser step may accumulate several."""
     batches = cfg.trainer.max_steps * accumulated(cfg)
-    return build(cfg.data)(corpus=corpus, sampling=sampling, encoder=encoder, seed=cfg.seed, steps=batches)
+    return build(cfg.data)(corpus=corpus, sampling=sampling, encoder=encoder, seed=cfg.seed, steps=batches, mined=mined)
 
 
 def accumulated(cfg: DictConfig) -> int:

@@ -1,0 +1,233 @@
+"""Mined hard negatives: a table on disk, and what it adds to the corpus that it was mined from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from babelbatch.records import ABSENT, Corpus
+
+FORMAT = 1
+"""Goes up when what the table means changes."""
+
+_AGAIN = "mine it again"
+_META = b"babelbatch"
+_ROW_GROUP = 262_144
+_SCHEMA = pa.schema(
+    {
+        "id": pa.dictionary(pa.int32(), pa.string()),
+        "language": pa.dictionary(pa.int16(), pa.string()),
+        "passage": pa.int32(),
+        "passage_id": pa.dictionary(pa.int32(), pa.string()),
+        "rank": pa.int32(),
+        "score": pa.float32(),
+        "positive_score": pa.float32(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """R hard negatives, as parallel columns.
+
+    items: (R,) int64 rows of the corpus. languages: (R,) int64, the language of the item's own passage in whose company
+    the negative is trained on. passages: (R,) int32 rows of `passage_texts`. ranks: (R,) int32, from 1, among the
+    passages that do not answer the question. scores, positive_scores: (R,) float32, of the negative and of the item's
+    own passage.
+    """
+
+    items: np.ndarray
+    languages: np.ndarray
+    passages: np.ndarray
+    ranks: np.ndarray
+    scores: np.ndarray
+    positive_scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def concatenated(parts: list[Mined]) -> Mined:
+    """All rows, sorted by item, language and rank."""
+    columns = [np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Mined)]
+    whole = Mined(*columns)
+    order = np.lexsort((whole.ranks, whole.languages, whole.items))
+    return Mined(*(column[order] for column in columns))
+
+
+def write_negatives(path: Path, corpus: Corpus, mined: Mined, facts: Mapping[str, object]) -> None:
+    """Writes the table: a row a negative, with the id of its item, the language, the passage (row of the corpus and id
+    of an item that it answers), rank and scores. It is there whole or not at all.
+
+    facts: how it was mined; kept in the file beside the corpus's name and fingerprint.
+    """
+    ids = pa.array(corpus.ids, pa.string())
+    answered = np.full(len(corpus.passage_texts), ABSENT, np.int32)
+    item, language = np.nonzero(corpus.passages != ABSENT)
+    answered[corpus.passages[item, language][::-1]] = item[::-1]  # of several items, the first
+    columns = [
+        pa.DictionaryArray.from_arrays(pa.array(mined.items, pa.int32()), ids),
+        pa.DictionaryArray.from_arrays(pa.array(mined.languages, pa.int16()), pa.array(corpus.languages, pa.string())),
+        pa.array(mined.passages, pa.int32()),
+        pa.DictionaryArray.from_arrays(pa.array(answered[mined.passages]), ids),
+        pa.array(mined.ranks, pa.int32()),
+        pa.array(mined.scores, pa.float32()),
+        pa.array(mined.positive_scores, pa.float32()),
+    ]
+    said = {"format": FORMAT, "corpus": corpus.name, "fingerprint": corpus.fingerprint, **facts}
+    schema = _SCHEMA.with_metadata({_META: json.dumps(said, allow_nan=False)})
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(
+        pa.Table.from_arrays(columns, schema=schema),
+        temporary,
+        compression="zstd",
+        row_group_size=_ROW_GROUP,
+        write_page_checksum=True,
+    )
+    temporary.replace(path)
+
+
+def read_negatives(path: Path, corpus: Corpus) -> Mined:
+    """Reads what `write_negatives` wrote for this corpus.
+
+    Raises ValueError, with the row counted from 0 where there is one: the file is not such a table or damaged, it was
+    mined from another corpus, or a row says what cannot be: an item, language or passage that is not in the corpus, or
+    a passage that answers the item.
+    """
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        reason = f"not a table of hard negatives, or damaged ({_first_line(error)})"
+        raise ValueError(f"{path} is {reason}; {_AGAIN}") from error
+    with file:
+        said = _facts(path, file)
+        if said["fingerprint"] != corpus.fingerprint:
+            raise ValueError(
+                f"{path} was mined from the corpus {said['corpus']} with the fingerprint {said['fingerprint']}, but "
+                f"this run's corpus is {corpus.name} with {corpus.fingerprint}; {_AGAIN} from this run's corpus, or "
+                "train on that one"
+            )
+        table = pa.concat_tables(_row_groups(path, file))
+    return _checked(path, table, corpus)
+
+
+def with_negatives(corpus: Corpus, mined: Mined, held_out: np.ndarray) -> Corpus:
+    """The corpus with the mined negatives behind its own.
+
+    held_out: (N,) bool. Held-out items get none, so that the validation loss stays what it is without them; and the
+    passages of held-out items become nobody's, so that training does not see them. Nor does a passage that is among
+    the corpus's own negatives of the same item and language.
+    """
+    item, language = np.nonzero((corpus.passages != ABSENT) & held_out[:, None])
+    unseen = np.zeros(len(corpus.passage_texts), bool)
+    unseen[corpus.passages[item, language]] = True
+    own = (corpus.negatives[mined.items, mined.languages] == mined.passages[:, None]).any(axis=1)
+    kept = np.flatnonzero(~(held_out[mined.items] | unseen[mined.passages] | own))
+    items, languages, passages = mined.items[kept], mined.languages[kept], mined.passages[kept]
+    slot = items * len(corpus.languages) + languages
+    order = np.argsort(slot, kind="stable")
+    _, starts, counts = np.unique(slot[order], return_index=True, return_counts=True)
+    place = np.empty(len(slot), np.int64)
+    place[order] = np.arange(len(slot)) - np.repeat(starts, counts)
+    shape = (*corpus.passages.shape, int(counts.max(initial=0)))
+    negatives, keys = np.full(shape, ABSENT, np.int32), np.full(shape, ABSENT, np.int64)
+    negatives[items, languages, place] = passages
+    keys[items, languages, place] = _key_of_passage(corpus)[passages]
+    return replace(
+        corpus,
+        negatives=np.concatenate([corpus.negatives, negatives], axis=2),
+        negative_keys=np.concatenate([corpus.negative_keys, keys], axis=2),
+    )
+
+
+def _facts(path: Path, file: pq.ParquetFile) -> dict:
+    try:
+        said = json.loads((file.schema_arrow.metadata or {})[_META])
+        if said["format"] != FORMAT:
+            raise ValueError(f"{path} is of format {said['format']}, this babelbatch reads {FORMAT}; {_AGAIN}")
+        missing = [name for name in _SCHEMA.names if name not in file.schema_arrow.names]
+        if missing:
+            raise ValueError(f"{path} lacks the column '{missing[0]}'; {_AGAIN}")
+        return {"corpus": said["corpus"], "fingerprint": said["fingerprint"]}
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} was not written by babelbatch-mine; {_AGAIN}") from error
+
+
+def _row_groups(path: Path, file: pq.ParquetFile) -> list[pa.Table]:
+    tables, first = [_SCHEMA.empty_table()], 0
+    for number in range(file.num_row_groups):
+        rows = file.metadata.row_group(number).num_rows
+        try:
+            tables.append(file.read_row_group(number, columns=_SCHEMA.names).cast(_SCHEMA))
+        except (OSError, pa.ArrowException) as error:
+            where = f"{path}, rows {first:,} to {first + rows - 1:,}"
+            raise ValueError(f"{where}: damaged ({_first_line(error)}); {_AGAIN}") from error
+        first += rows
+    return tables
+
+
+def _checked(path: Path, table: pa.Table, corpus: Corpus) -> Mined:
+    def refuse(wrong: np.ndarray, reason: str) -> None:
+        if wrong.any():
+            row = int(wrong.argmax())
+            said = {name: table[name][row].as_py() for name in ("id", "language", "passage")}
+            raise ValueError(f"{path}, row {row:,}: {reason.format(**said)} ({wrong.sum():,} such rows); {_AGAIN}")
+
+    for name in _SCHEMA.names:
+        refuse(table[name].is_null().to_numpy(), f"no {name}")
+    items = _places(table["id"], corpus.ids)
+    refuse(items == ABSENT, "there is no item '{id}' in the corpus")
+    languages = _places(table["language"], corpus.languages)
+    refuse(languages == ABSENT, "there is no language '{language}' in the corpus")
+    passages = table["passage"].to_numpy()
+    key_of = _key_of_passage(corpus)
+    known = (passages >= 0) & (passages < len(key_of))
+    known &= key_of[np.where(known, passages, 0)] != ABSENT
+    refuse(~known, "passage {passage} is not one of the corpus's items'")
+    refuse(corpus.passages[items, languages] == ABSENT, "item '{id}' has no passage in '{language}'")
+    refuse(_answers(corpus, items, passages), "passage {passage} answers item '{id}' itself")
+    triples = np.stack([items, languages, passages])
+    seen = np.ones(len(items), bool)
+    seen[np.unique(triples, axis=1, return_index=True)[1]] = False
+    refuse(seen, "passage {passage} was there before for '{id}' in '{language}'")
+    numbers = [table[name].to_numpy() for name in ("rank", "score", "positive_score")]
+    for name, column in zip(("rank", "score", "positive_score"), numbers, strict=True):
+        refuse(~np.isfinite(column), f"the {name} is not finite")
+    return Mined(items, languages, passages, *numbers)
+
+
+def _places(column: pa.ChunkedArray, names: tuple[str, ...]) -> np.ndarray:
+    """Where each text is among `names`, or ABSENT."""
+    place = {name: number for number, name in enumerate(names)}
+    coded = column.unify_dictionaries().combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):  # of no chunks, in some versions of pyarrow
+        return np.empty(0, np.int64)
+    of_code = np.array([place.get(text, ABSENT) for text in coded.dictionary.to_pylist()], np.int64)
+    return of_code[coded.indices.to_numpy()] if len(coded) else np.empty(0, np.int64)
+
+
+def _key_of_passage(corpus: Corpus) -> np.ndarray:
+    """(M,) int64: the passage key of each of `passage_texts`, the smallest of several; ABSENT if no item has it."""
+    none = np.iinfo(np.int64).max
+    keys = np.full(len(corpus.passage_texts), none)
+    item, language = np.nonzero(corpus.passages != ABSENT)
+    np.minimum.at(keys, corpus.passages[item, language], corpus.keys[item])
+    return np.where(keys == none, ABSENT, keys)
+
+
+def _answers(corpus: Corpus, items: np.ndarray, passages: np.ndarray) -> np.ndarray:
+    """(R,) whether a passage has the key of an item."""
+    keys, key_of_item = np.unique(corpus.keys, return_inverse=True)
+    item, language = np.nonzero(corpus.passages != ABSENT)
+    pairs = np.unique(corpus.passages[item, language].astype(np.int64) * len(keys) + key_of_item[item])
+    return np.isin(passages.astype(np.int64) * len(keys) + key_of_item[items], pairs)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
