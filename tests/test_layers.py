@@ -20,7 +20,7 @@ LAYERS = [
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
-    | {"metrics", "ranking", "scheduler", "heatmap"},
+    | {"metrics", "ranking", "scheduler", "heatmap", "statistics"},
     {"tuning"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
@@ -33,7 +33,8 @@ LAYERS = [
 ]
 DOORS = {
     "hydra": {"config", "launch", "sweep", "job", "worker", "build"},
-    "omegaconf": {"config", "check", "identity", "launch", "sweep", "job", "worker", "build", "train", "evaluate"},
+    "omegaconf": {"config", "check", "identity", "launch", "sweep", "job", "worker", "build", "train", "evaluate"}
+    | {"report"},
     "filelock": {"run_lock", "tokens"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
@@ -42,6 +43,7 @@ DOORS = {
     "peft": {"tuning"},
     "pooch": {"sources", "cache_folder"},
     "matplotlib": {"heatmap"},
+    "jinja2": {"report"},
     "PIL": {"loggers"},
 }
 
