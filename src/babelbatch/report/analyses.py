@@ -13,14 +13,15 @@ import numpy as np
 
 from babelbatch.report.comparisons import CROSSLINGUAL, MULTILINGUAL, Study, comparable, reference_of
 from babelbatch.report.grouping import Group
-from babelbatch.report.languages import DISTANCES, distance, language
+from babelbatch.report.languages import DISTANCES, distance, distance_matrix, language
 from babelbatch.report.tables import Data, Grid
-from babelbatch.statistics import Scores, clustered_spearman, compare, estimate, holm
+from babelbatch.statistics import Correlation, Scores, clustered_spearman, compare, estimate, holm
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """anchor: its id on the page. sentences: what the numbers say. note: how they were made. grid: to read; data: all."""
+    """anchor: its id on the page. sentences: what the numbers say. note: how they were made. grid: for reading. data:
+    all numbers."""
 
     anchor: str
     title: str
@@ -45,44 +46,43 @@ def typology(study: Study) -> Section | None:
     reference = reference_of(study.groups)
     if reference is None or CROSSLINGUAL not in study.measures or len(study.groups) < 2:
         return None
-    cells = study.of(reference, CROSSLINGUAL)[0].cells
-    pairs = [cell.split("-") for cell in cells]
-    known = [column for column, pair in enumerate(pairs) if distance(DISTANCES[0], *pair) is not None]
-    if len(known) < 4:
-        return None
+    codes = [code for code in study.languages if distance(DISTANCES[0], code, code) is not None]
     rows, told = [], []
     for group in study.groups:
         sides = None if group is reference else comparable(group, reference)
         if sides is None:
             continue
-        runs = [
-            [subset(scores, known) for scores in study.of(each, CROSSLINGUAL, seeds)]
-            for each, seeds in zip((group, reference), sides, strict=True)
-        ]
+        runs = [study.of(each, CROSSLINGUAL, seeds) for each, seeds in zip((group, reference), sides, strict=True)]
         for kind in DISTANCES:
-            far = [distance(kind, *pair) for pair in (pairs[column] for column in known)]
-            found = clustered_spearman(*runs, far, level=study.level)
-            rows.append(
-                (study.benchmark, group.label, reference.label, kind, len(known), found.rho, found.low, found.high)
-            )
+            try:
+                found = clustered_spearman(*runs, codes, distance_matrix(kind, codes), study.level)
+            except ValueError as refusal:  # too few languages, cells missing, nothing varies
+                told.append(f"{group.label} against {reference.label}, {kind} distance: {refusal}.")
+                continue
+            numbers = (found.rho, found.low, found.high, found.p_value)
+            rows.append((study.benchmark, group.label, reference.label, kind, found.languages, found.pairs, *numbers))
             if kind == "syntactic":
                 told.append(_typology_sentence(group, reference, found))
+    if not rows:
+        return None
     others = tuple(dict.fromkeys(row[1] for row in rows))
-    by = {(row[3], row[1]): (f"{row[5]:.2f}", f"{row[6]:.2f} – {row[7]:.2f}") for row in rows}
-    grid = Grid("distance", others, [(kind, "", tuple(by[kind, label] for label in others)) for kind in DISTANCES])
+    by = {(row[3], row[1]): (f"{row[6]:.2f}", f"{row[7]:.2f} – {row[8]:.2f}, p {row[9]:.3f}") for row in rows}
+    missing = ("–", "")
+    grid = Grid(
+        "distance",
+        others,
+        [(kind, "", tuple(by.get((kind, label), missing) for label in others)) for kind in DISTANCES],
+    )
+    columns = ("benchmark", "group", "minus", "distance", "languages", "language pairs", "Spearman", "low", "high", "p")
     return Section(
         f"typology-{study.benchmark}",
         f"{study.benchmark}: typological distance",
         tuple(told),
-        "Spearman correlation, over language pairs, of the difference in crosslingual mAP with the distance of the two "
-        "languages. Intervals by resampling questions: they hold for these languages, and say nothing of others. "
-        "Distances: URIEL+ (CC-BY-SA-4.0).",
+        "Spearman correlation, over ordered language pairs, of the difference in crosslingual mAP with the distance of "
+        "the two languages. Intervals over languages and questions, and seeds where there are several; p of Mantel's "
+        "test, not corrected for the number of tests. Distances: URIEL+ (CC-BY-SA-4.0).",
         grid,
-        Data(
-            f"{study.benchmark}_typology",
-            ("benchmark", "group", "minus", "distance", "language pairs", "Spearman", "low", "high"),
-            rows,
-        ),
+        Data(f"{study.benchmark}_typology", columns, rows),
     )
 
 
@@ -120,14 +120,15 @@ def by_kind(study: Study, anchor: str, title: str, note: str, kind_of: Callable[
     cells_of = {kind: tuple(_kind_cell(row, study.level) for row in rows if row[1] == kind) for kind in sorted(kinds)}
     codes = {kind: ", ".join(cells[column] for column in columns) for kind, columns in kinds.items()}
     grid = Grid("question in", labels, [(kind, codes[kind], of_kind) for kind, of_kind in cells_of.items()])
-    minus = f"minus {reference.label}" if reference else "minus X-X"
+    against = reference.label if reference else "X-X"
+    minus = f"minus {against}"
     columns = ("benchmark", "kind", "languages", "group", "mAP", "low", "high", minus, "difference low")
     return Section(
         f"{anchor}-{study.benchmark}",
         f"{study.benchmark}: {title}",
         (),
         f"mAP of the questions in these languages over the pool of all, and in small the difference from "
-        f"{reference.label if reference else 'X-X'} with its interval; ≈: not told from it (Holm over this table). {note}",
+        f"{against} with its interval; ≈: not told from it (Holm over the table). {note}",
         grid,
         Data(f"{study.benchmark}_{anchor}", (*columns, "difference high", "p by Holm"), [tuple(row) for row in rows]),
     )
@@ -213,11 +214,11 @@ def _shift_cell(row: Sequence) -> tuple[str, str]:
     return f"{value:.3f}", f"place {place}{gain}"
 
 
-def _typology_sentence(group: Group, reference: Group, found) -> str:
+def _typology_sentence(group: Group, reference: Group, found: Correlation) -> str:
     between = f"{group.label} against {reference.label}: "
     numbers = f"(Spearman {found.rho:.2f}, interval {found.low:.2f} to {found.high:.2f})"
     if found.low > 0:
-        return f"{between}the gain grows with syntactic distance {numbers}."
+        return f"{between}the difference grows with syntactic distance {numbers}."
     if found.high < 0:
-        return f"{between}the gain shrinks with syntactic distance {numbers}."
-    return f"{between}no relation of the gain with syntactic distance that could be told from none {numbers}."
+        return f"{between}the difference shrinks with syntactic distance {numbers}."
+    return f"{between}no relation of the difference with syntactic distance can be told from none {numbers}."

@@ -10,8 +10,17 @@ import pyarrow.compute as pc
 
 from babelbatch.report.grouping import Group
 from babelbatch.report.runs import Run
-from babelbatch.statistics import Comparison, Estimate, NonInferiority, Scores, compare, estimate, holm, non_inferior
-from babelbatch.statistics import scores_of
+from babelbatch.statistics import (
+    Comparison,
+    Estimate,
+    NonInferiority,
+    Scores,
+    compare,
+    estimate,
+    holm,
+    non_inferior,
+    scores_of,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def _key(settings: Mapping[str, Any]) -> str:
 
 
 def _labels(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names by the fewest settings that tell all apart, the usual suspects first: `X-X`, `hybrid alpha=0.5 lr=0.001`."""
+    """Names by the fewest settings that tell all apart, the usual suspects first: `X-X`, `hybrid alpha=0.5 lr=0.1`."""
     paths = sorted({path for each in settings for path in each}, key=_priority)
     told: list[tuple[str, ...]] = [() for _ in settings]
     chosen: list[str] = []

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+import numpy as np
 
 DISTANCES = ("syntactic", "featural", "genetic", "geographic")
 
@@ -37,6 +40,11 @@ def distance(kind: str, a: str, b: str) -> float | None:
     if a not in places or b not in places:
         return None
     return table["distances"][kind][places.index(a)][places.index(b)]
+
+
+def distance_matrix(kind: str, codes: Sequence[str]) -> np.ndarray:
+    """(L, L) distances between languages that are all in the table."""
+    return np.array([[distance(kind, a, b) for b in codes] for a in codes], np.float64)
 
 
 @cache

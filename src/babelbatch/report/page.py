@@ -58,7 +58,7 @@ class Report:
     sections: list[analyses.Section] = field(default_factory=list)
 
 
-def write_report(folders: Sequence[Path], output: Path, settings: Settings = Settings()) -> Path:  # noqa: B008
+def write_report(folders: Sequence[Path], output: Path, settings: Settings = Settings()) -> Path:
     """Reads the finished runs in `folders`, compares them, and writes the report into the folder `output`.
 
     Returns the path of the page. Beside it: `report.md`, `data/*.csv` and `data/*.tex`.

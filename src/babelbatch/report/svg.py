@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
-WIDTH, HEIGHT = 340, 236
+WIDTH, HEIGHT = 400, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 12, 38
 _SPACE = 14  # between the labels of two lines
 
@@ -38,7 +39,7 @@ def chart(lines: Sequence[Line], alt: str, x_title: str, markers: bool = True) -
     heights = [value for value in ys if value is not None]
     x_ticks, y_ticks = ticks(min(xs), max(xs), 5), ticks(min(heights), max(heights), 5)
     bottom, top = y_ticks[0], y_ticks[-1]
-    right = _RIGHT + (6.6 * max((len(line.label) for line in lines), default=0) + 8 if _labelled(lines) else 0)
+    right = _RIGHT + (6.4 * max((len(line.label) for line in lines), default=0) + 8 if _labelled(lines) else 0)
     left = max(_LEFT, 14 + 7 * max(len(_tick(tick, y_ticks)) for tick in y_ticks))
     wide, high = WIDTH - left - right, HEIGHT - _TOP - _BOTTOM
 
@@ -64,7 +65,8 @@ def chart(lines: Sequence[Line], alt: str, x_title: str, markers: bool = True) -
     if _labelled(lines):
         for line, y in zip(lines, ends, strict=True):
             parts.append(
-                f'<text class="label s{line.colour}" x="{left + wide + 8:.1f}" y="{y + 4:.1f}">{escape(line.label)}</text>'
+                f'<text class="label s{line.colour}" x="{left + wide + 8:.1f}" y="{y + 4:.1f}">'
+                f"{escape(line.label)}</text>"
             )
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt, quote=True)}" '
@@ -84,7 +86,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def _drawn(line: Line, across, down, markers: bool) -> list[str]:
+def _drawn(line: Line, across: Callable[[float], float], down: Callable[[float], float], markers: bool) -> list[str]:
     parts = []
     banded = [point for point in line.points if point.low is not None and point.high is not None]
     if len(banded) > 1:
@@ -93,10 +95,8 @@ def _drawn(line: Line, across, down, markers: bool) -> list[str]:
         parts.append(f'<polygon class="band s{line.colour}" points="{" ".join(there + back)}"/>')
     if markers:
         for point in banded:
-            x = f"{across(point.x):.1f}"
-            parts.append(
-                f'<line class="whisker s{line.colour}" x1="{x}" x2="{x}" y1="{down(point.low):.1f}" y2="{down(point.high):.1f}"/>'
-            )
+            x, y1, y2 = f"{across(point.x):.1f}", f"{down(point.low):.1f}", f"{down(point.high):.1f}"
+            parts.append(f'<line class="whisker s{line.colour}" x1="{x}" x2="{x}" y1="{y1}" y2="{y2}"/>')
     path = " ".join(f"{across(point.x):.1f},{down(point.y):.1f}" for point in line.points)
     parts.append(f'<polyline class="line s{line.colour}" points="{path}"/>')
     if markers:
@@ -115,11 +115,11 @@ def _spread(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
     """Heights as near as may be to those wanted, in their order, none closer to the next than a line of text."""
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     heights = list(wanted)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         heights[after] = max(heights[after], heights[before] + _SPACE)
     if order and heights[order[-1]] > bottom:
         heights[order[-1]] = bottom
-        for after, before in zip(order[::-1], order[-2::-1], strict=False):
+        for after, before in pairwise(reversed(order)):
             heights[before] = min(heights[before], heights[after] - _SPACE)
     return [max(height, top - _SPACE) for height in heights]
 

@@ -60,8 +60,8 @@ def margins(study: Study) -> list[str]:
             )
         else:
             found.append(
-                f"Whether {each.group} keeps the monolingual mAP of {each.reference} to within {margin} is open: it has "
-                f"{abs(loss):.4f} {'less' if loss > 0 else 'more'} (p {_p(each.p_value)})."
+                f"Whether {each.group} keeps the monolingual mAP of {each.reference} to within {margin} is open: it "
+                f"has {abs(loss):.4f} {'less' if loss > 0 else 'more'} (p {_p(each.p_value)})."
             )
     return found
 
@@ -117,7 +117,11 @@ def _of(study: Study, measure: Measure) -> str:
         )
     like = [label for label in study.best(measure) if label in study.not_told_from_the_best(measure)]
     doubt = f"the tests do not tell it from {_and(like)}"
-    return f"{has}, but {doubt}: its lead over {second} is {_short(measure, lead)} ({sure})."
+    behind = [label for label in study.best(measure)[1:] if label not in like]
+    rest = f" Behind: {', '.join(behind)}." if behind else ""
+    if second not in like:
+        return f"{has}, but {doubt}.{rest}"
+    return f"{has}, but {doubt}: its lead over {second} is {_short(measure, lead)} ({sure}).{rest}"
 
 
 def _from(pair: Pair, first: str) -> tuple[float, float, float]:
@@ -129,7 +133,8 @@ def _from(pair: Pair, first: str) -> tuple[float, float, float]:
 
 
 def _short(measure: Measure, value: float) -> str:
-    return f"{value:.3f}" if measure.digits == 4 else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
+    text = f"{value:.3f}" if measure.digits == 4 else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
+    return text.replace("-", "−")
 
 
 def _p(value: float) -> str:
