@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from run_folders import QUESTIONS, write_run, write_sweep
 
 from babelbatch.report.comparisons import (
     CROSSLINGUAL,
@@ -20,13 +19,14 @@ from babelbatch.report.comparisons import (
 from babelbatch.report.grouping import grouped
 from babelbatch.report.runs import Found, find_runs
 from babelbatch.report.verdicts import caveats, headline, margins, sentences
+from run_folders import QUESTIONS, write_run, write_sweep
 
 APART = {
     0.0: {"monolingual": 0.5, "crosslingual": 0.5, "multilingual": 0.4, "rank_distance": 50.0},
     0.5: {"monolingual": 0.6, "crosslingual": 0.4, "multilingual": 0.3, "rank_distance": 90.0},
     1.0: {"monolingual": 0.7, "crosslingual": 0.1, "multilingual": 0.1, "rank_distance": 400.0},
 }
-ALIKE = dict.fromkeys((0.0, 0.5, 1.0), {"monolingual": 0.6})
+ALIKE = {alpha: {"monolingual": 0.6} for alpha in (0.0, 0.5, 1.0)}
 
 
 def of_sweep(place: Path, levels: dict, **said) -> tuple[Study, Found]:
@@ -66,7 +66,9 @@ def test_who_wins_where(apart: tuple[Study, Found]) -> None:
     found, _ = apart
     winners = {MONOLINGUAL: "X-X", CROSSLINGUAL: "X-Y", MULTILINGUAL: "X-Y", RANK_DISTANCE: "X-Y"}
     assert {measure: found.winner(measure) for measure in MEASURES} == winners
-    assert headline(found) == "X-X is best within a language, and X-Y across languages and over the pool of all languages"
+    assert (
+        headline(found) == "X-X is best within a language, and X-Y across languages and over the pool of all languages"
+    )
     within, *_, distance = sentences(found)
     assert within.startswith("Within a language, X-X has the highest mAP, 0.6")
     assert ", better than every other: 0.1" in within
@@ -111,7 +113,9 @@ def test_the_price_within_a_language(apart: tuple[Study, Found], tmp_path: Path)
     assert " less than X-X, more than the margin of 0.01 (95 % interval 0." in cost
     near, _ = of_sweep(tmp_path, {0.5: {"monolingual": 0.59}, 1.0: {"monolingual": 0.6}}, seeds=2)
     (open_,) = margins(near)
-    assert open_.startswith("Whether hybrid alpha=0.5 keeps the monolingual mAP of X-X to within 0.01 is open: it has 0.0")
+    assert open_.startswith(
+        "Whether hybrid alpha=0.5 keeps the monolingual mAP of X-X to within 0.01 is open: it has 0.0"
+    )
 
 
 def test_the_margin_can_be_set(apart: tuple[Study, Found]) -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from run_folders import write_run, write_sweep
 
 from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
 from babelbatch.report.runs import find_runs
+from run_folders import write_run, write_sweep
 
 
 def groups_in(folder: Path) -> list[Group]:
@@ -70,8 +70,8 @@ def test_how_the_work_is_done_does_not_part_runs_but_one_seed_counts_once(tmp_pa
         ),
         (
             {"facts": {"protocol/facts": "sentences with context"}},
-            "{a} and {b} cannot be compared: facts has another protocol in the second (protocol sentences and sentences "
-            "with context); evaluate both again with one version, or report on each alone",
+            "{a} and {b} cannot be compared: facts has another protocol in the second (protocol sentences and "
+            "sentences with context); evaluate both again with one version, or report on each alone",
         ),
         (
             {"benchmarks": ("facts", "other")},

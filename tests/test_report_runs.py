@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from run_folders import write_run, write_sweep
 
 from babelbatch.report.runs import find_runs, read_curves
+from run_folders import write_run, write_sweep
 
 AGAIN = "remove that folder and run the job again, or name only the other runs in runs="
 

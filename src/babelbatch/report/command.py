@@ -45,7 +45,7 @@ def parsed(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
         key, equals, value = argument.partition("=")
         if not equals or key not in _OPTIONS:
             hint = closest(key, list(_OPTIONS)) if equals else ""
-            problems.append(f"'{argument}' is not understood{hint}; options are written {', '.join(_OPTIONS[:2])}=...")
+            problems.append(f"'{argument}' is not understood{hint}; options are written runs=..., output=...")
         else:
             said.setdefault(key, []).extend(part for part in value.strip("[]").split(",") if part)
     folders = [Path(part).expanduser() for part in said.get("runs", [])]
