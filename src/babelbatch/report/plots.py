@@ -21,6 +21,9 @@ CURVES = {
 }
 _POINTS = 60  # of a learning curve
 _MOST_LINES = 6
+_INK_TURNS = {"plus": (82, 62), "minus": (93, 61)}
+"""Percent of the page's two colours (report.css) up to which black is easier to read on them in the light theme, and
+white in the dark one. Either way the contrast is at least 4.5 (WCAG AA)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,14 @@ class Heatmap:
         """Strength of the colour in percent; None where there is no value."""
         value = self.values[row, column]
         return None if np.isnan(value) else round(100 * min(1.0, abs(value) / self.largest)) if self.largest else 0
+
+    def colour(self, row: int, column: int) -> str:
+        """Class names: which colour, and whether it is so strong that text needs the other ink on it, `strong` in the
+        light theme, `bright` in the dark one."""
+        sign = "minus" if self.diverging and self.values[row, column] < 0 else "plus"
+        light, dark = _INK_TURNS[sign]
+        shade = self.shade(row, column) or 0
+        return f"{sign}{' strong' if shade > light else ''}{' bright' if shade > dark else ''}"
 
     def text(self, row: int, column: int) -> str:
         value = self.values[row, column]
