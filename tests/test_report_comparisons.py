@@ -80,8 +80,8 @@ def test_who_wins_where(apart: tuple[Study, Found]) -> None:
 def test_best_everywhere(tmp_path: Path) -> None:
     level = {"monolingual": 0.8, "crosslingual": 0.7, "multilingual": 0.6, "rank_distance": 10.0}
     found, _ = of_sweep(tmp_path, {0.5: level, 1.0: APART[1.0]})
-    assert headline(found) == "hybrid alpha=0.5 is best in every setting"
-    assert margins(found)[0].startswith("hybrid alpha=0.5 keeps the monolingual mAP of X-X to within 0.01 (p < 0.001)")
+    assert headline(found) == "Hybrid alpha=0.5 is best in every setting"
+    assert margins(found)[0].startswith("Hybrid alpha=0.5 keeps the monolingual mAP of X-X to within 0.01 (p < 0.001)")
 
 
 def test_nothing_is_said_to_be_best_where_nothing_is(tmp_path: Path) -> None:

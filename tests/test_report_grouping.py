@@ -42,6 +42,12 @@ def test_encoders_are_called_by_their_names(tmp_path: Path) -> None:
     assert [group.label for group in groups_in(tmp_path)] == ["mixed large", "mixed small"]
 
 
+def test_the_ends_of_a_sweep_over_alpha_are_called_what_they_are(tmp_path: Path) -> None:
+    for alpha in (0.0, 0.25, 1.0):
+        write_run(tmp_path / f"{alpha}", "hybrid", alpha)
+    assert [group.label for group in groups_in(tmp_path)] == ["X-Y (alpha=0)", "hybrid alpha=0.25", "X-X (alpha=1)"]
+
+
 def test_a_single_group_has_a_name(tmp_path: Path) -> None:
     write_run(tmp_path / "a", "english", 1.0)
     assert [group.label for group in groups_in(tmp_path)] == ["english"]

@@ -41,6 +41,14 @@ def test_points_lie_where_their_values_are() -> None:
     assert drawn.get("role") == "img"
 
 
+def test_ticks_have_the_digits_they_need() -> None:
+    svg = chart([Line("", (Point(0, 0.02), Point(1, 0.05)))], "", "x")
+    shown = [text.text for text in ET.fromstring(svg).iter(f"{SVG}text")]
+    assert shown == [
+        "0.02", "0.03", "0.04", "0.05", "0.00", "0.25", "0.50", "0.75", "1.00", "x",
+    ]  # fmt: skip
+
+
 def test_labels_stand_apart_and_inside() -> None:
     lines = [Line(f"line {number}", (Point(0, 1), Point(1, 0.001 * number)), number) for number in range(6)]
     drawn = ET.fromstring(chart(lines, "", "x"))

@@ -5,6 +5,7 @@ All of them look at the mixed pool or at single language pairs, and compare ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -66,7 +67,10 @@ def typology(study: Study) -> Section | None:
     if not rows:
         return None
     others = tuple(dict.fromkeys(row[1] for row in rows))
-    by = {(row[3], row[1]): (f"{row[6]:.2f}", f"{row[7]:.2f} – {row[8]:.2f}, p {row[9]:.3f}") for row in rows}
+    by = {
+        (row[3], row[1]): (_minus(f"{row[6]:.2f}"), _minus(f"{row[7]:.2f} – {row[8]:.2f}, p {row[9]:.3f}"))
+        for row in rows
+    }
     missing = ("–", "")
     grid = Grid(
         "distance",
@@ -205,18 +209,23 @@ def _kind_cell(row: Sequence, level: float) -> tuple[str, str]:
     if difference is None:
         return f"{row[4]:.3f}", ""
     alike = "" if p_value < 1 - level else " ≈"
-    return f"{row[4]:.3f}{alike}", f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
+    return f"{row[4]:.3f}{alike}", _minus(f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]")
 
 
 def _shift_cell(row: Sequence) -> tuple[str, str]:
     _, _, value, place, difference, low, high = row
-    gain = "" if difference is None else f", {difference:+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
+    gain = "" if difference is None else _minus(f", {difference:+.3f} [{low:+.3f}, {high:+.3f}]")
     return f"{value:.3f}", f"place {place}{gain}"
+
+
+def _minus(text: str) -> str:
+    """Numbers as they are printed: with a minus, and no minus before zero."""
+    return re.sub(r"-0\.00(?!\d)", "0.00", text).replace("-", "−")
 
 
 def _typology_sentence(group: Group, reference: Group, found: Correlation) -> str:
     between = f"{group.label} against {reference.label}: "
-    numbers = f"(Spearman {found.rho:.2f}, interval {found.low:.2f} to {found.high:.2f})"
+    numbers = _minus(f"(Spearman {found.rho:.2f}, interval {found.low:.2f} to {found.high:.2f})")
     if found.low > 0:
         return f"{between}the difference grows with syntactic distance {numbers}."
     if found.high < 0:

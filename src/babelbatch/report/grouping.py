@@ -121,11 +121,13 @@ def _labels(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _label(own: Mapping[str, Any], chosen: Sequence[str], all_settings: Sequence[Mapping[str, Any]]) -> str:
-    strategy = own.get("sampling.name")
-    parts = [] if strategy is None else [KINDS.get(strategy, str(strategy))]
+    strategy, alpha = own.get("sampling.name"), own.get("sampling.alpha")
     siblings = {str(each.get("sampling.alpha")) for each in all_settings if each.get("sampling.name") == strategy}
-    if strategy is not None and (strategy == "hybrid" or len(siblings) > 1):
-        parts.append(f"alpha={own.get('sampling.alpha', 'default')}")
+    parts = [] if strategy is None else [KINDS.get(strategy, str(strategy))]
+    if strategy == "hybrid" and alpha in (0, 1):  # the pure strategy, to the bit
+        parts = [f"{'X-X' if alpha else 'X-Y'} (alpha={alpha})"]
+    elif strategy is not None and (strategy == "hybrid" or len(siblings) > 1):
+        parts.append(f"alpha={'default' if alpha is None else alpha}")
     for path in chosen:
         if path in {"sampling.name", "sampling.alpha"}:
             continue

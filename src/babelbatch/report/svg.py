@@ -126,9 +126,7 @@ def _spread(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
 
 def _tick(value: float, all_ticks: Sequence[float]) -> str:
     step = abs(all_ticks[1] - all_ticks[0]) if len(all_ticks) > 1 else 1
-    digits = 0 if step >= 1 and step == int(step) else max(0, -math.floor(math.log10(step) + 1e-9))
-    if step * 10**digits != round(step * 10**digits):
-        digits += 1
+    digits = next(digits for digits in range(13) if math.isclose(step * 10**digits, round(step * 10**digits)))
     return f"{value:,.{digits}f}"
 
 

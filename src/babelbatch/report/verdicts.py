@@ -24,18 +24,18 @@ def headline(study: Study) -> str:
     if not names:
         return "The runs do not settle which strategy is best"
     if len(names) == 1 and None not in winners.values():
-        return f"{names[0]} is best in every setting"
+        return _opened(f"{names[0]} is best in every setting")
     wins = [(name, _and([_PLACES[measure] for measure in settings if winners[measure] == name])) for name in names]
     sentence = _and([f"{name}{' is best' if name == names[0] else ''} {places}" for name, places in wins], comma=True)
     rest = [_PLACES[measure] for measure in settings if winners[measure] is None]
-    return f"{sentence}; {_and(rest)} the runs do not settle it" if rest else sentence
+    return _opened(f"{sentence}; {_and(rest)} the runs do not settle it" if rest else sentence)
 
 
 def sentences(study: Study) -> list[str]:
     """One sentence a measure: the leader, and whether the tests tell it from the others."""
     if len(study.groups) < 2:
         return []
-    return [_of(study, measure) for measure in study.measures]
+    return [_opened(_of(study, measure)) for measure in study.measures]
 
 
 def margins(study: Study) -> list[str]:
@@ -63,7 +63,7 @@ def margins(study: Study) -> list[str]:
                 f"Whether {each.group} keeps the monolingual mAP of {each.reference} to within {margin} is open: it "
                 f"has {abs(loss):.4f} {'less' if loss > 0 else 'more'} (p {_p(each.p_value)})."
             )
-    return found
+    return [_opened(sentence) for sentence in found]
 
 
 def caveats(study: Study, found: Found) -> list[str]:
@@ -130,6 +130,12 @@ def _from(pair: Pair, first: str) -> tuple[float, float, float]:
     ordered = (both.low, both.difference, both.high)
     flip = (pair.a == first) != pair.measure.higher_is_better
     return tuple(-value for value in reversed(ordered)) if flip else ordered
+
+
+def _opened(sentence: str) -> str:
+    """With a capital, unless the first word is a name with a spelling of its own."""
+    first = sentence.split()[0]
+    return sentence[0].upper() + sentence[1:] if first.islower() and first.isalpha() else sentence
 
 
 def _short(measure: Measure, value: float) -> str:
