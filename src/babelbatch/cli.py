@@ -49,8 +49,8 @@ def _report(place: Path, folders: list[Path]) -> None:
         except ValueError as refusal:
             page = write_report(folders, place / "report")
             print(f"The report is of this command's runs only. Of all in the folder: {refusal}")
-    except (ValueError, OSError) as error:
-        print(f"There is no report. {error}")
+    except Exception as error:  # whatever it is, the runs are finished and stay so
+        print(f"There is no report. {error if isinstance(error, (ValueError, OSError)) else repr(error)}")
     else:
         print(f"Who leads, and how sure that is:\n  {page}")
 
