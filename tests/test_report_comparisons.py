@@ -1,6 +1,7 @@
 """Estimates and tests of hand-made runs, and what the report says of them, word for word."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,13 @@ def test_one_group(tmp_path: Path) -> None:
 def test_a_benchmark_without_language_pairs(tmp_path: Path) -> None:
     found, _ = of_sweep(tmp_path, {0.0: {}, 1.0: {}}, languages=("en",), seeds=1)
     assert found.measures == (MONOLINGUAL, MULTILINGUAL, RANK_DISTANCE)
+
+
+def test_two_groups_are_told_without_a_next(tmp_path: Path) -> None:
+    found, _ = of_sweep(tmp_path, {0.0: {"crosslingual": 0.5}, 1.0: {"crosslingual": 0.2}})
+    (sentence,) = [said for said in sentences(found) if said.startswith("Across languages")]
+    assert re.fullmatch(
+        r"Across languages, X-Y has the highest mAP, 0\.\d{3}: 0\.\d{3} above X-X "
+        r"\(95 % interval 0\.\d{3} to 0\.\d{3}, p < 0\.001\)\.",
+        sentence,
+    )

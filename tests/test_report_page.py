@@ -82,6 +82,17 @@ def test_the_page_says_the_question_and_the_answer_first(report: Path) -> None:
     assert 'lang="ar" dir="auto"' in text
 
 
+def test_language_bias(report: Path) -> None:
+    text = report.read_text(encoding="utf-8")
+    assert "Without preference it would be 0.250, one in 4" in text
+    assert "MRC@10" not in text  # these runs do not have it
+    rows = list(csv.reader((report.parent / "data" / "facts_language_preference.csv").read_text().splitlines()))
+    assert rows[0] == ["question language", "X-Y", "hybrid alpha=0.5", "X-X"]
+    assert [row[0] for row in rows[1:]] == ["ar", "en", "hi", "th"]
+    shares = list(csv.reader((report.parent / "data" / "facts_top10_0.csv").read_text().splitlines()))
+    assert {row[2] for row in shares[1:]} == {"0.25"}
+
+
 def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
     write_run(tmp_path / "a", facts={"name": "<script>alert(1)</script>"}, settings={"loss": {"name": "<b>"}})
     write_run(tmp_path / "b", settings={"loss": {"name": "<i>"}})

@@ -125,14 +125,14 @@ def by_kind(study: Study, anchor: str, title: str, note: str, kind_of: Callable[
     codes = {kind: ", ".join(cells[column] for column in columns) for kind, columns in kinds.items()}
     grid = Grid("question in", labels, [(kind, codes[kind], of_kind) for kind, of_kind in cells_of.items()])
     against = reference.label if reference else "X-X"
+    below = f", and in small the difference from {against} with its interval; ≈: not told from it (Holm over the table)"
     minus = f"minus {against}"
     columns = ("benchmark", "kind", "languages", "group", "mAP", "low", "high", minus, "difference low")
     return Section(
         f"{anchor}-{study.benchmark}",
         f"{study.benchmark}: {title}",
         (),
-        f"mAP of the questions in these languages over the pool of all, and in small the difference from "
-        f"{against} with its interval; ≈: not told from it (Holm over the table). {note}",
+        f"mAP of the questions in these languages over the pool of all{below if reference else ''}. {note}",
         grid,
         Data(f"{study.benchmark}_{anchor}", (*columns, "difference high", "p by Holm"), [tuple(row) for row in rows]),
     )
@@ -169,8 +169,8 @@ def domain_shift(studies: Sequence[Study]) -> Section | None:
         "domain-shift",
         "From one benchmark to another",
         tuple(told),
-        "mAP over the pool of all languages, and in small the place by it, whether or not the tests settle it, and the "
-        "difference from X-X with its interval.",
+        "mAP over the pool of all languages, and in small the place by it, whether or not the tests settle it"
+        + (f", and the difference from {reference.label} with its interval." if reference else "."),
         grid,
         Data("domain_shift", ("group", "benchmark", "mAP", "place", minus, "low", "high"), rows),
     )

@@ -5,20 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from babelbatch.report.comparisons import PREFERENCE, Study
-from babelbatch.report.plots import by_language
+from babelbatch.report.plots import by_language, mean_of
 from babelbatch.report.tables import Data
 
 _MOST = 6
+_OTHERS = {
+    "same_language@10": "share of the question's language in the first ten",
+    "same_language_lift@10": "the same over its share of the pool (1 is fair)",
+    "mrc@10": "agreement of the rankings of one question's versions (MRC@10)",
+    "peer@100": "PEER@100 (more is fairer)",
+    "rank_distance_normalised": "rank distance over pool size",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """rows: (group, language -> rate). unbiased: the rate of a retriever that has no preference."""
+    """rows: (group, language -> rate). unbiased: the rate of a retriever that has no preference.
+    macro: over all languages, with interval. others: (name of another measure, its value a group)."""
 
     groups: tuple[str, ...]
     rows: tuple[tuple[str, tuple[float, ...]], ...]
     macro: tuple[str, ...]
     unbiased: float
+    others: tuple[tuple[str, tuple[float, ...]], ...]
     data: Data
 
 
@@ -35,5 +44,10 @@ def preference(study: Study) -> Preference | None:
     estimates = [study.estimates[group.label, PREFERENCE] for group in groups]
     macro = tuple(f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]" for each in estimates)
     labels = tuple(group.label for group in groups)
+    others = []
+    for metric, name in _OTHERS.items():
+        values = tuple(mean_of(group.runs, f"{study.benchmark}/multilingual/{metric}") for group in groups)
+        if not any(value != value for value in values):
+            others.append((name, values))
     data = Data(f"{study.benchmark}_language_preference", ("question language", *labels), [(n, *v) for n, v in rows])
-    return Preference(labels, rows, macro, 1 / len(study.languages), data)
+    return Preference(labels, rows, macro, 1 / len(study.languages), tuple(others), data)

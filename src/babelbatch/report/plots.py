@@ -165,19 +165,19 @@ def difference_maps(study: Study, reference: Group) -> list[Heatmap]:
 
 
 def top10_maps(study: Study) -> list[Heatmap]:
-    """The languages of the first ten candidates, by question language; nothing where a run does not have them."""
+    """The languages of the first ten candidates, by question language, on one scale; nothing where a run does not have
+    them."""
     found = []
     for number, group in enumerate(study.groups):
         values = np.full((len(study.languages),) * 2, np.nan)
         for row, question in enumerate(study.languages):
             for column, candidate in enumerate(study.languages):
-                values[row, column] = _mean(
-                    group.runs, f"{study.benchmark}/multilingual/top10_share/{question}-{candidate}"
-                )
+                key = f"{study.benchmark}/multilingual/top10_share/{question}-{candidate}"
+                values[row, column] = mean_of(group.runs, key)
         if not np.isnan(values).all():
-            name = f"{study.benchmark}_top10_{number}"
-            found.append(Heatmap(group.label, name, study.languages, values, 1.0))
-    return found
+            found.append((group.label, f"{study.benchmark}_top10_{number}", values))
+    largest = max((float(np.nanmax(values)) for *_, values in found), default=1.0)
+    return [Heatmap(label, name, study.languages, values, largest) for label, name, values in found]
 
 
 def cells(study: Study, group: Group) -> np.ndarray:
@@ -186,17 +186,18 @@ def cells(study: Study, group: Group) -> np.ndarray:
     for row, question in enumerate(study.languages):
         for column, candidate in enumerate(study.languages):
             setting = f"monolingual/map/{question}" if row == column else f"crosslingual/map/{question}-{candidate}"
-            values[row, column] = _mean(group.runs, f"{study.benchmark}/{setting}")
+            values[row, column] = mean_of(group.runs, f"{study.benchmark}/{setting}")
     return values
 
 
 def by_language(study: Study, group: Group, measure: Measure) -> list[float]:
     """A pool metric by question language, the mean over seeds; NaN where it is not known."""
     prefix = f"{study.benchmark}/{measure.setting}/{measure.metric}"
-    return [_mean(group.runs, f"{prefix}/{name}") for name in study.languages]
+    return [mean_of(group.runs, f"{prefix}/{name}") for name in study.languages]
 
 
-def _mean(runs: Sequence[Run], key: str) -> float:
+def mean_of(runs: Sequence[Run], key: str) -> float:
+    """A metric of metrics.json, the mean over runs; NaN if one of them does not have it."""
     values = [run.metrics.get(key) for run in runs]
     return float(np.mean(values)) if None not in values else float("nan")
 

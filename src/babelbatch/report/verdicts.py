@@ -110,11 +110,10 @@ def _of(study: Study, measure: Measure) -> str:
     bounds = f"{_short(measure, low)} to {_short(measure, high)}"
     sure = f"{study.level * 100:g} % interval {bounds}, p {_p(pair.p_value)}"
     if study.winner(measure):
-        than = "better than every other" if len(study.groups) > 2 else "and is better"
         side = "above" if measure.higher_is_better else "below"
-        return (
-            f"{has}, {than}: {_short(measure, lead)} {side} {'the next, ' * (len(study.groups) > 2)}{second} ({sure})."
-        )
+        if len(study.groups) == 2:
+            return f"{has}: {_short(measure, lead)} {side} {second} ({sure})."
+        return f"{has}, better than every other: {_short(measure, lead)} {side} the next, {second} ({sure})."
     like = [label for label in study.best(measure) if label in study.not_told_from_the_best(measure)]
     doubt = f"the tests do not tell it from {_and(like)}"
     behind = [label for label in study.best(measure)[1:] if label not in like]
