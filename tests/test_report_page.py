@@ -11,7 +11,8 @@ import pytest
 
 from babelbatch.cli import _compare
 from babelbatch.report import command
-from babelbatch.report.page import Settings, number, write_report
+from babelbatch.report.page import number, write_report
+from babelbatch.report.settings import Settings
 from run_folders import write_run, write_sweep
 
 LEVELS = {0.0: {"crosslingual": 0.5}, 0.5: {"crosslingual": 0.4}, 1.0: {"crosslingual": 0.1}}

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from babelbatch.report.page import Settings, write_report
+from babelbatch.report.settings import Settings
 from babelbatch.signatures import closest
 
 USER_ERROR = 2
@@ -31,6 +31,8 @@ def main() -> None:
         sys.exit(0 if arguments else USER_ERROR)
     try:
         folders, output, settings = parsed(arguments)
+        from babelbatch.report.page import write_report  # a second that --help and mistakes need not wait for
+
         print(write_report(folders, output, settings))
     except (ValueError, OSError) as error:
         print(f"babelbatch: {error}", file=sys.stderr)

@@ -16,6 +16,7 @@ from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
 from babelbatch.report.languages import language
 from babelbatch.report.plots import alpha_curves, cell_maps, difference_maps, learning_curves, top10_maps
 from babelbatch.report.runs import Found, find_runs
+from babelbatch.report.settings import Settings
 from babelbatch.report.tables import (
     Data,
     comparisons_data,
@@ -34,16 +35,6 @@ QUESTION = (
     "What should a contrastive batch be made of, so that one multilingual retriever is good within a language, across "
     "languages and over a pool of all languages?"
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a report may be told. level: of the intervals; a difference is settled below 1 - level. margin: of mAP, how
-    much monolingual quality a strategy may lose against X-X. benchmarks: only these; none means all."""
-
-    level: float = 0.95
-    margin: float = 0.01
-    benchmarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
