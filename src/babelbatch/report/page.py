@@ -31,6 +31,7 @@ from babelbatch.report.tables import (
 from babelbatch.run_files import write_atomically
 
 PAGE = "report.html"
+DEFAULTS = Settings()
 QUESTION = (
     "What should a contrastive batch be made of, so that one multilingual retriever is good within a language, across "
     "languages and over a pool of all languages?"
@@ -49,7 +50,7 @@ class Report:
     sections: list[analyses.Section] = field(default_factory=list)
 
 
-def write_report(folders: Sequence[Path], output: Path, settings: Settings = Settings()) -> Path:
+def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEFAULTS) -> Path:
     """Reads the finished runs in `folders`, compares them, and writes the report into the folder `output`.
 
     Returns the path of the page. Beside it: `report.md`, `data/*.csv` and `data/*.tex`.
