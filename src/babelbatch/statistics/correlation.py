@@ -19,7 +19,7 @@ from babelbatch.statistics.variance import two_groups
 
 _RESAMPLES = 1_000
 _PERMUTATIONS = 9_999
-_BLOCK = 4_000_000  # weights held at once
+_BLOCK = 4_000_000  # numbers held at once
 _TIE = 1e-12
 _FEWEST = 4  # languages; without one of them six pairs are left
 
@@ -165,7 +165,7 @@ def _question_variance(
     means = [cell_means(run)[places] for run in (*a, *b)]
     questions = len(counts)
     rhos = []
-    for start in range(0, _RESAMPLES, at_once := max(1, _BLOCK // questions)):
+    for start in range(0, _RESAMPLES, at_once := max(1, _BLOCK // max(questions, len(places)))):
         rows = min(at_once, _RESAMPLES - start)
         drawn = random.integers(0, questions, (rows, questions)) + np.arange(rows)[:, None] * questions
         weights = np.bincount(drawn.ravel(), minlength=rows * questions).reshape(rows, questions).astype(np.float64)
@@ -203,7 +203,10 @@ def _mantel(found: np.ndarray, distances: np.ndarray, seed: int) -> float:
         random = np.random.default_rng([seed, 1])
         orders = random.permuted(np.tile(np.arange(size), (_PERMUTATIONS, 1)), axis=1)
     # The diagonal stays on the diagonal, and centred is zero there.
-    products = np.array([(ranks[np.ix_(order, order)] * centred).sum() for order in orders])
     least = abs((ranks * centred).sum()) * (1 - _TIE)
-    extreme = np.count_nonzero(np.abs(products) >= least)
+    extreme = 0
+    for start in range(0, len(orders), at_once := max(1, _BLOCK // size**2)):
+        block = orders[start : start + at_once]
+        permuted = ranks[block[:, :, None], block[:, None, :]].reshape(len(block), -1)
+        extreme += np.count_nonzero(np.abs(permuted @ centred.ravel()) >= least)
     return float(extreme / len(orders) if exact else (1 + extreme) / (1 + len(orders)))
