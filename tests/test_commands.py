@@ -75,6 +75,8 @@ def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
     assert stdout.count("hybrid") >= 3
     assert "The results lie in" in stdout
     assert (sweep / "comparison.md").read_text().count("| hybrid |") == 3
+    assert Path(stdout.splitlines()[-1].strip()).samefile(sweep / "report" / "report.html")
+    assert "X-X (alpha=1)" in (sweep / "report" / "report.html").read_text(encoding="utf-8")
     assert "Traceback" not in (sweep.parent / "stderr").read_text()
 
 

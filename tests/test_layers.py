@@ -36,7 +36,7 @@ LAYERS = [
 DOORS = {
     "hydra": {"config", "launch", "sweep", "job", "worker", "build"},
     "omegaconf": {"config", "check", "identity", "launch", "sweep", "job", "worker", "build"}
-    | {"train", "evaluate", "mine"},
+    | {"train", "evaluate", "mine", "report"},
     "faiss": {"search"},
     "filelock": {"run_lock", "tokens"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
@@ -47,6 +47,7 @@ DOORS = {
     "peft": {"tuning"},
     "pooch": {"sources", "cache_folder"},
     "matplotlib": {"heatmap"},
+    "jinja2": {"report"},
     "PIL": {"loggers"},
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from babelbatch.job import ALREADY, FINISHED, RESUMED, End
-from babelbatch.report import print_states
+from babelbatch.report.terminal import print_states
 from babelbatch.run_lock import held
 from babelbatch.sweep import NOT_STARTED, Jobs, end_on_disk, exit_code
 

@@ -31,27 +31,46 @@ def mine() -> None:
 
 
 def _compare(folders: list[Path], sweep: bool) -> None:
-    """The finished runs of a command, side by side: printed, and of a sweep also as comparison.md beside them."""
-    from babelbatch.report import print_tables, read_rows, to_markdown
-    from babelbatch.run_files import write_atomically
+    """The finished runs of a command, side by side: printed; and of a sweep, as comparison.md and as a report, all
+    finished runs in its folder, also those of earlier commands."""
+    from babelbatch.report.terminal import print_tables, read_rows, to_markdown
+    from babelbatch.run_files import METRICS_FILE, write_atomically
 
     rows = read_rows(folders)
     if not rows:
         return
     print()
     print_tables(rows)
+    place = folders[0].parent if sweep else folders[0]
     if sweep:
-        place = folders[0].parent
-        write_atomically(place / "comparison.md", to_markdown(rows))
-        print(f"The results lie in {place}\n  comparison.md, and a folder a run: ", end="")
-    else:
-        print(f"The results lie in {folders[0]}\n  ", end="")
+        all_rows = read_rows(sorted(file.parent for file in place.glob(f"*/{METRICS_FILE}")))
+        write_atomically(place / "comparison.md", to_markdown(all_rows))
+    print(f"The results lie in {place}\n  {'comparison.md, and a folder a run: ' if sweep else ''}", end="")
     print("metrics.json, per_query.parquet, <benchmark>_map.png, encoder/ (the trained model)")
+    if sweep:
+        _report(place, folders)
+
+
+def _report(place: Path, folders: list[Path]) -> None:
+    """Writes the report of a sweep's folder and prints where it is. Where not all of its runs can be compared, the
+    report is of this command's. That there is none is told, and is no failure of the runs."""
+    from babelbatch.report.page import write_report
+
+    try:
+        try:
+            page = write_report([place], place / "report")
+        except ValueError as refusal:
+            page = write_report(folders, place / "report")
+            print(f"The report is of this command's runs only. Of all in the folder: {refusal}")
+    except Exception as error:  # whatever it is, the runs are finished and stay so
+        print(f"There is no report. {error if isinstance(error, (ValueError, OSError)) else repr(error)}")
+    else:
+        print(f"Who leads, and how sure that is:\n  {page}")
 
 
 def _score(folders: list[Path], sweep: bool) -> None:
     """The scores of the finished evaluations of a command."""
-    from babelbatch.report import print_scores
+    from babelbatch.report.terminal import print_scores
 
     print_scores(folders)
     print("The results lie in", *folders, sep="\n  ")

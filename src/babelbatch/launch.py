@@ -100,7 +100,7 @@ def _launched(root: str, show: Callable[[list[Path], bool], None]) -> int:
 
 def _tell(ends: dict[Path, End], sweeping: bool, show: Callable[[list[Path], bool], None]) -> None:
     """The state of every job, and what `show` shows of the finished ones."""
-    from babelbatch.report import print_states
+    from babelbatch.report.terminal import print_states
 
     if sweeping and ends:
         print_states(next(iter(ends)).parent, ((end.state, folder.name, end.reason) for folder, end in ends.items()))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.report import print_tables, read_rows, tables, to_markdown
+from babelbatch.report.terminal import print_tables, read_rows, tables, to_markdown
 
 
 def finished(folder: Path, strategy: str, seed: int, score: float, benchmarks: tuple[str, ...] = ("b",)) -> Path:

@@ -1,0 +1,146 @@
+"""What is compared: runs that differ in the seed alone are one group, named by what tells it from the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from babelbatch.report.runs import Run
+
+KINDS = {"x_x": "X-X", "x_y": "X-Y"}
+ON_THE_CURVE = ("x_x", "x_y", "hybrid")
+"""Strategies that differ in alpha only."""
+_SHOWN_FIRST = ("sampling.name", "sampling.alpha", "encoder.name_or_path", "checkpoint", "encoder._target_")
+_NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One strategy (or whatever was varied), with its runs, one a seed. rest: what else it is, alpha and strategy left
+    out: groups with an equal rest lie on one curve over alpha."""
+
+    label: str
+    strategy: str | None
+    alpha: float | None
+    runs: tuple[Run, ...]
+    rest: str
+
+    @property
+    def seeds(self) -> tuple[int | None, ...]:
+        return tuple(run.seed for run in self.runs)
+
+    @property
+    def on_the_curve(self) -> bool:
+        return self.strategy in ON_THE_CURVE and self.alpha is not None
+
+
+def refuse_mixed(runs: Sequence[Run]) -> None:
+    """Raises ValueError unless all runs were scored on the same benchmarks, by the same protocol: scores on other data
+    are other quantities, and their difference says nothing."""
+    first = runs[0]
+    for run in runs[1:]:
+        names = " and ".join(str(one.folder) for one in (first, run))
+        if set(run.benchmarks) != set(first.benchmarks):
+            shared = [name for name in first.benchmarks if name in run.benchmarks]
+            remedy = (
+                f"compare on what they share with benchmarks={','.join(shared)}" if shared else "report on each alone"
+            )
+            raise ValueError(
+                f"runs: {names} cannot be compared: scored on {', '.join(sorted(first.benchmarks))} and on "
+                f"{', '.join(sorted(run.benchmarks))}; {remedy}"
+            )
+        for name in first.benchmarks:
+            for fact, means in (("fingerprint", "other questions or candidates"), ("protocol", "another protocol")):
+                there, here = (one.metrics.get(f"{fact}/{name}") for one in (first, run))
+                if there != here:
+                    raise ValueError(
+                        f"runs: {names} cannot be compared: {name} has {means} in the second ({fact} {there} and "
+                        f"{here}); evaluate both again with one version, or report on each alone"
+                    )
+
+
+def only(runs: Sequence[Run], benchmarks: Sequence[str]) -> list[Run]:
+    """The runs that have all of `benchmarks`, with those alone. Raises ValueError if none has."""
+    found = [
+        Run(run.folder, run.metrics | {"benchmarks": list(benchmarks)}, run.settings, run.per_query)
+        for run in runs
+        if set(benchmarks) <= set(run.benchmarks)
+    ]
+    if not found:
+        there = sorted({name for run in runs for name in run.benchmarks})
+        raise ValueError(f"benchmarks: no run has {', '.join(benchmarks)} (there are: {', '.join(there)})")
+    return found
+
+
+def grouped(runs: Sequence[Run]) -> list[Group]:
+    """The groups, by alpha and name; the runs of each by seed. Raises ValueError if a group has a seed twice."""
+    by_settings: dict[str, list[Run]] = {}
+    for run in runs:
+        by_settings.setdefault(_key(_compared(run.settings)), []).append(run)
+    members = list(by_settings.values())
+    labels = _labels([_compared(of_group[0].settings) for of_group in members])
+    groups = []
+    for label, of_group in zip(labels, members, strict=True):
+        settings, metrics = _compared(of_group[0].settings), of_group[0].metrics
+        rest = {path: value for path, value in settings.items() if path not in _SHOWN_FIRST[:2]}
+        ordered = tuple(sorted(of_group, key=lambda run: -1 if run.seed is None else run.seed))
+        groups.append(Group(label, metrics.get("strategy"), metrics.get("alpha"), ordered, _key(rest)))
+        seeds = groups[-1].seeds
+        if len(set(seeds)) < len(seeds):
+            twice = [str(run.folder) for run in ordered if seeds.count(run.seed) > 1]
+            raise ValueError(
+                f"runs: {' and '.join(twice)} are '{label}' with one seed, and differ in nothing that a strategy is "
+                "compared by; name only one of them in runs="
+            )
+    return sorted(groups, key=lambda group: (group.alpha is None, group.alpha or 0.0, group.label))
+
+
+def _compared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without the seed, and without what the benchmarks' fingerprints answer for or what only says how
+    the work is done."""
+    return {path: value for path, value in settings.items() if path != "seed" and not path.startswith(_NOT_COMPARED)}
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True, ensure_ascii=False)
+
+
+def _labels(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names by the fewest settings that tell all apart, the usual suspects first: `X-X`, `hybrid alpha=0.5 lr=0.1`."""
+    paths = sorted({path for each in settings for path in each}, key=_priority)
+    told: list[tuple[str, ...]] = [() for _ in settings]
+    chosen: list[str] = []
+    for path in paths:
+        values = [json.dumps(each.get(path), sort_keys=True) for each in settings]
+        finer = [(*before, value) for before, value in zip(told, values, strict=True)]
+        if len(set(finer)) > len(set(told)):
+            told, chosen = finer, [*chosen, path]
+    return [_label(each, chosen, settings) for each in settings]
+
+
+def _label(own: Mapping[str, Any], chosen: Sequence[str], all_settings: Sequence[Mapping[str, Any]]) -> str:
+    strategy, alpha = own.get("sampling.name"), own.get("sampling.alpha")
+    siblings = {str(each.get("sampling.alpha")) for each in all_settings if each.get("sampling.name") == strategy}
+    parts = [] if strategy is None else [KINDS.get(strategy, str(strategy))]
+    if strategy == "hybrid" and alpha in (0, 1):  # the pure strategy, to the bit
+        parts = [f"{'X-X' if alpha else 'X-Y'} (alpha={alpha})"]
+    elif strategy is not None and (strategy == "hybrid" or len(siblings) > 1):
+        parts.append(f"alpha={'default' if alpha is None else alpha}")
+    for path in chosen:
+        if path in {"sampling.name", "sampling.alpha"}:
+            continue
+        value = own.get(path, "default")
+        name = path.rpartition(".")[2]
+        if path in {"encoder.name_or_path", "checkpoint"}:
+            parts.append(str(value).rstrip("/").rpartition("/")[2])
+        elif name == "_target_":
+            parts.append(str(value).rpartition(".")[2])
+        else:
+            parts.append(f"{name}={value}")
+    return " ".join(parts) or "the runs"
+
+
+def _priority(path: str) -> tuple[int, str]:
+    return (_SHOWN_FIRST.index(path) if path in _SHOWN_FIRST else len(_SHOWN_FIRST), path)

@@ -1,0 +1,157 @@
+"""The report: one HTML page that needs nothing else, with tables for documents and the data of everything beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import babelbatch
+from babelbatch.report import analyses, bias, verdicts
+from babelbatch.report.comparisons import Study, reference_of, study
+from babelbatch.report.cost import cost_data
+from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
+from babelbatch.report.languages import language
+from babelbatch.report.plots import alpha_curves, cell_maps, difference_maps, learning_curves, top10_maps
+from babelbatch.report.runs import Found, find_runs
+from babelbatch.report.settings import Settings
+from babelbatch.report.tables import (
+    Data,
+    comparisons_data,
+    legend,
+    margins_data,
+    results,
+    results_data,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+from babelbatch.run_files import write_atomically
+
+PAGE = "report.html"
+DEFAULTS = Settings()
+QUESTION = (
+    "What should a contrastive batch be made of, so that one multilingual retriever is good within a language, across "
+    "languages and over a pool of all languages?"
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known before it is written. found: runs, those left out included."""
+
+    name: str
+    found: Found
+    groups: list[Group]
+    studies: list[Study]
+    settings: Settings
+    sections: list[analyses.Section] = field(default_factory=list)
+
+
+def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEFAULTS) -> Path:
+    """Reads the finished runs in `folders`, compares them, and writes the report into the folder `output`.
+
+    Returns the path of the page. Beside it: `report.md`, `data/*.csv` and `data/*.tex`.
+    Raises ValueError, with a remedy, for runs that are missing, damaged, or cannot be compared.
+    """
+    report = make_report(folders, settings)
+    data = _all_data(report)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "data").mkdir(exist_ok=True)
+    for table in data:
+        write_atomically(output / "data" / f"{table.name}.csv", to_csv(table))
+    for each in report.studies:
+        write_atomically(output / "data" / f"{each.benchmark}.tex", to_latex(results(each), settings.level))
+    write_atomically(output / "report.md", markdown(report))
+    write_atomically(output / PAGE, html(report, data))
+    return output / PAGE
+
+
+def make_report(folders: Sequence[Path], settings: Settings) -> Report:
+    """Everything that is computed; writes nothing."""
+    found = find_runs(folders)
+    if settings.benchmarks:
+        found = Found(only(found.runs, settings.benchmarks), found.unfinished, found.repeated)
+    refuse_mixed(found.runs)
+    groups = grouped(found.runs)
+    studies = [study(name, groups, settings.level, settings.margin) for name in found.runs[0].benchmarks]
+    name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
+    return Report(name, found, groups, studies, settings, analyses.sections(studies))
+
+
+def markdown(report: Report) -> str:
+    """The page's words and main tables for a document."""
+    parts = [f"# {report.name}\n"]
+    for each in report.studies:
+        parts.append(f"## {each.benchmark}\n\n{verdicts.headline(each)}.\n")
+        parts += [f"{sentence}\n" for sentence in [*verdicts.sentences(each), *verdicts.margins(each)]]
+        parts.append(to_markdown(results(each), report.settings.level))
+    parts += [f"* {note}" for note in verdicts.caveats(report.studies[0], report.found)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def html(report: Report, data: Sequence[Data]) -> str:
+    """The page."""
+    environment = Environment(
+        loader=PackageLoader("babelbatch.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["number"] = number
+    environment.globals["language"] = language
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        question=QUESTION,
+        caveats=verdicts.caveats(report.studies[0], report.found),
+        benchmarks=[_benchmark(each) for each in report.studies],
+        curves=learning_curves(report.groups),
+        cost=cost_data(report.groups),
+        files=[table.name for table in data],
+        version=babelbatch.__version__,
+    )
+
+
+def number(value: object) -> str:
+    """A cell of a table as text: four significant digits."""
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _benchmark(each: Study) -> dict[str, object]:
+    reference = reference_of(each.groups)
+    table = results(each)
+    return {
+        "study": each,
+        "headline": verdicts.headline(each),
+        "sentences": verdicts.sentences(each),
+        "results": table,
+        "legend": legend(table, "bold"),
+        "alpha": alpha_curves(each),
+        "margins": verdicts.margins(each),
+        "reference": reference,
+        "maps": cell_maps(each),
+        "differences": difference_maps(each, reference) if reference and len(each.groups) > 1 else [],
+        "top10": top10_maps(each),
+        "bias": bias.preference(each),
+    }
+
+
+def _all_data(report: Report) -> list[Data]:
+    """Every table of numbers, those behind the plots included."""
+    data = [results_data(report.studies), comparisons_data(report.studies), margins_data(report.studies)]
+    for each in report.studies:
+        reference = reference_of(each.groups)
+        data += [figure.data for figure in alpha_curves(each)]
+        maps = [*cell_maps(each), *(difference_maps(each, reference) if reference else []), *top10_maps(each)]
+        data += [drawn.data for drawn in maps]
+        preference = bias.preference(each)
+        data += [preference.data] if preference else []
+    data += [section.data for section in report.sections]
+    data += [figure.data for figure in learning_curves(report.groups)]
+    return [*(table for table in data if table.rows), cost_data(report.groups)]

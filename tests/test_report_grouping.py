@@ -1,0 +1,109 @@
+"""Which runs are one group, what it is called, and what is not compared."""
+
+from pathlib import Path
+
+import pytest
+
+from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
+from babelbatch.report.runs import find_runs
+from run_folders import write_run, write_sweep
+
+
+def groups_in(folder: Path) -> list[Group]:
+    return grouped(find_runs([folder]).runs)
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_group(tmp_path: Path) -> None:
+    write_sweep(tmp_path, {1.0: {}, 0.5: {}, 0.0: {}}, seeds=2)
+    found = groups_in(tmp_path)
+    assert [(group.label, group.seeds) for group in found] == [
+        ("X-Y", (0, 1)),
+        ("hybrid alpha=0.5", (0, 1)),
+        ("X-X", (0, 1)),
+    ]
+    assert len({group.rest for group in found}) == 1
+    assert all(group.on_the_curve for group in found)
+
+
+def test_labels_say_what_differs_and_no_more(tmp_path: Path) -> None:
+    for number, rate in enumerate((0.01, 0.1)):
+        optimizer = {"optimizer": {"lr": rate, "weight_decay": 0.01}}
+        write_run(tmp_path / f"x{number}", "x_x", 1.0, settings=optimizer)
+        write_run(tmp_path / f"h{number}", "hybrid", 0.25, settings=optimizer)
+    assert [group.label for group in groups_in(tmp_path)] == [
+        "hybrid alpha=0.25 lr=0.01", "hybrid alpha=0.25 lr=0.1", "X-X lr=0.01", "X-X lr=0.1",
+    ]  # fmt: skip
+
+
+def test_encoders_are_called_by_their_names(tmp_path: Path) -> None:
+    for name in ("org/small", "org/large"):
+        encoder = {"_target_": "babelbatch.encoder.pretrained", "name_or_path": name, "prefix": name}
+        write_run(tmp_path / name, "mixed", 1.0, settings={"encoder": encoder})
+    assert [group.label for group in groups_in(tmp_path)] == ["mixed large", "mixed small"]
+
+
+def test_the_ends_of_a_sweep_over_alpha_are_called_what_they_are(tmp_path: Path) -> None:
+    for alpha in (0.0, 0.25, 1.0):
+        write_run(tmp_path / f"{alpha}", "hybrid", alpha)
+    assert [group.label for group in groups_in(tmp_path)] == ["X-Y (alpha=0)", "hybrid alpha=0.25", "X-X (alpha=1)"]
+
+
+def test_a_single_group_has_a_name(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", "english", 1.0)
+    assert [group.label for group in groups_in(tmp_path)] == ["english"]
+
+
+def test_how_the_work_is_done_does_not_part_runs_but_one_seed_counts_once(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", settings={"threads": 1})
+    write_run(tmp_path / "b", seed=1, settings={"threads": 2})
+    assert len(groups_in(tmp_path)) == 1
+    write_run(tmp_path / "c", settings={"threads": 2})
+    with pytest.raises(ValueError, match="one seed") as refusal:
+        groups_in(tmp_path)
+    assert str(refusal.value) == (
+        f"runs: {tmp_path}/a and {tmp_path}/c are 'hybrid alpha=0.5' with one seed, and differ in nothing that a "
+        "strategy is compared by; name only one of them in runs="
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            {"facts": {"fingerprint/facts": "another"}},
+            "{a} and {b} cannot be compared: facts has other questions or candidates in the second (fingerprint print "
+            "of facts and another); evaluate both again with one version, or report on each alone",
+        ),
+        (
+            {"facts": {"protocol/facts": "sentences with context"}},
+            "{a} and {b} cannot be compared: facts has another protocol in the second (protocol sentences and "
+            "sentences with context); evaluate both again with one version, or report on each alone",
+        ),
+        (
+            {"benchmarks": ("facts", "other")},
+            "{a} and {b} cannot be compared: scored on facts and on facts, other; compare on what they share with "
+            "benchmarks=facts",
+        ),
+        (
+            {"benchmarks": ("other",)},
+            "{a} and {b} cannot be compared: scored on facts and on other; report on each alone",
+        ),
+    ],
+)
+def test_other_data_or_another_protocol_is_refused(tmp_path: Path, said: dict, message: str) -> None:
+    first, second = write_run(tmp_path / "a"), write_run(tmp_path / "b", "x_x", 1.0, **said)
+    with pytest.raises(ValueError, match="cannot be compared") as refusal:
+        refuse_mixed(find_runs([tmp_path]).runs)
+    assert str(refusal.value) == "runs: " + message.format(a=first, b=second)
+
+
+def test_only_what_runs_share(tmp_path: Path) -> None:
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", "x_x", 1.0, benchmarks=("facts", "other"))
+    runs = find_runs([tmp_path]).runs
+    chosen = only(runs, ("facts",))
+    refuse_mixed(chosen)
+    assert [run.benchmarks for run in chosen] == [("facts",), ("facts",)]
+    assert [run.folder.name for run in only(runs, ("other",))] == ["b"]
+    with pytest.raises(ValueError, match=r"^benchmarks: no run has fatcs \(there are: facts, other\)$"):
+        only(runs, ("fatcs",))
