@@ -103,3 +103,13 @@ def test_curves_count_optimiser_steps_and_skip_half_a_row(tmp_path: Path) -> Non
     assert curves["train/loss/x_x"][0] == (10, 0.4)
     assert len(curves["train/loss/x_x"]) == 10
     assert read_curves(find_runs([write_run(tmp_path / "x" / "y", seed=9)]).runs[0]) == {}
+
+
+def test_a_table_of_mined_negatives_is_no_run(tmp_path: Path) -> None:
+    write_run(tmp_path / "a")
+    mined = tmp_path / "mined"
+    mined.mkdir()
+    (mined / "negatives.parquet").write_bytes(b"")
+    (mined / "metrics.json").write_text('{"benchmarks": []}')
+    found = find_runs([tmp_path])
+    assert ([run.folder.name for run in found.runs], found.unfinished) == (["a"], [])

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.identity import identity
-from babelbatch.run_files import CONFIG_FILE, METRICS_FILE, PER_QUERY_FILE
+from babelbatch.run_files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE
 
 NEEDED = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
 """The columns of per_query.parquet that a report cannot do without."""
@@ -125,7 +125,9 @@ def read_curves(run: Run) -> dict[str, list[tuple[int, float]]]:
 
 
 def _places(folder: Path, depth: int) -> list[Path]:
-    """The folders of runs in `folder`, down to `depth` levels; a run has none inside."""
+    """The folders of runs in `folder`, down to `depth` levels; a run has none inside. A mined table is no run."""
+    if (folder / NEGATIVES_FILE).is_file():
+        return []
     if (folder / METRICS_FILE).is_file() or (folder / CONFIG_FILE).is_file():
         return [folder]
     if depth == 0:
