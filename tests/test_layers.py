@@ -20,8 +20,8 @@ LAYERS = [
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
-    | {"metrics", "ranking", "scheduler", "heatmap"},
-    {"tuning"},
+    | {"metrics", "bias", "ranking", "scheduler", "heatmap"},
+    {"tuning", "encoding", "scoring"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},

@@ -265,8 +265,8 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
 
 # The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
 _METRIC = (
-    r"(monolingual|crosslingual|multilingual)/(map|map@20|recall@1|recall@10)(/[\w-]+)?"
-    r"|multilingual/(rank_distance|rank_distance_normalised)(/\w+)?"
+    r"(monolingual|crosslingual|multilingual)/(map|map@20|ndcg@10|recall@1|recall@10|recall@100)(/[\w-]+)?"
+    r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)(/\w+)?"  # what has a better end
 )
 
 

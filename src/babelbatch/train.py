@@ -27,7 +27,7 @@ from babelbatch.learner import Learner
 from babelbatch.loggers import finish
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
-from babelbatch.run_folder import provenance, write_results
+from babelbatch.run_folder import facts_about, provenance, write_results
 from babelbatch.sampling import Sampling
 
 log = logging.getLogger(__name__)
@@ -122,9 +122,9 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "ranks": trainer.world_size,
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "parameters_trained": sum(part.numel() for part in encoder.parameters() if part.requires_grad),
-        "benchmarks": list(benchmarks),
         "fingerprint/corpus": corpus.fingerprint,
-        **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
+        "languages/corpus": list(corpus.languages),
+        **facts_about(benchmarks),
         # Of all attempts, validation not counted; without telemetry, of the last attempt.
         "seconds/train": telemetry.seconds if telemetry else trained - started,
         "seconds/evaluate": evaluated - trained,
