@@ -127,6 +127,8 @@ def _spearman(x: np.ndarray, y: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 def _average_ranks(values: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Ranks within each row, ascending from 1, among what is present; equal values share the mean of their ranks."""
-    less = ((values[:, None, :] < values[:, :, None]) & present[:, None, :]).sum(axis=2)
-    equal = ((values[:, None, :] == values[:, :, None]) & present[:, None, :]).sum(axis=2)
+    less, equal = np.zeros(values.shape, np.int16), np.zeros(values.shape, np.int16)
+    for other, counts in zip(values.T[:, :, None], present.T[:, :, None], strict=True):
+        less += (other < values) & counts
+        equal += (other == values) & counts
     return less + (equal + 1) / 2

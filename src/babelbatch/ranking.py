@@ -68,7 +68,7 @@ def rank(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, k: i
     pool = candidates[columns]
     copies, originals = _copies(pool)
     transposed = torch.from_numpy(pool).T
-    relevant = column_of[benchmark.relevant].tolist()
+    relevant = column_of[benchmark.relevant]
     language = benchmark.candidate_languages[benchmark.relevant].tolist()
     offsets = benchmark.relevant_offsets.tolist()
     within_language = np.empty(len(relevant), np.int64)
@@ -79,21 +79,21 @@ def rank(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, k: i
     pairs: list[np.ndarray] = []
     across: list[np.ndarray] = []
     place = np.empty(len(queries), np.int64)
+    at_once = max(1, _BLOCK_SCORES // len(columns))
     with bar(f"ranking {benchmark.name}", len(queries), worth_it=len(queries) >= 1_000) as progress:
-        for rows, pairs_of_block in _blocks(_versions(benchmark), max(1, _BLOCK_SCORES // len(columns))):
+        for rows, pairs_of_block in _blocks(_versions(benchmark), at_once):
             scores = (torch.from_numpy(queries[rows]) @ transposed).numpy()
             # A matrix product may round equal columns differently, and ties would be lost.
             scores[:, copies] = scores[:, originals]
             for query, line in zip(rows.tolist(), scores, strict=True):
-                for pair in range(offsets[query], offsets[query + 1]):
-                    column = relevant[pair]
-                    ahead = line > line[column]
-                    equal = line == line[column]
-                    if np.count_nonzero(equal) > 1:
-                        ahead |= equal & (tie_place < tie_place[column])
-                    own = language[pair]
-                    in_pool[pair] = 1 + np.count_nonzero(ahead)
-                    within_language[pair] = 1 + np.count_nonzero(ahead[bounds[own] : bounds[own + 1]])
+                for start in range(offsets[query], offsets[query + 1], at_once):
+                    span = slice(start, min(start + at_once, offsets[query + 1]))
+                    ahead = _ahead(line, tie_place, relevant[span])
+                    in_pool[span] = [np.count_nonzero(row) for row in ahead]
+                    within_language[span] = [
+                        np.count_nonzero(row[bounds[own] : bounds[own + 1]])
+                        for row, own in zip(ahead, language[span], strict=True)
+                    ]
             top[rows] = first = _first(scores, tie_place, k)
             top_scores[rows] = np.take_along_axis(scores, first, axis=1)
             place[rows] = np.arange(len(rows))
@@ -101,7 +101,19 @@ def rank(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, k: i
             pairs.append(pairs_of_block)
             across.append(np.stack([scores[a[:, None], first[b]], scores[b[:, None], first[a]]], axis=1))
             progress.advance(len(rows))
-    return Ranks(within_language, in_pool), Top(columns[top], top_scores, np.concatenate(pairs), np.concatenate(across))
+    return Ranks(within_language + 1, in_pool + 1), Top(
+        columns[top], top_scores, np.concatenate(pairs), np.concatenate(across)
+    )
+
+
+def _ahead(line: np.ndarray, tie_place: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(r, C) who stands before each of r columns, by one query's scores (C,)."""
+    scores = line[columns, None]
+    ahead = line > scores
+    equal = line == scores
+    if np.count_nonzero(equal) > len(columns):
+        ahead |= equal & (tie_place < tie_place[columns, None])
+    return ahead
 
 
 def _first(scores: np.ndarray, tie_place: np.ndarray, k: int) -> np.ndarray:
