@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from babelbatch import ranking
 from babelbatch.metrics import of_queries
-from babelbatch.ranking import Ranks, Top, rank, rank_relevant
+from babelbatch.ranking import Ranks, Top, rank
 from babelbatch.records import Benchmark
 
 LANGUAGES = ("de", "en", "zh")
@@ -39,7 +39,7 @@ def benchmark_of(
 def rank_by(benchmark: Benchmark, scores: np.ndarray) -> Ranks:
     """The ranks under given scores: a query is its row of scores, a candidate a unit vector."""
     identity = np.eye(len(benchmark.candidate_ids), dtype=np.float32)
-    return rank_relevant(benchmark, scores.astype(np.float32), identity)
+    return rank(benchmark, scores.astype(np.float32), identity, k=1)[0]
 
 
 def test_by_hand():
@@ -195,7 +195,7 @@ def test_scores_are_dot_products():
     """The longer vector wins although its angle is worse."""
     benchmark = benchmark_of([0], ["a", "b"], [0, 0], [[0]])
     candidates = np.array([[1, 0], [3, 3]], np.float32)
-    assert rank_relevant(benchmark, np.array([[1, 0]], np.float32), candidates).in_pool.tolist() == [2]
+    assert rank(benchmark, np.array([[1, 0]], np.float32), candidates, k=1)[0].in_pool.tolist() == [2]
 
 
 def test_equal_vectors_tie_exactly():
@@ -206,7 +206,7 @@ def test_equal_vectors_tie_exactly():
     queries = random.normal(size=(30, 384)).astype(np.float32)
     ids = [f"d{number}" for number in random.permutation(40)]
     benchmark = benchmark_of([0] * 30, ids, random.integers(0, 3, 40).tolist(), [list(range(40))] * 30)
-    found = rank_relevant(benchmark, queries, vectors[kinds]).in_pool.reshape(30, 40)
+    found = rank(benchmark, queries, vectors[kinds], k=1)[0].in_pool.reshape(30, 40)
     for query, line in enumerate(queries @ vectors.T):
         best_first = sorted(range(40), key=lambda row, line=line: (line[kinds[row]], ids[row]), reverse=True)
         assert [best_first.index(row) + 1 for row in range(40)] == found[query].tolist()

@@ -109,6 +109,7 @@ def _problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
+    yield from _problems_of_scoring(cfg, schema)
     yield from _problems_of_training(cfg) if schema == "train" else _problems_of_evaluation(cfg)
 
 
@@ -130,6 +131,9 @@ _RANGES = {  # path: (least, most)
     "callbacks.checkpoint.every_n_steps": (1, None),
     "optimizer.lr": (0, None),
     "evaluation.token_budget": (1, None),
+    "evaluation.sample_queries": (1, None),
+    "evaluation.components": (1, None),
+    "evaluation.trec_depth": (1, None),
     "corpus.negatives": (0, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
@@ -156,6 +160,22 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
     name = cfg.get("encoder", {}).get("name_or_path")
     if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
         yield f"encoder.name_or_path: there is no folder '{name}'"
+
+
+def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
+    evaluation = cfg["evaluation"]
+    if evaluation.get("components", 1) != 1 and evaluation.get("debias", "none") != "lir":
+        yield "evaluation.components: only LIR removes components; set evaluation.debias=lir"
+    if "trec_depth" in evaluation and not evaluation.get("trec_files"):
+        yield "evaluation.trec_depth: no TREC files are written; set evaluation.trec_files=true"
+    if evaluation.get("sample_queries") is not None:
+        if schema == "evaluate":
+            yield "evaluation.sample_queries: only for evaluations during training; leave it out"
+        elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
+            yield (
+                "evaluation.sample_queries: nothing is evaluated during training; "
+                "set callbacks.evaluate.during_training=true"
+            )
 
 
 def _problems_of_training(cfg: dict) -> Iterator[str]:

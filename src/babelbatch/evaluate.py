@@ -36,7 +36,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         for benchmark in benchmarks.values():
             questions, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
             log.info("%s: %d questions, %d candidates, %s", benchmark.name, questions, candidates, benchmark.protocol)
-            results.append(evaluation(encoder, benchmark))
+            results.append(evaluation(encoder, benchmark, folder))
         log_final(loggers, results, step=0)
     finally:
         finish(loggers)

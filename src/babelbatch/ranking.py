@@ -6,7 +6,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,11 +43,6 @@ class Top:
     scores: np.ndarray
     pairs: np.ndarray
     across: np.ndarray
-
-
-def rank_relevant(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray) -> Ranks:
-    """The ranks alone, see `rank`."""
-    return rank(benchmark, queries, candidates, k=1)[0]
 
 
 def rank(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, k: int) -> tuple[Ranks, Top]:
@@ -104,6 +99,23 @@ def rank(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, k: i
     return Ranks(within_language + 1, in_pool + 1), Top(
         columns[top], top_scores, np.concatenate(pairs), np.concatenate(across)
     )
+
+
+def best(
+    queries: np.ndarray, candidates: np.ndarray, candidate_ids: Sequence[str], k: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The k candidates with the greatest scores for each query, best first, ties as in `rank`: a block at a time
+    (rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores)."""
+    k = min(k, len(candidates))
+    tie_place = _inverse(np.argsort(np.array(candidate_ids))[::-1])
+    copies, originals = _copies(candidates)
+    at_once = max(1, _BLOCK_SCORES // len(candidates))
+    for start in range(0, len(queries), at_once):
+        rows = np.arange(start, min(start + at_once, len(queries)))
+        scores = (torch.from_numpy(queries[rows]) @ torch.from_numpy(candidates).T).numpy()
+        scores[:, copies] = scores[:, originals]
+        first = _first(scores, tie_place, k)
+        yield rows, first, np.take_along_axis(scores, first, axis=1)
 
 
 def _ahead(line: np.ndarray, tie_place: np.ndarray, columns: np.ndarray) -> np.ndarray:

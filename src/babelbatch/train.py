@@ -100,7 +100,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         if first:
             save(encoder, folder / ENCODER_FOLDER)
         log.info("evaluating the weights of step %d on %s", evaluated_step, ", ".join(benchmarks))
-        results = [evaluation(encoder, benchmark) for benchmark in benchmarks.values()]
+        results = [evaluation(encoder, benchmark, folder) for benchmark in benchmarks.values()]
         evaluated = time.perf_counter()
         if first:
             log_final(loggers, results, trainer.global_step)
