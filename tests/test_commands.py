@@ -146,16 +146,21 @@ def test_train_on_mlqa_r_test_on_xquad_r(shared_data: Path, tmp_path: Path) -> N
     )  # fmt: skip
     found = metrics(tmp_path / "out")
     expected = set()
-    for metric in ("map", "map@20", "recall@1", "recall@10"):
+    for metric in ("map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100"):
         for setting in ("monolingual", "crosslingual", "multilingual"):
             expected |= {f"xquad_r/{setting}/{metric}", *(f"xquad_r/{setting}/{metric}/{q}" for q in XQUAD_R)}
         expected |= {f"xquad_r/crosslingual/{metric}/{q}-{c}" for q in XQUAD_R for c in XQUAD_R if q != c}
-    for metric in ("rank_distance", "rank_distance_normalised"):
+    biases = ("rank_distance", "rank_distance_normalised", "language_preference", "same_language@10")
+    biases += ("same_language_lift@10", "mrc@10", "peer@100")
+    for metric in biases:
         expected |= {f"xquad_r/multilingual/{metric}", *(f"xquad_r/multilingual/{metric}/{q}" for q in XQUAD_R)}
     scores = {key: value for key, value in found.items() if key.startswith("xquad_r/")}
+    expected |= {f"xquad_r/multilingual/top10_share/{q}-{c}" for q in XQUAD_R for c in XQUAD_R}
     assert set(scores) == expected
-    assert len(expected) == 4 * (3 * 12 + 110) + 2 * 12
-    assert all(math.isfinite(value) and value >= 0 for value in scores.values())
+    assert len(expected) == 6 * (3 * 12 + 110) + 7 * 12 + 121
+    assert all(math.isfinite(value) and (value >= 0 or "mrc" in key) for key, value in scores.items())
+    assert found["languages/xquad_r"] == sorted(XQUAD_R)
+    assert "sentence" in found["protocol/xquad_r"]
     assert found["fingerprint/xquad_r"]
     assert found["seconds/train"] > 0
     config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())

@@ -201,6 +201,18 @@ def test_reports_every_problem_at_once() -> None:
             "such as world_facts/multilingual/map",
         ),
         (["seed=[1"], None),
+        (["evaluation.debias=center"], "evaluation.debias: 'center' is not one of 'none', 'centre', 'lir'"),
+        (["evaluation.components=2"], "evaluation.components: only LIR removes components; set evaluation.debias=lir"),
+        (["evaluation.debias=lir", "evaluation.components=0"], "evaluation.components: 0 is not at least 1"),
+        (
+            ["evaluation.sample_queries=50"],
+            "evaluation.sample_queries: nothing is evaluated during training; "
+            "set callbacks.evaluate.during_training=true",
+        ),
+        (
+            ["evaluation.trec_depth=10"],
+            "evaluation.trec_depth: no TREC files are written; set evaluation.trec_files=true",
+        ),
     ],
 )
 def test_one_problem(overrides: list[str], expected: str | None) -> None:
@@ -227,6 +239,10 @@ def test_one_problem(overrides: list[str], expected: str | None) -> None:
             "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path=",
         ),
         (["sampling=x_x"], None),
+        (
+            ["checkpoint=.", "evaluation.sample_queries=50"],
+            "evaluation.sample_queries: only for evaluations during training; leave it out",
+        ),
     ],
 )
 def test_one_problem_of_an_evaluation(overrides: list[str], expected: str | None) -> None:
@@ -307,8 +323,13 @@ def test_what_may_be_said() -> None:
         "crosslingual/recall@1/de-zh",
         "multilingual/rank_distance",
         "monolingual/map",
+        "monolingual/ndcg@10",
+        "multilingual/mrc@10/de",
     ):
         assert problems(*watched, f"monitor=world_facts/{metric}") == []
+    assert problems("evaluation.debias=lir", "evaluation.components=3", "evaluation.vector_cache=true") == []
+    assert problems("evaluation.trec_files=true", "evaluation.trec_depth=10") == []
+    assert problems(*watched[1:], "evaluation.sample_queries=50") == []
     assert problems("trainer.devices=[1]", "data.validation_fraction=0", "output_dir=x/${hydra:job.num}") == []
     assert problems("sampling.alpha=range(0,1.1,0.5)", "sampling=glob(h*)", multirun=True) == []
 

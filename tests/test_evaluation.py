@@ -1,8 +1,11 @@
-"""Every metric key of a benchmark small enough for arithmetic, and the encoding that comes before."""
+"""From texts to vectors, and from there to metrics."""
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,156 +13,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from babelbatch import vector_cache
+from babelbatch.callbacks import EvaluateRetrieval
+from babelbatch.debias import debiased
 from babelbatch.encoder import Encoder, Settings, static, tiny
-from babelbatch.evaluation import Evaluation, encode, length_sorted_batches, score
-from babelbatch.ranking import Ranks
+from babelbatch.encoding import encode, length_sorted_batches
+from babelbatch.evaluation import Evaluation
+from babelbatch.query_sample import sample_questions
+from babelbatch.ranking import rank
 from babelbatch.records import Benchmark
-
-# Question a in German and English, b in English only (with two answers there), c in Chinese only (with an answer in
-# German). Nothing is to be found in Chinese for German and English, nor in English for Chinese.
-QUERIES = [  # id, language, relevant candidates
-    ("a", "de", ["de_a", "en_a"]),
-    ("a", "en", ["de_a", "en_a"]),
-    ("b", "en", ["en_b", "en_b2"]),
-    ("c", "zh", ["zh_c", "de_c"]),
-]
-CANDIDATES = ("de_a", "de_c", "en_a", "en_b", "en_b2", "zh_c")
-# Ranks of the relevant candidates, as if there were many more than these six.
-WITHIN_LANGUAGE = [[2, 1], [1, 3], [1, 3], [1, 25]]
-IN_POOL = [[5, 1], [2, 6], [1, 4], [3, 30]]
-
-
-def small(languages: tuple[str, ...] = ("de", "en", "zh"), asked: tuple[int, ...] = (0, 1, 2, 3)) -> Benchmark:
-    queries = [QUERIES[row] for row in asked]
-    return Benchmark(
-        name="small",
-        languages=languages,
-        query_ids=tuple(id_ for id_, _, _ in queries),
-        query_texts=tuple(f"{id_} in {language}" for id_, language, _ in queries),
-        query_languages=np.array([languages.index(language) for _, language, _ in queries], np.int16),
-        candidate_ids=CANDIDATES,
-        candidate_texts=CANDIDATES,
-        candidate_languages=np.array([languages.index(id_[:2]) for id_ in CANDIDATES], np.int16),
-        relevant_offsets=np.cumsum([0, *(len(relevant) for _, _, relevant in queries)]),
-        relevant=np.array([CANDIDATES.index(id_) for _, _, relevant in queries for id_ in relevant]),
-        protocol="made by hand",
-    )
-
-
-def ranks(asked: tuple[int, ...] = (0, 1, 2, 3)) -> Ranks:
-    return Ranks(*(np.concatenate([table[row] for row in asked]) for table in (WITHIN_LANGUAGE, IN_POOL)))
-
-
-EXPECTED = {
-    "monolingual": {
-        # English: a at 3; b at 1 and 3.
-        "map": {"": (1 / 2 + 7 / 12 + 1) / 3, "de": 1 / 2, "en": (1 / 3 + (1 + 2 / 3) / 2) / 2, "zh": 1},
-        "map@20": {"": (1 / 2 + 7 / 12 + 1) / 3, "de": 1 / 2, "en": 7 / 12, "zh": 1},
-        "recall@1": {"": (0 + 1 / 4 + 1) / 3, "de": 0, "en": (0 + 1 / 2) / 2, "zh": 1},
-        "recall@10": {"": 1, "de": 1, "en": 1, "zh": 1},
-    },
-    "crosslingual": {
-        # A mean over the three cells that have a question, not over six.
-        "map": {
-            "": (1 + 1 + 1 / 25) / 3, "de": 1, "en": 1, "zh": 1 / 25, "de-en": 1, "en-de": 1, "zh-de": 1 / 25,
-        },
-        "map@20": {"": 2 / 3, "de": 1, "en": 1, "zh": 0, "de-en": 1, "en-de": 1, "zh-de": 0},
-        "recall@1": {"": 2 / 3, "de": 1, "en": 1, "zh": 0, "de-en": 1, "en-de": 1, "zh-de": 0},
-        "recall@10": {"": 2 / 3, "de": 1, "en": 1, "zh": 0, "de-en": 1, "en-de": 1, "zh-de": 0},
-    },
-    "multilingual": {
-        # A mean over question languages: the two English questions do not count twice.
-        "map": {
-            "": (7 / 10 + 7 / 12 + 1 / 5) / 3,
-            "de": (1 + 2 / 5) / 2,
-            "en": ((1 / 2 + 2 / 6) / 2 + (1 + 2 / 4) / 2) / 2,
-            "zh": (1 / 3 + 2 / 30) / 2,
-        },
-        "map@20": {"": (7 / 10 + 7 / 12 + 1 / 6) / 3, "de": 7 / 10, "en": 7 / 12, "zh": 1 / 3 / 2},
-        "recall@1": {"": (1 / 2 + 1 / 4 + 0) / 3, "de": 1 / 2, "en": 1 / 4, "zh": 0},
-        "recall@10": {"": (1 + 1 + 1 / 2) / 3, "de": 1, "en": 1, "zh": 1 / 2},
-        "rank_distance": {"": (4 + 7 / 2 + 27) / 3, "de": 4, "en": (4 + 3) / 2, "zh": 27},
-        "rank_distance_normalised": {"": 11.5 / 5, "de": 4 / 5, "en": 3.5 / 5, "zh": 27 / 5},
-    },
-}  # fmt: skip
-
-
-def test_every_key():
-    found = score(small(), ranks()).metrics
-    expected = {
-        f"small/{setting}/{metric}" + (f"/{part}" if part else ""): value
-        for setting, metrics in EXPECTED.items()
-        for metric, parts in metrics.items()
-        for part, value in parts.items()
-    }
-    assert found.keys() == expected.keys()
-    assert len(found) == 68
-    assert found == pytest.approx(expected)
-    assert all(type(value) is float for value in found.values())
-
-
-def test_matrices():
-    result = score(small(), ranks())
-    nan = np.nan
-    assert (result.benchmark, result.languages) == ("small", ("de", "en", "zh"))
-    assert result.matrices.keys() == {"map", "map@20", "recall@1", "recall@10"}
-    np.testing.assert_allclose(result.matrices["map"], [[1 / 2, 1, nan], [1, 7 / 12, nan], [1 / 25, nan, 1]])
-    np.testing.assert_allclose(result.matrices["recall@1"], [[0, 1, nan], [1, 1 / 4, nan], [0, nan, 1]])
-
-
-def test_per_query():
-    table = score(small(), ranks()).per_query
-    assert table.column_names == [
-        "benchmark", "setting", "query_id", "query_language", "candidate_language",
-        "map", "map@20", "recall@1", "recall@10", "rank_distance", "rank_distance_normalised",
-    ]  # fmt: skip
-    assert set(table["benchmark"].to_pylist()) == {"small"}
-    rows = list(zip(*(table[name].to_pylist() for name in table.column_names[1:]), strict=True))
-    mono, cross, pool = "monolingual", "crosslingual", "multilingual"
-    expected = [
-        (mono, "a", "de", "de", 1 / 2, 1 / 2, 0, 1, None, None),
-        (cross, "a", "de", "en", 1, 1, 1, 1, None, None),
-        (cross, "a", "en", "de", 1, 1, 1, 1, None, None),
-        (mono, "a", "en", "en", 1 / 3, 1 / 3, 0, 1, None, None),
-        (mono, "b", "en", "en", 5 / 6, 5 / 6, 1 / 2, 1, None, None),
-        (cross, "c", "zh", "de", 1 / 25, 0, 0, 0, None, None),
-        (mono, "c", "zh", "zh", 1, 1, 1, 1, None, None),
-        (pool, "a", "de", None, 7 / 10, 7 / 10, 1 / 2, 1, 4, 4 / 5),
-        (pool, "a", "en", None, 5 / 12, 5 / 12, 0, 1, 4, 4 / 5),
-        (pool, "b", "en", None, 3 / 4, 3 / 4, 1 / 2, 1, 3, 3 / 5),
-        (pool, "c", "zh", None, 1 / 5, 1 / 6, 0, 1 / 2, 27, 27 / 5),
-    ]
-    assert [row[:4] for row in rows] == [row[:4] for row in expected]
-    for row, wanted in zip(rows, expected, strict=True):
-        assert row[4:] == pytest.approx(wanted[4:])
-
-
-def test_the_mean_of_the_table_is_the_metric():
-    result = score(small(), ranks())
-    table = result.per_query.to_pylist()
-    english = [row["map"] for row in table if (row["setting"], row["query_language"]) == ("multilingual", "en")]
-    assert np.mean(english) == pytest.approx(result.metrics["small/multilingual/map/en"])
-
-
-def test_the_order_of_languages_changes_no_metric():
-    assert score(small(("zh", "en", "de")), ranks()).metrics == pytest.approx(score(small(), ranks()).metrics)
-
-
-def test_a_language_that_is_only_searched():
-    """Chinese has a candidate but asks nothing: no key for it, and no part in a mean."""
-    asked = (0, 1, 2)
-    found = score(small(asked=asked), ranks(asked)).metrics
-    assert not [key for key in found if "zh" in key]
-    assert found["small/multilingual/map"] == pytest.approx((7 / 10 + 7 / 12) / 2)
-    assert found["small/monolingual/map"] == pytest.approx((1 / 2 + 7 / 12) / 2)
-    assert found["small/crosslingual/map"] == pytest.approx(1)
-
-
-def test_nothing_crosses():
-    """b is answered in English alone: there is no crosslingual setting to report."""
-    found = score(small(asked=(2,)), ranks((2,))).metrics
-    assert {key.split("/")[1] for key in found} == {"monolingual", "multilingual"}
-
+from babelbatch.scoring import score
 
 TEXTS = ["red green blue", "green", "blue and grey and white and black", "green", "grün und blau", "red green blue", ""]
 
@@ -242,9 +105,9 @@ def test_prefixes_and_lengths_follow_the_role():
     assert np.array_equal(vectors("green white black", "question", **asked), vectors("red green", "passage"))
 
 
-def test_evaluation_from_texts_to_metrics():
+def words() -> Benchmark:
     """A bag of words: each question has the words of its answer. German a is found everywhere, English a as well."""
-    words = {
+    texts = {
         "de_a": "eins zwei",
         "en_a": "eins two",
         "en_b": "five",
@@ -252,20 +115,200 @@ def test_evaluation_from_texts_to_metrics():
         "zh_c": "八",
         "de_c": "八 neun",
     }
-    plain = small()
-    benchmark = Benchmark(
-        **{name: getattr(plain, name) for name in plain.__slots__ if "texts" not in name},
+    ids = list(texts)
+    relevant = [["de_a", "en_a"], ["de_a", "en_a"], ["en_b", "en_b2"], ["zh_c", "de_c"]]
+    return Benchmark(
+        name="small",
+        languages=("de", "en", "zh"),
+        query_ids=("a", "a", "b", "c"),
         query_texts=("eins zwei", "eins two", "five", "八"),
-        candidate_texts=tuple(words[id_] for id_ in CANDIDATES),
+        query_languages=np.array([0, 1, 1, 2], np.int16),
+        candidate_ids=tuple(ids),
+        candidate_texts=tuple(texts.values()),
+        candidate_languages=np.array([["de", "en", "zh"].index(id_[:2]) for id_ in ids], np.int16),
+        relevant_offsets=np.array([0, 2, 4, 6, 8]),
+        relevant=np.array([ids.index(id_) for row in relevant for id_ in row]),
+        protocol="made by hand",
     )
+
+
+def bag_of_words(benchmark: Benchmark) -> Encoder:
     torch.manual_seed(0)
-    encoder = static([*benchmark.query_texts, *benchmark.candidate_texts], vocab_size=100, hidden_size=256)
-    found = Evaluation(token_budget=8)(encoder, benchmark).metrics
+    return static([*benchmark.query_texts, *benchmark.candidate_texts], vocab_size=100, hidden_size=256)
+
+
+def test_evaluation_from_texts_to_metrics():
+    found = Evaluation(token_budget=8)(bag_of_words(words()), words()).metrics
     assert found["small/monolingual/map"] == 1
     assert found["small/crosslingual/map"] == 1
     assert found["small/multilingual/map"] == 1
     assert found["small/multilingual/recall@1"] == 1 / 2
     assert found["small/multilingual/rank_distance"] == 1
+    assert found["small/multilingual/language_preference"] == 1  # a is nearest as it is written in its language
+
+
+def count_encoded(encoder: Encoder) -> list[int]:
+    counts: list[int] = []
+    encoder.register_forward_hook(lambda module, arguments, output: counts.append(len(output)))
+    return counts
+
+
+def test_vectors_are_kept_and_read_again(encoder, tmp_path):
+    first = encode(encoder, TEXTS, "passage", 100, tmp_path)
+    encoded = count_encoded(encoder)
+    assert np.array_equal(encode(encoder, TEXTS, "passage", 100, tmp_path), first)
+    assert encoded == []
+    assert np.array_equal(encode(encoder, TEXTS, "passage", 100), first)
+    assert sum(encoded) == 5
+
+
+def test_whatever_vectors_depend_on_makes_them_anew(encoder, tmp_path):
+    encode(encoder, TEXTS, "passage", 100, tmp_path)
+    encoded = count_encoded(encoder)
+    encode(encoder, [*TEXTS[:-1], "blue"], "passage", 100, tmp_path)  # a text
+    assert len(encoded) > 0
+    encoded.clear()
+    encode(encoder, TEXTS, "passage", 7, tmp_path)  # what may round otherwise
+    assert len(encoded) > 0
+    encoded.clear()
+    prefixed = Encoder(encoder.towers["passage"].backbone, encoder.tokenizer, Settings(passage_prefix="red "))
+    counts = count_encoded(prefixed)
+    encode(prefixed, TEXTS, "passage", 100, tmp_path)  # a setting
+    assert len(counts) > 0
+    with torch.no_grad():
+        list(encoder.parameters())[-1].view(-1)[0] += 1e-3
+    encode(encoder, TEXTS, "passage", 100, tmp_path)  # one weight
+    assert len(encoded) > 0
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+@pytest.mark.parametrize("damage", ["cut", "altered", "empty", "other"])
+def test_a_damaged_file_is_made_again(encoder, tmp_path, damage, caplog):
+    expected = encode(encoder, TEXTS, "passage", 100, tmp_path)
+    (file,) = tmp_path.iterdir()
+    good = file.read_bytes()
+    altered = bytearray(good)
+    altered[-50] ^= 1
+    file.write_bytes({"cut": good[:-40], "altered": bytes(altered), "empty": b"", "other": b"no array" * 50}[damage])
+    encoded = count_encoded(encoder)
+    assert np.array_equal(encode(encoder, TEXTS, "passage", 100, tmp_path), expected)
+    assert sum(encoded) == 5
+    assert "cannot be used" in caplog.text
+    assert file.read_bytes() == good
+
+
+def test_a_cache_that_cannot_be_written(encoder, tmp_path, caplog):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert np.array_equal(encode(encoder, TEXTS, "passage", 100, blocked), encode(encoder, TEXTS, "passage", 100))
+    assert "vectors cannot be kept" in caplog.text
+
+
+def test_the_cache_is_bounded(tmp_path, monkeypatch):
+    """Three files of 1,056 bytes and some; two fit. The one that was not used for longest goes."""
+    vectors = np.ones((16, 16), np.float32)
+    vector_cache.keep(tmp_path, "a", vectors)
+    vector_cache.keep(tmp_path, "b", vectors)
+    monkeypatch.setattr(vector_cache, "MOST_BYTES", 2 * (tmp_path / "a.vectors").stat().st_size)
+    for name, time in (("a", 1), ("b", 2)):
+        os.utime(tmp_path / f"{name}.vectors", (time, time))
+    assert vector_cache.find(tmp_path, "a", (16, 16)) is not None
+    vector_cache.keep(tmp_path, "c", vectors)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.vectors", "c.vectors"]
+
+
+def test_the_evaluation_keeps_vectors_only_if_asked_and_only_of_the_end(tmp_path, monkeypatch):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path))
+    encoder = bag_of_words(words())
+    plain = Evaluation()(encoder, words()).metrics
+    Evaluation(vector_cache=True).during_training(encoder, words())
+    assert not (tmp_path / "vectors").exists()
+    assert Evaluation(vector_cache=True)(encoder, words()).metrics == plain
+    assert len(list((tmp_path / "vectors").iterdir())) == 2
+    encoded = count_encoded(encoder)
+    assert Evaluation(vector_cache=True)(encoder, words()).metrics == plain
+    assert encoded == []
+
+
+def test_a_sample_is_for_training_only():
+    encoder = bag_of_words(words())
+    sampling = Evaluation(sample_queries=1)
+    assert sampling.during_training(encoder, words()).per_query["query_id"].unique().to_pylist() in (
+        ["a"],
+        ["b"],
+        ["c"],
+    )
+    assert sampling(encoder, words()).metrics == Evaluation()(encoder, words()).metrics
+    assert sampling(encoder, words()).per_query.equals(Evaluation()(encoder, words()).per_query)
+    assert Evaluation().during_training(encoder, words()).metrics == Evaluation()(encoder, words()).metrics
+
+
+def test_the_callback_evaluates_the_sample():
+    logged: dict[str, float] = {}
+    evaluation = Evaluation(sample_queries=1)
+    encoder = bag_of_words(words())
+    callback = EvaluateRetrieval({"small": words()}, evaluation, during_training=True)
+    learner = SimpleNamespace(encoder=encoder, log_dict=lambda metrics, sync_dist: logged.update(metrics))
+    callback.on_validation_epoch_end(SimpleNamespace(sanity_checking=False), learner)
+    assert logged == evaluation.during_training(encoder, words()).metrics
+    assert logged.keys() < Evaluation()(encoder, words()).metrics.keys()
+
+
+def test_questions_are_sampled_by_id():
+    """All versions of a question, and the ranks that it has among all."""
+    sample = sample_questions(words(), 2, seed=1)
+    assert len(set(sample.query_ids)) == 2
+    assert sample.candidate_ids == words().candidate_ids
+    answers = {}
+    for benchmark in (words(), sample):
+        offsets = benchmark.relevant_offsets
+        for row, key in enumerate(zip(benchmark.query_ids, benchmark.query_texts, strict=True)):
+            relevant = benchmark.relevant[offsets[row] : offsets[row + 1]].tolist()
+            assert answers.setdefault(key, relevant) == relevant
+    assert len(answers) == 4
+    assert sample_questions(words(), 3).query_ids == words().query_ids
+    drawn = {sample_questions(words(), 1, seed).query_ids for seed in range(20)}
+    assert drawn == {("a", "a"), ("b",), ("c",)}
+    assert sample_questions(words(), 2, 5).query_ids == sample_questions(words(), 2, 5).query_ids
+
+
+def test_debiased_vectors_are_what_is_ranked():
+    """Of question a, and of the pool without Chinese, which has one candidate and nothing to fit on."""
+    encoder, benchmark = bag_of_words(words()), words()
+    with pytest.raises(ValueError, match=r"^evaluation\.debias: .* but 1 candidates to fit centre on"):
+        Evaluation(debias="centre")(encoder, benchmark)
+    rows = np.flatnonzero(benchmark.candidate_languages < 2)
+    small = replace(
+        benchmark,
+        languages=("de", "en"),
+        query_ids=benchmark.query_ids[:2],
+        query_texts=benchmark.query_texts[:2],
+        query_languages=benchmark.query_languages[:2],
+        candidate_ids=tuple(benchmark.candidate_ids[row] for row in rows),
+        candidate_texts=tuple(benchmark.candidate_texts[row] for row in rows),
+        candidate_languages=benchmark.candidate_languages[rows],
+        relevant_offsets=benchmark.relevant_offsets[:3],
+        relevant=np.searchsorted(rows, benchmark.relevant[:4]),
+    )
+    queries = encode(encoder, small.query_texts, "question", 100)
+    candidates = encode(encoder, small.candidate_texts, "passage", 100)
+    for method in ("centre", "lir"):
+        found = Evaluation(token_budget=100, debias=method)(encoder, small)
+        by_hand = debiased(method, queries, small.query_languages, candidates, small.candidate_languages)
+        assert found.metrics == score(small, *rank(small, *by_hand, k=10)).metrics
+        assert found.metrics != Evaluation()(encoder, small).metrics
+
+
+def test_trec_files_are_written_if_asked_at_the_end(tmp_path):
+    encoder = bag_of_words(words())
+    Evaluation()(encoder, words(), tmp_path)
+    Evaluation(trec_files=True).during_training(encoder, words())
+    assert not list(tmp_path.iterdir())
+    Evaluation(trec_files=True, trec_depth=2)(encoder, words(), tmp_path)
+    settings = ("crosslingual", "monolingual", "multilingual")
+    expected = [f"small_{setting}.{kind}" for setting in settings for kind in ("qrels", "run")]
+    assert sorted(path.name for path in (tmp_path / "trec").iterdir()) == expected
+    assert len((tmp_path / "trec" / "small_multilingual.run").read_text().splitlines()) == 8
 
 
 @given(st.lists(st.integers(1, 300), max_size=200), st.integers(1, 2_000))

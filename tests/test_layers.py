@@ -16,12 +16,13 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable", "wandb_service"},
+    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache"},
     {"config", "pools", "sources", "run_lock", "supervisor"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
-    | {"metrics", "ranking", "scheduler", "heatmap", "statistics", "search", "vectors", "mining", "negatives"},
-    {"tuning"},
+    | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
+    | {"statistics", "search", "vectors", "mining", "negatives"},
+    {"tuning", "encoding", "scoring", "trec"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},

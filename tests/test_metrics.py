@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log2
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ def csr(*queries: list[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_names():
-    assert NAMES == ("map", "map@20", "recall@1", "recall@10")
+    assert NAMES == ("map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100")
     assert POOL_NAMES == ("rank_distance", "rank_distance_normalised")
     assert tuple(of_queries(*csr([1]))) == NAMES
 
@@ -28,6 +30,9 @@ def test_by_hand():
     assert found["map@20"] == pytest.approx([1, 1 / 4, (1 / 1 + 2 / 10) / 3, 0])
     assert found["recall@1"] == pytest.approx([1, 0, 1 / 3, 0])
     assert found["recall@10"] == pytest.approx([1, 1, 2 / 3, 0])
+    ideal = 1 + 1 / log2(3) + 1 / log2(4)
+    assert found["ndcg@10"] == pytest.approx([1, 1 / log2(5), (1 + 1 / log2(11)) / ideal, 0])
+    assert found["recall@100"] == pytest.approx([1, 1, 1, 1])
     assert all(values.dtype == np.float64 for values in found.values())
 
 
@@ -35,6 +40,8 @@ def test_cut_offs_are_inclusive():
     found = of_queries(*csr([20], [21], [10], [11]))
     assert found["map@20"] == pytest.approx([1 / 20, 0, 1 / 10, 1 / 11])
     assert found["recall@10"] == pytest.approx([0, 0, 1, 0])
+    assert found["ndcg@10"] == pytest.approx([0, 0, 1 / log2(11), 0])
+    assert of_queries(*csr([100], [101]))["recall@100"].tolist() == [1, 0]
 
 
 def test_the_divisor_of_map_at_20_is_what_the_cut_off_can_hold():
@@ -42,6 +49,7 @@ def test_the_divisor_of_map_at_20_is_what_the_cut_off_can_hold():
     found = of_queries(*csr(list(range(1, 26))))
     assert found["map@20"] == pytest.approx([1])
     assert found["map"] == pytest.approx([1])
+    assert found["ndcg@10"] == pytest.approx([1])
     assert found["recall@10"] == pytest.approx([10 / 25])  # recall has no such cap
 
 
@@ -59,13 +67,22 @@ def average_precision(ranks: list[int], cutoff: int | None) -> float:
     return total / min(len(ranks), cutoff or len(ranks))
 
 
-@given(st.lists(st.sets(st.integers(1, 60), min_size=1, max_size=30), min_size=1, max_size=8), st.randoms())
+def ndcg(ranks: list[int], cutoff: int) -> float:
+    gained = best = 0.0
+    for place in range(1, cutoff + 1):
+        gained += (place in ranks) / log2(place + 1)
+        best += (place <= len(ranks)) / log2(place + 1)
+    return gained / best
+
+
+@given(st.lists(st.sets(st.integers(1, 150), min_size=1, max_size=30), min_size=1, max_size=8), st.randoms())
 def test_agrees_with_loops(queries, random):
     lists = [random.sample(sorted(ranks), len(ranks)) for ranks in queries]
     found = of_queries(*csr(*lists))
     assert found["map"] == pytest.approx([average_precision(ranks, None) for ranks in lists])
     assert found["map@20"] == pytest.approx([average_precision(ranks, 20) for ranks in lists])
-    for cutoff in (1, 10):
+    assert found["ndcg@10"] == pytest.approx([ndcg(ranks, 10) for ranks in lists])
+    for cutoff in (1, 10, 100):
         expected = [sum(rank <= cutoff for rank in ranks) / len(ranks) for ranks in lists]
         assert found[f"recall@{cutoff}"] == pytest.approx(expected)
     assert rank_distance(*csr(*lists)).tolist() == [max(ranks) - min(ranks) for ranks in lists]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import pytrec_eval
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from babelbatch import ranking
 from babelbatch.metrics import of_queries
-from babelbatch.ranking import Ranks, rank_relevant
+from babelbatch.ranking import Ranks, Top, rank
 from babelbatch.records import Benchmark
 
 LANGUAGES = ("de", "en", "zh")
@@ -37,7 +39,7 @@ def benchmark_of(
 def rank_by(benchmark: Benchmark, scores: np.ndarray) -> Ranks:
     """The ranks under given scores: a query is its row of scores, a candidate a unit vector."""
     identity = np.eye(len(benchmark.candidate_ids), dtype=np.float32)
-    return rank_relevant(benchmark, scores.astype(np.float32), identity)
+    return rank(benchmark, scores.astype(np.float32), identity, k=1)[0]
 
 
 def test_by_hand():
@@ -123,6 +125,8 @@ def test_metrics_agree_with_pytrec_eval(retrieval):
         assert ours["map"] == pytest.approx(theirs["map"])
         assert ours["recall@1"] == pytest.approx(theirs["recall_1"])
         assert ours["recall@10"] == pytest.approx(theirs["recall_10"])
+        assert ours["recall@100"] == pytest.approx(theirs["recall_100"])
+        assert ours["ndcg@10"] == pytest.approx(theirs["ndcg_cut_10"])
         assert ours["map@20"] == pytest.approx(np.array(theirs["map_cut_20"]) * sizes / np.minimum(sizes, 20))
 
 
@@ -130,10 +134,10 @@ def by_pytrec_eval(benchmark: Benchmark, scores: np.ndarray, queries: list[int],
     ids = benchmark.candidate_ids
     qrels = {f"q{query}": {ids[row]: 1 for row in relevant_of(benchmark, query) if row in pool} for query in queries}
     run = {f"q{query}": {ids[row]: float(scores[query, row]) for row in pool} for query in queries}
-    found = pytrec_eval.RelevanceEvaluator(qrels, {"map", "recall.1,10", "map_cut.20"}).evaluate(run)
-    return {
-        name: [found[f"q{query}"][name] for query in queries] for name in ("map", "recall_1", "recall_10", "map_cut_20")
-    }
+    measures = {"map", "recall.1,10,100", "map_cut.20", "ndcg_cut.10"}
+    found = pytrec_eval.RelevanceEvaluator(qrels, measures).evaluate(run)
+    names = ("map", "recall_1", "recall_10", "recall_100", "map_cut_20", "ndcg_cut_10")
+    return {name: [found[f"q{query}"][name] for query in queries] for name in names}
 
 
 def test_blocks_change_nothing(monkeypatch):
@@ -141,20 +145,56 @@ def test_blocks_change_nothing(monkeypatch):
     languages = random.integers(0, 3, 50).tolist()
     relevant = [random.choice(50, 4, replace=False).tolist() for _ in range(20)]
     benchmark = benchmark_of([0] * 20, [f"d{row}" for row in range(50)], languages, relevant)
-    queries, candidates = (random.normal(size=(rows, 8)).astype(np.float32) for rows in (20, 50))
-    whole = rank_relevant(benchmark, queries, candidates)
+    ids = tuple(f"q{row % 7}" for row in range(20))
+    benchmark = replace(benchmark, query_ids=ids, query_languages=np.arange(20, dtype=np.int16) // 7)
+    # Small whole numbers: their products are exact, whatever the block.
+    queries, candidates = (random.integers(-3, 4, (rows, 8)).astype(np.float32) for rows in (20, 50))
+    whole, whole_top = rank(benchmark, queries, candidates, k=10)
     for block in (1, 150, 999):
         monkeypatch.setattr(ranking, "_BLOCK_SCORES", block)
-        found = rank_relevant(benchmark, queries, candidates)
-        assert np.array_equal(found.in_pool, whole.in_pool)
-        assert np.array_equal(found.within_language, whole.within_language)
+        found, top = rank(benchmark, queries, candidates, k=10)
+        for name in Ranks.__slots__:
+            assert np.array_equal(getattr(found, name), getattr(whole, name))
+        for name in Top.__slots__:
+            assert np.array_equal(getattr(top, name), getattr(whole_top, name))
+
+
+@given(st.sampled_from([1, 3, 10, 99]), retrievals())
+def test_the_top_agrees_with_sorting(k, retrieval):
+    """Most scores are tied, so who is in is often a matter of ids."""
+    benchmark, scores = retrieval
+    _, top = rank(benchmark, scores.astype(np.float32), np.eye(scores.shape[1], dtype=np.float32), k)
+    for query, line in enumerate(scores):
+        best_first = sorted(range(len(line)), key=lambda row: (line[row], benchmark.candidate_ids[row]), reverse=True)
+        assert top.candidates[query].tolist() == best_first[:k]
+        assert top.scores[query].tolist() == [line[row] for row in best_first[:k]]
+
+
+def test_versions_of_a_question_score_each_other():
+    """Question a is asked in three languages, and twice in German; b once. Blocks of one id do not part them."""
+    benchmark = benchmark_of([0, 2, 1, 0, 2], ["d1", "d2", "d3"], [0, 1, 2], [[0]] * 5)
+    benchmark = replace(benchmark, query_ids=("a", "b", "a", "a", "a"))
+    scores = np.random.default_rng(0).permutation(15).reshape(5, 3)
+    _, top = rank(benchmark, scores.astype(np.float32), np.eye(3, dtype=np.float32), k=2)
+    assert top.pairs.tolist() == [[0, 2], [0, 4], [2, 3], [2, 4], [3, 4]]  # 0 and 3 are both German
+    for (a, b), (of_b_by_a, of_a_by_b) in zip(top.pairs.tolist(), top.across.tolist(), strict=True):
+        assert of_b_by_a == scores[a][top.candidates[b]].tolist()
+        assert of_a_by_b == scores[b][top.candidates[a]].tolist()
+
+
+def test_a_question_in_more_languages_than_a_block_holds(monkeypatch):
+    monkeypatch.setattr(ranking, "_BLOCK_SCORES", 1)
+    benchmark = replace(benchmark_of([0, 1, 2], ["d1", "d2"], [0, 1], [[0]] * 3), query_ids=("a",) * 3)
+    _, top = rank(benchmark, np.array([[1, 2], [3, 4], [6, 5]], np.float32), np.eye(2, dtype=np.float32), k=1)
+    assert top.candidates.tolist() == [[1], [1], [0]]
+    assert top.across.tolist() == [[[2], [4]], [[1], [5]], [[3], [5]]]
 
 
 def test_scores_are_dot_products():
     """The longer vector wins although its angle is worse."""
     benchmark = benchmark_of([0], ["a", "b"], [0, 0], [[0]])
     candidates = np.array([[1, 0], [3, 3]], np.float32)
-    assert rank_relevant(benchmark, np.array([[1, 0]], np.float32), candidates).in_pool.tolist() == [2]
+    assert rank(benchmark, np.array([[1, 0]], np.float32), candidates, k=1)[0].in_pool.tolist() == [2]
 
 
 def test_equal_vectors_tie_exactly():
@@ -165,7 +205,7 @@ def test_equal_vectors_tie_exactly():
     queries = random.normal(size=(30, 384)).astype(np.float32)
     ids = [f"d{number}" for number in random.permutation(40)]
     benchmark = benchmark_of([0] * 30, ids, random.integers(0, 3, 40).tolist(), [list(range(40))] * 30)
-    found = rank_relevant(benchmark, queries, vectors[kinds]).in_pool.reshape(30, 40)
+    found = rank(benchmark, queries, vectors[kinds], k=1)[0].in_pool.reshape(30, 40)
     for query, line in enumerate(queries @ vectors.T):
         best_first = sorted(range(40), key=lambda row, line=line: (line[kinds[row]], ids[row]), reverse=True)
         assert [best_first.index(row) + 1 for row in range(40)] == found[query].tolist()

@@ -10,6 +10,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from babelbatch.encoder.backbones import train_tokenizer
@@ -49,11 +51,31 @@ def test_distinct_by_hand():
     tokens = Tokens(
         np.array([id_ for piece in pieces for id_ in piece], np.int32), np.cumsum([0, *map(len, pieces)]), pad_id=1
     )
-    distinct, of = tokens.distinct()
+    first, of = tokens.distinct()
     assert of.tolist() == [0, 1, 0, 2, 3, 1, 4]
-    assert distinct.ids.tolist() == [5, 6, 7, 5, 6, 6]
-    assert distinct.offsets.tolist() == [0, 1, 3, 5, 5, 6]
-    assert distinct.pad_id == 1
+    assert first.tolist() == [0, 1, 3, 4, 6]
+
+
+@given(st.lists(st.lists(st.integers(0, 2), max_size=3), min_size=1, max_size=30))
+def test_distinct_agrees_with_a_dictionary(pieces):
+    tokens = Tokens(
+        np.array([id_ for piece in pieces for id_ in piece], np.int32), np.cumsum([0, *map(len, pieces)]), pad_id=1
+    )
+    rows: dict[tuple[int, ...], int] = {}
+    expected = [rows.setdefault(tuple(piece), row) for row, piece in enumerate(pieces)]
+    first, of = tokens.distinct()
+    assert first.tolist() == sorted(rows.values())
+    assert first[of].tolist() == expected
+
+
+def test_hashes_do_not_depend_on_what_stands_before():
+    tokens = Tokens(np.array([7, 8, 9, 8, 9], np.int32), np.array([0, 1, 3, 5]), pad_id=1)
+    hashes = tokens.hashes()
+    assert hashes.dtype == np.uint64
+    assert np.array_equal(hashes[1], hashes[2])
+    assert not np.array_equal(hashes[0], hashes[1])
+    alone = hashlib.blake2b(np.array([8, 9], "<i4").tobytes(), digest_size=16).digest()
+    assert hashes[1].tobytes() == alone
 
 
 def of(text: str, tokenizer: PreTrainedTokenizerFast, *, prefix: str = "", max_length: int = 100) -> list[int]:

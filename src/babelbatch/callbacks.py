@@ -35,7 +35,8 @@ class EvaluateRetrieval(pl.Callback):
         if self._during_training and not trainer.sanity_checking:
             for benchmark in self._benchmarks.values():
                 # Every rank has the same numbers; Lightning wants to hear that it may average them.
-                pl_module.log_dict(self._evaluation(pl_module.encoder, benchmark).metrics, sync_dist=True)
+                result = self._evaluation.during_training(pl_module.encoder, benchmark)
+                pl_module.log_dict(result.metrics, sync_dist=True)
 
 
 def log_final(loggers: list[pl.loggers.Logger], results: list[Result], step: int) -> None:

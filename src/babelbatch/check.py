@@ -111,6 +111,8 @@ def _problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
+    if schema != "mine":
+        yield from _problems_of_scoring(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
     yield from own[schema](cfg)
 
@@ -133,6 +135,9 @@ _RANGES = {  # path: (least, most)
     "callbacks.checkpoint.every_n_steps": (1, None),
     "optimizer.lr": (0, None),
     "evaluation.token_budget": (1, None),
+    "evaluation.sample_queries": (1, None),
+    "evaluation.components": (1, None),
+    "evaluation.trec_depth": (1, None),
     "corpus.negatives": (0, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
@@ -171,6 +176,22 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
     name = cfg.get("encoder", {}).get("name_or_path")
     if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
         yield f"encoder.name_or_path: there is no folder '{name}'"
+
+
+def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
+    evaluation = cfg["evaluation"]
+    if evaluation.get("components", 1) != 1 and evaluation.get("debias", "none") != "lir":
+        yield "evaluation.components: only LIR removes components; set evaluation.debias=lir"
+    if "trec_depth" in evaluation and not evaluation.get("trec_files"):
+        yield "evaluation.trec_depth: no TREC files are written; set evaluation.trec_files=true"
+    if evaluation.get("sample_queries") is not None:
+        if schema == "evaluate":
+            yield "evaluation.sample_queries: only for evaluations during training; leave it out"
+        elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
+            yield (
+                "evaluation.sample_queries: nothing is evaluated during training; "
+                "set callbacks.evaluate.during_training=true"
+            )
 
 
 def _problems_of_training(cfg: dict) -> Iterator[str]:
@@ -294,8 +315,8 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
 
 # The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
 _METRIC = (
-    r"(monolingual|crosslingual|multilingual)/(map|map@20|recall@1|recall@10)(/[\w-]+)?"
-    r"|multilingual/(rank_distance|rank_distance_normalised)(/\w+)?"
+    r"(monolingual|crosslingual|multilingual)/(map|map@20|ndcg@10|recall@1|recall@10|recall@100)(/[\w-]+)?"
+    r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)(/\w+)?"  # what has a better end
 )
 
 

@@ -15,7 +15,7 @@ from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.identity import config_hash, group_of
 from babelbatch.loggers import finish
 from babelbatch.run_files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE
-from babelbatch.run_folder import provenance, write_results
+from babelbatch.run_folder import facts_about, provenance, write_results
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +36,14 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         for benchmark in benchmarks.values():
             questions, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
             log.info("%s: %d questions, %d candidates, %s", benchmark.name, questions, candidates, benchmark.protocol)
-            results.append(evaluation(encoder, benchmark))
+            results.append(evaluation(encoder, benchmark, folder))
         log_final(loggers, results, step=0)
     finally:
         finish(loggers)
     facts |= {
         "name": cfg.name,
         "config_hash": config_hash(cfg),
-        "benchmarks": list(benchmarks),
-        **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
+        **facts_about(benchmarks),
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "seconds/evaluate": time.perf_counter() - started,
         **origin,

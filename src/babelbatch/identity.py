@@ -10,10 +10,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-# Where results go, what is shown and logged, and how fast batches come: none of it changes a weight or a score.
+# Where results go, what is shown, logged and kept, and how fast batches come: none of it changes a weight or a score.
 _IRRELEVANT = (
     "hydra", "output_dir", "name", "logger", "data.num_workers", "callbacks.progress_bar", "callbacks.checkpoint",
-    "trainer.log_every_n_steps", "trainer.enable_model_summary",
+    "trainer.log_every_n_steps", "trainer.enable_model_summary", "evaluation.vector_cache",
 )  # fmt: skip
 _OUTPUT_DIR = "<output_dir>"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
-NAMES = ("map", "map@20", "recall@1", "recall@10")
+NAMES = ("map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100")
 """Defined wherever a query has at least one relevant candidate."""
 POOL_NAMES = ("rank_distance", "rank_distance_normalised")
 """Defined on the multilingual pool: they compare the ranks of one passage's versions."""
@@ -30,11 +30,15 @@ def of_queries(ranks: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
     def mean_over(values: np.ndarray, divisor: np.ndarray) -> np.ndarray:
         return np.add.reduceat(values, offsets[:-1]) / divisor
 
+    # Gains are binary. The best that 10 places can hold: relevant candidates in as many of them as there are.
+    ideal = np.cumsum(1 / np.log2(np.arange(10) + 2))[np.minimum(sizes, 10) - 1]
     return {
         "map": mean_over(precision, sizes),
         "map@20": mean_over(np.where(ranks <= 20, precision, 0.0), np.minimum(sizes, 20)),
+        "ndcg@10": mean_over(np.where(ranks <= 10, 1 / np.log2(ranks + 1), 0.0), ideal),
         "recall@1": mean_over((ranks <= 1).astype(np.float64), sizes),
         "recall@10": mean_over((ranks <= 10).astype(np.float64), sizes),
+        "recall@100": mean_over((ranks <= 100).astype(np.float64), sizes),
     }
 
 

@@ -18,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.build import build
 from babelbatch.encoder import Encoder
 from babelbatch.encoder.model import Role
+from babelbatch.encoding import encode
 from babelbatch.evaluate import load_checkpoint
-from babelbatch.evaluation import encode
 from babelbatch.identity import config_hash
 from babelbatch.mining import Mining, SearchPool, answer_groups, choose, deepest, search_pools, used_questions
 from babelbatch.negatives import Mined, concatenated, write_negatives

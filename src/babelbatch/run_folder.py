@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import babelbatch
 from babelbatch.evaluation import Result
 from babelbatch.heatmap import draw
 from babelbatch.ranks import global_rank
+from babelbatch.records import Benchmark
 from babelbatch.run_files import METRICS_FILE, PER_QUERY_FILE, write_atomically
 
 
@@ -36,6 +38,16 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
         figure = draw(result.matrices["map"], result.languages, f"{result.benchmark}: mAP")
         figure.savefig(folder / f"{result.benchmark}_map.png", dpi=110)
     write_atomically(folder / METRICS_FILE, json.dumps(facts | metrics, indent=1, allow_nan=False) + "\n")
+
+
+def facts_about(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
+    """What has to be equal for scores to be compared: the benchmarks, their fingerprints, languages and protocols."""
+    facts: dict[str, object] = {"benchmarks": list(benchmarks)}
+    for name, benchmark in benchmarks.items():
+        facts[f"fingerprint/{name}"] = benchmark.fingerprint
+        facts[f"languages/{name}"] = list(benchmark.languages)
+        facts[f"protocol/{name}"] = benchmark.protocol
+    return facts
 
 
 def provenance() -> dict[str, str | None]:

@@ -29,7 +29,7 @@ from babelbatch.loggers import finish
 from babelbatch.negatives import Mined, read_negatives
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
-from babelbatch.run_folder import provenance, write_results
+from babelbatch.run_folder import facts_about, provenance, write_results
 from babelbatch.sampling import Sampling
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         if first:
             save(encoder, folder / ENCODER_FOLDER)
         log.info("evaluating the weights of step %d on %s", evaluated_step, ", ".join(benchmarks))
-        results = [evaluation(encoder, benchmark) for benchmark in benchmarks.values()]
+        results = [evaluation(encoder, benchmark, folder) for benchmark in benchmarks.values()]
         evaluated = time.perf_counter()
         if first:
             log_final(loggers, results, trainer.global_step)
@@ -125,10 +125,10 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "ranks": trainer.world_size,
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "parameters_trained": sum(part.numel() for part in encoder.parameters() if part.requires_grad),
-        "benchmarks": list(benchmarks),
         "fingerprint/corpus": corpus.fingerprint,
         "fingerprint/negatives": cfg.negatives_sha256,
-        **{f"fingerprint/{name}": benchmark.fingerprint for name, benchmark in benchmarks.items()},
+        "languages/corpus": list(corpus.languages),
+        **facts_about(benchmarks),
         # Of all attempts, validation not counted; without telemetry, of the last attempt.
         "seconds/train": telemetry.seconds if telemetry else trained - started,
         "seconds/evaluate": evaluated - trained,

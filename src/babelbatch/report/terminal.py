@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from babelbatch.metrics import NAMES, POOL_NAMES, SETTINGS
+from babelbatch.metrics import POOL_NAMES, SETTINGS
 from babelbatch.run_files import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
+_IN_TERMINAL = ("map", "map@20", "recall@1", "recall@10")  # what 80 characters hold beside the rank distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,9 @@ def print_scores(folders: Iterable[Path]) -> None:
     for folder in folders:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         for benchmark in metrics["benchmarks"]:
-            table = Table("setting", *NAMES, "rank dist.", "of pool", title=benchmark)
+            table = Table("setting", *_IN_TERMINAL, "rank dist.", "of pool", title=benchmark)
             for setting in SETTINGS:
-                keys = [f"{benchmark}/{setting}/{metric}" for metric in (*NAMES, *POOL_NAMES)]
+                keys = [f"{benchmark}/{setting}/{metric}" for metric in (*_IN_TERMINAL, *POOL_NAMES)]
                 table.add_row(setting, *(_shown(key, metrics) for key in keys))
             Console().print(table)
 

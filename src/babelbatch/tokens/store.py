@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,21 +43,27 @@ class Tokens:
         """(T,) tokens of each text."""
         return np.diff(self.offsets)
 
-    def distinct(self) -> tuple[Tokens, np.ndarray]:
-        """The distinct texts in order of first occurrence, in memory, and (T,) which of them each text is."""
-        number: dict[bytes, int] = {}
-        first: list[int] = []
-        of = np.empty(len(self), np.int64)
-        for row, (start, stop) in enumerate(pairwise(self.offsets.tolist())):
-            of[row] = number.setdefault(self.ids[start:stop].tobytes(), len(number))
-            if of[row] == len(first):
-                first.append(row)
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[first])])
-        pieces = [self.ids[self.offsets[row] : self.offsets[row + 1]] for row in first]
-        ids = np.concatenate(pieces)
-        if self.mapping is not None:
-            self.mapping.was_read(len(self))
-        return Tokens(ids, offsets, self.pad_id), of
+    def hashes(self) -> np.ndarray:
+        """(T, 2) uint64, 128 bits of BLAKE2b of the ids of each text."""
+        digests = bytearray()
+        for row, (start, stop) in enumerate(pairwise(self.offsets.tolist()), 1):
+            digests += hashlib.blake2b(self.ids[start:stop], digest_size=16).digest()
+            if self.mapping is not None and row % _AT_ONCE == 0:
+                self.mapping.was_read(_AT_ONCE)
+        return np.frombuffer(digests, "<u8").reshape(-1, 2)
+
+    def distinct(self) -> tuple[np.ndarray, np.ndarray]:
+        """(D,) the first row of each distinct text, ascending, and (T,) which of the D each text is.
+
+        Told apart by hash: what is held is some numbers a text, however long it is.
+        """
+        hashes = self.hashes()
+        order = np.lexsort(hashes.T)  # stable: of equal ones the first row comes first
+        ordered = hashes[order]
+        starts = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))[: len(order)]
+        first_of = np.empty(len(order), np.int64)
+        first_of[order] = order[starts][np.cumsum(starts) - 1]
+        return np.unique(first_of, return_inverse=True)
 
     def padded(self, rows: Sequence[int] | np.ndarray) -> Padded:
         """The texts `rows` as one matrix, padded on the right to the longest of them."""

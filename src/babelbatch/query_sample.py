@@ -1,0 +1,31 @@
+"""Some questions of a benchmark, for evaluations that are made often."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from babelbatch.records import Benchmark
+
+
+def sample_questions(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
+    """The benchmark with `count` of its questions, each in all languages that it is asked in, over the whole pool.
+
+    A pure function of the benchmark's ids and the seed: the same questions at each step and in each run. The ranks of
+    these questions are what they are among all.
+    """
+    ids = sorted(set(benchmark.query_ids))
+    if count >= len(ids):
+        return benchmark
+    chosen = {ids[place] for place in np.random.default_rng(seed).choice(len(ids), count, replace=False)}
+    rows = np.array([row for row, id_ in enumerate(benchmark.query_ids) if id_ in chosen])
+    offsets = benchmark.relevant_offsets
+    return replace(
+        benchmark,
+        query_ids=tuple(benchmark.query_ids[row] for row in rows),
+        query_texts=tuple(benchmark.query_texts[row] for row in rows),
+        query_languages=benchmark.query_languages[rows],
+        relevant_offsets=np.concatenate([[0], np.cumsum(np.diff(offsets)[rows])]),
+        relevant=np.concatenate([benchmark.relevant[offsets[row] : offsets[row + 1]] for row in rows]),
+    )
