@@ -49,6 +49,7 @@ def keep(folder: Path, name: str, vectors: np.ndarray) -> None:
             file.write(_digest(vectors))
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes it private
         os.replace(temporary, _path(folder, name))
         _make_room(folder)
     except OSError as error:
