@@ -42,7 +42,7 @@ def test_markdown(tmp_path: Path) -> None:
 
 def test_runs_that_look_alike_are_told_apart_by_their_folder(tmp_path: Path) -> None:
     folders = [finished(tmp_path / f"{number}_lr-{number}", "hybrid", 0, 0.5) for number in range(2)]
-    header, *lines = tables(read_rows(folders))["b"]
+    header, *lines = tables(read_rows(folders))["b", "mAP"]
     assert header[-1] == "run"
     assert [line[-1] for line in lines] == ["0_lr-0", "1_lr-1"]
 
