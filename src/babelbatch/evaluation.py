@@ -85,8 +85,8 @@ class Evaluation:
     def _by_search(
         self, encoder: Encoder, benchmark: Benchmark, index: Exact | IVF | HNSW, cache: Path | None
     ) -> Result:
-        """The candidates' vectors are in the folder `pools` of the cache until they have been searched: of every process
-        its own, as machines need not share a disk."""
+        """The candidates' vectors are in the folder `pools` of the cache until they have been searched. Every process
+        has its own, as machines need not share a disk."""
         from babelbatch.search_ranking import layout, search_ranks  # brings faiss
 
         queries = encode(encoder, benchmark.query_texts, "question", self.token_budget, cache)

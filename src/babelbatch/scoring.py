@@ -65,8 +65,8 @@ def score_searched(benchmark: Benchmark, ranks: Ranks, top: np.ndarray, facts: d
     """What the first hundred places define, in the three settings: every metric but mAP, rank distance, language
     preference and MRC, for which the places of all relevant candidates or more scores are needed.
 
-    ranks: MISSED beyond the first hundred. top: (Q, k) candidates in the first `bias.TOP` places of the pool, or ABSENT;
-        an empty place counts for no language. facts: for the result.
+    ranks: MISSED beyond the first hundred. top: (Q, k) candidates in the first `bias.TOP` places of the pool, or
+        ABSENT: an empty place counts for no language. facts: for the result.
     """
     offsets = benchmark.relevant_offsets
     matrices, tables = _cells(benchmark, ranks.within_language, SEARCHED)

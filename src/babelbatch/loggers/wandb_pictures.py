@@ -16,7 +16,8 @@ _DRAWN = {"map": "mAP", "ndcg@10": "nDCG@10", "top10_share": "share of the top 1
 
 def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
     """The tables `<benchmark>/cells` and `<benchmark>/languages`, and the heat-map `<benchmark>/<metric>_by_language`,
-    question language by candidate language, of mAP (nDCG@10 where it was evaluated by search) and, where the result has it, of the languages of the top 10.
+    question language by candidate language, of mAP (nDCG@10 where it was evaluated by search) and, where the result has
+    it, of the languages of the top 10.
 
     run: columns that say in every row which run it is of.
     """

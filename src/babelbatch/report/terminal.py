@@ -79,8 +79,8 @@ def _row(name: str, benchmark: str, run: dict) -> Row:
 
 
 def tables(rows: list[Row]) -> dict[tuple[str, str], list[tuple[str, ...]]]:
-    """For each benchmark and metric, the header and the rows of its table. Runs that strategy, alpha and seed do not tell apart
-    are told apart by a last column with the name of their folder."""
+    """For each benchmark and metric, the header and the rows of its table. Runs that strategy, alpha and seed do not
+    tell apart are told apart by a last column with the name of their folder."""
     found = {}
     for benchmark, metric in dict.fromkeys((row.benchmark, row.metric) for row in rows):
         chosen = [row for row in rows if (row.benchmark, row.metric) == (benchmark, metric)]
