@@ -135,6 +135,28 @@ def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path) -> No
         assert "world_facts/multilingual/map" in (tmp_path / name / "csv" / "metrics.csv").read_text()
 
 
+def test_evaluation_by_search(sweep: Path, tmp_path: Path) -> None:
+    trained = of_alpha(sweep, 0.5)
+    arguments = (f"checkpoint={trained}", "benchmarks.world_facts.languages=[en,de,zh]", "evaluation=search")
+    run("babelbatch-evaluate", *arguments, "output_dir=exact", cwd=tmp_path)
+    expected, exact = metrics(trained), metrics(tmp_path / "exact")
+    scores = [key for key in exact if key.startswith("world_facts/")]
+    assert {key.split("/")[2] for key in scores} >= {"ndcg@10", "recall@100", "map@20", "same_language@10"}
+    assert not [key for key in scores if "/map/" in f"{key}/" or "rank_distance" in key]
+    for key in scores:  # a vocabulary of 2,000 cannot tell all texts apart, and those tie
+        assert exact[key] == pytest.approx(expected[key], abs=0.01), key
+    assert exact["search/world_facts"] == "Exact"
+    assert (tmp_path / "exact" / "world_facts_ndcg_10.png").read_bytes()[:4] == b"\x89PNG"
+
+    done = run("babelbatch-evaluate", *arguments, "index@evaluation.index=ivf", "output_dir=ivf", cwd=tmp_path)
+    found = metrics(tmp_path / "ivf")
+    assert found["search/world_facts"] == "IVF"
+    assert 0.5 < found["search_recall/world_facts/all"] <= 1
+    assert f"finds {found['search_recall/world_facts/all']:.1%} of the exact first hundred" in done.stdout
+    refused = run("babelbatch-report", f"runs=[{tmp_path / 'ivf'}]", cwd=tmp_path, code=2)
+    assert "evaluated by search" in refused.stderr
+
+
 def test_train_on_mlqa_r_test_on_xquad_r(shared_data: Path, tmp_path: Path) -> None:
     """A researcher's first run on published files; every key that DESIGN names is there."""
     run(

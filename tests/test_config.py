@@ -200,6 +200,29 @@ def test_reports_every_problem_at_once() -> None:
             "monitor: 'world_facts/multilingual/mpa' is not <benchmark>/<setting>/<metric>, "
             "such as world_facts/multilingual/map",
         ),
+        (
+            [
+                "evaluation=search",
+                "callbacks=early_stopping",
+                "monitor=world_facts/multilingual/map",
+                "callbacks.evaluate.during_training=true",
+            ],
+            "monitor: a search does not find map; set monitor=world_facts/multilingual/ndcg@10, or evaluation=default",
+        ),
+        (
+            ["evaluation=search", "evaluation.debias=lir"],
+            "evaluation.debias: a search does not look at all candidates, which it is fitted on; leave it out, or set "
+            "evaluation=default",
+        ),
+        (
+            ["evaluation=search", "evaluation.trec_files=true"],
+            "evaluation.trec_files: a search does not look at all candidates; leave it out, or set evaluation=default",
+        ),
+        (
+            ["evaluation=search", "index@evaluation.index=ivf", "evaluation.index.probes=0"],
+            "evaluation.index.probes: 0 is not at least 1",
+        ),
+        (["evaluation.index=ivf"], "evaluation.index: 'ivf' is not Exact or IVF or HNSW or None"),
         (["seed=[1"], None),
         (["evaluation.debias=center"], "evaluation.debias: 'center' is not one of 'none', 'centre', 'lir'"),
         (["evaluation.components=2"], "evaluation.components: only LIR removes components; set evaluation.debias=lir"),
@@ -329,6 +352,8 @@ def test_what_may_be_said() -> None:
         assert problems(*watched, f"monitor=world_facts/{metric}") == []
     assert problems("evaluation.debias=lir", "evaluation.components=3", "evaluation.vector_cache=true") == []
     assert problems("evaluation.trec_files=true", "evaluation.trec_depth=10") == []
+    assert problems("evaluation=search", "index@evaluation.index=hnsw", "evaluation.index.search=200") == []
+    assert problems(*watched, "evaluation=search", "monitor=world_facts/multilingual/ndcg@10") == []
     assert problems(*watched[1:], "evaluation.sample_queries=50") == []
     assert problems("trainer.devices=[1]", "data.validation_fraction=0", "output_dir=x/${hydra:job.num}") == []
     assert problems("sampling.alpha=range(0,1.1,0.5)", "sampling=glob(h*)", multirun=True) == []

@@ -59,6 +59,13 @@ def test_nothing_finished(tmp_path: Path) -> None:
         find_runs([tmp_path / "nowhere"])
 
 
+def test_a_run_evaluated_by_search_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "searched", facts={"search/facts": "Exact"})
+    with pytest.raises(ValueError, match="has no mAP of facts, which it evaluated by search") as refusal:
+        find_runs([folder])
+    assert "evaluate its encoder again with evaluation=default" in str(refusal.value)
+
+
 def test_every_damaged_file_is_named_with_a_remedy(tmp_path: Path) -> None:
     write_run(tmp_path / "good")
     cut = write_run(tmp_path / "cut", seed=1) / "per_query.parquet"

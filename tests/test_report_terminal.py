@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.report.terminal import print_tables, read_rows, tables, to_markdown
+from babelbatch.report.terminal import print_scores, print_tables, read_rows, tables, to_markdown
 
 
 def finished(folder: Path, strategy: str, seed: int, score: float, benchmarks: tuple[str, ...] = ("b",)) -> Path:
@@ -42,7 +42,7 @@ def test_markdown(tmp_path: Path) -> None:
 
 def test_runs_that_look_alike_are_told_apart_by_their_folder(tmp_path: Path) -> None:
     folders = [finished(tmp_path / f"{number}_lr-{number}", "hybrid", 0, 0.5) for number in range(2)]
-    header, *lines = tables(read_rows(folders))["b"]
+    header, *lines = tables(read_rows(folders))["b", "mAP"]
     assert header[-1] == "run"
     assert [line[-1] for line in lines] == ["0_lr-0", "1_lr-1"]
 
@@ -53,3 +53,32 @@ def test_the_table_fits_a_narrow_terminal(tmp_path: Path, capsys: pytest.Capture
     assert max(map(len, shown.splitlines())) <= 80
     for text in ("hybrid", "0.5000", "123.4", "12 s", "rank distance"):
         assert text in shown
+
+
+def searched(folder: Path, **facts: object) -> Path:
+    """As an evaluation by search leaves it: nDCG@10 instead of mAP, and no rank distance."""
+    finished(folder, "hybrid", 0, 0.5)
+    record = json.loads((folder / "metrics.json").read_text())
+    del record["b/multilingual/rank_distance"]
+    found = {key.replace("/map", "/ndcg@10"): value for key, value in record.items()}
+    (folder / "metrics.json").write_text(json.dumps(found | {"search/b": "IVF"} | facts))
+    return folder
+
+
+def test_runs_evaluated_by_search_have_a_table_of_their_own(tmp_path: Path) -> None:
+    folders = [searched(tmp_path / "0"), finished(tmp_path / "1", "hybrid", 0, 0.25)]
+    shown = tables(read_rows(folders))
+    assert list(shown) == [("b", "mAP"), ("b", "nDCG@10")]
+    assert shown["b", "mAP"][1][3:7] == ("0.2500", "0.2500", "0.2500", "123.4")
+    assert shown["b", "nDCG@10"][1][3:7] == ("0.5000", "0.5000", "0.5000", "-")
+    assert "b, nDCG@10 by setting:" in to_markdown(read_rows(folders))
+
+
+def test_the_scores_of_a_search_and_its_recall(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_scores([searched(tmp_path / "0", **{"search_recall/b/all": 0.875, "b/multilingual/recall@100": 0.75})])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "The index finds 87.5% of the exact first hundred" in shown
+    assert "recall@100" in shown
+    assert "0.7500" in shown
+    assert "rank dist." not in shown

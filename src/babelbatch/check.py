@@ -138,6 +138,12 @@ _RANGES = {  # path: (least, most)
     "evaluation.sample_queries": (1, None),
     "evaluation.components": (1, None),
     "evaluation.trec_depth": (1, None),
+    "evaluation.index.lists": (1, None),
+    "evaluation.index.probes": (1, None),
+    "evaluation.index.seed": (0, 2**31 - 1),
+    "evaluation.index.links": (2, None),
+    "evaluation.index.construction": (1, None),
+    "evaluation.index.search": (1, None),
     "corpus.negatives": (0, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
@@ -180,6 +186,12 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
 
 def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
     evaluation = cfg["evaluation"]
+    if evaluation.get("index") is not None:
+        everything = "a search does not look at all candidates"
+        if evaluation.get("debias", "none") != "none":
+            yield f"evaluation.debias: {everything}, which it is fitted on; leave it out, or set evaluation=default"
+        if evaluation.get("trec_files"):
+            yield f"evaluation.trec_files: {everything}; leave it out, or set evaluation=default"
     if evaluation.get("components", 1) != 1 and evaluation.get("debias", "none") != "lir":
         yield "evaluation.components: only LIR removes components; set evaluation.debias=lir"
     if "trec_depth" in evaluation and not evaluation.get("trec_files"):
@@ -311,6 +323,10 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
         yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.during_training=true"
     elif not re.fullmatch(_METRIC, "/".join(rest)):
         yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
+    elif cfg["evaluation"].get("index") is not None and rest[1] in _NOT_SEARCHED:
+        yield (
+            f"monitor: a search does not find {rest[1]}; set monitor={first}/{rest[0]}/ndcg@10, or evaluation=default"
+        )
 
 
 # The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
@@ -318,6 +334,9 @@ _METRIC = (
     r"(monolingual|crosslingual|multilingual)/(map|map@20|ndcg@10|recall@1|recall@10|recall@100)(/[\w-]+)?"
     r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)(/\w+)?"  # what has a better end
 )
+
+
+_NOT_SEARCHED = {"map", "rank_distance", "rank_distance_normalised", "mrc@10"}
 
 
 def _problems_of_encoder(cfg: dict) -> Iterator[str]:

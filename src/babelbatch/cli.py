@@ -46,7 +46,7 @@ def _compare(folders: list[Path], sweep: bool) -> None:
         all_rows = read_rows(sorted(file.parent for file in place.glob(f"*/{METRICS_FILE}")))
         write_atomically(place / "comparison.md", to_markdown(all_rows))
     print(f"The results lie in {place}\n  {'comparison.md, and a folder a run: ' if sweep else ''}", end="")
-    print("metrics.json, per_query.parquet, <benchmark>_map.png, encoder/ (the trained model)")
+    print("metrics.json, per_query.parquet, <benchmark>_<metric>.png, encoder/ (the trained model)")
     if sweep:
         _report(place, folders)
 
@@ -74,7 +74,7 @@ def _score(folders: list[Path], sweep: bool) -> None:
 
     print_scores(folders)
     print("The results lie in", *folders, sep="\n  ")
-    print("metrics.json (every cell), per_query.parquet, <benchmark>_map.png")
+    print("metrics.json (every cell), per_query.parquet, <benchmark>_<metric>.png")
 
 
 def _mined(folders: list[Path], sweep: bool) -> None:

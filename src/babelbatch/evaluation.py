@@ -1,12 +1,14 @@
-"""Encode once, rank once, and read all three settings off the ranks."""
+"""Encode once, rank once (or search), and read all three settings off the ranks."""
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from babelbatch import bias
 from babelbatch.cache_folder import cache_folder
@@ -16,11 +18,15 @@ from babelbatch.encoding import encode
 from babelbatch.query_sample import sample_questions
 from babelbatch.ranking import rank
 from babelbatch.records import Benchmark
-from babelbatch.scoring import Result, score
+from babelbatch.scoring import Result, score, score_searched
 from babelbatch.trec import write_trec
+from babelbatch.vectors import VectorWriter
 
 if TYPE_CHECKING:
     from babelbatch.encoder import Encoder
+    from babelbatch.search import HNSW, IVF, Exact
+
+_SHARD_TEXTS = 65_536  # encoded, and written to disk, at once
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class Evaluation:
     debias: remove each language's mean from the vectors (`centre`), or its leading principal components (`lir`), see
         `debias.py`. components: how many of them, for `lir`.
     trec_files: write the final rankings and judgements in TREC format. trec_depth: candidates a question in them.
+    index: search for the first hundred candidates with it, their vectors in mapped files, instead of ranking all: for
+        large pools. Then there are the metrics that the first hundred define, see `scoring.score_searched`, and neither
+        `debias` nor `trec_files`. None ranks all.
     """
 
     token_budget: int = 16_384
@@ -44,11 +53,21 @@ class Evaluation:
     components: int = 1
     trec_files: bool = False
     trec_depth: int = 1_000
+    index: Exact | IVF | HNSW | None = None
+
+    def __post_init__(self) -> None:
+        if self.index is not None and (self.debias != "none" or self.trec_files):
+            raise ValueError(
+                "a search has neither debias nor trec_files, which need all candidates: leave them out, or index=None"
+            )
 
     def __call__(self, encoder: Encoder, benchmark: Benchmark, folder: Path | None = None) -> Result:
         """Encodes both sides of the benchmark and scores it, all questions. Leaves the encoder's training mode as it
         was. folder: where TREC files go; without one there are none."""
-        queries, candidates = self._vectors(encoder, benchmark, cache_folder("vectors") if self.vector_cache else None)
+        cache = cache_folder("vectors") if self.vector_cache else None
+        if self.index is not None:
+            return self._by_search(encoder, benchmark, self.index, cache)
+        queries, candidates = self._vectors(encoder, benchmark, cache)
         if self.trec_files and folder is not None and rank_of_process() == 0:
             write_trec(folder / "trec", benchmark, queries, candidates, self.trec_depth)
         return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))
@@ -58,8 +77,31 @@ class Evaluation:
         again."""
         if self.sample_queries is not None:
             benchmark = sample_questions(benchmark, self.sample_queries)
+        if self.index is not None:
+            return self._by_search(encoder, benchmark, self.index, None)
         queries, candidates = self._vectors(encoder, benchmark, None)
         return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))
+
+    def _by_search(
+        self, encoder: Encoder, benchmark: Benchmark, index: Exact | IVF | HNSW, cache: Path | None
+    ) -> Result:
+        """The candidates' vectors are in the folder `pools` of the cache until they have been searched. Every process
+        has its own, as machines need not share a disk."""
+        from babelbatch.search_ranking import layout, search_ranks  # brings faiss
+
+        queries = encode(encoder, benchmark.query_texts, "question", self.token_budget, cache)
+        order = layout(benchmark)
+        place = cache_folder("pools")
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place, prefix=f"{benchmark.name}-") as folder:
+            writer = VectorWriter(Path(folder), encoder.dimensions, benchmark.name, _SHARD_TEXTS)
+            for start in range(0, len(order), _SHARD_TEXTS):
+                texts = [benchmark.candidate_texts[row] for row in order[start : start + _SHARD_TEXTS]]
+                writer.append(encode(encoder, texts, "passage", self.token_budget, cache))
+            found = search_ranks(benchmark, queries, writer.close(), index, bias.TOP, torch.get_num_threads())
+        facts: dict[str, object] = {f"search/{benchmark.name}": type(index).__name__}
+        facts |= {f"search_recall/{benchmark.name}/{pool}": recall for pool, recall in found.recall.items()}
+        return score_searched(benchmark, found.ranks, found.top, facts)
 
     def _vectors(self, encoder: Encoder, benchmark: Benchmark, cache: Path | None) -> tuple[np.ndarray, np.ndarray]:
         queries = encode(encoder, benchmark.query_texts, "question", self.token_budget, cache)

@@ -11,6 +11,10 @@ import numpy as np
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 NAMES = ("map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100")
 """Defined wherever a query has at least one relevant candidate."""
+SEARCHED = tuple(name for name in NAMES if name != "map")
+"""Those of them that the first hundred places define."""
+MISSED = 1 << 40
+"""The rank of what is not among the places that were searched for: beyond all of them."""
 POOL_NAMES = ("rank_distance", "rank_distance_normalised")
 """Defined on the multilingual pool: they compare the ranks of one passage's versions."""
 

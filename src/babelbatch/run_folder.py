@@ -21,7 +21,8 @@ from babelbatch.run_files import METRICS_FILE, PER_QUERY_FILE, write_atomically
 
 
 def write_results(folder: Path, results: list[Result], facts: dict[str, object]) -> None:
-    """Writes per_query.parquet, a heat-map a benchmark, and last metrics.json: where it stands, the run is complete.
+    """Writes per_query.parquet, a heat-map a benchmark (of mAP, or of nDCG@10 where it was evaluated
+    by search), and last metrics.json: where it stands, the run is complete.
 
     Of several ranks only rank 0 writes.
     facts: what the run was; joins the metrics in metrics.json, which stays flat.
@@ -35,8 +36,10 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
     metrics: dict[str, object] = {}
     for result in results:
         metrics |= result.metrics
-        figure = draw(result.matrices["map"], result.languages, f"{result.benchmark}: mAP")
-        figure.savefig(folder / f"{result.benchmark}_map.png", dpi=110)
+        facts = facts | result.facts
+        metric, label = ("map", "mAP") if "map" in result.matrices else ("ndcg@10", "nDCG@10")
+        figure = draw(result.matrices[metric], result.languages, f"{result.benchmark}: {label}")
+        figure.savefig(folder / f"{result.benchmark}_{metric.replace('@', '_')}.png", dpi=110)
     write_atomically(folder / METRICS_FILE, json.dumps(facts | metrics, indent=1, allow_nan=False) + "\n")
 
 

@@ -7,15 +7,16 @@ in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from babelbatch import bias
-from babelbatch.metrics import NAMES, POOL_NAMES, of_queries, rank_distance
+from babelbatch.metrics import NAMES, POOL_NAMES, SEARCHED, of_queries, rank_distance
 from babelbatch.ranking import Ranks, Top
-from babelbatch.records import Benchmark
+from babelbatch.records import ABSENT, Benchmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Result:
     matrices: metric -> (L, L), question language by candidate language; NaN where no question can be scored. Beside the
         metrics of the cells, `top10_share`: the share of each language in the first ten of the pool.
     languages: the names of the rows and columns.
-    per_query: one row for each question and cell or pool that scores it.
+    per_query: one row for each question and cell or pool that scores it; null where a metric is not defined.
+    facts: how the scores came about, where that is not the usual way; joins metrics.json.
     """
 
     benchmark: str
@@ -36,31 +38,16 @@ class Result:
     metrics: dict[str, float]
     matrices: dict[str, np.ndarray]
     per_query: pa.Table
+    facts: dict[str, object] = field(default_factory=dict)
 
 
 def score(benchmark: Benchmark, ranks: Ranks, top: Top) -> Result:
     """All metrics of the three settings, from the ranks of the relevant candidates and the top of the pool (which needs
     `bias.TOP` places, or all candidates if there are fewer)."""
     offsets = benchmark.relevant_offsets
-    query_of_pair = np.repeat(np.arange(len(benchmark.query_ids)), np.diff(offsets))
-    question_language = benchmark.query_languages[query_of_pair]
+    question_language = np.repeat(benchmark.query_languages, np.diff(offsets))
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
-    names = benchmark.languages
-    size = len(names)
-    matrices = {metric: np.full((size, size), np.nan) for metric in NAMES}
-    tables: list[pa.Table] = []
-    ids = pa.array(benchmark.query_ids)
-    for row in range(size):
-        for column in range(size):
-            pairs = np.flatnonzero((question_language == row) & (candidate_language == column))
-            if len(pairs) == 0:
-                continue
-            queries, starts = np.unique(query_of_pair[pairs], return_index=True)
-            values = of_queries(ranks.within_language[pairs], np.append(starts, len(pairs)))
-            for metric, per_query in values.items():
-                matrices[metric][row, column] = per_query.mean()
-            setting = "monolingual" if row == column else "crosslingual"
-            tables.append(_rows(benchmark, ids, setting, queries, names[column], values))
+    matrices, tables = _cells(benchmark, ranks.within_language, NAMES)
 
     pool = of_queries(ranks.in_pool, offsets)
     pool["rank_distance"] = rank_distance(ranks.in_pool, offsets)
@@ -70,7 +57,66 @@ def score(benchmark: Benchmark, ranks: Ranks, top: Top) -> Result:
     )
     pool["peer@100"] = bias.peer(ranks.in_pool, offsets, candidate_language)
     pool["mrc@10"] = bias.rank_correlation(top.candidates, top.scores, top.pairs, top.across)
-    shares = bias.top_shares(benchmark.candidate_languages[top.candidates], size)
+    shares = bias.top_shares(benchmark.candidate_languages[top.candidates], len(benchmark.languages))
+    return _result(benchmark, matrices, tables, pool, shares)
+
+
+def score_searched(benchmark: Benchmark, ranks: Ranks, top: np.ndarray, facts: dict[str, object]) -> Result:
+    """What the first hundred places define, in the three settings: every metric but mAP, rank distance, language
+    preference and MRC, for which the places of all relevant candidates or more scores are needed.
+
+    ranks: MISSED beyond the first hundred. top: (Q, k) candidates in the first `bias.TOP` places of the pool, or
+        ABSENT: an empty place counts for no language. facts: for the result.
+    """
+    offsets = benchmark.relevant_offsets
+    matrices, tables = _cells(benchmark, ranks.within_language, SEARCHED)
+
+    values = of_queries(ranks.in_pool, offsets)
+    pool = {metric: values[metric] for metric in SEARCHED}
+    pool["peer@100"] = bias.peer(ranks.in_pool, offsets, benchmark.candidate_languages[benchmark.relevant])
+    languages = np.where(top == ABSENT, ABSENT, benchmark.candidate_languages[top]).astype(np.int64)
+    shares = bias.top_shares(languages + 1, len(benchmark.languages) + 1)[:, 1:]
+    return _result(benchmark, matrices, tables, pool, shares, facts)
+
+
+def _cells(
+    benchmark: Benchmark, within_language: np.ndarray, metrics: Sequence[str]
+) -> tuple[dict[str, np.ndarray], list[pa.Table]]:
+    """The (L, L) matrix of each metric, and the rows of `per_query` of each cell."""
+    query_of_pair = np.repeat(np.arange(len(benchmark.query_ids)), np.diff(benchmark.relevant_offsets))
+    question_language = benchmark.query_languages[query_of_pair]
+    candidate_language = benchmark.candidate_languages[benchmark.relevant]
+    names = benchmark.languages
+    size = len(names)
+    matrices = {metric: np.full((size, size), np.nan) for metric in metrics}
+    tables: list[pa.Table] = []
+    ids = pa.array(benchmark.query_ids)
+    for row in range(size):
+        for column in range(size):
+            pairs = np.flatnonzero((question_language == row) & (candidate_language == column))
+            if len(pairs) == 0:
+                continue
+            queries, starts = np.unique(query_of_pair[pairs], return_index=True)
+            values = of_queries(within_language[pairs], np.append(starts, len(pairs)))
+            values = {metric: values[metric] for metric in metrics}
+            for metric, per_query in values.items():
+                matrices[metric][row, column] = per_query.mean()
+            setting = "monolingual" if row == column else "crosslingual"
+            tables.append(_rows(benchmark, ids, setting, queries, names[column], values))
+    return matrices, tables
+
+
+def _result(
+    benchmark: Benchmark,
+    matrices: dict[str, np.ndarray],
+    tables: list[pa.Table],
+    pool: dict[str, np.ndarray],
+    shares: np.ndarray,
+    facts: dict[str, object] | None = None,
+) -> Result:
+    """Cells and pool together. shares: (Q, L) of each language among the top."""
+    size = len(benchmark.languages)
+    ids = pa.array(benchmark.query_ids)
     share_of_pool = np.bincount(benchmark.candidate_languages, minlength=size) / len(benchmark.candidate_ids)
     own = shares[np.arange(len(shares)), benchmark.query_languages]
     # A language that nothing in the pool is in can be neither preferred nor avoided.
@@ -79,12 +125,13 @@ def score(benchmark: Benchmark, ranks: Ranks, top: Top) -> Result:
     tables.append(_rows(benchmark, ids, "multilingual", np.arange(len(benchmark.query_ids)), None, pool))
     return Result(
         benchmark=benchmark.name,
-        languages=names,
+        languages=benchmark.languages,
         metrics=_cell_metrics(benchmark, matrices)
         | _pool_metrics(benchmark, pool)
         | _top_metrics(benchmark, matrices["top10_share"], share_of_pool),
         matrices=matrices,
         per_query=pa.concat_tables(tables).combine_chunks(),
+        facts=facts or {},
     )
 
 
@@ -92,7 +139,7 @@ def _cell_metrics(benchmark: Benchmark, matrices: dict[str, np.ndarray]) -> dict
     """The monolingual and crosslingual keys: the diagonal, the rest, their means by question language and overall."""
     found: dict[str, float] = {}
     names = benchmark.languages
-    for metric in NAMES:
+    for metric in filter(matrices.__contains__, NAMES):
         matrix = matrices[metric]
         for setting in ("monolingual", "crosslingual"):
             diagonal = np.eye(len(names), dtype=bool)

@@ -11,12 +11,13 @@ from babelbatch.evaluation import Result
 from babelbatch.heatmap import draw
 from babelbatch.loggers.wandb_tables import cell_table, language_table, matrices_of
 
-_DRAWN = {"map": "mAP", "top10_share": "share of the top 10"}
+_DRAWN = {"map": "mAP", "ndcg@10": "nDCG@10", "top10_share": "share of the top 10"}
 
 
 def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
     """The tables `<benchmark>/cells` and `<benchmark>/languages`, and the heat-map `<benchmark>/<metric>_by_language`,
-    question language by candidate language, of mAP and, where the result has it, of the languages of the top 10.
+    question language by candidate language, of mAP (nDCG@10 where it was evaluated by search) and, where the result has
+    it, of the languages of the top 10.
 
     run: columns that say in every row which run it is of.
     """
@@ -26,7 +27,8 @@ def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
     for name, table in {"cells": cell_table(result, run), "languages": language_table(result, run)}.items():
         shown[f"{result.benchmark}/{name}"] = wandb.Table(columns=table.columns, data=table.rows)
     matrices = matrices_of(result)
-    for metric in _DRAWN.keys() & matrices.keys():
+    drawn = _DRAWN.keys() & matrices.keys()
+    for metric in drawn - {"ndcg@10"} if "map" in drawn else drawn:
         picture = io.BytesIO()  # wandb takes figures too, but only where pyplot was imported
         title = f"{result.benchmark}: {_DRAWN[metric]}"
         draw(matrices[metric], result.languages, title).savefig(picture, dpi=110)

@@ -144,6 +144,12 @@ def _metrics(path: Path) -> dict[str, Any]:
     if not isinstance(metrics, dict) or not metrics.get("benchmarks"):
         raise ValueError(f"{path} names no benchmarks; {AGAIN}")
     for name in metrics["benchmarks"]:
+        if f"search/{name}" in metrics:
+            raise ValueError(
+                f"{path} has no mAP of {name}, which it evaluated by search; the report compares mAP: evaluate its "
+                "encoder again with evaluation=default (babelbatch-evaluate checkpoint=<run>), or name only the other "
+                "runs in runs="
+            )
         for key in (f"fingerprint/{name}", f"{name}/monolingual/map", f"{name}/multilingual/map"):
             if key not in metrics:
                 raise ValueError(f"{path} has no '{key}'; {AGAIN}")

@@ -15,13 +15,15 @@ from babelbatch.run_files import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
 _IN_TERMINAL = ("map", "map@20", "recall@1", "recall@10")  # what 80 characters hold beside the rank distance
+_SEARCHED = ("ndcg@10", "map@20", "recall@1", "recall@10", "recall@100")  # where there are only the first hundred
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run on one benchmark: macro mAP of the three settings, rank distance, training time in seconds.
+    """One run on one benchmark: macro scores of the three settings, rank distance, training time in seconds.
 
-    run: the name of its folder.
+    run: the name of its folder. metric: of the scores, mAP, or nDCG@10 where it was evaluated by search; then there is
+    no rank distance.
     """
 
     run: str
@@ -32,8 +34,9 @@ class Row:
     monolingual: float
     crosslingual: float | None
     multilingual: float
-    rank_distance: float
+    rank_distance: float | None
     seconds: float
+    metric: str
 
     def cells(self) -> tuple[str, ...]:
         """The row as text, in the order of `COLUMNS`."""
@@ -45,7 +48,7 @@ class Row:
             f"{self.monolingual:.4f}",
             crosslingual,
             f"{self.multilingual:.4f}",
-            f"{self.rank_distance:.1f}",
+            "-" if self.rank_distance is None else f"{self.rank_distance:.1f}",
             f"{self.seconds:.0f} s",
         )
 
@@ -55,40 +58,42 @@ def read_rows(folders: Iterable[Path]) -> list[Row]:
     finished = [folder for folder in folders if (folder / METRICS_FILE).exists()]
     runs = [(folder.name, json.loads((folder / METRICS_FILE).read_text())) for folder in finished]
     rows = [_row(name, benchmark, run) for name, run in runs for benchmark in run["benchmarks"]]
-    return sorted(rows, key=lambda row: row.benchmark)
+    return sorted(rows, key=lambda row: (row.benchmark, row.metric))
 
 
 def _row(name: str, benchmark: str, run: dict) -> Row:
+    metric, label = ("ndcg@10", "nDCG@10") if f"search/{benchmark}" in run else ("map", "mAP")
     return Row(
         run=name,
         benchmark=benchmark,
         strategy=run["strategy"],
         alpha=run["alpha"],
         seed=run["seed"],
-        monolingual=run[f"{benchmark}/monolingual/map"],
-        crosslingual=run.get(f"{benchmark}/crosslingual/map"),
-        multilingual=run[f"{benchmark}/multilingual/map"],
-        rank_distance=run[f"{benchmark}/multilingual/rank_distance"],
+        monolingual=run[f"{benchmark}/monolingual/{metric}"],
+        crosslingual=run.get(f"{benchmark}/crosslingual/{metric}"),
+        multilingual=run[f"{benchmark}/multilingual/{metric}"],
+        rank_distance=run.get(f"{benchmark}/multilingual/rank_distance"),
         seconds=run["seconds/train"],
+        metric=label,
     )
 
 
-def tables(rows: list[Row]) -> dict[str, list[tuple[str, ...]]]:
-    """For each benchmark, the header and the rows of its table. Runs that strategy, alpha and seed do not tell apart
-    are told apart by a last column with the name of their folder."""
+def tables(rows: list[Row]) -> dict[tuple[str, str], list[tuple[str, ...]]]:
+    """For each benchmark and metric, the header and the rows of its table. Runs that strategy, alpha and seed do not
+    tell apart are told apart by a last column with the name of their folder."""
     found = {}
-    for benchmark in dict.fromkeys(row.benchmark for row in rows):
-        chosen = [row for row in rows if row.benchmark == benchmark]
+    for benchmark, metric in dict.fromkeys((row.benchmark, row.metric) for row in rows):
+        chosen = [row for row in rows if (row.benchmark, row.metric) == (benchmark, metric)]
         ambiguous = len({(row.strategy, row.alpha, row.seed) for row in chosen}) < len(chosen)
         header = (*COLUMNS, "run") if ambiguous else COLUMNS
-        found[benchmark] = [header, *((*row.cells(), row.run) if ambiguous else row.cells() for row in chosen)]
+        found[benchmark, metric] = [header, *((*row.cells(), row.run) if ambiguous else row.cells() for row in chosen)]
     return found
 
 
 def print_tables(rows: list[Row]) -> None:
     """One table a benchmark, in the terminal."""
-    for benchmark, (header, *lines) in tables(rows).items():
-        table = Table(title=f"{benchmark}: mAP by setting; rank distance (less is less language bias)")
+    for (benchmark, metric), (header, *lines) in tables(rows).items():
+        table = Table(title=f"{benchmark}: {metric} by setting; rank distance (less is less language bias)")
         for column in header:
             table.add_column(column, justify="left" if column in {"strategy", "run"} else "right", overflow="fold")
         for line in lines:
@@ -101,11 +106,16 @@ def print_scores(folders: Iterable[Path]) -> None:
     for folder in folders:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         for benchmark in metrics["benchmarks"]:
-            table = Table("setting", *_IN_TERMINAL, "rank dist.", "of pool", title=benchmark)
+            searched = f"search/{benchmark}" in metrics
+            columns = _SEARCHED if searched else (*_IN_TERMINAL, "rank dist.", "of pool")
+            table = Table("setting", *columns, title=benchmark)
             for setting in SETTINGS:
-                keys = [f"{benchmark}/{setting}/{metric}" for metric in (*_IN_TERMINAL, *POOL_NAMES)]
+                names = _SEARCHED if searched else (*_IN_TERMINAL, *POOL_NAMES)
+                keys = [f"{benchmark}/{setting}/{metric}" for metric in names]
                 table.add_row(setting, *(_shown(key, metrics) for key in keys))
             Console().print(table)
+            if (recall := metrics.get(f"search_recall/{benchmark}/all")) is not None:
+                print(f"The index finds {recall:.1%} of the exact first hundred over the pool of all languages.")
 
 
 def print_states(place: Path, states: Iterable[tuple[str, str, str]]) -> None:
@@ -126,8 +136,8 @@ def _shown(key: str, metrics: Mapping[str, float]) -> str:
 def to_markdown(rows: list[Row]) -> str:
     """The same tables for a document."""
     text = ""
-    for benchmark, (header, *lines) in tables(rows).items():
+    for (benchmark, metric), (header, *lines) in tables(rows).items():
         rule = ["---" if column in {"strategy", "run"} else "---:" for column in header]
         table = "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *lines))
-        text += f"{benchmark}, mAP by setting:\n\n{table}\n"
+        text += f"{benchmark}, {metric} by setting:\n\n{table}\n"
     return text
