@@ -18,6 +18,7 @@ LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache"},
     {"config", "pools", "sources", "run_lock", "supervisor"},
+    {"combinations"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
@@ -36,7 +37,7 @@ LAYERS = [
 ]
 DOORS = {
     "hydra": {"config", "launch", "sweep", "job", "worker", "build"},
-    "omegaconf": {"config", "check", "identity", "launch", "sweep", "job", "worker", "build"}
+    "omegaconf": {"config", "combinations", "check", "identity", "launch", "sweep", "job", "worker", "build"}
     | {"train", "evaluate", "mine", "report"},
     "faiss": {"search"},
     "filelock": {"run_lock", "tokens"},
