@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from babelbatch.evaluation import score
-from babelbatch.ranking import Ranks
+from babelbatch.ranking import Ranks, Top
 from babelbatch.records import Benchmark
 from babelbatch.statistics import Scores, clustered_spearman, compare, estimate, holm, macro, non_inferior, scores_of
 from babelbatch.statistics.scores import contributions, influence
@@ -83,7 +83,10 @@ def test_macro_is_the_number_of_the_evaluation():
         protocol="made by hand",
     )
     pairs = len(benchmark.relevant)
-    result = score(benchmark, Ranks(random.integers(1, 21, pairs), random.permutation(pairs) + 1))
+    ranks = Ranks(random.integers(1, 21, pairs), random.permutation(pairs) + 1)
+    places = (len(asked), 10)
+    nothing = np.zeros((0, 2), np.int64), np.zeros((0, 2, 10), np.float32)
+    result = score(benchmark, ranks, Top(random.integers(0, 60, places), np.zeros(places, np.float32), *nothing))
     for setting in ("monolingual", "crosslingual", "multilingual"):
         rows = [row for row in result.per_query.to_pylist() if row["setting"] == setting]
         cells = [
