@@ -14,14 +14,14 @@ from torch.nn.functional import pad
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as Order
 
-from babelbatch.cache_folder import cache_folder
 from babelbatch.chunks import length_sorted_chunks
 from babelbatch.encoder import Encoder
+from babelbatch.encoding import tokens_of
 from babelbatch.negatives import Mined, with_negatives
 from babelbatch.pools import Presence
 from babelbatch.records import ABSENT, Batch, Corpus, Padded, Plan
 from babelbatch.sampling import Sampler, Sampling, largest_batch
-from babelbatch.tokens import Tokens, tokenise
+from babelbatch.tokens import Tokens
 from babelbatch.validation_split import held_out
 
 # What a forward pass costs beside its tokens, in tokens: a processor is busy with few, a GPU waits for its orders.
@@ -132,8 +132,8 @@ class BatchBuilder:
     def __init__(self, corpus: Corpus, encoder: Encoder) -> None:
         self._corpus = corpus
         self._shared = encoder.settings.shared
-        self._questions = _tokens(corpus.question_texts, encoder, "question")
-        self._passages = _tokens(corpus.passage_texts, encoder, "passage")
+        self._questions = tokens_of(encoder, corpus.question_texts, "question")
+        self._passages = tokens_of(encoder, corpus.passage_texts, "passage")
 
     def __call__(
         self,
@@ -273,15 +273,3 @@ def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray, pr
     alpha = 1.0 if len(corpus.languages) == 1 else 0.5
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
     return Sampler(corpus, settings, 0, rows, presence)
-
-
-def _tokens(texts: tuple[str, ...], encoder: Encoder, role: str) -> Tokens:
-    settings = encoder.settings
-    return tokenise(
-        texts,
-        encoder.tokenizer,
-        prefix=settings.prefix(role),
-        max_length=settings.max_length(role),
-        description=f"tokenising {role}s",
-        cache=cache_folder("tokens"),
-    )

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from babelbatch.encoder.model import Role
 
 
+def tokens_of(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:
+    """Token ids of the texts as the encoder reads them in this role, with its prefix and length, from the cache."""
+    return tokenise(
+        texts,
+        encoder.tokenizer,
+        prefix=encoder.settings.prefix(role),
+        max_length=encoder.settings.max_length(role),
+        description=f"tokenising {role}s",
+        cache=cache_folder("tokens"),
+    )
+
+
 def encode(
     encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int, cache: Path | None = None
 ) -> np.ndarray:
@@ -33,15 +45,7 @@ def encode(
         tokens are the same.
     Raises ValueError if a vector is not finite.
     """
-    settings = encoder.settings
-    tokens = tokenise(
-        texts,
-        encoder.tokenizer,
-        prefix=settings.prefix(role),
-        max_length=settings.max_length(role),
-        description=f"tokenising {role}s",
-        cache=cache_folder("tokens"),
-    )
+    tokens = tokens_of(encoder, texts, role)
     first, of = tokens.distinct()
     shape = (len(first), encoder.dimensions)
     name = _name(encoder, tokens, role, token_budget) if cache else ""

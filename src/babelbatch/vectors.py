@@ -11,6 +11,8 @@ from typing import overload
 
 import numpy as np
 
+from babelbatch.run_files import write_atomically
+
 FORMAT = 1
 """Goes up when what the files mean changes."""
 
@@ -84,12 +86,7 @@ class VectorWriter:
         self._enter()
 
     def _enter(self) -> None:
-        temporary = self._folder / f"{MANIFEST_FILE}.tmp"
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(self._manifest, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._folder / MANIFEST_FILE)
+        write_atomically(self._folder / MANIFEST_FILE, json.dumps(self._manifest, indent=1))
 
 
 class Vectors(Sequence[np.ndarray]):
