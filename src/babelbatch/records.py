@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -15,21 +16,24 @@ if TYPE_CHECKING:
 ABSENT = -1
 """Marks a text that an item does not have in a language."""
 
+_HASHED_ROWS = 1 << 18
+
 
 def _fingerprint(record: object) -> str:
-    """SHA-256 over every field of a dataclass of strings, tuples of strings and arrays, first 16 hex digits."""
+    """SHA-256 over every field of a dataclass of strings, sequences of strings and arrays, first 16 hex digits."""
     digest = hashlib.sha256()
     for field in fields(record):  # type: ignore[arg-type]
         value = getattr(record, field.name)
         digest.update(field.name.encode() + b"\0")
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype}{value.shape}".encode())
-            digest.update(np.ascontiguousarray(value).tobytes())
-        elif isinstance(value, tuple):
+            for rows in np.split(value, range(_HASHED_ROWS, len(value), _HASHED_ROWS)):  # it may be mapped, and huge
+                digest.update(np.ascontiguousarray(rows).tobytes())
+        elif isinstance(value, str):
+            digest.update(value.encode() + b"\0")
+        else:
             for text in value:
                 digest.update(text.encode() + b"\0")
-        else:
-            digest.update(str(value).encode() + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -41,7 +45,7 @@ class Corpus:
 
     languages: L ISO codes; a language is an index into this tuple everywhere else.
     ids: N names, for messages and logs.
-    question_texts, passage_texts: the distinct texts.
+    question_texts, passage_texts: the distinct texts. These and the arrays may be on disk (`stored_corpus.py`).
     questions: (N, L) int32, row of `question_texts`, or ABSENT.
     passages: (N, L) int32, row of `passage_texts`, or ABSENT.
     keys: (N,) int64. Two items share a key if their passages answer the same thing, in whatever language.
@@ -52,9 +56,9 @@ class Corpus:
 
     name: str
     languages: tuple[str, ...]
-    ids: tuple[str, ...]
-    question_texts: tuple[str, ...]
-    passage_texts: tuple[str, ...]
+    ids: Sequence[str]
+    question_texts: Sequence[str]
+    passage_texts: Sequence[str]
     questions: np.ndarray
     passages: np.ndarray
     keys: np.ndarray

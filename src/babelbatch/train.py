@@ -6,6 +6,7 @@ import logging
 import time
 import warnings
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -168,7 +169,7 @@ def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
     """A pretrained encoder, or a new one with a tokenizer trained on the corpus."""
     encoder = build(node)
     if isinstance(encoder, partial):
-        encoder = encoder(texts=corpus.question_texts + corpus.passage_texts)
+        encoder = encoder(texts=chain(corpus.question_texts, corpus.passage_texts))
     return encoder
 
 

@@ -6,7 +6,6 @@ XQuAD-R and MLQA-R are published so; any question answering data in the same for
 from __future__ import annotations
 
 import json
-import os
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.cache_folder import cache_folder
+from babelbatch.sources.download import downloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,29 +145,9 @@ def _published(dataset: str, languages: list[str] | None) -> list[str]:
 
 
 def _fetch(dataset: str, language: str) -> Path:
-    import pooch  # only a run without data_dir needs it
-
     published = PUBLISHED[dataset]
-    folder = cache_folder("lareqa") / published.revision
-    target = folder / published.folder / f"{language}.json"
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        if not target.exists():
-            raise ValueError(f"{target} is not in the cache and HF_HUB_OFFLINE is set; set data_dir to local files")
-        if pooch.file_hash(str(target)) != published.sha256[language]:
-            raise ValueError(f"{target} is damaged and HF_HUB_OFFLINE is set; unset it, or set data_dir to local files")
-        return target
-    try:
-        pooch.retrieve(
-            published.url(language),
-            known_hash=f"sha256:{published.sha256[language]}",
-            fname=target.name,
-            path=target.parent,
-        )
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
-        raise ValueError(
-            f"{published.url(language)}: {str(error).rstrip('.')}; set data_dir to read local files"
-        ) from error
-    return target
+    target = cache_folder("lareqa") / published.revision / published.folder / f"{language}.json"
+    return downloaded(published.url(language), published.sha256[language], target)
 
 
 def _read_file(path: Path, language: str) -> LanguageFile:

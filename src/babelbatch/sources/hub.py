@@ -1,0 +1,60 @@
+"""Files of a data set on the Hugging Face hub, or the same files in a local folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a data set was published. hub: its id. revision: the commit or branch that the layout was read from.
+    licence: as its card says. `page` describes it."""
+
+    hub: str
+    revision: str
+    licence: str
+
+    @property
+    def page(self) -> str:
+        return f"https://huggingface.co/datasets/{self.hub}"
+
+
+def located(published: Published, patterns: Sequence[str], data_dir: str | None) -> list[list[Path]]:
+    """For each pattern, the files that match it, sorted; at least one each.
+
+    patterns: paths in the data set, with `*` where there may be several files.
+    data_dir: a folder with the same paths below it; None fetches what matches from the hub, once, into its cache.
+    ValueError: no such file, no connection, no such data set.
+    """
+    if data_dir is not None:
+        root, remedy = Path(data_dir), f"put the file there, as in {published.page}/tree/{published.revision}"
+        if not root.is_dir():
+            raise ValueError(f"data_dir: there is no folder {data_dir}")
+    else:
+        root, remedy = _fetched(published, patterns), "the data set has changed; set data_dir to local files"
+    found = [sorted(path for path in root.glob(pattern) if path.is_file()) for pattern in patterns]
+    for pattern, files in zip(patterns, found, strict=True):
+        if not files:
+            raise ValueError(f"{root / pattern}: there is no such file; {remedy}")
+    return found
+
+
+def _fetched(published: Published, patterns: Sequence[str]) -> Path:
+    from huggingface_hub import snapshot_download  # only a run without data_dir needs it
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(
+            published.hub, repo_type="dataset", revision=published.revision, allow_patterns=list(patterns)
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        wanted = " ".join(f"--include '{pattern}'" for pattern in patterns[:3])
+        raise ValueError(
+            f"{published.page} cannot be fetched ({reason}); where there is a connection type `hf download --repo-type "
+            f"dataset {published.hub} --revision {published.revision} {wanted}`{' ...' if len(patterns) > 3 else ''}, "
+            "or set data_dir to a folder with its files"
+        ) from error
+    return Path(folder)

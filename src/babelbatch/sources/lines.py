@@ -1,0 +1,212 @@
+"""Files of rows, one at a time, each with its place: JSON lines, CSV, TSV and Parquet, plain or gzipped.
+
+Nothing is held but the row in hand (of Parquet, some thousand rows), and every fault is named with file and line.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+csv.field_size_limit(1 << 28)  # a passage may be longer than the 128 KB that csv expects of a field
+
+_PARQUET_ROWS = 4_096
+
+Record = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands, for messages. line: from 1; of a Parquet file the row, from 1."""
+
+    path: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}, {'row' if self.path.suffix == '.parquet' else 'line'} {self.line:,}"
+
+
+FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+"""What `records` reads, by the end of the name. `.json` is read as JSON lines too."""
+
+
+def records(path: Path) -> Iterator[tuple[Place, Record]]:
+    """The rows of a file with named columns: JSON lines, Parquet, or CSV and TSV with a head line.
+
+    TSV has no quoting: a field is what stands between two tabs. CSV is quoted as RFC 4180 has it, and a record may go
+    over several lines; its place is the first. In both all values are texts.
+    ValueError, with file and line, for whatever cannot be read.
+    """
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        yield from _parquet(path)
+    elif name.endswith((".jsonl", ".json")):
+        yield from _json_lines(path)
+    elif name.endswith(".csv"):
+        yield from _csv(path)
+    elif name.endswith(".tsv"):
+        rows = fields(path, None)
+        head = next(rows)[1]
+        _check_head(head, Place(path, 1))
+        yield from ((place, dict(zip(head, row, strict=True))) for place, row in rows)
+    else:
+        raise ValueError(f"{path}: not a format that can be read; there are: {', '.join(FORMATS)}")
+
+
+def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]:
+    """The rows of a TSV file without quoting, fields between tabs. columns: how many there must be; None means as many
+    as in the first row."""
+    for place, line in lines(path):
+        row = line.split("\t")
+        columns = columns or len(row)
+        if len(row) != columns:
+            raise ValueError(f"{place}: {len(row)} fields instead of {columns}, separated by tabs; the line may be cut")
+        yield place, row
+
+
+def lines(path: Path) -> Iterator[tuple[Place, str]]:
+    """The lines of a text file, without their ends; empty ones are left out. A byte order mark is not part of it."""
+    number = 0
+    try:
+        with _opened(path) as file:
+            for number, raw in enumerate(file, start=1):
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                if line:
+                    yield Place(path, number), line
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{Place(path, number)}: not valid UTF-8 at byte {error.start}; convert the file to UTF-8"
+        ) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{Place(path, number + 1)}: damaged gzip file ({error}); copy or download it again") from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if number == 0:
+        raise ValueError(f"{path}: the file is empty; copy or download it again")
+
+
+def text_in(record: Record, key: str, place: Place) -> str:
+    """The text under a key. ValueError: there is none, it is not a text, it is blank, or it is not Unicode."""
+    if key not in record:
+        raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
+    return text_of(record[key], f"'{key}'", place)
+
+
+def text_of(value: object, what: str, place: Place) -> str:
+    """The value, if it is a text that can be encoded. what: its name in messages."""
+    if not isinstance(value, str):
+        raise ValueError(f"{place}: {what} is {json.dumps(value, default=str)[:40]}, not a text")
+    if not value.strip():
+        raise ValueError(f"{place}: {what} is empty; write it, or remove the row")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{place}: character {error.start:,} of {what} is half of a surrogate pair, which is not Unicode; "
+                "mend the file"
+            ) from None
+    return value
+
+
+def list_in(record: Record, key: str, place: Place) -> list:
+    """The list under a key. ValueError: there is none, or it is something else."""
+    if key not in record:
+        raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
+    if not isinstance(value := record[key], list):
+        raise ValueError(f"{place}: '{key}' is {json.dumps(value, default=str)[:40]}, not a list")
+    return value
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _json_lines(path: Path) -> Iterator[tuple[Place, Record]]:
+    for place, line in lines(path):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{place}, column {error.colno}: not valid JSON ({error.msg}); there is one object a line, and the "
+                "last one may be cut off"
+            ) from None
+        if not isinstance(record, dict):
+            raise ValueError(f'{place}: {line[:40]} is not an object such as {{"id": ...}}')
+        yield place, record
+
+
+def _csv(path: Path) -> Iterator[tuple[Place, Record]]:
+    read = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal read
+        for place, line in _whole_lines(path):
+            read = place.line
+            yield line
+
+    rows = csv.reader(texts(), strict=True)
+    head: list[str] | None = None
+    while True:
+        place = Place(path, read + 1)
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            raise ValueError(
+                f"{place}: not valid CSV ({error}); quote fields that hold a quote, and double it"
+            ) from None
+        if row is None:
+            return
+        if head is None:
+            head = row
+            _check_head(head, place)
+        elif row:
+            if len(row) != len(head):
+                raise ValueError(f"{place}: {len(row)} fields instead of {len(head)}; quote fields that hold a comma")
+            yield place, dict(zip(head, row, strict=True))
+
+
+def _whole_lines(path: Path) -> Iterator[tuple[Place, str]]:
+    """As `lines`, with their ends, and empty ones too: they may be part of a quoted field."""
+    expected = 1
+    for place, line in lines(path):
+        yield from ((Place(path, number), "\n") for number in range(expected, place.line))
+        yield place, line + "\n"
+        expected = place.line + 1
+
+
+def _check_head(head: list[str], place: Place) -> None:
+    if len(set(head)) < len(head) or not all(name.strip() for name in head):
+        raise ValueError(f"{place}: the head line must name each column once, not {', '.join(head)[:80]}")
+
+
+def _parquet(path: Path) -> Iterator[tuple[Place, Record]]:
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            if file.metadata.num_rows == 0:
+                raise ValueError(f"{path}: the file is empty; copy or download it again")
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                for record in batch.to_pylist():
+                    number += 1
+                    yield Place(path, number), record
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ValueError(
+            f"{path}, after row {number:,}: damaged Parquet file ({reason}); copy or download it again"
+        ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ValueError:
+    return ValueError(f"{path}: cannot be read ({error.strerror or str(error).splitlines()[0]})")

@@ -1,0 +1,105 @@
+"""Texts on disk: written one after the other, read back through a map of the file, whatever their number."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+_AT_ONCE = 65_536  # numbers that wait to be written, and texts that are read at once
+
+
+class TextWriter:
+    """Writes texts into a file, their UTF-8 end to end. Number n is the n-th text that was appended, from 0."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=1 << 20)
+        self._ends = _Numbers(path.with_suffix(".ends"))
+        self._size = 0
+        self._count = 0
+
+    def append(self, text: str) -> int:
+        """Returns the text's number. ValueError (UnicodeEncodeError): it is not Unicode."""
+        data = text.encode()
+        self._file.write(data)
+        self._size += len(data)
+        self._ends.append(self._size)
+        self._count += 1
+        return self._count - 1
+
+    def close(self) -> None:
+        self._file.close()
+        self._ends.close()
+
+
+def choose_texts(path: Path, rows: np.ndarray | None = None) -> None:
+    """Makes `Texts(path)` of what was appended to a closed file: those in `rows` in that order, or all.
+
+    rows: (n,) numbers of texts; what is not among them stays in the file, and is not seen.
+    """
+    ends = np.fromfile(path.with_suffix(".ends"), np.int64)
+    spans = np.empty((len(ends) if rows is None else len(rows), 2), np.int64)
+    starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])
+    spans[:, 0], spans[:, 1] = (starts, ends) if rows is None else (starts[rows], ends[rows])
+    np.save(_spans_of(path), spans)
+    path.with_suffix(".ends").unlink()
+
+
+class Texts(Sequence[str]):
+    """Texts that were written by `TextWriter` and chosen by `choose_texts`. They take no memory of the process's own;
+    one text is read at a time, or some in passing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._spans = np.load(_spans_of(path), mmap_mode="r")
+        with path.open("rb") as file:
+            empty = path.stat().st_size == 0  # which cannot be mapped
+            self._data: mmap.mmap | bytes = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self._data[start:end].decode() for start, end in self._spans[row].tolist()]
+        start, end = self._spans[row].tolist()
+        return self._data[start:end].decode()
+
+    def __iter__(self) -> Iterator[str]:
+        for first in range(0, len(self), _AT_ONCE):
+            yield from self[first : first + _AT_ONCE]
+
+    def __reduce__(self) -> tuple[type[Texts], tuple[Path]]:
+        return Texts, (self._path,)
+
+
+class _Numbers:
+    """(n,) int64 that are appended to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._waiting: list[int] = []
+
+    def append(self, number: int) -> None:
+        self._waiting.append(number)
+        if len(self._waiting) == _AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        np.array(self._waiting, np.int64).tofile(self._file)
+        self._waiting.clear()
+
+    def close(self) -> None:
+        self._write()
+        self._file.close()
+
+
+def _spans_of(path: Path) -> Path:
+    return path.with_suffix(".spans.npy")
