@@ -512,3 +512,15 @@ def test_srun_must_count_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
     assert problems(*DDP) == []
+
+
+def test_an_experiments_own_sweep_is_checked_whole(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "question.yaml"
+    lines = ["# @package _global_", "hydra:", "  sweeper:", "    params:", "      sampling: x_x,x_y", "      seed: 0,1"]
+    file.write_text("\n".join(lines))
+    planned = check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))
+    assert len(planned) == 4
+    file.write_text("\n".join([*lines, "      sampling.alpha: 1"]))
+    with pytest.raises(ConfigError, match=r"sampling\.alpha: x_y means alpha 0; to mix, set sampling=hybrid"):
+        check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))
