@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from babelbatch.data import BatchBuilder, PairData
+from babelbatch.batches import BatchBuilder
+from babelbatch.data import PairData
 from babelbatch.encoder import Encoder, static
 from babelbatch.records import Batch, Corpus, Plan
 from babelbatch.sampling import Sampler, Sampling
