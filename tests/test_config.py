@@ -385,6 +385,13 @@ def test_what_may_be_said() -> None:
     assert problems("sampling.alpha=range(0,1.1,0.5)", "sampling=glob(h*)", multirun=True) == []
 
 
+def test_composition_and_objective_are_crossed(tmp_path: Path) -> None:
+    register()
+    crossed = ["sampling=x_x,x_y,hybrid", "loss=contrastive,language_kl,alignment,mimo", f"teacher={tmp_path}"]
+    assert len(check_jobs("train", forced(crossed), multirun=True)) == 12
+    assert problems(*crossed, multirun=True) == []
+
+
 def test_a_sweep_is_checked_whole() -> None:
     assert problems("sampling.alpha=0,2,3", "seed=0,1", multirun=True) == [
         "sampling.alpha: 2 is not between 0 and 1",

@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from babelbatch.batches import BatchBuilder
 from babelbatch.collectives import gathered, greatest, total_on_cpu
-from babelbatch.encoder import Encoder, tiny
+from babelbatch.encoder import tiny
 from babelbatch.evaluation import encode
 from babelbatch.learner import Learner, seed_step
 from babelbatch.loss import Alignment, Contrastive, LanguageKL, Mimo, Objective
