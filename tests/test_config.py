@@ -30,6 +30,7 @@ def problems(*overrides: str, root: str = "train", multirun: bool = False) -> li
 def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_path: Path) -> None:
     own = {
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
+        ("loss", "mimo"): f"teacher={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
@@ -159,6 +160,31 @@ def test_reports_every_problem_at_once() -> None:
             "encoder.name_or_path: missing; set it to a folder or hub name (to evaluate a run: set checkpoint)",
         ),
         (["encoder=local", "encoder.name_or_path=./gone"], "encoder.name_or_path: there is no folder './gone'"),
+        (
+            ["loss=mimo"],
+            "loss.teacher.name_or_path: missing; set teacher to the folder or hub name of an encoder to learn from",
+        ),
+        (["loss=mimo", "teacher=./gone"], "teacher: there is no folder './gone'"),
+        (
+            ["loss=mimo", "teacher=x/y", "corpus.languages=[de,zh]"],
+            "corpus.languages: the teacher reads 'en', which is not among them; add it, or set loss.language",
+        ),
+        (
+            ["loss=mimo", "teacher=x/y", "loss.contrastive_weight=1.5"],
+            "loss.contrastive_weight: 1.5 is not between 0 and 1",
+        ),
+        (["loss=mimo", "teacher=x/y", "loss.warmup=2"], "loss.warmup: 2 is not between 0 and 1"),
+        (
+            ["sampling=english", "loss=alignment"],
+            "sampling.languages: a loss of translations needs two languages; add one, or set loss=contrastive",
+        ),
+        (
+            ["sampling=x_x", "loss=language_kl", "corpus.languages=[de]"],
+            "corpus.languages: a loss of translations needs two languages; add one, or set loss=contrastive",
+        ),
+        (["loss=language_kl", "loss.weight=-1"], "loss.weight: -1 is not at least 0"),
+        (["loss=language_kl", "loss.kl_temperature=0"], "loss.kl_temperature: 0 is not at least 0.001"),
+        (["loss=alignment", "loss.sides=all"], "loss.sides: 'all' is not one of 'questions', 'passages', 'both'"),
         (
             ["sampling.languages=[en]"],
             "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1",
@@ -357,6 +383,13 @@ def test_what_may_be_said() -> None:
     assert problems(*watched[1:], "evaluation.sample_queries=50") == []
     assert problems("trainer.devices=[1]", "data.validation_fraction=0", "output_dir=x/${hydra:job.num}") == []
     assert problems("sampling.alpha=range(0,1.1,0.5)", "sampling=glob(h*)", multirun=True) == []
+
+
+def test_composition_and_objective_are_crossed(tmp_path: Path) -> None:
+    register()
+    crossed = ["sampling=x_x,x_y,hybrid", "loss=contrastive,language_kl,alignment,mimo", f"teacher={tmp_path}"]
+    assert len(check_jobs("train", forced(crossed), multirun=True)) == 12
+    assert problems(*crossed, multirun=True) == []
 
 
 def test_a_sweep_is_checked_whole() -> None:

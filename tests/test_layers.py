@@ -24,6 +24,7 @@ LAYERS = [
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
     | {"statistics", "search", "vectors", "mining", "negatives"},
     {"tuning", "encoding", "scoring", "search_ranking", "trec"},
+    {"batches", "translations"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},

@@ -41,6 +41,10 @@ _RANGES = {  # path: (least, most)
     "data.validation_steps": (1, None),
     "data.num_workers": (0, None),
     "loss.temperature": (0.001, None),
+    "loss.kl_temperature": (0.001, None),
+    "loss.weight": (0, None),
+    "loss.contrastive_weight": (0, 1),
+    "loss.warmup": (0, 1),
     "scheduler.warmup": (0, 1),
     "scheduler.final": (0, 1),
     "tuning.frozen_layers": (0, None),
@@ -96,9 +100,10 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
     for path, value in _leaves(cfg, ""):
         if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
             yield f"{path}: there is no folder '{value}'"
-    name = cfg.get("encoder", {}).get("name_or_path")
-    if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
-        yield f"encoder.name_or_path: there is no folder '{name}'"
+    names = {"encoder.name_or_path": cfg.get("encoder", {}).get("name_or_path"), "teacher": cfg.get("teacher")}
+    for path, name in names.items():
+        if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
+            yield f"{path}: there is no folder '{name}'"
 
 
 def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
@@ -131,6 +136,7 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     if pure is not None and sampling.get("alpha") != pure:
         yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
     yield from _problems_of_negatives(cfg)
+    yield from _problems_of_objective(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
             yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
@@ -157,6 +163,20 @@ def _problems_of_negatives(cfg: dict) -> Iterator[str]:
         yield "negatives_sha256: there are no negatives; set negatives=<the table>, or leave it out"
     elif path is not None and not Path(path).is_file():
         yield f"negatives: there is no file '{path}'; babelbatch-mine writes one, negatives.parquet"
+
+
+def _problems_of_objective(cfg: dict) -> Iterator[str]:
+    loss, corpus_languages = cfg["loss"], cfg["corpus"].get("languages")
+    if loss["_target_"].rpartition(".")[2] in {"LanguageKL", "Alignment"}:
+        for path, languages in (
+            ("sampling.languages", cfg["sampling"].get("languages")),
+            ("corpus.languages", corpus_languages),
+        ):
+            if isinstance(languages, list) and len(languages) == 1:
+                yield f"{path}: a loss of translations needs two languages; add one, or set loss=contrastive"
+    taught = loss.get("language", "en") if "teacher" in loss else None
+    if isinstance(corpus_languages, list) and taught is not None and taught not in corpus_languages:
+        yield f"corpus.languages: the teacher reads '{taught}', which is not among them; add it, or set loss.language"
 
 
 def _problems_of_precision(cfg: dict) -> Iterator[str]:
