@@ -63,6 +63,68 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
     assert problem in problems(*overrides)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["sampling=schedule", "sampling.schedule=cosine", "sampling.alpha_end=0.2"], []),
+        (["sampling=sequential", "sampling.alpha=0", "sampling.alpha_end=1", "sampling.switch_at=0.3"], []),
+        (["sampling=steps", "sampling.alpha_steps=[[0.1,0.5]]"], []),
+        (["sampling=x_en", "sampling.cross_language=en_x"], []),
+        (["sampling=x_y", "sampling.cross_language=english", "sampling.pair_exponent=0.5"], []),
+        (["sampling=hybrid", "sampling.alpha=1", "sampling.pair_exponent=1", "sampling.language_exponent=0.3"], []),
+        (["sampling=mixed", "sampling.language_exponent=0.3"], []),
+        (
+            ["sampling=schedule", "sampling.schedule=steps"],
+            [
+                "sampling.alpha_steps: schedule steps needs them; set them to [fraction, alpha] pairs, "
+                "such as [[0.5,0]]",
+                "sampling.alpha_end: schedule steps does not go there; set sampling.schedule=linear, or leave it out "
+                "(null)",
+            ],
+        ),
+        (
+            ["sampling=hybrid", "sampling.schedule=linear", "sampling.alpha_end=0"],
+            ["sampling.schedule: hybrid has one alpha throughout; set sampling=schedule"],
+        ),
+        (
+            ["sampling=schedule", "sampling.schedule=linaer"],
+            [
+                "sampling.schedule: 'linaer' is not one of 'constant', 'linear', 'cosine', 'switch', 'steps'",
+                "sampling.alpha_end: schedule linaer does not go there; set sampling.schedule=linear, or leave it out "
+                "(null)",
+            ],
+        ),
+        (["sampling=sequential", "sampling.switch_at=2"], ["sampling.switch_at: 2 is not a fraction between 0 and 1"]),
+        (
+            ["sampling=steps", "sampling.alpha_steps=half"],
+            ["sampling.alpha_steps: 'half' is not list[list[float]] or None"],
+        ),
+        (
+            ["sampling=x_x", "sampling.pair_exponent=1"],
+            ["sampling.pair_exponent: there are no X-Y batches at alpha 1; leave it out, or set sampling=hybrid"],
+        ),
+        (
+            ["sampling=x_en", "sampling.language_exponent=1"],
+            ["sampling.language_exponent: there are no X-X batches at alpha 0; leave it out, or set sampling=hybrid"],
+        ),
+        (
+            ["sampling=x_y", "sampling.same_language=pair"],
+            ["sampling.same_language: there are no X-X batches at alpha 0; leave it out, or set sampling=hybrid"],
+        ),
+        (
+            ["sampling=x_en", "sampling.languages=[de,zh]"],
+            ["sampling.languages: cross_language=x_en pairs languages with English; add en"],
+        ),
+        (
+            ["sampling=sequential", "sampling.languages=[en]"],
+            ["sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"],
+        ),
+    ],
+)
+def test_strategies_that_contradict_themselves(overrides: list[str], expected: list[str]) -> None:
+    assert problems(*overrides) == expected
+
+
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
@@ -104,7 +166,8 @@ def test_reports_every_problem_at_once() -> None:
         "trainer.devices=auto",
     )
     assert found == [
-        "sampling: no option 'hybird', did you mean 'hybrid'? (there are: english, hybrid, mixed, x_x, x_y)",
+        "sampling: no option 'hybird', did you mean 'hybrid'? "
+        "(there are: english, hybrid, mixed, schedule, sequential, steps, x_en, x_x, x_y)",
         "seed: Value 'x' of type 'str' could not be converted to Integer",
         "samplign: no such key, did you mean 'sampling'?",
         "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar), "

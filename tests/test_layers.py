@@ -16,7 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts"},
+    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"},
     {"config", "pools", "sources", "run_lock", "supervisor", "stored_corpus"},
     {"combinations", "assembly"},
     {"check"},

@@ -11,6 +11,7 @@ from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
+from babelbatch.sampling_rules import problems_of_sampling
 from babelbatch.signatures import closest
 
 
@@ -129,12 +130,8 @@ def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
 
 
 def _problems_of_training(cfg: dict) -> Iterator[str]:
-    sampling, trainer, callbacks = cfg["sampling"], cfg["trainer"], cfg["callbacks"]
-    if sampling.get("alpha") != 1 and len(sampling.get("languages") or ["", ""]) < 2:
-        yield "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
-    pure = {"x_x": 1, "x_y": 0}.get(sampling.get("name"))
-    if pure is not None and sampling.get("alpha") != pure:
-        yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
+    trainer, callbacks = cfg["trainer"], cfg["callbacks"]
+    yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     yield from _problems_of_negatives(cfg)
     yield from _problems_of_objective(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):

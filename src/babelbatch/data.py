@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,8 @@ class PairData(pl.LightningDataModule):
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
     validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy, in
-        all languages of the corpus, and always the same ones: losses of different strategies can be compared.
+        all languages of the corpus, of all parts of a mixture together, and always the same ones: losses of different
+        strategies can be compared.
     num_workers: processes that prepare batches; 0 prepares them in the training process.
     forward_overhead: a batch is encoded in chunks of like length, as many as save padding: one more must save so many
         tokens. None: few on a CPU, thousands on a GPU.
@@ -69,7 +71,7 @@ class PairData(pl.LightningDataModule):
         if mined is not None:
             self.corpus = corpus = with_negatives(corpus, mined, apart)
         presence = Presence(corpus)
-        self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence)
+        self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence, steps)
         self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
         needs = needs or Needs()
         self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language)
@@ -181,4 +183,4 @@ def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray, pr
         )
     alpha = 1.0 if len(corpus.languages) == 1 else 0.5
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
-    return Sampler(corpus, settings, 0, rows, presence)
+    return Sampler(replace(corpus, mixture=None), settings, 0, rows, presence)

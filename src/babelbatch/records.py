@@ -23,20 +23,37 @@ def _fingerprint(record: object) -> str:
     """SHA-256 over every field of a dataclass of strings, sequences of strings and arrays, first 16 hex digits."""
     digest = hashlib.sha256()
     for part in fields(record):  # type: ignore[arg-type]
-        if not part.metadata.get("fingerprint", True):
-            continue
         value = getattr(record, part.name)
+        if not part.metadata.get("fingerprint", True) or value is None:  # most corpora are no mixture
+            continue
         digest.update(part.name.encode() + b"\0")
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype}{value.shape}".encode())
             for rows in np.split(value, range(_HASHED_ROWS, len(value), _HASHED_ROWS)):  # it may be mapped, and huge
                 digest.update(np.ascontiguousarray(rows).tobytes())
-        elif isinstance(value, str):
-            digest.update(value.encode() + b"\0")
+        elif isinstance(value, (str, Mixture)):
+            digest.update(str(value).encode() + b"\0")
         else:
             for text in value:
                 digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What a corpus was put together from: P corpora, each of them consecutive items.
+
+    names: P distinct names. starts: P first items, ascending from 0.
+    exponent: a batch is of a part with probability proportional to size ** exponent.
+    """
+
+    names: tuple[str, ...]
+    starts: tuple[int, ...]
+    exponent: float
+
+    def spans(self, items: int) -> list[tuple[str, int, int]]:
+        """Name, first item and the one behind the last of each part, of `items` in all."""
+        return list(zip(self.names, self.starts, (*self.starts[1:], items), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,7 @@ class Corpus:
     negatives: (N, L, H) int32, hard negatives to be trained on with the passage in that language, which is mostly
         theirs too: row of `passage_texts`, or ABSENT. H may be 0.
     negative_keys: (N, L, H) int64, the passage key of each hard negative, or ABSENT for a passage that no item has.
+    mixture: the parts that batches are drawn from, one part a batch; None for a corpus of one piece.
     """
 
     name: str
@@ -66,6 +84,7 @@ class Corpus:
     keys: np.ndarray
     negatives: np.ndarray
     negative_keys: np.ndarray
+    mixture: Mixture | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -129,12 +148,14 @@ class Plan:
     items: (B,) int64 rows of the corpus. question_languages, passage_languages: (B,) int64.
     other_question_languages, other_passage_languages: (B,) int64, one more language of the same question and passage,
         ABSENT where there is none; None: the step needs no translations.
+    part: the part of a mixture that the items are of.
     """
 
     kind: str
     items: np.ndarray
     question_languages: np.ndarray
     passage_languages: np.ndarray
+    part: str | None = None
     other_question_languages: np.ndarray | None = None
     other_passage_languages: np.ndarray | None = None
 

@@ -32,7 +32,7 @@ from babelbatch.negatives import Mined, read_negatives
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
 from babelbatch.run_folder import facts_about, provenance, write_results
-from babelbatch.sampling import Sampling
+from babelbatch.sampling import Sampling, course
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     checkpoints = folder / CHECKPOINT_FOLDER
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
-    facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
+    facts: dict[str, object] = {"strategy": sampling.name, "alpha": data.sampler.alpha.mean}
     loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts, step_of(resumed))
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
@@ -88,8 +88,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
         own_signals(trainer)
         first = trainer.is_global_zero
         log.info(
-            "training %s (alpha %g) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
-            sampling.name, sampling.alpha, corpus.name, f"{len(corpus):,}", len(corpus.languages),
+            "training %s (alpha %s) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
+            sampling.name, course(sampling, data.sampler.alpha), corpus.name, f"{len(corpus):,}", len(corpus.languages),
             sampling.batch_size - 1, " (accumulating gradients adds none)" if accumulated(cfg) > 1 else "",
         )  # fmt: skip
         if resumed is not None:
