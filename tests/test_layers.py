@@ -17,7 +17,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache"},
-    {"config", "pools", "sources", "run_lock", "supervisor"},
+    {"config", "pools", "sources", "run_lock", "supervisor", "scorer"},
     {"combinations"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
