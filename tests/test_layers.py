@@ -16,13 +16,14 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache"},
+    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache"}
+    | {"lexical_choice"},
     {"config", "pools", "sources", "run_lock", "supervisor", "scorer"},
     {"combinations"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
-    | {"statistics", "search", "vectors", "mining", "negatives"},
+    | {"statistics", "search", "vectors", "mining", "negatives", "lexical"},
     {"tuning", "encoding", "scoring", "search_ranking", "trec"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
@@ -41,6 +42,10 @@ DOORS = {
     | {"train", "evaluate", "mine", "report"},
     "faiss": {"search"},
     "filelock": {"run_lock", "tokens"},
+    "bm25s": {"lexical"},
+    "Stemmer": {"lexical"},
+    "sklearn": {"lexical"},
+    "regex": {"lexical"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
     "wandb": {"loggers", "wandb_service", "dashboard"},
