@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
+from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
 from babelbatch.sampling_rules import problems_of_sampling
 from babelbatch.signatures import closest
@@ -23,6 +24,8 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
     yield from _problems_of_folders(cfg)
     if schema != "mine":
         yield from _problems_of_scoring(cfg, schema)
+    if is_lexical(cfg["encoder"]):
+        yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
     yield from own[schema](cfg)
 
@@ -66,6 +69,10 @@ _RANGES = {  # path: (least, most)
     "evaluation.index.links": (2, None),
     "evaluation.index.construction": (1, None),
     "evaluation.index.search": (1, None),
+    "encoder.k1": (0, None),
+    "encoder.b": (0, 1),
+    "encoder.least": (1, None),
+    "encoder.most": (1, None),
     "corpus.negatives": (0, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
@@ -279,7 +286,7 @@ def _problems_of_encoder(cfg: dict) -> Iterator[str]:
         yield f"checkpoint: there is no '{checkpoint}'"
     if encoder.get("_partial_"):
         yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
-    elif checkpoint is not None and encoder.get("name_or_path") != MISSING:
+    elif checkpoint is not None and encoder.get("name_or_path") != MISSING and not is_lexical(encoder):
         yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"
 
 
