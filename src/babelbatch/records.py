@@ -155,9 +155,9 @@ class Plan:
     items: np.ndarray
     question_languages: np.ndarray
     passage_languages: np.ndarray
-    part: str | None = None
     other_question_languages: np.ndarray | None = None
     other_passage_languages: np.ndarray | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
