@@ -35,18 +35,18 @@ class Example:
     answers: tuple[Answer, ...]
 
 
-def examples(path: Path, *, may_be_blank: bool = False) -> Iterator[Example]:
+def examples(path: Path, *, blank: bool = False) -> Iterator[Example]:
     """The questions of a file, one at a time: `.json` is nested, anything else has flat rows (`lines.records`).
 
     Flat rows have `id`, `question`, `context` and `answers`, a mapping of the lists `text` and `answer_start`.
     The questions of a nested file are counted from 1 through the file. ValueError, with the place, for what is missing
-    or of the wrong type, and for a blank question or context unless they may be. Whether an id occurs twice is left to
+    or of the wrong type, and unless `blank` allows it, for a blank question or context. Whether an id occurs twice is left to
     who gathers them.
     """
     rows = _nested(path) if path.name.removesuffix(".gz").endswith(".json") else _flat(path)
     for place, row, context in rows:
-        question = text_in(row, "question", place, may_be_blank=may_be_blank)
-        context = text_of(context, "'context'", place, may_be_blank=may_be_blank)
+        question = text_in(row, "question", place, blank=blank)
+        context = text_of(context, "'context'", place, blank=blank)
         yield Example(place, _id(row, place), question, context, _answers(row, context, place))
 
 
@@ -97,7 +97,7 @@ def _answers(row: Record, context: str, place: Place) -> tuple[Answer, ...]:
 
 
 def _answer(value: object, start: object, context: str, place: Place) -> Answer:
-    text = text_of(value, "the text of an answer", place, may_be_blank=True)
+    text = text_of(value, "the text of an answer", place, blank=True)
     if not isinstance(start, int) or isinstance(start, bool):
         raise ValueError(f"{place}: 'answer_start' is {json.dumps(start, default=str)[:40]}, not a whole number")
     return Answer(text, start if text and start >= 0 and context.startswith(text, start) else None)
