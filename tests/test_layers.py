@@ -50,6 +50,7 @@ DOORS = {
     "huggingface_hub": {"sources"},
     "pooch": {"sources", "cache_folder"},
     "ijson": {"sources"},
+    "sentencex": {"sources"},
     "matplotlib": {"heatmap"},
     "jinja2": {"report"},
     "PIL": {"loggers"},

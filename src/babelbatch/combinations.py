@@ -62,6 +62,7 @@ _RANGES = {  # path: (least, most)
     "evaluation.index.construction": (1, None),
     "evaluation.index.search": (1, None),
     "corpus.negatives": (0, None),
+    "corpus.limit": (1, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
@@ -130,6 +131,7 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     pure = {"x_x": 1, "x_y": 0}.get(sampling.get("name"))
     if pure is not None and sampling.get("alpha") != pure:
         yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
+    yield from _problems_of_corpus(cfg)
     yield from _problems_of_negatives(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
@@ -149,6 +151,22 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:
         yield "monitor: nothing watches it; set callbacks=early_stopping"
+
+
+def _problems_of_corpus(cfg: dict) -> Iterator[str]:
+    """What the sources of a corpus say of its batches before anything is fetched."""
+    corpus, alpha = cfg["corpus"], cfg["sampling"].get("alpha")
+    if corpus["_target_"] == "babelbatch.corpora.bitext.load_corpus":
+        if alpha != 0:
+            yield (
+                "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set "
+                "sampling=x_y, or make bitext a part of corpus=mixture"
+            )
+        if corpus.get("collection") is None and corpus.get("data_dir") is None:
+            yield "corpus.data_dir: missing; set it to a folder of parallel sentences, or set corpus.collection"
+    english = corpus["_target_"] == "babelbatch.corpora.pairs.load_corpus" or corpus.get("translations") == "none"
+    if english and alpha != 1:
+        yield "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x"
 
 
 def _problems_of_negatives(cfg: dict) -> Iterator[str]:

@@ -26,14 +26,14 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands, for messages. line: from 1; of a Parquet file the row, and of a JSON document the entry."""
+    """Where a row stands, for messages. line: from 1; of a Parquet file the row, of a JSON or TMX document the entry."""
 
     path: Path
     line: int
 
     def __str__(self) -> str:
         name = self.path.name.removesuffix(".gz")
-        unit = "row" if name.endswith(".parquet") else "entry" if name.endswith(".json") else "line"
+        unit = "row" if name.endswith(".parquet") else "entry" if name.endswith((".json", ".tmx")) else "line"
         return f"{self.path}, {unit} {self.line:,}"
 
 
@@ -75,14 +75,14 @@ def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]
         yield place, row
 
 
-def lines(path: Path) -> Iterator[tuple[Place, str]]:
-    """The lines of a text file, without their ends; empty ones are left out. A byte order mark is not part of it."""
+def lines(path: Path, *, empty: bool = False) -> Iterator[tuple[Place, str]]:
+    """The lines of a text file, without their ends. A byte order mark is not part of it. empty: empty ones too."""
     number = 0
     try:
         with _opened(path) as file:
             for number, raw in enumerate(file, start=1):
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                if line:
+                if line or empty:
                     yield Place(path, number), line
     except UnicodeDecodeError as error:
         raise ValueError(
@@ -127,6 +127,15 @@ def list_in(record: Record, key: str, place: Place) -> list:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
     if not isinstance(value := record[key], list):
         raise ValueError(f"{place}: '{key}' is {json.dumps(value, default=str)[:40]}, not a list")
+    return value
+
+
+def object_in(record: Record, key: str, place: Place) -> Record:
+    """The object under a key. ValueError: there is none, or it is something else."""
+    if key not in record:
+        raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
+    if not isinstance(value := record[key], dict):
+        raise ValueError(f"{place}: '{key}' is {json.dumps(value, default=str)[:40]}, not an object")
     return value
 
 
