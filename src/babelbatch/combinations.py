@@ -62,6 +62,8 @@ _RANGES = {  # path: (least, most)
     "evaluation.index.construction": (1, None),
     "evaluation.index.search": (1, None),
     "corpus.negatives": (0, None),
+    "corpus.triples": (1, None),
+    "corpus.seed": (0, 2**32 - 1),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
