@@ -26,13 +26,15 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands, for messages. line: from 1; of a Parquet file the row, from 1."""
+    """Where a row stands, for messages. line: from 1; of a Parquet file the row, and of a JSON document the entry."""
 
     path: Path
     line: int
 
     def __str__(self) -> str:
-        return f"{self.path}, {'row' if self.path.suffix == '.parquet' else 'line'} {self.line:,}"
+        name = self.path.name.removesuffix(".gz")
+        unit = "row" if name.endswith(".parquet") else "entry" if name.endswith(".json") else "line"
+        return f"{self.path}, {unit} {self.line:,}"
 
 
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
