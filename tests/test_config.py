@@ -227,8 +227,8 @@ def test_reports_every_problem_at_once() -> None:
         (["corpus.data_dir=nowhere", "corpus=lareqa"], "corpus.data_dir: there is no folder 'nowhere'"),
         (
             ["corpus=bitext", "corpus.data_dir=.", "sampling=hybrid"],
-            "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, or "
-            "make bitext a part of corpus=mixture",
+            "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, "
+            "or make bitext a part of corpus=mixture",
         ),
         (
             ["corpus=bitext", "corpus.data_dir=null", "sampling=x_y"],

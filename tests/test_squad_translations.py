@@ -151,9 +151,7 @@ def test_sentences_are_those_of_lareqa(shared_data, language, same):
                 start = asked["answers"][0]["answer_start"]
                 published = next(
                     sentence
-                    for sentence, (begin, end) in zip(
-                        paragraph["sentences"], paragraph["sentence_breaks"], strict=True
-                    )
+                    for sentence, (begin, end) in zip(paragraph["sentences"], paragraph["sentence_breaks"], strict=True)
                     if begin <= start < end
                 )
                 ours = next(context[begin:end] for begin, end in spans if start < end)

@@ -10,9 +10,10 @@ from typing import Any
 from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
+from babelbatch.corpus_rules import problems_of_corpus
 from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
-from babelbatch.sampling_rules import alphas, problems_of_sampling
+from babelbatch.sampling_rules import problems_of_sampling
 from babelbatch.signatures import closest
 
 
@@ -75,6 +76,8 @@ _RANGES = {  # path: (least, most)
     "encoder.most": (1, None),
     "corpus.negatives": (0, None),
     "corpus.limit": (1, None),
+    "corpus.triples": (1, None),
+    "corpus.seed": (0, 2**32 - 1),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
@@ -140,7 +143,7 @@ def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
 def _problems_of_training(cfg: dict) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
-    yield from _problems_of_corpus(cfg)
+    yield from problems_of_corpus(cfg["corpus"], cfg["sampling"])
     yield from _problems_of_negatives(cfg)
     yield from _problems_of_objective(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
@@ -161,22 +164,6 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:
         yield "monitor: nothing watches it; set callbacks=early_stopping"
-
-
-def _problems_of_corpus(cfg: dict) -> Iterator[str]:
-    """What the sources of a corpus say of its batches before anything is fetched."""
-    corpus, found = cfg["corpus"], alphas(cfg["sampling"])
-    if corpus["_target_"] == "babelbatch.corpora.bitext.load_corpus":
-        if found != {0}:
-            yield (
-                "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set "
-                "sampling=x_y, or make bitext a part of corpus=mixture"
-            )
-        if corpus.get("collection") is None and corpus.get("data_dir") is None:
-            yield "corpus.data_dir: missing; set it to a folder of parallel sentences, or set corpus.collection"
-    english = corpus["_target_"] == "babelbatch.corpora.pairs.load_corpus" or corpus.get("translations") == "none"
-    if english and found != {1}:
-        yield "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x"
 
 
 def _problems_of_negatives(cfg: dict) -> Iterator[str]:

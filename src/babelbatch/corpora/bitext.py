@@ -66,13 +66,13 @@ def load_corpus(
     name = "bitext" if collection is None else f"bitext_{collection}"
 
     def build(folder: Path) -> Sequence[str]:
-        assembly = Assembly(folder, languages)
-        for number, (pair, read) in enumerate(readers):
-            omissions = Omissions(f"{name}, {'-'.join(pair)}")
-            for row, (place, *texts) in enumerate(islice(read(), limit)):
-                _add(assembly, f"{'-'.join(pair)}/{number}/{row}", pair, texts, place, omissions)
-            omissions.finish()
-        assembly.finish()
+        with Assembly(folder, languages) as assembly:
+            for number, (pair, read) in enumerate(readers):
+                omissions = Omissions(f"{name}, {'-'.join(pair)}")
+                for row, (place, *texts) in enumerate(islice(read(), limit)):
+                    _add(assembly, f"{'-'.join(pair)}/{number}/{row}", pair, texts, place, omissions)
+                omissions.finish()
+            assembly.finish()
         return languages
 
     said = [["-".join(pair) for pair, _ in readers], limit]

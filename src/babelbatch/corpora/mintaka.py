@@ -40,12 +40,13 @@ def load_corpus(data_dir: str | None = None, languages: list[str] | None = None)
     path = web_file(URL, data_dir, cache_folder("mintaka") / REVISION)
 
     def build(folder: Path) -> Sequence[str]:
-        assembly, omissions, read = Assembly(folder, known), Omissions("mintaka"), 0
-        for read, (_, row) in enumerate(elements(path, "item"), start=1):
-            _add(assembly, row, Place(path, read), known, omissions)
-        check_count("mintaka: questions", read, COUNT, data_dir)
-        omissions.finish()
-        assembly.finish()
+        omissions, read = Omissions("mintaka"), 0
+        with Assembly(folder, known) as assembly:
+            for read, (_, row) in enumerate(elements(path, "item"), start=1):
+                _add(assembly, row, Place(path, read), known, omissions)
+            check_count("mintaka: questions", read, COUNT, data_dir)
+            omissions.finish()
+            assembly.finish()
         return known
 
     return stored_corpus("mintaka", {"languages": known, "files": signature_of([path])}, build)

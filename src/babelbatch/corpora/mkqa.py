@@ -74,13 +74,14 @@ def load_corpus(
     path = web_file(URL, data_dir, cache_folder("mkqa") / REVISION)
 
     def build(folder: Path) -> Sequence[str]:
-        assembly, omissions, read = Assembly(folder, known), Omissions("mkqa"), 0
-        for place, row in records(path):
-            read += 1
-            _add(assembly, row, place, known, kinds, omissions)
-        check_count("mkqa: questions", read, COUNT, data_dir)
-        omissions.finish()
-        assembly.finish()
+        omissions, read = Omissions("mkqa"), 0
+        with Assembly(folder, known) as assembly:
+            for place, row in records(path):
+                read += 1
+                _add(assembly, row, place, known, kinds, omissions)
+            check_count("mkqa: questions", read, COUNT, data_dir)
+            omissions.finish()
+            assembly.finish()
         return known
 
     made_of = {"languages": known, "answers": sorted(kinds), "files": signature_of([path])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from babelbatch.assembly import Assembly
@@ -80,23 +81,21 @@ def load_corpus(
     (files,) = located(of.published, [f"{subset}/train-*.parquet"], data_dir)
 
     def build(folder: Path) -> tuple[str, ...]:
-        assembly, omissions, read = Assembly(folder, [_LANGUAGE]), Omissions(dataset), 0
-        for place, row in (numbered for file in files for numbered in records(file)):
-            if read == limit:
-                break
-            read += 1
-            texts = [text_in(row, column, place, blank=True) for column in (question, answer)]
-            blank = next((name for name, text in zip((question, answer), texts, strict=True) if not text.strip()), None)
-            if blank is not None:
-                omissions.fault(f"'{blank}' is empty", place)
-                continue
-            omissions.kept()
-            assembly.question(str(read), _LANGUAGE, texts[0], place.path, place.line)
-            assembly.passage(str(read), _LANGUAGE, texts[1], place.path, place.line, key=texts[0])
-        if limit is None or read < limit:
-            check_count(f"{dataset}, {subset}: pairs", read, published, data_dir)
-        omissions.finish()
-        assembly.finish()
+        omissions, read = Omissions(dataset), 0
+        with Assembly(folder, [_LANGUAGE]) as assembly:
+            for place, row in islice(chain.from_iterable(map(records, files)), limit):
+                read += 1
+                texts = [text_in(row, column, place, blank=True) for column in (question, answer)]
+                if "" in (stripped := [text.strip() for text in texts]):
+                    omissions.fault(f"'{(question, answer)[stripped.index('')]}' is empty", place)
+                    continue
+                omissions.kept()
+                assembly.question(str(read), _LANGUAGE, texts[0], place.path, place.line)
+                assembly.passage(str(read), _LANGUAGE, texts[1], place.path, place.line, key=texts[0])
+            if limit is None or read < limit:
+                check_count(f"{dataset}, {subset}: pairs", read, published, data_dir)
+            omissions.finish()
+            assembly.finish()
         return (_LANGUAGE,)
 
     return stored_corpus(dataset, {"subset": subset, "limit": limit, "files": signature_of(files)}, build)

@@ -49,7 +49,7 @@ COUNTS: dict[tuple[Translations, str], int] = {
 
 
 def load_corpus(
-    translations: Translations = "none",
+    translations: Translations,
     data_dir: str | None = None,
     languages: list[str] | None = None,
     passage: Literal["context", "sentence"] = "context",
@@ -68,16 +68,17 @@ def load_corpus(
     files = {language: _files(translations, language, data_dir) for language in known}
 
     def build(folder: Path) -> Sequence[str]:
-        assembly = Assembly(folder, known)
-        for language, paths in files.items():
-            omissions, read = Omissions(f"{_NAMES[translations]}, '{language}'"), 0
-            for example in (example for path in paths for example in examples(path, blank=True)):
-                read += 1
-                _add(assembly, example, language, passage, omissions)
-            if (published := COUNTS.get((translations, language))) is not None:
-                check_count(f"{_NAMES[translations]}, '{language}': questions", read, published, data_dir)
-            omissions.finish()
-        assembly.finish()
+        with Assembly(folder, known) as assembly:
+            for language, paths in files.items():
+                part, read = f"{_NAMES[translations]}, '{language}'", 0
+                omissions = Omissions(part)
+                for example in (example for path in paths for example in examples(path, blank=True)):
+                    read += 1
+                    _add(assembly, example, language, passage, omissions)
+                if (published := COUNTS.get((translations, language))) is not None:
+                    check_count(f"{part}: questions", read, published, data_dir)
+                omissions.finish()
+            assembly.finish()
         return known
 
     made_of = {"languages": known, "passage": passage, "files": [signature_of(paths) for paths in files.values()]}

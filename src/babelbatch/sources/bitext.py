@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from xml.etree import ElementTree
 
-from babelbatch.sources.lines import Place, fields, lines
+from babelbatch.sources.lines import Place, decoded, fields, raw_lines
 
 Pair = tuple[str, str]
 """Two language codes, in the order of the file."""
@@ -17,16 +17,15 @@ Pair = tuple[str, str]
 
 def aligned(first: Path, second: Path) -> Iterator[tuple[Place, str, str]]:
     """The lines of two files, which are translations of each other. The place is that in the first."""
-    ends = {}
-    for one, other in zip_longest(lines(first, empty=True), lines(second, empty=True)):
+    for one, other in zip_longest(raw_lines(first), raw_lines(second)):
         if one is None or other is None:
-            longer, shorter = (second, first) if one is None else (first, second)
+            number, longer, shorter = (other[0], second, first) if one is None else (one[0], first, second)
             raise ValueError(
-                f"{longer}: has more lines than {shorter}, which ends at line {ends[shorter]:,}; line n of one file "
-                "must be the translation of line n of the other"
+                f"{Place(longer, number)}: {shorter} ends before it; line n of one file must be the translation of "
+                "line n of the other"
             )
-        ends = {first: one[0].line, second: other[0].line}
-        yield one[0], one[1], other[1]
+        places = Place(first, one[0]), Place(second, other[0])
+        yield places[0], decoded(one[1], places[0]), decoded(other[1], places[1])
 
 
 def columns(path: Path) -> Iterator[tuple[Place, str, str]]:
