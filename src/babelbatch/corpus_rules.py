@@ -1,4 +1,4 @@
-"""Which corpora have one kind of batch only. Settings are plain mappings, from a configuration that is not built yet."""
+"""Which corpora have one kind of batch only. Settings are plain mappings, of a configuration that is not built yet."""
 
 from __future__ import annotations
 
