@@ -18,7 +18,7 @@ LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"}
     | {"lexical_choice"},
-    {"config", "pools", "sources", "run_lock", "supervisor", "stored_corpus", "scorer"},
+    {"config", "corpus_rules", "pools", "sources", "run_lock", "supervisor", "stored_corpus", "scorer"},
     {"combinations", "assembly"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
@@ -55,6 +55,8 @@ DOORS = {
     "peft": {"tuning"},
     "huggingface_hub": {"sources"},
     "pooch": {"sources", "cache_folder"},
+    "ijson": {"sources"},
+    "sentencex": {"sources"},
     "matplotlib": {"heatmap"},
     "jinja2": {"report"},
     "PIL": {"loggers"},

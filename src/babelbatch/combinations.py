@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
+from babelbatch.corpus_rules import problems_of_corpus
 from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
 from babelbatch.sampling_rules import problems_of_sampling
@@ -74,6 +75,9 @@ _RANGES = {  # path: (least, most)
     "encoder.least": (1, None),
     "encoder.most": (1, None),
     "corpus.negatives": (0, None),
+    "corpus.limit": (1, None),
+    "corpus.triples": (1, None),
+    "corpus.seed": (0, 2**32 - 1),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
@@ -139,6 +143,7 @@ def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
 def _problems_of_training(cfg: dict) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
+    yield from problems_of_corpus(cfg["corpus"], cfg["sampling"])
     yield from _problems_of_negatives(cfg)
     yield from _problems_of_objective(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
