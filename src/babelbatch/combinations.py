@@ -131,6 +131,7 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     if pure is not None and sampling.get("alpha") != pure:
         yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
     yield from _problems_of_negatives(cfg)
+    yield from _problems_of_validation(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
             yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
@@ -149,6 +150,21 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:
         yield "monitor: nothing watches it; set callbacks=early_stopping"
+
+
+def _problems_of_validation(cfg: dict) -> Iterator[str]:
+    validation = cfg["validation"]
+    if validation is None:
+        return
+    if not isinstance(validation, dict) or "_target_" not in validation:
+        yield "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts"
+    elif validation == cfg["corpus"]:
+        yield "validation: it is the corpus itself; leave it out, and some of the corpus is held out"
+    if cfg["data"].get("validation_fraction"):
+        yield (
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
+            "corpus@validation=null"
+        )
 
 
 def _problems_of_negatives(cfg: dict) -> Iterator[str]:
@@ -227,7 +243,7 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
     if first == "validation":
         if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
             yield f"monitor: no '{monitor}'; there are validation/loss, validation/loss/x_x and validation/loss/x_y"
-        elif cfg["data"].get("validation_fraction") == 0:
+        elif cfg["data"].get("validation_fraction") == 0 and cfg["validation"] is None:
             yield (
                 f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
                 "raise it, or set callbacks=default"

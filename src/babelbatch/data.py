@@ -29,15 +29,18 @@ _OVERHEAD_ON_CPU, _OVERHEAD_ON_GPU = 64, 8192
 
 
 class PairData(pl.LightningDataModule):
-    """Training and validation batches of one corpus.
+    """Training and validation batches.
 
-    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps and mined come from the run.
+    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined and validation come from the
+    run.
     mined: hard negatives for the items that are not held out, of passages that are not.
+    validation: a corpus of its own for the validation loss, all of it; then nothing of `corpus` is held out.
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
-    validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy, in
-        all languages of the corpus, and always the same ones: losses of different strategies can be compared.
+    validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy (of
+        one language, all X-X), in all languages of what they are drawn from, and always the same ones: losses of
+        different strategies can be compared.
     num_workers: processes that prepare batches; 0 prepares them in the training process.
     forward_overhead: a batch is encoded in chunks of like length, as many as save padding: one more must save so many
         tokens. None: few on a CPU, thousands on a GPU.
@@ -58,6 +61,7 @@ class PairData(pl.LightningDataModule):
         forward_overhead: int | None = None,
         chunk_tokens: int | None = None,
         mined: Mined | None = None,
+        validation: Corpus | None = None,
     ) -> None:
         super().__init__()
         self.corpus = corpus
@@ -66,22 +70,26 @@ class PairData(pl.LightningDataModule):
         self.num_workers = num_workers
         self.forward_overhead = forward_overhead
         self.chunk_tokens = chunk_tokens
-        apart = held_out(corpus.keys, corpus.ids, validation_fraction)
+        apart = held_out(corpus.keys, corpus.ids, validation_fraction if validation is None else 0)
         if mined is not None:
             self.corpus = corpus = with_negatives(corpus, mined, apart)
         presence = Presence(corpus)
         self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence)
-        self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
-        self.builder = BatchBuilder(corpus, encoder)
+        self.builder = self._validation_builder = BatchBuilder(corpus, encoder)
+        if validation is None:
+            self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
+        else:
+            self._validation_builder = BatchBuilder(validation, encoder)
+            self.validation_sampler = _validation_sampler(validation, sampling)
         self._done = 0
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.sampler, self.steps, done=self._done)
+        return self._loader(self.sampler, self.builder, self.steps, done=self._done)
 
     def val_dataloader(self) -> DataLoader | list:
         if self.validation_sampler is None:
             return []
-        return self._loader(self.validation_sampler, self.validation_steps, done=0)
+        return self._loader(self.validation_sampler, self._validation_builder, self.validation_steps, done=0)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return batch.to(device)
@@ -95,7 +103,7 @@ class PairData(pl.LightningDataModule):
         """The next loader begins there."""
         self._done = state_dict["batches"]
 
-    def _loader(self, sampler: Sampler, steps: int, done: int) -> DataLoader:
+    def _loader(self, sampler: Sampler, builder: BatchBuilder, steps: int, done: int) -> DataLoader:
         overhead, rank, ranks = self.forward_overhead, 0, 1
         if self.trainer is not None:
             rank, ranks = self.trainer.global_rank, self.trainer.world_size
@@ -107,7 +115,7 @@ class PairData(pl.LightningDataModule):
                 "sampling.batch_size or data.validation_fraction, or lower trainer.devices"
             )
         build = partial(
-            self.builder,
+            builder,
             rank=rank,
             ranks=ranks,
             overhead=_OVERHEAD_ON_CPU if overhead is None else overhead,
@@ -261,15 +269,24 @@ def _stacked(parts: list[Padded], pad_id: int) -> Padded:
     )
 
 
-def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray, presence: Presence) -> Sampler | None:
-    if len(rows) == 0:
+def _validation_sampler(
+    corpus: Corpus, sampling: Sampling, rows: np.ndarray | None = None, presence: Presence | None = None
+) -> Sampler | None:
+    """rows: the items held out of a corpus that is trained on; None: all of a corpus that is not."""
+    held = np.arange(len(corpus)) if rows is None else rows
+    if len(held) == 0:
         return None
-    batch_size = min(sampling.batch_size, largest_batch(corpus, rows, presence))
+    batch_size = min(sampling.batch_size, largest_batch(corpus, held, presence))
+    if batch_size < 2 and rows is None:
+        raise ValueError(
+            f"validation: the {len(corpus)} items of {corpus.name} are too few for a batch in every language; choose "
+            "fewer languages in validation.languages, or another corpus@validation"
+        )
     if batch_size < 2:
         raise ValueError(
-            f"data.validation_fraction holds out {len(rows)} of {len(corpus)} items, too few for a batch in every "
+            f"data.validation_fraction holds out {len(held)} of {len(corpus)} items, too few for a batch in every "
             "language; raise it, leave small languages out of corpus.languages, or set it to 0 for no validation loss"
         )
     alpha = 1.0 if len(corpus.languages) == 1 else 0.5
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
-    return Sampler(corpus, settings, 0, rows, presence)
+    return Sampler(corpus, settings, 0, held, presence)
