@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,9 +22,11 @@ _HASHED_ROWS = 1 << 18
 def _fingerprint(record: object) -> str:
     """SHA-256 over every field of a dataclass of strings, sequences of strings and arrays, first 16 hex digits."""
     digest = hashlib.sha256()
-    for field in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, field.name)
-        digest.update(field.name.encode() + b"\0")
+    for part in fields(record):  # type: ignore[arg-type]
+        if not part.metadata.get("fingerprint", True):
+            continue
+        value = getattr(record, part.name)
+        digest.update(part.name.encode() + b"\0")
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype}{value.shape}".encode())
             for rows in np.split(value, range(_HASHED_ROWS, len(value), _HASHED_ROWS)):  # it may be mapped, and huge
@@ -86,6 +88,7 @@ class Benchmark:
     relevant_offsets, relevant: the qrels in CSR form; query q is answered by the candidates
         `relevant[relevant_offsets[q]:relevant_offsets[q + 1]]` (rows, in all languages).
     protocol: what a candidate is and where it came from, in one line; runs are comparable only if it is equal.
+    metric: the one to read first, a name of `metrics.NAMES`; tables, maps and the report show it.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Benchmark:
     relevant_offsets: np.ndarray
     relevant: np.ndarray
     protocol: str
+    metric: str = field(default="map", metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
         if len(set(self.candidate_ids)) < len(self.candidate_ids):

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import babelbatch
+from babelbatch.metrics import TITLES
 from babelbatch.report import analyses, bias, verdicts
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
@@ -128,6 +129,7 @@ def _benchmark(each: Study) -> dict[str, object]:
     table = results(each)
     return {
         "study": each,
+        "metric": TITLES[each.metric],
         "headline": verdicts.headline(each),
         "sentences": verdicts.sentences(each),
         "results": table,

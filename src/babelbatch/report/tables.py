@@ -120,7 +120,7 @@ def margins_data(studies: Sequence[Study]) -> Data:
     columns = ("benchmark", "group", "reference", "setting", "metric", "margin", "bound", "p", "p by Holm", "within")
     rows = [
         (
-            study.benchmark, each.group, each.reference, "monolingual", "map", each.test.margin, each.test.bound,
+            study.benchmark, each.group, each.reference, "monolingual", study.metric, each.test.margin, each.test.bound,
             each.test.p_value, each.p_value, each.p_value < 1 - study.level,
         )
         for study in studies
