@@ -26,13 +26,15 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands, for messages. line: from 1; of a Parquet file the row, from 1."""
+    """Where a row stands, for messages. line: from 1; of a Parquet file the row, and of a JSON document the entry."""
 
     path: Path
     line: int
 
     def __str__(self) -> str:
-        return f"{self.path}, {'row' if self.path.suffix == '.parquet' else 'line'} {self.line:,}"
+        name = self.path.name.removesuffix(".gz")
+        unit = "row" if name.endswith(".parquet") else "entry" if name.endswith(".json") else "line"
+        return f"{self.path}, {unit} {self.line:,}"
 
 
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -94,18 +96,18 @@ def lines(path: Path) -> Iterator[tuple[Place, str]]:
         raise ValueError(f"{path}: the file is empty; copy or download it again")
 
 
-def text_in(record: Record, key: str, place: Place) -> str:
+def text_in(record: Record, key: str, place: Place, *, may_be_blank: bool = False) -> str:
     """The text under a key. ValueError: there is none, it is not a text, it is blank, or it is not Unicode."""
     if key not in record:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
-    return text_of(record[key], f"'{key}'", place)
+    return text_of(record[key], f"'{key}'", place, may_be_blank=may_be_blank)
 
 
-def text_of(value: object, what: str, place: Place) -> str:
+def text_of(value: object, what: str, place: Place, *, may_be_blank: bool = False) -> str:
     """The value, if it is a text that can be encoded. what: its name in messages."""
     if not isinstance(value, str):
         raise ValueError(f"{place}: {what} is {json.dumps(value, default=str)[:40]}, not a text")
-    if not value.strip():
+    if not may_be_blank and not value.strip():
         raise ValueError(f"{place}: {what} is empty; write it, or remove the row")
     if not value.isascii():
         try:
