@@ -133,7 +133,7 @@ def test_damage_to_a_row(tmp_path, changes, message):
 def test_blank_texts_where_they_may_be(tmp_path):
     path = tmp_path / "en.json"
     path.write_bytes(paragraph(question=" ", answers=[{"text": "", "answer_start": 0}]))
-    (example,) = examples(path, may_be_blank=True)
+    (example,) = examples(path, blank=True)
     assert (example.question, example.answers) == (" ", (Answer("", None),))
 
 

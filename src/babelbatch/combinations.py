@@ -264,7 +264,8 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
 
 # The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
 _METRIC = (
-    r"(monolingual|crosslingual|multilingual)/(map|map@20|ndcg@10|recall@1|recall@10|recall@100)(/[\w-]+)?"
+    r"(monolingual|crosslingual|multilingual)/(map|map@20|mrr@100|ndcg@10|ndcg@20|recall@1|recall@10|recall@100)"
+    r"(/[\w-]+)?"
     r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)(/\w+)?"  # what has a better end
 )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from babelbatch.id_order import by_descending_id
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark
 
@@ -57,8 +58,7 @@ def rank(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, k: i
     columns = np.argsort(benchmark.candidate_languages, kind="stable")
     column_of = _inverse(columns)
     bounds = np.searchsorted(benchmark.candidate_languages[columns], np.arange(len(benchmark.languages) + 1)).tolist()
-    by_descending_id = np.argsort(np.array(benchmark.candidate_ids))[::-1]
-    tie_place = _inverse(by_descending_id)[columns]
+    tie_place = _inverse(by_descending_id(benchmark.candidate_ids))[columns]
 
     pool = candidates[columns]
     copies, originals = _copies(pool)
@@ -107,7 +107,7 @@ def best(
     """The k candidates with the greatest scores for each query, best first, ties as in `rank`: a block at a time
     (rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores)."""
     k = min(k, len(candidates))
-    tie_place = _inverse(np.argsort(np.array(candidate_ids))[::-1])
+    tie_place = _inverse(by_descending_id(candidate_ids))
     copies, originals = _copies(candidates)
     at_once = max(1, _BLOCK_SCORES // len(candidates))
     for start in range(0, len(queries), at_once):

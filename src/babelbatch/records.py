@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,19 +20,22 @@ _HASHED_ROWS = 1 << 18
 
 
 def _fingerprint(record: object) -> str:
-    """SHA-256 over every field of a dataclass of strings, sequences of strings and arrays, first 16 hex digits."""
+    """SHA-256 over the fields of a dataclass of strings, sequences of strings and arrays, first 16 hex digits. What has
+    its default value does not count."""
     digest = hashlib.sha256()
     for part in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, part.name)
         if not part.metadata.get("fingerprint", True):
             continue
-        value = getattr(record, part.name)
+        if part.default is not MISSING and value is part.default:
+            continue  # what later versions added leaves the fingerprints of earlier ones alone
         digest.update(part.name.encode() + b"\0")
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype}{value.shape}".encode())
             for rows in np.split(value, range(_HASHED_ROWS, len(value), _HASHED_ROWS)):  # it may be mapped, and huge
                 digest.update(np.ascontiguousarray(rows).tobytes())
-        elif isinstance(value, str):
-            digest.update(value.encode() + b"\0")
+        elif isinstance(value, (str, bool)):
+            digest.update(str(value).encode() + b"\0")
         else:
             for text in value:
                 digest.update(text.encode() + b"\0")
@@ -83,11 +86,15 @@ class Benchmark:
     Q queries, C candidates. A query in two languages is two rows with one id.
 
     query_ids: Q ids, the same in every language (the unit that statistics cluster by).
-    candidate_ids: C distinct ids; ties in score are broken by them, as trec_eval does.
+    candidate_ids: C distinct ids; ties in score are broken by them, as trec_eval does. They and the texts may be on
+        disk (`stored_benchmark.py`).
     query_languages, candidate_languages: (Q,) and (C,) int16, index into `languages`.
     relevant_offsets, relevant: the qrels in CSR form; query q is answered by the candidates
         `relevant[relevant_offsets[q]:relevant_offsets[q + 1]]` (rows, in all languages).
     protocol: what a candidate is and where it came from, in one line; runs are comparable only if it is equal.
+    gains: of each of `relevant`, above 0: what it gains nDCG. None: 1 each.
+    pooled: whether the candidates of all languages are one pool, over which the multilingual setting ranks. False where
+        queries are judged in their own language only: what answers them in another one would count as wrong.
     metric: the one to read first, a name of `metrics.NAMES`; tables, maps and the report show it.
     """
 
@@ -96,16 +103,19 @@ class Benchmark:
     query_ids: tuple[str, ...]
     query_texts: tuple[str, ...]
     query_languages: np.ndarray
-    candidate_ids: tuple[str, ...]
-    candidate_texts: tuple[str, ...]
+    candidate_ids: Sequence[str]
+    candidate_texts: Sequence[str]
     candidate_languages: np.ndarray
     relevant_offsets: np.ndarray
     relevant: np.ndarray
     protocol: str
+    gains: np.ndarray | None = None
+    pooled: bool = True
     metric: str = field(default="map", metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
-        if len(set(self.candidate_ids)) < len(self.candidate_ids):
+        # Ids on disk were compared when they were written; there may be a hundred million of them.
+        if isinstance(self.candidate_ids, tuple) and len(set(self.candidate_ids)) < len(self.candidate_ids):
             twice = next(id_ for id_, count in Counter(self.candidate_ids).items() if count > 1)
             raise ValueError(f"benchmark {self.name}: candidate id '{twice}' occurs twice; ids must be unique")
         unanswered = np.flatnonzero(np.diff(self.relevant_offsets) == 0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,16 @@ def located(published: Published, patterns: Sequence[str], data_dir: str | None)
         if not files:
             raise ValueError(f"{root / pattern}: there is no such file; {remedy}")
     return found
+
+
+def check_count(what: str, found: int, published: int, data_dir: str | None) -> None:
+    """Compares a number with the published one. ValueError: files that were fetched have another one, so that they are
+    not what was published. Local files may be a part of it: with `data_dir` it is only said in the log."""
+    if found == published:
+        return
+    if data_dir is None:
+        raise ValueError(f"{what}: {found:,} instead of {published:,}, as published; remove it and fetch it again")
+    log.warning("%s: %s instead of %s, as published", what, f"{found:,}", f"{published:,}")
 
 
 def _fetched(published: Published, patterns: Sequence[str]) -> Path:

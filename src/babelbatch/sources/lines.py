@@ -96,18 +96,19 @@ def lines(path: Path) -> Iterator[tuple[Place, str]]:
         raise ValueError(f"{path}: the file is empty; copy or download it again")
 
 
-def text_in(record: Record, key: str, place: Place, *, may_be_blank: bool = False) -> str:
-    """The text under a key. ValueError: there is none, it is not a text, it is blank, or it is not Unicode."""
+def text_in(record: Record, key: str, place: Place, *, blank: bool = False) -> str:
+    """The text under a key. ValueError: there is none, it is not a text, it is not Unicode, or, unless `blank` allows
+    it, it is blank."""
     if key not in record:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
-    return text_of(record[key], f"'{key}'", place, may_be_blank=may_be_blank)
+    return text_of(record[key], f"'{key}'", place, blank=blank)
 
 
-def text_of(value: object, what: str, place: Place, *, may_be_blank: bool = False) -> str:
-    """The value, if it is a text that can be encoded. what: its name in messages."""
+def text_of(value: object, what: str, place: Place, *, blank: bool = False) -> str:
+    """The value, if it is a text that can be encoded. what: its name in messages. blank: whether it may be."""
     if not isinstance(value, str):
         raise ValueError(f"{place}: {what} is {json.dumps(value, default=str)[:40]}, not a text")
-    if not may_be_blank and not value.strip():
+    if not (blank or value.strip()):
         raise ValueError(f"{place}: {what} is empty; write it, or remove the row")
     if not value.isascii():
         try:

@@ -97,7 +97,7 @@ def _answers(row: Record, context: str, place: Place) -> tuple[Answer, ...]:
 
 
 def _answer(value: object, start: object, context: str, place: Place) -> Answer:
-    text = text_of(value, "the text of an answer", place, may_be_blank=True)
+    text = text_of(value, "the text of an answer", place, blank=True)
     if not isinstance(start, int) or isinstance(start, bool):
         raise ValueError(f"{place}: 'answer_start' is {json.dumps(start, default=str)[:40]}, not a whole number")
     return Answer(text, start if text and start >= 0 and context.startswith(text, start) else None)
