@@ -23,7 +23,7 @@ LAYERS = [
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
     | {"statistics", "search", "vectors", "mining", "negatives"},
-    {"tuning", "encoding", "scoring", "search_ranking", "trec"},
+    {"tuning", "encoding", "scoring", "search_ranking", "cell_ranking", "trec"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},

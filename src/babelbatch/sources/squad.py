@@ -35,7 +35,7 @@ class Example:
     answers: tuple[Answer, ...]
 
 
-def examples(path: Path, *, may_be_blank: bool = False) -> Iterator[Example]:
+def examples(path: Path, *, blank: bool = False) -> Iterator[Example]:
     """The questions of a file, one at a time: `.json` is nested, anything else has flat rows (`lines.records`).
 
     Flat rows have `id`, `question`, `context` and `answers`, a mapping of the lists `text` and `answer_start`.
@@ -45,8 +45,8 @@ def examples(path: Path, *, may_be_blank: bool = False) -> Iterator[Example]:
     """
     rows = _nested(path) if path.name.removesuffix(".gz").endswith(".json") else _flat(path)
     for place, row, context in rows:
-        question = text_in(row, "question", place, may_be_blank=may_be_blank)
-        context = text_of(context, "'context'", place, may_be_blank=may_be_blank)
+        question = text_in(row, "question", place, blank=blank)
+        context = text_of(context, "'context'", place, blank=blank)
         yield Example(place, _id(row, place), question, context, _answers(row, context, place))
 
 
