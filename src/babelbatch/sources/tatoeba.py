@@ -6,7 +6,6 @@ itself. Up to 1,000 sentences a language, 88,877 in all. The English sentences a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,13 +13,13 @@ from pathlib import Path
 
 from babelbatch.cache_folder import cache_folder
 from babelbatch.sources.download import downloaded
+from babelbatch.sources.hub import check_count
+from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import lines, records, text_of
 
 REVISION = "74bc6ae7ffb7cba670fe0f428d0ede9f666fb821"
 _URL = "https://raw.githubusercontent.com/facebookresearch/LASER/{}/data/tatoeba/v1/{}"
 _TABLE = Path(__file__).with_suffix(".tsv")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +57,11 @@ def read(data_dir: str | None, languages: Sequence[str]) -> tuple[Pair, ...]:
     """The pairs of some languages with English, in that order.
 
     data_dir: a folder of `tatoeba.<code>-eng.<code>` and `tatoeba.<code>-eng.eng`; None fetches the published files,
-    once, into the cache folder, and checks them. Another number of sentences than published is logged.
+    once, into the cache folder, and checks them.
     ValueError: an unknown language or one twice, a file that is missing or damaged, an empty line, two files of
     different lengths.
     """
-    unknown = [language for language in languages if language not in published()]
-    if unknown:
-        raise ValueError(f"Tatoeba has no {', '.join(unknown)}; its languages are {', '.join(published())}")
-    if not languages or len(set(languages)) < len(languages):
-        raise ValueError(f"languages must name at least one language, each once, not {list(languages)}")
-    return tuple(_pair(language, data_dir) for language in languages)
+    return tuple(_pair(language, data_dir) for language in chosen("Tatoeba", tuple(published()), languages))
 
 
 def _pair(language: str, data_dir: str | None) -> Pair:
@@ -87,8 +81,7 @@ def _pair(language: str, data_dir: str | None) -> Pair:
             f"{paths[0]} has {len(sentences):,} lines and {paths[1].name} {len(english):,}, but line n of one is the "
             "translation of line n of the other; one of them may be cut: copy or download it again"
         )
-    if len(sentences) != known.sentences:
-        log.warning("%s: %s sentences, not the published %s", paths[0], f"{len(sentences):,}", f"{known.sentences:,}")
+    check_count(f"{paths[0]}: sentences", len(sentences), known.sentences, data_dir)
     return Pair(language, sentences, english)
 
 
