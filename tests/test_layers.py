@@ -56,6 +56,7 @@ DOORS = {
     "peft": {"tuning"},
     "huggingface_hub": {"sources"},
     "pooch": {"sources", "cache_folder"},
+    "ijson": {"sources"},
     "matplotlib": {"heatmap"},
     "jinja2": {"report"},
     "PIL": {"loggers"},

@@ -74,6 +74,8 @@ _RANGES = {  # path: (least, most)
     "encoder.least": (1, None),
     "encoder.most": (1, None),
     "corpus.negatives": (0, None),
+    "corpus.triples": (1, None),
+    "corpus.seed": (0, 2**32 - 1),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
