@@ -8,13 +8,14 @@ import numpy as np
 
 from babelbatch.ranking import Ranks, rank
 from babelbatch.records import Benchmark
+from babelbatch.scorer import Vectors
 
 
-def rank_cells(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray) -> Ranks:
+def rank_cells(benchmark: Benchmark, queries: Vectors, candidates: Vectors) -> Ranks:
     """As `ranking.rank`, of a benchmark that is not pooled: its relevant candidates among those of their `cells`. Ranks
     in the pool are those within the language.
 
-    queries: (Q, d) float32. candidates: (C, d) float32.
+    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse.
     """
     cells = benchmark.cells
     cell_of_pair = cells[benchmark.relevant]

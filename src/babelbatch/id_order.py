@@ -12,8 +12,8 @@ _AT_ONCE = 65_536
 def by_descending_id(ids: Sequence[str]) -> np.ndarray:
     """(C,) rows of C distinct ids, the greatest first; ids compare by their code points.
 
-    Ids may be on disk, by the hundred million: what is held are their bytes, each as wide as the widest. (UTF-8 sorts as
-    code points do.)
+    Ids may be on disk, by the hundred million: what is held are their bytes, each as wide as the widest. (UTF-8 sorts
+    as code points do.)
     """
     blocks = [
         np.array([id_.encode() for id_ in ids[start : start + _AT_ONCE]]) for start in range(0, len(ids), _AT_ONCE)

@@ -56,7 +56,7 @@ def facts_about(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
 
 def provenance() -> dict[str, str | None]:
     """Versions, and the commit of babelbatch if it runs from a checkout."""
-    packages = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "Babel")
+    packages = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "Babel", "bm25s", "scikit-learn")
     return {
         "commit": _commit(),
         "versions/babelbatch": babelbatch.__version__,

@@ -1,4 +1,4 @@
-"""Folders of the cache that are made once, kept, and mapped by every run: corpora and benchmarks too large for memory."""
+"""Folders of the cache that are made once and mapped by every run: corpora and benchmarks too large for memory."""
 
 from __future__ import annotations
 

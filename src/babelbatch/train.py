@@ -27,11 +27,12 @@ from babelbatch.evaluation import Evaluation
 from babelbatch.identity import config_hash, group_of, identity
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
+from babelbatch.loss import Objective
 from babelbatch.negatives import Mined, read_negatives
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
 from babelbatch.run_folder import facts_about, provenance, write_results
-from babelbatch.sampling import Sampling
+from babelbatch.sampling import Sampling, course
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +61,12 @@ def train(cfg: DictConfig, folder: Path) -> None:
     refuse_silent_monitor(cfg.monitor, validation)
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
-    data = build_data(cfg, corpus, sampling, encoder, mined, validation)
+    loss = build_loss(cfg.loss, encoder)
+    data = build_data(cfg, corpus, sampling, encoder, mined, loss, validation)
     build(cfg.tuning)(encoder)
     learner = Learner(
         encoder,
-        build(cfg.loss),
+        loss,
         build(cfg.optimizer),
         build(cfg.scheduler),
         total_steps=cfg.trainer.max_steps,
@@ -78,7 +80,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     checkpoints = folder / CHECKPOINT_FOLDER
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
-    facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
+    facts: dict[str, object] = {"strategy": sampling.name, "alpha": data.sampler.alpha.mean}
     loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts, step_of(resumed))
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
@@ -91,8 +93,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
         own_signals(trainer)
         first = trainer.is_global_zero
         log.info(
-            "training %s (alpha %g) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
-            sampling.name, sampling.alpha, corpus.name, f"{len(corpus):,}", len(corpus.languages),
+            "training %s (alpha %s) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
+            sampling.name, course(sampling, data.sampler.alpha), corpus.name, f"{len(corpus):,}", len(corpus.languages),
             sampling.batch_size - 1, " (accumulating gradients adds none)" if accumulated(cfg) > 1 else "",
         )  # fmt: skip
         if resumed is not None:
@@ -179,6 +181,12 @@ def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
     return encoder
 
 
+def build_loss(node: DictConfig, encoder: Encoder) -> Objective:
+    """An objective, told the size of the encoder's vectors where it has to know."""
+    loss = build(node)
+    return loss(dimensions=encoder.dimensions) if isinstance(loss, partial) else loss
+
+
 def mined_negatives(cfg: DictConfig, corpus: Corpus) -> Mined | None:
     """The configured table of hard negatives. Raises ValueError if it is another one than the configuration says."""
     if cfg.negatives is None:
@@ -198,7 +206,8 @@ def build_data(
     corpus: Corpus,
     sampling: Sampling,
     encoder: Encoder,
-    mined: Mined | None = None,
+    mined: Mined | None,
+    loss: Objective,
     validation: Corpus | None = None,
 ) -> PairData:
     """Batches for the whole run: an optimiser step may accumulate several."""
@@ -210,6 +219,8 @@ def build_data(
         steps=cfg.trainer.max_steps * accumulated(cfg),
         mined=mined,
         validation=validation,
+        needs=loss.needs,
+        teacher=None if loss.teacher is None else loss.teacher.encoder,
     )
 
 

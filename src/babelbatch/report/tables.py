@@ -13,6 +13,7 @@ Cell = str | float | int | bool | None
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "≈": r"$\approx$", "−": r"$-$",
+    "–": "--",
 }  # fmt: skip
 
 
@@ -166,6 +167,27 @@ def to_latex(table: Results, level: float) -> str:
     caption = f"{table.benchmark}, {level * 100:g} % intervals. {legend(table, 'bold')}"
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escaped(caption)}}}", r"\end{table}"]
     return "\n".join(lines) + "\n"
+
+
+def grid_to_latex(grid: Grid, caption: str) -> str:
+    """A table of pairs for a paper: what stands below a number, in small beside it. Needs the package booktabs."""
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\begin{{tabular}}{{l{'r' * len(grid.columns)}}}",
+        r"\toprule",
+        rf"{' & '.join(map(_escaped, (grid.corner, *grid.columns)))} \\",
+        r"\midrule",
+    ]
+    for label, below, cells in grid.rows:
+        shown = [rf"{_escaped(text)}{_small(under)}" for text, under in ((label, below), *cells)]
+        lines.append(rf"{' & '.join(shown)} \\")
+    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escaped(caption)}}}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def _small(text: str) -> str:
+    return rf" {{\small {_escaped(text)}}}" if text else ""
 
 
 def legend(table: Results, mark: str) -> str:

@@ -77,23 +77,32 @@ def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]
 
 def lines(path: Path) -> Iterator[tuple[Place, str]]:
     """The lines of a text file, without their ends; empty ones are left out. A byte order mark is not part of it."""
+    for number, raw in raw_lines(path):
+        if line := decoded(raw, Place(path, number)):
+            yield Place(path, number), line
+
+
+def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file and their numbers, from 1, as they are; for those who need few of many (see `decoded`)."""
     number = 0
     try:
         with _opened(path) as file:
             for number, raw in enumerate(file, start=1):
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                if line:
-                    yield Place(path, number), line
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{Place(path, number)}: not valid UTF-8 at byte {error.start}; convert the file to UTF-8"
-        ) from None
+                yield number, raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{Place(path, number + 1)}: damaged gzip file ({error}); copy or download it again") from None
     except OSError as error:
         raise _unreadable(path, error) from error
     if number == 0:
         raise ValueError(f"{path}: the file is empty; copy or download it again")
+
+
+def decoded(raw: bytes, place: Place) -> str:
+    """The text of a line, or of a part of it, without the line's end and without the byte order mark of a file."""
+    try:
+        return raw.decode("utf-8-sig" if place.line == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{place}: not valid UTF-8 at byte {error.start}; convert the file to UTF-8") from None
 
 
 def text_in(record: Record, key: str, place: Place, *, blank: bool = False) -> str:

@@ -40,8 +40,8 @@ def examples(path: Path, *, blank: bool = False) -> Iterator[Example]:
 
     Flat rows have `id`, `question`, `context` and `answers`, a mapping of the lists `text` and `answer_start`.
     The questions of a nested file are counted from 1 through the file. ValueError, with the place, for what is missing
-    or of the wrong type, and for a blank question or context unless they may be. Whether an id occurs twice is left to
-    who gathers them.
+    or of the wrong type, and unless `blank` allows it, for a blank question or context. Whether an id occurs twice is
+    left to who gathers them.
     """
     rows = _nested(path) if path.name.removesuffix(".gz").endswith(".json") else _flat(path)
     for place, row, context in rows:
