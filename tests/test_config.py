@@ -16,6 +16,10 @@ from babelbatch.launch import CONF, check_jobs, forced
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 
+SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad"), "x_x")
+SAMPLING_OF |= dict.fromkeys(("bitext", "parallel_sentences"), "x_y")
+"""Strategies of corpora that have only one kind of batch."""
+
 
 LEXICAL = {("encoder", "bm25"), ("encoder", "char_ngrams")}  # nothing to train
 
@@ -35,9 +39,12 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
         ("loss", "mimo"): f"teacher={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
+        ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
+    if group == "corpus" and option in SAMPLING_OF:
+        extra.append(f"sampling={SAMPLING_OF[option]}")
     of_mining = group in {"index", "mining"}
     extra += ["checkpoint=."] if of_mining else []
     root = "mine" if of_mining else "evaluate" if (group, option) in LEXICAL else "train"
@@ -230,6 +237,20 @@ def test_reports_every_problem_at_once() -> None:
         ),
         (["loss._target_=nowhere.X"], "loss._target_: there is no package 'nowhere'"),
         (["corpus.data_dir=nowhere", "corpus=lareqa"], "corpus.data_dir: there is no folder 'nowhere'"),
+        (
+            ["corpus=bitext", "corpus.data_dir=.", "sampling=hybrid"],
+            "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, "
+            "or make bitext a part of corpus=mixture",
+        ),
+        (
+            ["corpus=bitext", "corpus.data_dir=null", "sampling=x_y"],
+            "corpus.data_dir: missing; set it to a folder of parallel sentences, or set corpus.collection",
+        ),
+        (
+            ["corpus=squad"],
+            "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x",
+        ),
+        (["corpus=paq", "corpus.limit=0"], "corpus.limit: 0 is not at least 1"),
         (
             ["benchmarks.xquad_r.data_dir=x"],
             "benchmarks.xquad_r: not among the chosen benchmarks (world_facts)",

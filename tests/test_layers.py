@@ -18,7 +18,7 @@ LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"}
     | {"lexical_choice", "id_order"},
-    {"config", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
+    {"config", "corpus_rules", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
     {"stored_corpus", "stored_benchmark"},
     {"combinations", "assembly", "pool_assembly"},
     {"check"},
@@ -57,6 +57,7 @@ DOORS = {
     "huggingface_hub": {"sources"},
     "pooch": {"sources", "cache_folder"},
     "ijson": {"sources"},
+    "sentencex": {"sources"},
     "matplotlib": {"heatmap"},
     "jinja2": {"report"},
     "PIL": {"loggers"},

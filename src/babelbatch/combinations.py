@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
+from babelbatch.corpus_rules import problems_of_corpus
 from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
 from babelbatch.sampling_rules import problems_of_sampling
@@ -74,6 +75,7 @@ _RANGES = {  # path: (least, most)
     "encoder.least": (1, None),
     "encoder.most": (1, None),
     "corpus.negatives": (0, None),
+    "corpus.limit": (1, None),
     "corpus.triples": (1, None),
     "corpus.seed": (0, 2**32 - 1),
     "trainer.max_steps": (1, None),
@@ -141,6 +143,7 @@ def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
 def _problems_of_training(cfg: dict) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
+    yield from problems_of_corpus(cfg["corpus"], cfg["sampling"])
     yield from _problems_of_negatives(cfg)
     yield from _problems_of_validation(cfg)
     yield from _problems_of_objective(cfg)

@@ -34,9 +34,9 @@ class PairData(pl.LightningDataModule):
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
-    validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy (of
-        one language, all X-X), in all languages of what they are drawn from, of all parts of a mixture together, and
-        always the same ones: losses of different strategies can be compared.
+    validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy, or
+        all of one kind if there is no other, in all languages of what they are drawn from, of all parts of a mixture
+        together, and always the same ones: losses of different strategies can be compared.
     num_workers: processes that prepare batches; 0 prepares them in the training process.
     forward_overhead: a batch is encoded in chunks of like length, as many as save padding: one more must save so many
         tokens. None: few on a CPU, thousands on a GPU.
@@ -187,7 +187,11 @@ def _validation_sampler(
     held = np.arange(len(corpus)) if rows is None else rows
     if len(held) == 0:
         return None
-    batch_size = min(sampling.batch_size, largest_batch(corpus, held, presence))
+    presence = Presence(corpus) if presence is None else presence
+    columns = np.arange(len(corpus.languages))
+    only_x_y = len(presence.any_monolingual(columns, held)) == 0  # as in parallel sentences
+    enough_for = len(presence.crosslingual(columns, held)) if only_x_y else largest_batch(corpus, held, presence)
+    batch_size = min(sampling.batch_size, enough_for)
     if batch_size < 2 and rows is None:
         raise ValueError(
             f"validation: the {len(corpus)} items of {corpus.name} are too few for a batch in every language; choose "
@@ -198,6 +202,6 @@ def _validation_sampler(
             f"data.validation_fraction holds out {len(held)} of {len(corpus)} items, too few for a batch in every "
             "language; raise it, leave small languages out of corpus.languages, or set it to 0 for no validation loss"
         )
-    alpha = 1.0 if len(corpus.languages) == 1 else 0.5
+    alpha = 0.0 if only_x_y else 1.0 if len(corpus.languages) == 1 else 0.5
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
     return Sampler(replace(corpus, mixture=None), settings, 0, held, presence)

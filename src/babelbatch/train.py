@@ -58,11 +58,11 @@ def train(cfg: DictConfig, folder: Path) -> None:
     if not cfg.train_on_test:
         refuse_leakage(corpus, benchmarks)
         refuse_leaking_validation(corpus, validation, benchmarks)
-    refuse_silent_monitor(cfg.monitor, validation)
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
     loss = build_loss(cfg.loss, encoder)
     data = build_data(cfg, corpus, sampling, encoder, mined, loss, validation)
+    refuse_silent_monitor(cfg.monitor, data)
     build(cfg.tuning)(encoder)
     learner = Learner(
         encoder,
@@ -258,13 +258,12 @@ def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchma
     refuse_leakage(validation, benchmarks)
 
 
-def refuse_silent_monitor(monitor: str, validation: Corpus | None) -> None:
-    """Raises ValueError if the validation corpus cannot give the loss that is monitored."""
-    if monitor == "validation/loss/x_y" and validation is not None and len(validation.languages) == 1:
-        raise ValueError(
-            f"monitor: {monitor} needs two languages, and the validation corpus {validation.name} has one, "
-            f"{validation.languages[0]}; set monitor=validation/loss"
-        )
+def refuse_silent_monitor(monitor: str, data: PairData) -> None:
+    """Raises ValueError if the validation set has no batches of the kind whose loss is monitored."""
+    sampler = data.validation_sampler
+    silent = None if sampler is None else {1.0: "x_y", 0.0: "x_x"}.get(sampler.sampling.alpha)
+    if silent is not None and monitor == f"validation/loss/{silent}":
+        raise ValueError(f"monitor: the validation set has no {silent} batches; set monitor=validation/loss")
 
 
 def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | None) -> int:
