@@ -153,6 +153,18 @@ def test_the_names_people_type() -> None:
     assert problems("sampling.alpha=0,0.5,1", "seed=0,1", multirun=True) == []
 
 
+def test_any_corpus_can_be_the_validation_set() -> None:
+    for corpus in GROUPS["corpus"]:
+        assert problems("corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}") == []
+    watched = ["corpus@validation=lareqa", "callbacks=early_stopping", "data.validation_fraction=0"]
+    assert problems(*watched, "validation.languages=[en]") == []
+    overrides = forced(["corpus@validation=lareqa", "validation.negatives=0"])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides)
+        assert cfg.validation == {"_target_": "babelbatch.corpora.lareqa.load_corpus", "negatives": 0}
+        assert compose("train").validation is None
+
+
 def test_defaults_of_a_signature_can_be_overridden_without_a_plus() -> None:
     register()
     overrides = forced(["loss.temperature=0.02", "sampling.batch_size=32", "encoder=static"])
@@ -292,6 +304,27 @@ def test_reports_every_problem_at_once() -> None:
             "never be judged; set it to a divisor, or set callbacks=default",
         ),
         (["monitor=validation/loss/x_y"], "monitor: nothing watches it; set callbacks=early_stopping"),
+        (
+            ["corpus@validation=lareqa", "data.validation_fraction=0.1"],
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
+            "corpus@validation=null",
+        ),
+        (
+            ["corpus@validation=world_facts"],
+            "validation: it is the corpus itself; leave it out, and some of the corpus is held out",
+        ),
+        (
+            ["validation.languages=[en]"],
+            "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts",
+        ),
+        (
+            ["corpus@validation=lareqa", "validation.data_dir=nowhere"],
+            "validation.data_dir: there is no folder 'nowhere'",
+        ),
+        (
+            ["corpus@validation=lareqa", "validation.langages=[en]"],
+            "validation.langages: load_corpus takes no such argument, did you mean 'languages'?",
+        ),
         (
             ["callbacks=early_stopping", "monitor=validation/los"],
             "monitor: no 'validation/los'; there are validation/loss, validation/loss/x_x and validation/loss/x_y",
