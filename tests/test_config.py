@@ -196,7 +196,8 @@ def test_reports_every_problem_at_once() -> None:
         "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar), "
         "did you mean 'evaluate'?",
         "sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?",
-        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler'",
+        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler', 'max', 'last', 'weighted_mean', "
+        "'mean_sqrt_length'",
         "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
         "optimizer.lr: 'fast' is not float or Tensor",
         "trainer.devices: 'auto' does not say how many; set a number, or a list such as [0,2]",
