@@ -17,7 +17,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"},
-    {"config", "pools", "sources", "run_lock", "supervisor", "stored_corpus"},
+    {"config", "pools", "sources", "run_lock", "supervisor", "stored_corpus", "corpus_rules"},
     {"combinations", "assembly"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
+from babelbatch.corpus_rules import problems_of_corpus
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
 from babelbatch.sampling_rules import problems_of_sampling
 from babelbatch.signatures import closest
@@ -21,6 +22,8 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
+    if cfg.get("corpus"):
+        yield from problems_of_corpus(cfg["corpus"])
     if schema != "mine":
         yield from _problems_of_scoring(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
@@ -82,10 +85,15 @@ _RANGES = {  # path: (least, most)
 }
 
 
+_PART_OF_MIXTURE = re.compile(r"^corpus\.parts\.[^.]+\.")  # what holds of a corpus holds of a part
+
+
 def _problems_of_range(cfg: dict) -> Iterator[str]:
-    values = dict(_leaves(cfg, ""))
-    for path, (least, most) in _RANGES.items():
-        value = values.get(path)
+    places = list(_RANGES)
+    found = [(_PART_OF_MIXTURE.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
+    known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
+    for place, path, value in known:
+        least, most = _RANGES[place]
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             continue
         if not value >= least or (most is not None and value > most):
@@ -140,8 +148,6 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     interval = trainer.get("val_check_interval")
     if not isinstance(interval, int) or interval < 1:
         yield f"trainer.val_check_interval: {interval} is not a number of steps"
-    if cfg["corpus"].get("passage") == "context" and cfg["corpus"].get("negatives"):
-        yield "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0"
     if "best" in callbacks or "early_stopping" in callbacks:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:
