@@ -17,6 +17,9 @@ from babelbatch.launch import CONF, check_jobs, forced
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 
 
+LEXICAL = {("encoder", "bm25"), ("encoder", "char_ngrams")}  # nothing to train
+
+
 def problems(*overrides: str, root: str = "train", multirun: bool = False) -> list[str]:
     register()
     try:
@@ -30,6 +33,7 @@ def problems(*overrides: str, root: str = "train", multirun: bool = False) -> li
 def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_path: Path) -> None:
     own = {
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
+        ("loss", "mimo"): f"teacher={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
         ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
     }
@@ -37,7 +41,8 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
     value = f"[{option}]" if group == "benchmarks" else option
     of_mining = group in {"index", "mining"}
     extra += ["checkpoint=."] if of_mining else []
-    assert problems(f"{group}={value}", *extra, root="mine" if of_mining else "train") == []
+    root = "mine" if of_mining else "evaluate" if (group, option) in LEXICAL else "train"
+    assert problems(f"{group}={value}", *extra, root=root) == []
 
 
 @pytest.mark.parametrize(
@@ -274,6 +279,31 @@ def test_reports_every_problem_at_once() -> None:
         ),
         (["encoder=local", "encoder.name_or_path=./gone"], "encoder.name_or_path: there is no folder './gone'"),
         (
+            ["loss=mimo"],
+            "loss.teacher.name_or_path: missing; set teacher to the folder or hub name of an encoder to learn from",
+        ),
+        (["loss=mimo", "teacher=./gone"], "teacher: there is no folder './gone'"),
+        (
+            ["loss=mimo", "teacher=x/y", "corpus.languages=[de,zh]"],
+            "corpus.languages: the teacher reads 'en', which is not among them; add it, or set loss.language",
+        ),
+        (
+            ["loss=mimo", "teacher=x/y", "loss.contrastive_weight=1.5"],
+            "loss.contrastive_weight: 1.5 is not between 0 and 1",
+        ),
+        (["loss=mimo", "teacher=x/y", "loss.warmup=2"], "loss.warmup: 2 is not between 0 and 1"),
+        (
+            ["sampling=english", "loss=alignment"],
+            "sampling.languages: a loss of translations needs two languages; add one, or set loss=contrastive",
+        ),
+        (
+            ["sampling=x_x", "loss=language_kl", "corpus.languages=[de]"],
+            "corpus.languages: a loss of translations needs two languages; add one, or set loss=contrastive",
+        ),
+        (["loss=language_kl", "loss.weight=-1"], "loss.weight: -1 is not at least 0"),
+        (["loss=language_kl", "loss.kl_temperature=0"], "loss.kl_temperature: 0 is not at least 0.001"),
+        (["loss=alignment", "loss.sides=all"], "loss.sides: 'all' is not one of 'questions', 'passages', 'both'"),
+        (
             ["sampling.languages=[en]"],
             "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1",
         ),
@@ -387,6 +417,39 @@ def test_one_problem_of_an_evaluation(overrides: list[str], expected: str | None
     assert (found == [expected]) if expected else len(found) >= 1
 
 
+@pytest.mark.parametrize("option", ["bm25", "char_ngrams"])
+def test_what_a_lexical_encoder_cannot_do(option: str) -> None:
+    name = {"bm25": "BM25", "char_ngrams": "CharNgrams"}[option]
+    asked = [
+        "checkpoint=.", "evaluation=search", "evaluation.vector_cache=true", "evaluation.token_budget=9", "device=cuda",
+    ]  # fmt: skip
+    assert problems(f"encoder={option}", *asked, root="evaluate") == [
+        f"checkpoint: {name} is evaluated without one; leave out either checkpoint or encoder",
+        f"evaluation.index: {name} ranks all candidates; set evaluation=default",
+        f"evaluation.token_budget: {name} has no forward pass; leave it out",
+        f"evaluation.vector_cache: {name} has no forward pass; leave it out",
+        f"device: {name} is computed on the CPU; leave it out",
+    ]
+    assert problems(f"encoder={option}", "evaluation.debias=centre", root="evaluate") == [
+        f"evaluation.debias: {name} has no dense vectors to take a language from; leave it out"
+    ]
+    remedy = "choose another, and see how good it is with babelbatch-evaluate"
+    assert problems(f"encoder={option}") == [f"encoder: {name} is not trained; {remedy}"]
+    assert problems(f"encoder={option}", "corpus=world_facts", root="mine") == [
+        f"encoder: {name} has no vectors to search; {remedy}"
+    ]
+    assert problems(f"encoder={option}", "evaluation.trec_files=true", "device=cpu", root="evaluate") == []
+
+
+def test_options_of_the_lexical_encoders() -> None:
+    assert problems("encoder=bm25", "encoder.b=1.2", "encoder.k1=-1", "encoder.stem=some", root="evaluate") == [
+        "encoder.stem: 'some' is not bool",
+        "encoder.k1: -1 is not at least 0",
+        "encoder.b: 1.2 is not between 0 and 1",
+    ]
+    assert problems("encoder=char_ngrams", "encoder.least=0", root="evaluate") == ["encoder.least: 0 is not at least 1"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
@@ -471,6 +534,13 @@ def test_what_may_be_said() -> None:
     assert problems(*watched[1:], "evaluation.sample_queries=50") == []
     assert problems("trainer.devices=[1]", "data.validation_fraction=0", "output_dir=x/${hydra:job.num}") == []
     assert problems("sampling.alpha=range(0,1.1,0.5)", "sampling=glob(h*)", multirun=True) == []
+
+
+def test_composition_and_objective_are_crossed(tmp_path: Path) -> None:
+    register()
+    crossed = ["sampling=x_x,x_y,hybrid", "loss=contrastive,language_kl,alignment,mimo", f"teacher={tmp_path}"]
+    assert len(check_jobs("train", forced(crossed), multirun=True)) == 12
+    assert problems(*crossed, multirun=True) == []
 
 
 def test_a_sweep_is_checked_whole() -> None:
@@ -626,3 +696,15 @@ def test_srun_must_count_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
     assert problems(*DDP) == []
+
+
+def test_an_experiments_own_sweep_is_checked_whole(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "question.yaml"
+    lines = ["# @package _global_", "hydra:", "  sweeper:", "    params:", "      sampling: x_x,x_y", "      seed: 0,1"]
+    file.write_text("\n".join(lines))
+    planned = check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))
+    assert len(planned) == 4
+    file.write_text("\n".join([*lines, "      sampling.alpha: 1"]))
+    with pytest.raises(ConfigError, match=r"sampling\.alpha: x_y means alpha 0; to mix, set sampling=hybrid"):
+        check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))

@@ -16,14 +16,16 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"},
-    {"config", "pools", "sources", "run_lock", "supervisor", "stored_corpus", "corpus_rules"},
+    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"}
+    | {"lexical_choice"},
+    {"config", "pools", "sources", "run_lock", "supervisor", "stored_corpus", "corpus_rules", "scorer"},
     {"combinations", "assembly"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
-    | {"statistics", "search", "vectors", "mining", "negatives"},
+    | {"statistics", "search", "vectors", "mining", "negatives", "lexical"},
     {"tuning", "encoding", "scoring", "search_ranking", "trec"},
+    {"batches", "translations"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},
@@ -41,6 +43,10 @@ DOORS = {
     | {"train", "evaluate", "mine", "report"},
     "faiss": {"search"},
     "filelock": {"run_lock", "tokens", "stored_corpus"},
+    "bm25s": {"lexical"},
+    "Stemmer": {"lexical"},
+    "sklearn": {"lexical"},
+    "regex": {"lexical"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
     "wandb": {"loggers", "wandb_service", "dashboard"},

@@ -14,12 +14,13 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
+from babelbatch.batches import BatchBuilder
 from babelbatch.corpora.mixture import load_corpus
-from babelbatch.data import BatchBuilder, PairData
+from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import static
 from babelbatch.learner import Learner
-from babelbatch.loss import Contrastive
+from babelbatch.loss import Alignment, Contrastive, Encoded, Objective
 from babelbatch.records import Corpus
 from babelbatch.sampling import Sampling
 from babelbatch.scheduler import linear
@@ -47,14 +48,21 @@ def corpus(make_corpus: MakeCorpus) -> Corpus:
 
 
 def train(
-    corpus: Corpus, steps: int, every: int, *callbacks: pl.Callback, accumulate: int = 1, mask: bool = True
+    corpus: Corpus,
+    steps: int,
+    every: int,
+    *callbacks: pl.Callback,
+    accumulate: int = 1,
+    mask: bool = True,
+    loss: Objective | None = None,
 ) -> tuple[Kept, BatchTelemetry, Learner, PairData]:
     torch.manual_seed(0)
     encoder = static([*corpus.question_texts, *corpus.passage_texts], vocab_size=300, hidden_size=8)
-    loss = Contrastive(0.1, learn_temperature=True, mask_same_passage=mask)
+    loss = loss or Contrastive(0.1, learn_temperature=True, mask_same_passage=mask)
     learner = Learner(encoder, loss, partial(torch.optim.AdamW, lr=1e-2), linear, total_steps=steps)
     sampling = Sampling(name="hybrid", alpha=0.5, batch_size=8)
-    data = PairData(corpus, sampling, encoder, seed=0, steps=steps * accumulate, validation_fraction=0)
+    batches = steps * accumulate
+    data = PairData(corpus, sampling, encoder, seed=0, steps=batches, validation_fraction=0, needs=loss.needs)
     telemetry, logger = BatchTelemetry(), Kept()
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, max_steps=steps, log_every_n_steps=every, logger=logger,
@@ -140,8 +148,23 @@ def test_the_first_loss_is_that_of_the_first_batch(corpus: Corpus) -> None:
 
     vectors = torch.cat([encoder(chunk, "question") for chunk in batch.chunks])
     vectors = vectors[batch.questions], vectors[batch.candidates]
-    loss = Contrastive(0.1)(*vectors, batch.question_keys, batch.candidate_keys)
+    loss = Contrastive(0.1)(Encoded(*vectors, batch.question_keys, batch.candidate_keys))
     assert logger.rows[0]["train/loss"] == pytest.approx(loss.value.item(), rel=1e-6)
+
+
+def test_the_parts_of_a_loss_are_logged(corpus: Corpus) -> None:
+    """Unweighted, and saved with the rest. A loss of one part has no line of its own."""
+    logger, telemetry, _, _ = train(corpus, 6, 3, loss=Alignment(weight=3.0, temperature=0.1))
+    for row in logger.rows.values():
+        whole = row["train/loss/contrastive"] + 3 * row["train/loss/alignment"]
+        assert row["train/loss"] == pytest.approx(whole, rel=1e-5)
+        assert row["train/loss/alignment"] > 0
+    plain = train(corpus, 6, 3)[0]
+    assert "train/loss/contrastive" not in plain.rows[2]
+    other = BatchTelemetry()
+    other.load_state_dict(telemetry.state_dict())
+    assert other.state_dict()["sums"] == telemetry.state_dict()["sums"]
+    assert telemetry.state_dict()["sums"]["x_x"]["alignment"] > 0
 
 
 def test_without_the_mask_nothing_is_masked(corpus: Corpus) -> None:
@@ -213,9 +236,8 @@ def test_the_processor_waits_for_a_gpu_once_a_log(corpus: Corpus, monkeypatch: p
 def _counting(name: str, method: object, waits: list[str]) -> object:
     def counted(self: torch.Tensor, *arguments: object, **options: object) -> object:
         caller = Path(sys._getframe(1).f_code.co_filename)
-        if caller.parent.name == "babelbatch" and caller.name in {
-            "learner.py", "loss.py", "telemetry.py", "divergence.py", "checkpoints.py", "collectives.py",
-        }:  # fmt: skip
+        ours = {"learner.py", "telemetry.py", "divergence.py", "checkpoints.py", "collectives.py"}
+        if caller.parent.name == "loss" or (caller.parent.name == "babelbatch" and caller.name in ours):
             waits.append(name)
         return method(self, *arguments, **options)
 

@@ -11,6 +11,7 @@ from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
 from babelbatch.corpus_rules import problems_of_corpus
+from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
 from babelbatch.sampling_rules import problems_of_sampling
 from babelbatch.signatures import closest
@@ -26,6 +27,8 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield from problems_of_corpus(cfg["corpus"])
     if schema != "mine":
         yield from _problems_of_scoring(cfg, schema)
+    if is_lexical(cfg["encoder"]):
+        yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
     yield from own[schema](cfg)
 
@@ -45,6 +48,10 @@ _RANGES = {  # path: (least, most)
     "data.validation_steps": (1, None),
     "data.num_workers": (0, None),
     "loss.temperature": (0.001, None),
+    "loss.kl_temperature": (0.001, None),
+    "loss.weight": (0, None),
+    "loss.contrastive_weight": (0, 1),
+    "loss.warmup": (0, 1),
     "scheduler.warmup": (0, 1),
     "scheduler.final": (0, 1),
     "tuning.frozen_layers": (0, None),
@@ -65,6 +72,10 @@ _RANGES = {  # path: (least, most)
     "evaluation.index.links": (2, None),
     "evaluation.index.construction": (1, None),
     "evaluation.index.search": (1, None),
+    "encoder.k1": (0, None),
+    "encoder.b": (0, 1),
+    "encoder.least": (1, None),
+    "encoder.most": (1, None),
     "corpus.negatives": (0, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
@@ -105,9 +116,10 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
     for path, value in _leaves(cfg, ""):
         if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
             yield f"{path}: there is no folder '{value}'"
-    name = cfg.get("encoder", {}).get("name_or_path")
-    if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
-        yield f"encoder.name_or_path: there is no folder '{name}'"
+    names = {"encoder.name_or_path": cfg.get("encoder", {}).get("name_or_path"), "teacher": cfg.get("teacher")}
+    for path, name in names.items():
+        if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
+            yield f"{path}: there is no folder '{name}'"
 
 
 def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
@@ -136,6 +148,7 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     yield from _problems_of_negatives(cfg)
+    yield from _problems_of_objective(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
             yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
@@ -160,6 +173,20 @@ def _problems_of_negatives(cfg: dict) -> Iterator[str]:
         yield "negatives_sha256: there are no negatives; set negatives=<the table>, or leave it out"
     elif path is not None and not Path(path).is_file():
         yield f"negatives: there is no file '{path}'; babelbatch-mine writes one, negatives.parquet"
+
+
+def _problems_of_objective(cfg: dict) -> Iterator[str]:
+    loss, corpus_languages = cfg["loss"], cfg["corpus"].get("languages")
+    if loss["_target_"].rpartition(".")[2] in {"LanguageKL", "Alignment"}:
+        for path, languages in (
+            ("sampling.languages", cfg["sampling"].get("languages")),
+            ("corpus.languages", corpus_languages),
+        ):
+            if isinstance(languages, list) and len(languages) == 1:
+                yield f"{path}: a loss of translations needs two languages; add one, or set loss=contrastive"
+    taught = loss.get("language", "en") if "teacher" in loss else None
+    if isinstance(corpus_languages, list) and taught is not None and taught not in corpus_languages:
+        yield f"corpus.languages: the teacher reads '{taught}', which is not among them; add it, or set loss.language"
 
 
 def _problems_of_precision(cfg: dict) -> Iterator[str]:
@@ -265,7 +292,7 @@ def _problems_of_encoder(cfg: dict) -> Iterator[str]:
         yield f"checkpoint: there is no '{checkpoint}'"
     if encoder.get("_partial_"):
         yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
-    elif checkpoint is not None and encoder.get("name_or_path") != MISSING:
+    elif checkpoint is not None and encoder.get("name_or_path") != MISSING and not is_lexical(encoder):
         yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"
 
 

@@ -35,6 +35,7 @@ class TrainConfig:
     train_on_test: allow benchmarks whose questions are in the corpus.
     negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: its content,
         computed where it is not given; so the run is another one if the table is.
+    teacher: a folder or hub name of an encoder that the objective learns from, if it is one that does (loss=mimo).
     threads: CPU threads, or null for as many as torch takes by itself.
     grad_cache: hold the activations of one chunk of a batch only, and encode twice (data.chunk_tokens bounds a chunk).
     output_dir: the folder of the run; of a sweep, the folder of its jobs' folders. None means
@@ -60,6 +61,7 @@ class TrainConfig:
     train_on_test: bool = False
     negatives: str | None = None
     negatives_sha256: str | None = None
+    teacher: str | None = None
     threads: int | None = None
     grad_cache: bool = False
     output_dir: str | None = None

@@ -11,28 +11,24 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.nn.functional import pad
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as Order
 
-from babelbatch.chunks import length_sorted_chunks
+from babelbatch.batches import OVERHEAD_ON_CPU, OVERHEAD_ON_GPU, BatchBuilder
 from babelbatch.encoder import Encoder
-from babelbatch.encoding import tokens_of
 from babelbatch.negatives import Mined, with_negatives
 from babelbatch.pools import Presence
-from babelbatch.records import ABSENT, Batch, Corpus, Padded, Plan
+from babelbatch.records import Batch, Corpus, Needs
 from babelbatch.sampling import Sampler, Sampling, largest_batch
-from babelbatch.tokens import Tokens
+from babelbatch.translations import Translations
 from babelbatch.validation_split import held_out
-
-# What a forward pass costs beside its tokens, in tokens: a processor is busy with few, a GPU waits for its orders.
-_OVERHEAD_ON_CPU, _OVERHEAD_ON_GPU = 64, 8192
 
 
 class PairData(pl.LightningDataModule):
     """Training and validation batches of one corpus.
 
-    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps and mined come from the run.
+    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, needs and teacher come from
+    the run.
     mined: hard negatives for the items that are not held out, of passages that are not.
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
@@ -45,6 +41,7 @@ class PairData(pl.LightningDataModule):
         tokens. None: few on a CPU, thousands on a GPU.
     chunk_tokens: the most tokens of one chunk, padding included. With `grad_cache` it decides the memory that a batch
         of any size needs.
+    needs, teacher: the objective's. Validation batches need nothing: their loss is the contrastive one.
     """
 
     def __init__(
@@ -60,6 +57,8 @@ class PairData(pl.LightningDataModule):
         forward_overhead: int | None = None,
         chunk_tokens: int | None = None,
         mined: Mined | None = None,
+        needs: Needs | None = None,
+        teacher: Encoder | None = None,
     ) -> None:
         super().__init__()
         self.corpus = corpus
@@ -74,11 +73,15 @@ class PairData(pl.LightningDataModule):
         presence = Presence(corpus)
         self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence, steps)
         self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
-        self.builder = BatchBuilder(corpus, encoder)
+        needs = needs or Needs()
+        self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language)
+        translated = needs.questions or needs.passages
+        self._translations = Translations(corpus, sampling.languages, seed, needs) if translated else None
+        self._taught = teacher is not None
         self._done = 0
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.sampler, self.steps, done=self._done)
+        return self._loader(self.sampler, self.steps, self._done, self._translations, self._taught)
 
     def val_dataloader(self) -> DataLoader | list:
         if self.validation_sampler is None:
@@ -97,12 +100,19 @@ class PairData(pl.LightningDataModule):
         """The next loader begins there."""
         self._done = state_dict["batches"]
 
-    def _loader(self, sampler: Sampler, steps: int, done: int) -> DataLoader:
+    def _loader(
+        self,
+        sampler: Sampler,
+        steps: int,
+        done: int,
+        translations: Translations | None = None,
+        taught: bool = False,
+    ) -> DataLoader:
         overhead, rank, ranks = self.forward_overhead, 0, 1
         if self.trainer is not None:
             rank, ranks = self.trainer.global_rank, self.trainer.world_size
             if overhead is None and self.trainer.strategy.root_device.type != "cpu":
-                overhead = _OVERHEAD_ON_GPU
+                overhead = OVERHEAD_ON_GPU
         if sampler.sampling.batch_size < ranks:
             raise ValueError(
                 f"{ranks} devices cannot share a {sampler.sampling.name} batch of {sampler.sampling.batch_size}; raise "
@@ -112,12 +122,13 @@ class PairData(pl.LightningDataModule):
             self.builder,
             rank=rank,
             ranks=ranks,
-            overhead=_OVERHEAD_ON_CPU if overhead is None else overhead,
+            overhead=OVERHEAD_ON_CPU if overhead is None else overhead,
             token_limit=self.chunk_tokens,
+            taught=taught,
         )
         # batch_size=None: an index is a step, and what comes back is a whole planned batch.
         return DataLoader(
-            _PlannedBatches(sampler, build, steps),
+            _PlannedBatches(sampler, translations, build, steps),
             sampler=_Remaining(steps, done),
             batch_size=None,
             num_workers=self.num_workers,
@@ -125,69 +136,6 @@ class PairData(pl.LightningDataModule):
             worker_init_fn=_ignore_signals,
             # Its own: each new iterator draws from it, and validating more often must not change the training.
             generator=torch.Generator(),
-        )
-
-
-class BatchBuilder:
-    """Turns plans into tokenised batches. Tokenises the corpus once, when it is made."""
-
-    def __init__(self, corpus: Corpus, encoder: Encoder) -> None:
-        self._corpus = corpus
-        self._shared = encoder.settings.shared
-        self._questions = tokens_of(encoder, corpus.question_texts, "question")
-        self._passages = tokens_of(encoder, corpus.passage_texts, "passage")
-
-    def __call__(
-        self,
-        plan: Plan,
-        step: int,
-        *,
-        rank: int = 0,
-        ranks: int = 1,
-        overhead: int = _OVERHEAD_ON_CPU,
-        token_limit: int | None = None,
-    ) -> Batch:
-        """The share of one of several ranks: consecutive questions of the plan, their positives, then their hard
-        negatives that exist, in the passage's language.
-
-        overhead, token_limit: see `length_sorted_chunks`.
-        """
-        corpus = self._corpus
-        questions = corpus.questions[plan.items, plan.question_languages]
-        positives = corpus.passages[plan.items, plan.passage_languages]
-        negatives = corpus.negatives[plan.items, plan.passage_languages]
-        negative_keys = corpus.negative_keys[plan.items, plan.passage_languages]
-        exists = negatives != ABSENT
-        keys = corpus.keys[plan.items]
-        assert (questions != ABSENT).all(), "planned a question in a language that it does not exist in"
-        assert (positives != ABSENT).all(), "planned a passage in a language that it does not exist in"
-        shares = np.array_split(np.arange(len(plan.items)), ranks)
-        own = shares[rank]
-        candidates = np.concatenate([positives[own], negatives[own][exists[own]]])
-        candidate_keys = [part for share in shares for part in (keys[share], negative_keys[share][exists[share]])]
-        sides = [(self._questions, questions[own]), (self._passages, candidates)]
-        if self._shared:
-            chunks, (question_rows, candidate_rows), real_tokens = _chunked(sides, overhead, token_limit)
-            question_chunks = len(chunks)
-        else:
-            (chunks, (question_rows,), real_tokens), (more, (candidate_rows,), more_tokens) = (
-                _chunked([side], overhead, token_limit) for side in sides
-            )
-            candidate_rows = candidate_rows + sum(len(chunk.input_ids) for chunk in chunks)
-            question_chunks = len(chunks)
-            chunks, real_tokens = chunks + more, real_tokens + more_tokens
-        return Batch(
-            plan=plan,
-            step=step,
-            chunks=tuple(chunks),
-            question_chunks=question_chunks,
-            questions=torch.from_numpy(question_rows),
-            candidates=torch.from_numpy(candidate_rows),
-            real_tokens=real_tokens,
-            question_keys=torch.from_numpy(keys),
-            candidate_keys=torch.from_numpy(np.concatenate(candidate_keys)),
-            question_counts=tuple(map(len, shares)),
-            candidate_counts=tuple(len(share) + int(exists[share].sum()) for share in shares),
         )
 
 
@@ -200,14 +148,15 @@ def _ignore_signals(worker: int) -> None:
 class _PlannedBatches(Dataset):
     """Step -> batch, as a map-style dataset of whole batches."""
 
-    def __init__(self, sampler: Sampler, build: partial[Batch], steps: int) -> None:
-        self._sampler, self._build, self._steps = sampler, build, steps
+    def __init__(self, sampler: Sampler, translations: Translations | None, build: partial[Batch], steps: int) -> None:
+        self._sampler, self._translations, self._build, self._steps = sampler, translations, build, steps
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
-        return self._build(self._sampler.plan(step), step)
+        plan = self._sampler.plan(step)
+        return self._build(plan if self._translations is None else self._translations(plan, step), step)
 
 
 class _Remaining(Order[int]):
@@ -221,46 +170,6 @@ class _Remaining(Order[int]):
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self._done, self._steps))
-
-
-def _chunked(
-    parts: list[tuple[Tokens, np.ndarray]], overhead: int, token_limit: int | None
-) -> tuple[list[Padded], list[np.ndarray], int]:
-    """Each distinct text of one or two roles once, in length-sorted chunks.
-
-    Returns the chunks, where each text of each role is in them laid end to end, and the tokens without padding.
-    """
-    distinct, of = zip(*(np.unique(rows, return_inverse=True) for _, rows in parts), strict=True)
-    lengths = [
-        tokens.offsets[rows + 1] - tokens.offsets[rows] for (tokens, _), rows in zip(parts, distinct, strict=True)
-    ]
-    starts = np.cumsum([0, *map(len, distinct)])  # the roles laid end to end
-    chunks, place = [], np.empty(starts[-1], np.int64)
-    done = 0
-    for chunk in length_sorted_chunks(np.concatenate(lengths), overhead, token_limit):
-        padded = []
-        for role, (tokens, _) in enumerate(parts):
-            own = chunk[(chunk >= starts[role]) & (chunk < starts[role + 1])]
-            place[own] = np.arange(done, done + len(own))
-            done += len(own)
-            if len(own):
-                padded.append(tokens.padded(distinct[role][own - starts[role]]))
-        chunks.append(_stacked(padded, parts[0][0].pad_id))
-    return (
-        chunks,
-        [place[start + rows] for start, rows in zip(starts[:-1], of, strict=True)],
-        int(np.concatenate(lengths).sum()),
-    )
-
-
-def _stacked(parts: list[Padded], pad_id: int) -> Padded:
-    """Matrices one below the other, as wide as the widest."""
-    width = max(part.input_ids.shape[1] for part in parts)
-    widened = [(0, width - part.input_ids.shape[1]) for part in parts]
-    return Padded(
-        torch.cat([pad(part.input_ids, wider, value=pad_id) for part, wider in zip(parts, widened, strict=True)]),
-        torch.cat([pad(part.attention_mask, wider) for part, wider in zip(parts, widened, strict=True)]),
-    )
 
 
 def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray, presence: Presence) -> Sampler | None:

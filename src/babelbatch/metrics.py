@@ -13,6 +13,15 @@ NAMES = ("map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100")
 """Defined wherever a query has at least one relevant candidate."""
 SEARCHED = tuple(name for name in NAMES if name != "map")
 """Those of them that the first hundred places define."""
+TITLES = {
+    "map": "mAP",
+    "map@20": "mAP@20",
+    "ndcg@10": "nDCG@10",
+    "recall@1": "R@1",
+    "recall@10": "R@10",
+    "recall@100": "R@100",
+}
+"""As papers write them."""
 MISSED = 1 << 40
 """The rank of what is not among the places that were searched for: beyond all of them."""
 POOL_NAMES = ("rank_distance", "rank_distance_normalised")

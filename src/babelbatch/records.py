@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +22,11 @@ _HASHED_ROWS = 1 << 18
 def _fingerprint(record: object) -> str:
     """SHA-256 over every field of a dataclass of strings, sequences of strings and arrays, first 16 hex digits."""
     digest = hashlib.sha256()
-    for field in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, field.name)
-        if value is None:  # most corpora are no mixture
+    for part in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, part.name)
+        if not part.metadata.get("fingerprint", True) or value is None:  # most corpora are no mixture
             continue
-        digest.update(field.name.encode() + b"\0")
+        digest.update(part.name.encode() + b"\0")
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype}{value.shape}".encode())
             for rows in np.split(value, range(_HASHED_ROWS, len(value), _HASHED_ROWS)):  # it may be mapped, and huge
@@ -108,6 +108,7 @@ class Benchmark:
     relevant_offsets, relevant: the qrels in CSR form; query q is answered by the candidates
         `relevant[relevant_offsets[q]:relevant_offsets[q + 1]]` (rows, in all languages).
     protocol: what a candidate is and where it came from, in one line; runs are comparable only if it is equal.
+    metric: the one to read first, a name of `metrics.NAMES`; tables, maps and the report show it.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Benchmark:
     relevant_offsets: np.ndarray
     relevant: np.ndarray
     protocol: str
+    metric: str = field(default="map", metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
         if len(set(self.candidate_ids)) < len(self.candidate_ids):
@@ -145,6 +147,8 @@ class Plan:
 
     kind: `x_x` or `x_y`.
     items: (B,) int64 rows of the corpus. question_languages, passage_languages: (B,) int64.
+    other_question_languages, other_passage_languages: (B,) int64, one more language of the same question and passage,
+        ABSENT where there is none; None: the step needs no translations.
     part: the part of a mixture that the items are of.
     """
 
@@ -152,7 +156,22 @@ class Plan:
     items: np.ndarray
     question_languages: np.ndarray
     passage_languages: np.ndarray
+    other_question_languages: np.ndarray | None = None
+    other_passage_languages: np.ndarray | None = None
     part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an objective asks of a batch, beside questions and candidates.
+
+    questions, passages: each question, each positive in one more language, where the item has it in one.
+    taught_language: the language that a teacher reads each question and positive in, or None for no teacher.
+    """
+
+    questions: bool = False
+    passages: bool = False
+    taught_language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +183,37 @@ class Padded:
 
     def to(self, device: torch.device) -> Padded:
         return Padded(self.input_ids.to(device), self.attention_mask.to(device))
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The questions, or the positives, of some of a rank's pairs in another language.
+
+    rows: (v,) int64, where each is in the chunks laid end to end. pairs: (v,) int64, which of the rank's pairs it
+    belongs to, ascending. counts: how many each rank holds.
+    """
+
+    rows: torch.Tensor
+    pairs: torch.Tensor
+    counts: tuple[int, ...]
+
+    def to(self, device: torch.device) -> Versions:
+        return Versions(self.rows.to(device), self.pairs.to(device), self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a teacher reads: a rank's questions and positives in its language, as far as the items have them in it, in
+    chunks of its own tokens. question_chunks: as `Batch` has it."""
+
+    chunks: tuple[Padded, ...]
+    question_chunks: int
+    questions: Versions
+    passages: Versions
+
+    def to(self, device: torch.device) -> Lesson:
+        chunks = tuple(chunk.to(device) for chunk in self.chunks)
+        return Lesson(chunks, self.question_chunks, self.questions.to(device), self.passages.to(device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +231,7 @@ class Batch:
     real_tokens: tokens in the chunks without padding.
     question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64. Both global,
         rank after rank.
+    other_questions, other_passages: in another language, as the plan says; among the chunks. lesson: for a teacher.
     """
 
     plan: Plan
@@ -194,6 +245,9 @@ class Batch:
     candidate_keys: torch.Tensor
     question_counts: tuple[int, ...]
     candidate_counts: tuple[int, ...]
+    other_questions: Versions | None = None
+    other_passages: Versions | None = None
+    lesson: Lesson | None = None
 
     @property
     def kind(self) -> str:
@@ -213,4 +267,7 @@ class Batch:
             candidates=self.candidates.to(device),
             question_keys=self.question_keys.to(device),
             candidate_keys=self.candidate_keys.to(device),
+            other_questions=None if self.other_questions is None else self.other_questions.to(device),
+            other_passages=None if self.other_passages is None else self.other_passages.to(device),
+            lesson=None if self.lesson is None else self.lesson.to(device),
         )

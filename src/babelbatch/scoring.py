@@ -30,6 +30,7 @@ class Result:
         metrics of the cells, `top10_share`: the share of each language in the first ten of the pool.
     languages: the names of the rows and columns.
     per_query: one row for each question and cell or pool that scores it; null where a metric is not defined.
+    metric: the one to read first; nDCG@10 where a search cannot tell the benchmark's own.
     facts: how the scores came about, where that is not the usual way; joins metrics.json.
     """
 
@@ -38,6 +39,7 @@ class Result:
     metrics: dict[str, float]
     matrices: dict[str, np.ndarray]
     per_query: pa.Table
+    metric: str
     facts: dict[str, object] = field(default_factory=dict)
 
 
@@ -131,6 +133,7 @@ def _result(
         | _top_metrics(benchmark, matrices["top10_share"], share_of_pool),
         matrices=matrices,
         per_query=pa.concat_tables(tables).combine_chunks(),
+        metric=benchmark.metric if benchmark.metric in pool else "ndcg@10",
         facts=facts or {},
     )
 

@@ -24,6 +24,7 @@ class BatchTelemetry(pl.Callback):
     """Logs what the batches were made of, as means since the last log, every `log_every_n_steps` of the trainer.
 
     train/loss, train/loss/<kind>: loss of all, of the X-X and of the X-Y batches.
+    train/loss/<part>: of an objective with several parts, each before it is weighted, such as train/loss/contrastive.
     train/masked_rate/<kind>: share of questions that met another version of their own passage, which was masked.
     train/negatives: candidates that a question competes against, hard and in-batch, over all ranks, masked ones not
         counted. (Accumulating gradients adds none.)
@@ -40,6 +41,7 @@ class BatchTelemetry(pl.Callback):
         self._recent = _no_sums()  # by kind, since the last log
         self._sums = _no_sums()  # by kind, since the start
         self._trainer: pl.Trainer | None = None
+        self._parts: tuple[str, ...] = ()  # of the loss, by name
         self._languages: set[int] = set()
         self._drawn: dict[str, dict[str, int]] = {}  # batches by part of a mixture and kind
         self._seconds = 0.0
@@ -51,6 +53,7 @@ class BatchTelemetry(pl.Callback):
         mixture = trainer.datamodule.corpus.mixture
         for part in mixture.names if mixture else ():  # that one was never drawn is worth saying
             self._drawn.setdefault(part, dict.fromkeys(("x_x", "x_y"), 0))
+        self._parts = pl_module.loss.parts
         self._started = time.perf_counter()
 
     # Validation is not training: its time does not count.
@@ -69,7 +72,8 @@ class BatchTelemetry(pl.Callback):
         batch_idx: int,
     ) -> None:
         masked = outputs["masked"]
-        on_device = torch.stack([outputs["value"].float(), (masked > 0).sum().float(), masked.sum().float()])
+        values = [outputs["value"], (masked > 0).sum(), masked.sum(), *outputs["parts"]]
+        on_device = torch.stack([value.float() for value in values])
         numbers = [len(masked), batch.real_tokens, batch.padded_tokens, len(batch.candidate_keys)]
         self._steps.append((batch.kind, on_device, numbers))
         self._languages |= {*batch.plan.question_languages.tolist(), *batch.plan.passage_languages.tolist()}
@@ -161,6 +165,8 @@ class BatchTelemetry(pl.Callback):
         values = {f"train/loss/{kind}": sums["loss"] / sums["batches"] for kind, sums in recent.items()}
         for kind, sums in recent.items():
             values[f"train/masked_rate/{kind}"] = sums["masked_questions"] / sums["questions"]
+        for part in self._parts:
+            values[f"train/loss/{part}"] = _of(recent, part) / _of(recent, "batches")
         values["train/loss"] = _of(recent, "loss") / _of(recent, "batches")
         values["train/negatives"] = _of(recent, "negatives") / _of(recent, "questions")
         values["train/padding"] = _padding(recent)
@@ -185,22 +191,22 @@ class BatchTelemetry(pl.Callback):
         assert self._trainer is not None
         steps, self._steps = self._steps, []
         device = self._trainer.strategy.root_device
-        parts = [on_device for _, on_device, _ in steps] + [value.to(device)[None] for value in extra]
-        numbers = torch.cat(parts).tolist()
-        rows = []
+        whole = [on_device for _, on_device, _ in steps] + [value.to(device)[None] for value in extra]
+        numbers = torch.cat(whole).tolist()
+        rows, size = [], 3 + len(self._parts)
         for index, (_, _, (questions, real, padded, candidates)) in enumerate(steps):
-            loss, masked_questions, masked = numbers[3 * index : 3 * index + 3]
+            loss, masked_questions, masked, *loss_parts = numbers[size * index : size * (index + 1)]
             negatives = questions * (candidates - 1) - masked
-            rows.append((loss, masked_questions, masked, negatives, 1, questions, real, padded))
+            rows.append((loss, masked_questions, masked, negatives, 1, questions, real, padded, *loss_parts))
         over_ranks = total_on_cpu(torch.tensor(rows, dtype=torch.float64)).tolist() if rows else []
         # One by one: sums of sums would round differently in a run that saved a checkpoint in between.
         for (kind, _, _), row in zip(steps, over_ranks, strict=True):
-            for name, value in zip(_COUNTED, row, strict=True):
+            for name, value in zip((*_COUNTED, *self._parts), row, strict=True):
                 # The loss is of the global batch, and a batch counts once, on every rank.
-                share = value / self._trainer.world_size if name in {"loss", "batches"} else value
-                self._recent[kind][name] += share
-                self._sums[kind][name] += share
-        return numbers[3 * len(steps) :]
+                share = value / self._trainer.world_size if name in {"loss", "batches", *self._parts} else value
+                for sums in (self._recent[kind], self._sums[kind]):
+                    sums[name] = sums.get(name, 0.0) + share
+        return numbers[size * len(steps) :]
 
     def _stop_clock(self) -> None:
         if self._started is not None:
@@ -213,7 +219,7 @@ def _no_sums() -> dict[str, dict[str, float]]:
 
 
 def _of(sums: Mapping[str, Mapping[str, float]], name: str) -> float:
-    return sum(of_kind[name] for of_kind in sums.values())
+    return sum(of_kind.get(name, 0.0) for of_kind in sums.values())
 
 
 def _padding(sums: Mapping[str, Mapping[str, float]]) -> float:

@@ -27,6 +27,7 @@ from babelbatch.evaluation import Evaluation
 from babelbatch.identity import config_hash, group_of, identity
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
+from babelbatch.loss import Objective
 from babelbatch.negatives import Mined, read_negatives
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
@@ -57,11 +58,12 @@ def train(cfg: DictConfig, folder: Path) -> None:
         refuse_leakage(corpus, benchmarks)
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
-    data = build_data(cfg, corpus, sampling, encoder, mined)
+    loss = build_loss(cfg.loss, encoder)
+    data = build_data(cfg, corpus, sampling, encoder, mined, loss)
     build(cfg.tuning)(encoder)
     learner = Learner(
         encoder,
-        build(cfg.loss),
+        loss,
         build(cfg.optimizer),
         build(cfg.scheduler),
         total_steps=cfg.trainer.max_steps,
@@ -174,6 +176,12 @@ def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
     return encoder
 
 
+def build_loss(node: DictConfig, encoder: Encoder) -> Objective:
+    """An objective, told the size of the encoder's vectors where it has to know."""
+    loss = build(node)
+    return loss(dimensions=encoder.dimensions) if isinstance(loss, partial) else loss
+
+
 def mined_negatives(cfg: DictConfig, corpus: Corpus) -> Mined | None:
     """The configured table of hard negatives. Raises ValueError if it is another one than the configuration says."""
     if cfg.negatives is None:
@@ -189,11 +197,19 @@ def mined_negatives(cfg: DictConfig, corpus: Corpus) -> Mined | None:
 
 
 def build_data(
-    cfg: DictConfig, corpus: Corpus, sampling: Sampling, encoder: Encoder, mined: Mined | None = None
+    cfg: DictConfig, corpus: Corpus, sampling: Sampling, encoder: Encoder, mined: Mined | None, loss: Objective
 ) -> PairData:
     """Batches for the whole run: an optimiser step may accumulate several."""
-    batches = cfg.trainer.max_steps * accumulated(cfg)
-    return build(cfg.data)(corpus=corpus, sampling=sampling, encoder=encoder, seed=cfg.seed, steps=batches, mined=mined)
+    return build(cfg.data)(
+        corpus=corpus,
+        sampling=sampling,
+        encoder=encoder,
+        seed=cfg.seed,
+        steps=cfg.trainer.max_steps * accumulated(cfg),
+        mined=mined,
+        needs=loss.needs,
+        teacher=None if loss.teacher is None else loss.teacher.encoder,
+    )
 
 
 def accumulated(cfg: DictConfig) -> int:

@@ -17,13 +17,14 @@ import numpy as np
 from babelbatch.metrics import SETTINGS
 from babelbatch.ranking import best
 from babelbatch.records import Benchmark
+from babelbatch.scorer import Vectors
 
 
-def write_trec(folder: Path, benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, depth: int) -> None:
+def write_trec(folder: Path, benchmark: Benchmark, queries: Vectors, candidates: Vectors, depth: int) -> None:
     """Writes the files of all three settings: for each query the best `depth` candidates, all its judgements.
 
-    queries: (Q, d) float32. candidates: (C, d) float32. Scores are written with all their digits, so that who reads
-    them finds the same ties.
+    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. Scores are written with all their
+    digits, so that who reads them finds the same ties.
 
     ValueError: an id that the format cannot hold, or a question that is there twice in one language.
     """
