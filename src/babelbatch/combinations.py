@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from babelbatch.benchmark_rules import problems_of_benchmarks
 from babelbatch.config import DEFAULT_MONITOR
 from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
@@ -22,6 +23,7 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
+    yield from problems_of_benchmarks(cfg)
     if schema != "mine":
         yield from _problems_of_scoring(cfg, schema)
     if is_lexical(cfg["encoder"]):

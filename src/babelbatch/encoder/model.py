@@ -92,7 +92,7 @@ class _Tower(nn.Module):
             vectors = states[:, 0]
         else:
             weights = attention_mask.unsqueeze(-1).to(states.dtype)
-            vectors = (states * weights).sum(dim=1) / weights.sum(dim=1)
+            vectors = (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)  # no token: zeros
         if self.projection is not None:
             vectors = self.projection(vectors)
         return torch.nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors
