@@ -18,14 +18,14 @@ LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"}
     | {"lexical_choice", "id_order", "benchmark_rules"},
-    {"config", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
+    {"config", "corpus_rules", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
     {"stored_corpus", "stored_benchmark"},
     {"combinations", "assembly", "pool_assembly"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
     | {"statistics", "search", "vectors", "mining", "negatives", "lexical"},
-    {"tuning", "encoding", "scoring", "search_ranking", "trec"},
+    {"tuning", "encoding", "scoring", "search_ranking", "cell_ranking", "trec"},
     {"batches", "translations"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
@@ -57,6 +57,7 @@ DOORS = {
     "huggingface_hub": {"sources"},
     "pooch": {"sources", "cache_folder"},
     "ijson": {"sources"},
+    "sentencex": {"sources"},
     "matplotlib": {"heatmap"},
     "jinja2": {"report"},
     "PIL": {"loggers"},

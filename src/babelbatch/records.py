@@ -66,7 +66,8 @@ class Corpus:
 
     languages: L ISO codes; a language is an index into this tuple everywhere else.
     ids: N names, for messages and logs.
-    question_texts, passage_texts: the distinct texts. These and the arrays may be on disk (`stored_corpus.py`).
+    question_texts, passage_texts: the distinct texts; of a mixture, distinct within each part. These and the arrays may
+        be on disk (`stored_corpus.py`).
     questions: (N, L) int32, row of `question_texts`, or ABSENT.
     passages: (N, L) int32, row of `passage_texts`, or ABSENT.
     keys: (N,) int64. Two items share a key if their passages answer the same thing, in whatever language.
@@ -113,6 +114,8 @@ class Benchmark:
     gains: of each of `relevant`, above 0: what it gains nDCG. None: 1 each.
     pooled: whether the candidates of all languages are one pool, over which the multilingual setting ranks. False where
         queries are judged in their own language only: what answers them in another one would count as wrong.
+    parts: (C,) int16. Candidates of one language in different parts are not ranked together: a query is ranked among
+        those of the language and the part of what answers it. None: a language is one part. Not where `pooled`.
     metric: the one to read first, a name of `metrics.NAMES`; tables, maps and the report show it.
     """
 
@@ -129,6 +132,7 @@ class Benchmark:
     protocol: str
     gains: np.ndarray | None = None
     pooled: bool = field(default=True, metadata={"fingerprint": False})
+    parts: np.ndarray | None = None
     metric: str = field(default="map", metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
@@ -136,6 +140,7 @@ class Benchmark:
         if isinstance(self.candidate_ids, tuple) and len(set(self.candidate_ids)) < len(self.candidate_ids):
             twice = next(id_ for id_, count in Counter(self.candidate_ids).items() if count > 1)
             raise ValueError(f"benchmark {self.name}: candidate id '{twice}' occurs twice; ids must be unique")
+        assert self.parts is None or not self.pooled, "a pool of all languages has no parts"
         unanswered = np.flatnonzero(np.diff(self.relevant_offsets) == 0)
         if len(unanswered):
             raise ValueError(
@@ -147,6 +152,12 @@ class Benchmark:
     def fingerprint(self) -> str:
         """Changes with any text, id, language, relevance judgement or the protocol."""
         return _fingerprint(self)
+
+    @property
+    def cells(self) -> np.ndarray:
+        """(C,) int64, equal for candidates that are ranked together within a language; ascending with the language."""
+        languages = self.candidate_languages.astype(np.int64)
+        return languages if self.parts is None else languages * (int(self.parts.max()) + 1) + self.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +175,9 @@ class Plan:
     items: np.ndarray
     question_languages: np.ndarray
     passage_languages: np.ndarray
-    part: str | None = None
     other_question_languages: np.ndarray | None = None
     other_passage_languages: np.ndarray | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

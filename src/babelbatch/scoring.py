@@ -43,9 +43,9 @@ class Result:
     facts: dict[str, object] = field(default_factory=dict)
 
 
-def score(benchmark: Benchmark, ranks: Ranks, top: Top) -> Result:
+def score(benchmark: Benchmark, ranks: Ranks, top: Top | None = None) -> Result:
     """All metrics of the three settings, from the ranks of the relevant candidates and the top of the pool (which needs
-    `bias.TOP` places, or all candidates if there are fewer)."""
+    `bias.TOP` places, or all candidates if there are fewer). A benchmark without a pool has no top."""
     offsets = benchmark.relevant_offsets
     question_language = np.repeat(benchmark.query_languages, np.diff(offsets))
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
@@ -53,6 +53,7 @@ def score(benchmark: Benchmark, ranks: Ranks, top: Top) -> Result:
     if not benchmark.pooled:
         return _result(benchmark, matrices, tables)
 
+    assert top is not None, "a benchmark with a pool has a top"
     pool = of_queries(ranks.in_pool, offsets, benchmark.gains)
     pool["rank_distance"] = rank_distance(ranks.in_pool, offsets)
     pool["rank_distance_normalised"] = pool["rank_distance"] / max(1, len(benchmark.candidate_ids) - 1)

@@ -54,8 +54,8 @@ def layout(benchmark: Benchmark) -> np.ndarray:
 def search_ranks(
     benchmark: Benchmark, queries: np.ndarray, vectors: Vectors, index: Index, k: int, threads: int | None = None
 ) -> Found:
-    """Searches the candidates of each language for the queries that they answer, and the pool for all queries, if the
-    benchmark has one.
+    """Searches the candidates of each language, or of each of its parts, for the queries that they answer, and the pool
+    for all queries, if the benchmark has one.
 
     queries: (Q, d) float32. vectors: of the candidates, in the order of `layout`. k: places of `Found.top`, at most
     DEPTH. Equal scores rank as trec_eval ranks them, the greater candidate id first; only which of several equal ones
@@ -64,9 +64,12 @@ def search_ranks(
     """
     descending = by_descending_id(benchmark.candidate_ids)
     order = _layout(benchmark, descending)
-    bounds = np.searchsorted(benchmark.candidate_languages[order], np.arange(len(benchmark.languages) + 1))
+    cells = benchmark.cells
+    parts = 1 if benchmark.parts is None else int(benchmark.parts.max()) + 1
+    names = [f"{name}.{part}" if parts > 1 else name for name in benchmark.languages for part in range(parts)]
+    bounds = np.searchsorted(cells[order], np.arange(len(names) + 1))
     query_of_pair = np.repeat(np.arange(len(queries)), np.diff(benchmark.relevant_offsets))
-    language_of_pair = benchmark.candidate_languages[benchmark.relevant]
+    cell_of_pair = cells[benchmark.relevant]
     tie_place = np.empty(len(order), np.int64)
     tie_place[descending] = np.arange(len(order))
     tie_place = tie_place[order]  # of each row
@@ -78,11 +81,11 @@ def search_ranks(
     in_pool = np.full(len(relevant), MISSED)
     top = np.full((len(queries), min(k, len(order))), ABSENT, np.int64)
     recall: dict[str, float] = {}
-    searched = [(name, bounds[place], bounds[place + 1]) for place, name in enumerate(benchmark.languages)]
+    searched = [(name, bounds[place], bounds[place + 1]) for place, name in enumerate(names)]
     pools = [*searched, ("all", 0, len(order))] if benchmark.pooled else searched
     for place, (name, start, stop) in enumerate(pools):
         whole = place == len(searched)
-        pairs = np.arange(len(relevant)) if whole else np.flatnonzero(language_of_pair == place)
+        pairs = np.arange(len(relevant)) if whole else np.flatnonzero(cell_of_pair == place)
         if len(pairs) == 0:
             continue
         pool = vectors if whole else _part(vectors, start, stop)
@@ -142,4 +145,4 @@ def _part(vectors: Vectors, start: int, stop: int) -> Sequence[np.ndarray]:
 
 
 def _layout(benchmark: Benchmark, descending: np.ndarray) -> np.ndarray:
-    return descending[np.argsort(benchmark.candidate_languages[descending], kind="stable")]
+    return descending[np.argsort(benchmark.cells[descending], kind="stable")]

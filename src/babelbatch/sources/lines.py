@@ -26,14 +26,14 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands, for messages. line: from 1; of a Parquet file the row, and of a JSON document the entry."""
+    """Where a row stands, for messages. line: from 1; of Parquet files the row, of JSON and TMX documents the entry."""
 
     path: Path
     line: int
 
     def __str__(self) -> str:
         name = self.path.name.removesuffix(".gz")
-        unit = "row" if name.endswith(".parquet") else "entry" if name.endswith(".json") else "line"
+        unit = "row" if name.endswith(".parquet") else "entry" if name.endswith((".json", ".tmx")) else "line"
         return f"{self.path}, {unit} {self.line:,}"
 
 
@@ -136,6 +136,15 @@ def list_in(record: Record, key: str, place: Place) -> list:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
     if not isinstance(value := record[key], list):
         raise ValueError(f"{place}: '{key}' is {json.dumps(value, default=str)[:40]}, not a list")
+    return value
+
+
+def object_in(record: Record, key: str, place: Place) -> Record:
+    """The object under a key. ValueError: there is none, or it is something else."""
+    if key not in record:
+        raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
+    if not isinstance(value := record[key], dict):
+        raise ValueError(f"{place}: '{key}' is {json.dumps(value, default=str)[:40]}, not an object")
     return value
 
 
