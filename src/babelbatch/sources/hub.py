@@ -36,7 +36,7 @@ def located(published: Published, patterns: Sequence[str], data_dir: str | None)
         if not root.is_dir():
             raise ValueError(f"data_dir: there is no folder {data_dir}")
     else:
-        root, remedy = _fetched(published, patterns), "the data set has changed; set data_dir to local files"
+        root, remedy = fetched(published, patterns), "the data set has changed; set data_dir to local files"
     found = [sorted(path for path in root.glob(pattern) if path.is_file()) for pattern in patterns]
     for pattern, files in zip(patterns, found, strict=True):
         if not files:
@@ -54,7 +54,9 @@ def check_count(what: str, found: int, published: int, data_dir: str | None) -> 
     log.warning("%s: %s instead of %s, as published", what, f"{found:,}", f"{published:,}")
 
 
-def _fetched(published: Published, patterns: Sequence[str]) -> Path:
+def fetched(published: Published, patterns: Sequence[str]) -> Path:
+    """The folder of the hub's cache with the files that match any of the patterns. ValueError: no connection, no such
+    data set."""
     from huggingface_hub import snapshot_download  # only a run without data_dir needs it
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
