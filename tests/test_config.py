@@ -31,6 +31,7 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
     own = {
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
+        ("corpus", "table"): f"corpus.path={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option

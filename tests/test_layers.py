@@ -48,6 +48,7 @@ DOORS = {
     "babel": {"sources"},
     "peft": {"tuning"},
     "huggingface_hub": {"sources"},
+    "datasets": {"sources"},
     "pooch": {"sources", "cache_folder"},
     "matplotlib": {"heatmap"},
     "jinja2": {"report"},

@@ -20,6 +20,7 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
+    yield from _problems_of_table(cfg.get("corpus") or {})
     if schema != "mine":
         yield from _problems_of_scoring(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
@@ -99,6 +100,21 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
     name = cfg.get("encoder", {}).get("name_or_path")
     if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
         yield f"encoder.name_or_path: there is no folder '{name}'"
+
+
+def _problems_of_table(corpus: dict) -> Iterator[str]:
+    if corpus.get("_target_") != "babelbatch.corpora.table.load_corpus":
+        return
+    path, hub = corpus.get("path"), corpus.get("hub")
+    if path is None and hub is None:
+        yield "corpus.path: missing; set it to a file or folder, or corpus.hub to a data set of the hub"
+    elif path is not None and hub is not None:
+        yield "corpus.hub: there is corpus.path already; leave out one of them"
+    elif isinstance(path, str) and not Path(path).exists():
+        yield f"corpus.path: there is no file or folder '{path}'; a data set of the hub is named by corpus.hub"
+    if hub is None:
+        of_hub = ("hub_config", "split", "revision")
+        yield from (f"corpus.{key}: only for a data set of the hub; leave it out" for key in of_hub if key in corpus)
 
 
 def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
