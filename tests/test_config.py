@@ -32,6 +32,7 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
         ("corpus", "table"): f"corpus.path={tmp_path}",
+        ("transform", "code_switching"): f"transform.dictionaries={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
@@ -66,7 +67,8 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
-        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer", "tuning",
+        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer",
+        "transform", "tuning",
     }  # fmt: skip
 
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -205,7 +204,8 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
     ),
     "id in some": (
         "a.jsonl",
-        b'{"id": "1", "language": "en", "question": "q", "passage": "p"}\n{"language": "en", "question": "a", "passage": "b"}',
+        b'{"id": "1", "language": "en", "question": "q", "passage": "p"}\n'
+        b'{"language": "en", "question": "a", "passage": "b"}',
         ", line 2: no 'id', which the first row has; add it",
     ),
     "duplicate": (
@@ -332,8 +332,8 @@ def test_a_data_set_that_the_hub_library_loads(tmp_path):
 def test_without_a_connection_the_way_out_is_named():
     message = (
         "hub: the data set 'someone/something' cannot be read (Couldn't reach 'someone/something' on the Hub "
-        "(OfflineModeIsEnabled)); where there is a connection type `hf download --repo-type dataset someone/something`, "
-        "then set path to a folder with its files"
+        "(OfflineModeIsEnabled)); where there is a connection type `hf download --repo-type dataset someone/something"
+        "`, then set path to a folder with its files"
     )
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         load_corpus(hub="someone/something")

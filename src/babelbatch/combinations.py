@@ -16,15 +16,21 @@ from babelbatch.signatures import closest
 
 def problems_between(cfg: dict, schema: str) -> Iterator[str]:
     """What no single signature can know: ranges, files, and keys that contradict each other."""
-    if "benchmarks" in cfg and not cfg["benchmarks"]:
+    if schema == "describe":
+        if not cfg["corpus"] and not cfg["benchmarks"]:
+            yield "corpus: nothing to look at; choose corpus=, benchmarks=, or both"
+        if not cfg["corpus"] and (cfg["encoder"] or {}).get("_partial_"):
+            yield "encoder: a new encoder takes its tokenizer from a corpus; choose one, or another encoder"
+    elif "benchmarks" in cfg and not cfg["benchmarks"]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
     yield from _problems_of_table(cfg.get("corpus") or {})
-    if schema != "mine":
+    if schema in {"train", "evaluate"}:
         yield from _problems_of_scoring(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
-    yield from own[schema](cfg)
+    if schema in own:
+        yield from own[schema](cfg)
 
 
 def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -63,6 +69,9 @@ _RANGES = {  # path: (least, most)
     "evaluation.index.construction": (1, None),
     "evaluation.index.search": (1, None),
     "corpus.negatives": (0, None),
+    "transform.probability": (0, 1),
+    "transform.copies": (1, None),
+    "sample": (1, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
@@ -147,6 +156,9 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     if pure is not None and sampling.get("alpha") != pure:
         yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
     yield from _problems_of_negatives(cfg)
+    dictionaries = (cfg["transform"] or {}).get("dictionaries")
+    if isinstance(dictionaries, str) and dictionaries != MISSING and not Path(dictionaries).is_dir():
+        yield f"transform.dictionaries: there is no folder '{dictionaries}'"
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
             yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as Order
 
 from babelbatch.chunks import length_sorted_chunks
+from babelbatch.code_switching import CodeSwitching
 from babelbatch.encoder import Encoder
 from babelbatch.encoding import tokens_of
 from babelbatch.negatives import Mined, with_negatives
@@ -31,8 +32,10 @@ _OVERHEAD_ON_CPU, _OVERHEAD_ON_GPU = 64, 8192
 class PairData(pl.LightningDataModule):
     """Training and validation batches of one corpus.
 
-    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps and mined come from the run.
+    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined and transform come from the
+    run.
     mined: hard negatives for the items that are not held out, of passages that are not.
+    transform: makes the texts that are trained on. Those of the validation loss stay what they are.
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
@@ -58,9 +61,11 @@ class PairData(pl.LightningDataModule):
         forward_overhead: int | None = None,
         chunk_tokens: int | None = None,
         mined: Mined | None = None,
+        transform: CodeSwitching | None = None,
     ) -> None:
         super().__init__()
         self.corpus = corpus
+        self.transform = transform
         self.steps = steps
         self.validation_steps = validation_steps
         self.num_workers = num_workers
@@ -70,18 +75,24 @@ class PairData(pl.LightningDataModule):
         if mined is not None:
             self.corpus = corpus = with_negatives(corpus, mined, apart)
         presence = Presence(corpus)
-        self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence)
         self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
-        self.builder = BatchBuilder(corpus, encoder)
+        self.builder = self.validation_builder = BatchBuilder(corpus, encoder)
+        rows = np.flatnonzero(~apart)
+        if transform is not None:
+            corpus = transform(corpus)
+            rows = np.flatnonzero(~np.repeat(apart, transform.copies))
+            presence = Presence(corpus)
+            self.builder = BatchBuilder(corpus, encoder)
+        self.sampler = Sampler(corpus, sampling, seed, rows, presence)
         self._done = 0
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.sampler, self.steps, done=self._done)
+        return self._loader(self.sampler, self.builder, self.steps, done=self._done)
 
     def val_dataloader(self) -> DataLoader | list:
         if self.validation_sampler is None:
             return []
-        return self._loader(self.validation_sampler, self.validation_steps, done=0)
+        return self._loader(self.validation_sampler, self.validation_builder, self.validation_steps, done=0)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return batch.to(device)
@@ -95,7 +106,7 @@ class PairData(pl.LightningDataModule):
         """The next loader begins there."""
         self._done = state_dict["batches"]
 
-    def _loader(self, sampler: Sampler, steps: int, done: int) -> DataLoader:
+    def _loader(self, sampler: Sampler, builder: BatchBuilder, steps: int, done: int) -> DataLoader:
         overhead, rank, ranks = self.forward_overhead, 0, 1
         if self.trainer is not None:
             rank, ranks = self.trainer.global_rank, self.trainer.world_size
@@ -107,7 +118,7 @@ class PairData(pl.LightningDataModule):
                 "sampling.batch_size or data.validation_fraction, or lower trainer.devices"
             )
         build = partial(
-            self.builder,
+            builder,
             rank=rank,
             ranks=ranks,
             overhead=_OVERHEAD_ON_CPU if overhead is None else overhead,

@@ -25,6 +25,7 @@ from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.evaluation import Evaluation
 from babelbatch.identity import config_hash, group_of, identity
+from babelbatch.leakage import refuse_leakage
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
 from babelbatch.negatives import Mined, read_negatives
@@ -70,6 +71,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
     )
     evaluation: Evaluation = build(cfg.evaluation)
     origin = identity(cfg) | {"the corpus": corpus.fingerprint}
+    if data.transform is not None:
+        origin["the dictionaries"] = data.transform.fingerprint
     checkpoints = folder / CHECKPOINT_FOLDER
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
@@ -128,6 +131,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "parameters_trained": sum(part.numel() for part in encoder.parameters() if part.requires_grad),
         "fingerprint/corpus": corpus.fingerprint,
         "fingerprint/negatives": cfg.negatives_sha256,
+        "fingerprint/dictionaries": data.transform.fingerprint if data.transform else None,
         "languages/corpus": list(corpus.languages),
         **facts_about(benchmarks),
         # Of all attempts, validation not counted; without telemetry, of the last attempt.
@@ -192,24 +196,21 @@ def build_data(
 ) -> PairData:
     """Batches for the whole run: an optimiser step may accumulate several."""
     batches = cfg.trainer.max_steps * accumulated(cfg)
-    return build(cfg.data)(corpus=corpus, sampling=sampling, encoder=encoder, seed=cfg.seed, steps=batches, mined=mined)
+    transform = build(cfg.transform) if cfg.transform else None
+    return build(cfg.data)(
+        corpus=corpus,
+        sampling=sampling,
+        encoder=encoder,
+        seed=cfg.seed,
+        steps=batches,
+        mined=mined,
+        transform=transform,
+    )
 
 
 def accumulated(cfg: DictConfig) -> int:
     """Batches an optimiser step."""
     return cfg.trainer.get("accumulate_grad_batches", 1)
-
-
-def refuse_leakage(corpus: Corpus, benchmarks: dict[str, Benchmark]) -> None:
-    """Raises ValueError if a benchmark asks, to the letter, more than one in a hundred of the corpus's questions."""
-    trained = set(corpus.question_texts)
-    for name, benchmark in benchmarks.items():
-        seen = sum(text in trained for text in benchmark.query_texts)
-        if seen > len(benchmark.query_texts) / 100:
-            raise ValueError(
-                f"{seen:,} of the {len(benchmark.query_texts):,} questions of benchmark {name} are in the corpus "
-                f"{corpus.name}: its scores would mean nothing; choose another, or set train_on_test=true"
-            )
 
 
 def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | None) -> int:

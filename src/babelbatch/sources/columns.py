@@ -1,4 +1,4 @@
-"""Which column of a table holds what: by a name, by a pattern such as `question_{language}`, or by a column a language."""
+"""Which column of a table holds what: by name, by a pattern such as `question_{language}`, or by a name a language."""
 
 from __future__ import annotations
 
