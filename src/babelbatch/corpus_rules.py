@@ -7,6 +7,8 @@ from typing import Any
 
 from babelbatch.sampling_rules import alphas
 
+_ENGLISH = {"babelbatch.corpora.pairs.load_corpus", "babelbatch.corpora.squad_shifts.load_corpus"}
+
 
 def problems_of_corpus(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) -> Iterator[str]:
     """Batches that a strategy draws and the corpus does not have, said before anything is fetched."""
@@ -19,6 +21,6 @@ def problems_of_corpus(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) -
             )
         if corpus.get("collection") is None and corpus.get("data_dir") is None:
             yield "corpus.data_dir: missing; set it to a folder of parallel sentences, or set corpus.collection"
-    english = target == "babelbatch.corpora.pairs.load_corpus" or corpus.get("translations") == "none"
+    english = target in _ENGLISH or corpus.get("translations") == "none"
     if english and found != {1}:
         yield "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x"
