@@ -39,7 +39,10 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
         ("loss", "mimo"): f"teacher={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
+        ("benchmarks", "mewsli_x"): f"benchmarks.mewsli_x.data_dir={tmp_path}",
+        ("benchmarks", "table"): f"benchmarks.table.path={tmp_path}",
         ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
+        ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
@@ -136,6 +139,56 @@ def test_strategies_that_contradict_themselves(overrides: list[str], expected: l
     assert problems(*overrides) == expected
 
 
+MIXTURE = ["corpus=mixture", "+corpus@corpus.parts.facts=world_facts", "+corpus@corpus.parts.mlqa=lareqa"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["corpus.exponent=0.5", "corpus.parts.mlqa.languages=[en,de]", "corpus.parts.mlqa.negatives=2"], []),
+        (["corpus.exponent=big"], ["corpus.exponent: 'big' is not float"]),
+        (
+            ["corpus.parts.mlqa.langages=[en]"],
+            ["corpus.parts.mlqa.langages: load_corpus takes no such argument, did you mean 'languages'?"],
+        ),
+        (["corpus.parts.mlqa.data_dir=gone"], ["corpus.parts.mlqa.data_dir: there is no folder 'gone'"]),
+        (["corpus.parts.facts.negatives=-1"], ["corpus.parts.facts.negatives: -1 is not at least 0"]),
+        (
+            ["corpus.parts.mlqa.passage=context", "corpus.parts.mlqa.negatives=1"],
+            [
+                "corpus.parts.mlqa.negatives: they are other sentences of the paragraph; with "
+                "corpus.parts.mlqa.passage=context set it to 0"
+            ],
+        ),
+        (
+            ["corpus.parts.fact.languages=[en]"],
+            ["corpus.parts.fact: not among the chosen parts (facts, mlqa), did you mean 'facts'?"],
+        ),
+        (
+            ["+corpus@corpus.parts.both=mixture"],
+            ["corpus.parts.both: is a mixture itself; name its parts beside the others"],
+        ),
+    ],
+)
+def test_parts_of_a_mixture(overrides: list[str], expected: list[str]) -> None:
+    assert problems(*MIXTURE, *overrides) == expected
+
+
+def test_a_mixture_in_an_experiment(tmp_path: Path) -> None:
+    """As conf/corpus/mixture.yaml shows it; and nothing to mix."""
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - /corpus@corpus.parts.facts: world_facts\n"
+        "  - /corpus@corpus.parts.mlqa: lareqa\n  - override /corpus: mixture\n"
+        "corpus:\n  parts:\n    mlqa: {languages: [en, de]}\n"
+    )
+    register()
+    assert len(check_jobs("train", ["experiment=mine"], multirun=False, config_dir=str(tmp_path))) == 1
+    assert problems("corpus=mixture") == [
+        "corpus.parts: nothing to mix; add corpora, such as +corpus@corpus.parts.mine=world_facts"
+    ]
+
+
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
@@ -198,7 +251,8 @@ def test_reports_every_problem_at_once() -> None:
         "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar), "
         "did you mean 'evaluate'?",
         "sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?",
-        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler'",
+        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler', 'max', 'last', 'weighted_mean', "
+        "'mean_sqrt_length'",
         "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
         "optimizer.lr: 'fast' is not float or Tensor",
         "trainer.devices: 'auto' does not say how many; set a number, or a list such as [0,2]",

@@ -7,14 +7,15 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from babelbatch.corpora.miracl import load_corpus
-from babelbatch.records import ABSENT, Corpus
+from babelbatch.records import ABSENT
 from babelbatch.sources import miracl
 from babelbatch.sources.wikipedia import passages
+from corpus_texts import item_texts, two_batches
 from corruptions import Corruption, cut, cut_bytes, emptied, json_line, line, missing, not_gzip, not_utf8, repeated
+from test_config import problems
 
 TOPICS = "miracl-v1.0-{0}/topics/topics.miracl-v1.0-{0}-train.tsv"
 QRELS = "miracl-v1.0-{0}/qrels/qrels.miracl-v1.0-{0}-train.tsv"
@@ -73,31 +74,16 @@ def test_the_published_totals() -> None:
     assert (len(miracl.PASSAGE_COUNTS), sum(miracl.PASSAGE_COUNTS.values())) == (18, 106_332_152)
 
 
-def told(corpus: Corpus) -> dict[str, tuple[str, str, str, list[str]]]:
-    """Language, question, passage and negatives of each item, which is in one language only."""
-    items = {}
-    for row, id_ in enumerate(corpus.ids):
-        (column,) = np.flatnonzero(corpus.questions[row] != ABSENT)
-        assert np.flatnonzero(corpus.passages[row] != ABSENT).tolist() == [column]
-        texts = (
-            corpus.question_texts[corpus.questions[row, column]],
-            corpus.passage_texts[corpus.passages[row, column]],
-        )
-        negatives = [corpus.passage_texts[text] for text in corpus.negatives[row, column] if text != ABSENT]
-        items[id_] = (corpus.languages[column], *texts, negatives)
-    return items
-
-
 def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     corpus = load_corpus(["fi", "sw"], negatives=2, data_dir=str(written(tmp_path)))
     kenya, poem = "Mji mkuu wa Kenya ni upi?", 'Nani aliandika "Utenzi wa Mwanakupona"?'
     wrong = ["Kenya Nairobi ni mji.", "Kenya Bendera."]
-    assert told(corpus) == {
-        "fi/7#0/1#0": ("fi", "Mikä on Suomen pääkaupunki?", "Helsinki Helsinki on pääkaupunki.", []),
-        "sw/7#0/55#2": ("sw", kenya, "Kenya Nairobi ni mji.", ["Kenya Kenya iko Afrika."]),
-        "sw/12#0/90#1": ("sw", poem, "Mwanakupona Aliandika.", wrong),
-        "sw/12#0/91#0": ("sw", poem, "Utenzi Ni shairi.", wrong),
+    assert item_texts(corpus) == {
+        "fi/7#0/1#0": {"fi": ("Mikä on Suomen pääkaupunki?", "Helsinki Helsinki on pääkaupunki.", [])},
+        "sw/7#0/55#2": {"sw": (kenya, "Kenya Nairobi ni mji.", ["Kenya Kenya iko Afrika."])},
+        "sw/12#0/90#1": {"sw": (poem, "Mwanakupona Aliandika.", wrong)},
+        "sw/12#0/91#0": {"sw": (poem, "Utenzi Ni shairi.", wrong)},
     }
     keys = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
     assert keys["sw/12#0/90#1"] == keys["sw/12#0/91#0"]  # what answers one question is no negative of the other
@@ -112,11 +98,18 @@ def test_as_many_negatives_as_asked_for(tmp_path: Path) -> None:
     folder = str(written(tmp_path))
     assert load_corpus(["sw"], data_dir=folder).negatives.shape == (3, 1, 0)
     one = load_corpus(["sw"], negatives=1, data_dir=folder)
-    assert [negatives for *_, negatives in told(one).values()] == [
+    assert [item["sw"][2] for item in item_texts(one).values()] == [
         ["Kenya Kenya iko Afrika."],
         ["Kenya Nairobi ni mji."],
         ["Kenya Nairobi ni mji."],
     ]
+
+
+def test_two_steps(tmp_path: Path) -> None:
+    folder = str(written(tmp_path))
+    assert problems("corpus=miracl", f"corpus.data_dir={folder}", "sampling=x_x") == []
+    batches = two_batches(load_corpus(["sw"], negatives=1, data_dir=folder), alpha=1)
+    assert [(len(batch.question_keys), len(batch.candidate_keys)) for batch in batches] == [(2, 4), (2, 4)]
 
 
 def test_unknown_languages_are_named(tmp_path: Path) -> None:
@@ -140,8 +133,8 @@ DAMAGE: dict[str, tuple[str, Corruption, str]] = {  # what stands behind the pat
     "unknown passage": (QRELS, line(3, "12#0\tQ0\t93#1\t1"), ", line 3: there is no passage '93#1' in "),
     "docs missing": (DOCS, missing, ": there is no such file"),
     "docs empty": (DOCS, emptied, ": the file is empty; copy or download it again"),
-    "docs cut": (DOCS, cut, ", line 3, column 40: not valid JSON (Unterminated string starting at); there is one"),
-    "gzip cut": (DOCS, cut_bytes, ", line 1: damaged gzip file (Compressed file ended before"),
+    "docs cut": (DOCS, cut, ", line 3, column 45: not valid JSON (Unterminated string starting at); there is one"),
+    "gzip cut": (DOCS, cut_bytes, ", line 3: damaged gzip file (Compressed file ended before"),
     "not gzip": (DOCS, not_gzip, ", line 1: damaged gzip file (Not a gzipped file"),
     "docs not UTF-8": (DOCS, not_utf8, _UTF8),
     "no title": (DOCS, line(1, '{"docid": "1", "text": ""}'), ", line 1: no 'title'; there are: docid, text"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from babelbatch.batches import BatchBuilder
+from babelbatch.corpora.mixture import load_corpus
 from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import static
@@ -55,7 +57,7 @@ def train(
     loss: Objective | None = None,
 ) -> tuple[Kept, BatchTelemetry, Learner, PairData]:
     torch.manual_seed(0)
-    encoder = static(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
+    encoder = static([*corpus.question_texts, *corpus.passage_texts], vocab_size=300, hidden_size=8)
     loss = loss or Contrastive(0.1, learn_temperature=True, mask_same_passage=mask)
     learner = Learner(encoder, loss, partial(torch.optim.AdamW, lr=1e-2), linear, total_steps=steps)
     sampling = Sampling(name="hybrid", alpha=0.5, batch_size=8)
@@ -105,6 +107,37 @@ def test_by_hand(corpus: Corpus, accumulate: int) -> None:
         assert row["train/loss"] == pytest.approx(mean)
     assert logger.rows[5]["train/learning_rate"] < logger.rows[2]["train/learning_rate"]
     assert telemetry.alpha == logger.rows[5]["train/alpha"]
+
+
+def test_the_parts_of_a_mixture(corpus: Corpus, make_corpus: MakeCorpus) -> None:
+    """Sixty items in three languages, ninety in English: counted from the plans, and the English part in X-X only."""
+    mixed = load_corpus({"many": corpus, "english": make_corpus(90, ("en",))})
+    logger, telemetry, _, data = train(mixed, 15, 5)
+    found = [data.sampler.plan(step) for step in range(15)]
+    for last in (4, 9, 14):
+        for part in ("many", "english"):
+            share = sum(plan.part == part for plan in found[: last + 1]) / (last + 1)
+            assert logger.rows[last][f"train/part/{part}"] == share
+    counts = Counter((plan.part, plan.kind) for plan in found)
+    assert len(counts) == 3
+    assert telemetry.drawn == {
+        f"batches/{part}/{kind}": counts[part, kind] for part in ("many", "english") for kind in ("x_x", "x_y")
+    }
+    many, x_x, x_y = (counts["many", "x_x"] + counts["many", "x_y"], counts["many", "x_x"], counts["many", "x_y"])
+    english = counts["english", "x_x"]
+    assert telemetry.summary(15).endswith(
+        f"; batches from many {many} (x_x {x_x}, x_y {x_y}), english {english} (x_x {english}, x_y 0)"
+    )
+    other = BatchTelemetry()
+    other.load_state_dict(telemetry.state_dict())
+    assert other.drawn == telemetry.drawn
+
+
+def test_a_corpus_of_one_piece_has_no_parts(corpus: Corpus) -> None:
+    logger, telemetry, _, _ = train(corpus, 2, 1)
+    assert telemetry.drawn == {}
+    assert not any(name.startswith("train/part") for name in logger.rows[1])
+    assert telemetry.summary(2).endswith("of the questions had one masked")
 
 
 def test_the_first_loss_is_that_of_the_first_batch(corpus: Corpus) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from babelbatch.benchmark_rules import problems_of_benchmarks
 from babelbatch.config import DEFAULT_MONITOR
-from babelbatch.corpus_rules import problems_of_corpus
+from babelbatch.corpus_rules import problems_of_corpus, problems_of_kinds
 from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
 from babelbatch.sampling_rules import problems_of_sampling
@@ -23,6 +24,9 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
+    yield from problems_of_benchmarks(cfg)
+    if cfg.get("corpus"):
+        yield from problems_of_corpus(cfg["corpus"])
     if schema != "mine":
         yield from _problems_of_scoring(cfg, schema)
     if is_lexical(cfg["encoder"]):
@@ -97,10 +101,15 @@ _RANGES = {  # path: (least, most)
 }
 
 
+_PART_OF_MIXTURE = re.compile(r"^corpus\.parts\.[^.]+\.")  # what holds of a corpus holds of a part
+
+
 def _problems_of_range(cfg: dict) -> Iterator[str]:
-    values = dict(_leaves(cfg, ""))
-    for path, (least, most) in _RANGES.items():
-        value = values.get(path)
+    places = list(_RANGES)
+    found = [(_PART_OF_MIXTURE.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
+    known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
+    for place, path, value in known:
+        least, most = _RANGES[place]
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             continue
         if not value >= least or (most is not None and value > most):
@@ -143,7 +152,7 @@ def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
 def _problems_of_training(cfg: dict) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
-    yield from problems_of_corpus(cfg["corpus"], cfg["sampling"])
+    yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
     yield from _problems_of_negatives(cfg)
     yield from _problems_of_validation(cfg)
     yield from _problems_of_objective(cfg)
@@ -159,8 +168,6 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     interval = trainer.get("val_check_interval")
     if not isinstance(interval, int) or interval < 1:
         yield f"trainer.val_check_interval: {interval} is not a number of steps"
-    if cfg["corpus"].get("passage") == "context" and cfg["corpus"].get("negatives"):
-        yield "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0"
     if "best" in callbacks or "early_stopping" in callbacks:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:

@@ -157,7 +157,8 @@ def job_folder(overrides: str, *, _root_: DictConfig) -> str:
             said = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
             named = value and ("." in key or key == "seed")
             # What is compared comes first: the rest may be cut off.
-            place = 0 if key == "sampling" else 1 if key.startswith("sampling.") or key == "seed" else 2
+            group = key.partition(".")[0]
+            place = 0 if key == "sampling" else 1 if group in {"sampling", "loss", "seed"} else 2
             parts.append((place, f"{key.rpartition('.')[2]}-{said}" if named else said))
     readable = "_".join(text for _, text in sorted(parts, key=lambda part: part[0]))[:90].strip("_-") or "default"
     return f"{readable}_{short(config_hash(_root_))}"

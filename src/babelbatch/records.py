@@ -66,7 +66,8 @@ class Corpus:
 
     languages: L ISO codes; a language is an index into this tuple everywhere else.
     ids: N names, for messages and logs.
-    question_texts, passage_texts: the distinct texts. These and the arrays may be on disk (`stored_corpus.py`).
+    question_texts, passage_texts: the distinct texts; of a mixture, distinct within each part. These and the arrays may
+        be on disk (`stored_corpus.py`).
     questions: (N, L) int32, row of `question_texts`, or ABSENT.
     passages: (N, L) int32, row of `passage_texts`, or ABSENT.
     keys: (N,) int64. Two items share a key if their passages answer the same thing, in whatever language.
@@ -174,9 +175,9 @@ class Plan:
     items: np.ndarray
     question_languages: np.ndarray
     passage_languages: np.ndarray
-    part: str | None = None
     other_question_languages: np.ndarray | None = None
     other_passage_languages: np.ndarray | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, overload
 
@@ -90,6 +92,36 @@ class Texts(Sequence[str]):
 
     def __reduce__(self) -> tuple[type[Texts], tuple[Path]]:
         return Texts, (self._path,)
+
+
+class Joined(Sequence[str]):
+    """Sequences of texts end to end, none of them copied.
+
+    prefixes: what the texts of each begin with here; by default they are as they are.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[str]], prefixes: Sequence[str] | None = None) -> None:
+        self._parts = list(parts)
+        self._prefixes = list(prefixes or [""] * len(self._parts))
+        self._ends = list(accumulate(map(len, self._parts)))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(*row.indices(len(self)))]
+        row = range(len(self))[row]  # IndexError for what is outside
+        part = bisect_right(self._ends, row)
+        return self._prefixes[part] + self._parts[part][row - self._ends[part]]  # counted from its end
+
+    def __iter__(self) -> Iterator[str]:
+        for prefix, part in zip(self._prefixes, self._parts, strict=True):
+            yield from (prefix + text for text in part) if prefix else part
 
 
 class _Numbers:

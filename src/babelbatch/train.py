@@ -127,6 +127,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "name": cfg.name,
         "config_hash": config_hash(cfg),
         "alpha_realised": telemetry.alpha if telemetry else None,
+        **(telemetry.drawn if telemetry else {}),
         "seed": cfg.seed,
         "steps": trainer.global_step,
         "evaluated_step": evaluated_step,

@@ -43,10 +43,10 @@ def load_corpus(languages: list[str] | None = None, negatives: int = 0, data_dir
         source = signature_of(files)
 
     def build(folder: Path) -> Sequence[str]:
-        assembly = Assembly(folder, read)
-        for language, files in zip(read, miracl.question_files(read, "train", data_dir), strict=True):
-            _add(assembly, language, *files, negatives, data_dir)
-        assembly.finish(negatives)
+        with Assembly(folder, read) as assembly:
+            for language, files in zip(read, miracl.question_files(read, "train", data_dir), strict=True):
+                _add(assembly, language, *files, negatives, data_dir)
+            assembly.finish(negatives)
         return read
 
     return stored_corpus("miracl", {"languages": read, "negatives": negatives, "source": source}, build)

@@ -6,7 +6,8 @@ import json
 import logging
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -106,27 +107,28 @@ def _gather(folder: Path, drawn: Sample, languages: Sequence[str], data_dir: str
     if done.languages == len(languages):
         return
     questions, passages = _ids(drawn)
-    writers = [TextWriter(folder / QUESTIONS, done.questions), TextWriter(folder / PASSAGES, done.passages)]
     tables = [_table(folder, name, shape, done) for name, shape in _shapes(drawn, languages).items()]
     asked, answered = np.searchsorted(questions, drawn.items[:, 0]), np.searchsorted(passages, drawn.items[:, 1])
     wrong = np.searchsorted(passages, drawn.negatives)
-    for column in range(done.languages, len(languages)):
-        language = languages[column]
-        question_rows, _ = _read(language, 0, questions, writers[0], data_dir)
-        passage_rows, hashes = _read(language, 1, passages, writers[1], data_dir)
-        np.save(_hashes(folder, language), hashes)
-        tables[0][:, column] = question_rows[asked]
-        tables[1][:, column] = passage_rows[answered]
-        tables[2][:, column] = np.where(drawn.negatives == ABSENT, ABSENT, passage_rows[wrong])
-        for table in tables:
-            if table.size:
-                table.flush()
-        done = _Done(column + 1, *(writer.flush() for writer in writers))
-        write_atomically(folder / _DONE, json.dumps({name: getattr(done, name) for name in _Done.__slots__}))
-        missing = [f"{(rows == ABSENT).sum():,} of {len(rows):,}" for rows in (question_rows, passage_rows)]
-        log.info("mmarco, %s: %s questions and %s passages are missing", language, *missing)
-    for writer in writers:
-        writer.close()
+    with (
+        closing(TextWriter(folder / QUESTIONS, done.questions)) as of_questions,
+        closing(TextWriter(folder / PASSAGES, done.passages)) as of_passages,
+    ):
+        for column in range(done.languages, len(languages)):
+            language = languages[column]
+            question_rows, _ = _read(language, 0, questions, of_questions, data_dir)
+            passage_rows, hashes = _read(language, 1, passages, of_passages, data_dir)
+            np.save(_hashes(folder, language), hashes)
+            tables[0][:, column] = question_rows[asked]
+            tables[1][:, column] = passage_rows[answered]
+            tables[2][:, column] = np.where(drawn.negatives == ABSENT, ABSENT, passage_rows[wrong])
+            for table in tables:
+                if isinstance(table, np.memmap):
+                    table.flush()
+            done = _Done(column + 1, of_questions.flush(), of_passages.flush())
+            write_atomically(folder / _DONE, json.dumps(asdict(done)))
+            missing = [f"{(rows == ABSENT).sum():,} of {len(rows):,}" for rows in (question_rows, passage_rows)]
+            log.info("mmarco, %s: %s questions and %s passages are missing", language, *missing)
 
 
 def _read(

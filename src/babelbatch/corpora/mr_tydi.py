@@ -34,11 +34,11 @@ def load_corpus(languages: list[str] | None = None, negatives: int = 0, data_dir
         source = signature_of(mr_tydi.question_files(read, "train", data_dir))
 
     def build(folder: Path) -> Sequence[str]:
-        assembly = Assembly(folder, read)
-        for language, path in zip(read, mr_tydi.question_files(read, "train", data_dir), strict=True):
-            count = _add(assembly, language, path, negatives)
-            check_count(f"{path}: questions", count, mr_tydi.COUNTS[language][0], data_dir)
-        assembly.finish(negatives)
+        with Assembly(folder, read) as assembly:
+            for language, path in zip(read, mr_tydi.question_files(read, "train", data_dir), strict=True):
+                count = _add(assembly, language, path, negatives)
+                check_count(f"{path}: questions", count, mr_tydi.COUNTS[language][0], data_dir)
+            assembly.finish(negatives)
         return read
 
     return stored_corpus("mr_tydi", {"languages": read, "negatives": negatives, "source": source}, build)

@@ -9,7 +9,7 @@ import numpy as np
 
 from babelbatch.records import ABSENT
 
-_AT_LEAST = 1 << 22  # triples that wait before they are thinned out, so that it is not done for each block
+_AT_LEAST = 1 << 20  # triples that wait before they are thinned out, so that it is not done for each block
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,14 @@ def sample(blocks: Iterable[np.ndarray], count: int | None, negatives: int, seed
     count: how many are drawn; None takes all. negatives: at most so many of an item.
     A triple has a rank, which is a hash of its three ids and the seed; those of the lowest ranks are drawn, and of an
     item the negatives of the lowest ranks. So the sample does not depend on the order of the triples, and a smaller
-    sample is part of a larger one. What is held is twice the sample, or four million triples.
+    sample is part of a larger one. What is held is twice the sample, or a million triples.
     """
     kept, rank = np.empty((0, 3), np.int32), np.empty(0, np.uint64)
     waiting: list[np.ndarray] = []
     size = 0
     for block in blocks:
+        if count is not None and len(kept) == count:
+            block = block[_rank(block, seed) <= rank[-1]]
         waiting.append(block)
         size += len(block)
         if size >= max(_AT_LEAST, len(kept)):
@@ -44,7 +46,7 @@ def sample(blocks: Iterable[np.ndarray], count: int | None, negatives: int, seed
 
 
 def _thinned(triples: np.ndarray, count: int | None, negatives: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The triples that can be in the sample, and their ranks."""
+    """The triples that can be in the sample, and their ranks, which ascend if `count` is not None."""
     rank = _rank(triples, seed)
     order = np.lexsort((*triples.T, rank))
     triples, rank = triples[order], rank[order]

@@ -18,7 +18,8 @@ class Mixing:
     Steps are put in another order within blocks of 64, lest the parts follow the rhythm of the kinds. In that order
     the first part is taken at an even pace, the second at an even pace of what is left, and so on.
 
-    parts: (P,) indices, weights: (P,). Equal weights of the same parts draw the same, whatever the kind of batch.
+    parts: P indices. weights: P numbers. The same parts with the same weights are drawn alike, whatever the kind of
+        batch. A single part is taken in every step, in its own order: it is the corpus that it was.
     """
 
     def __init__(self, parts: list[int], weights: list[float], seed: int) -> None:
@@ -33,6 +34,8 @@ class Mixing:
 
     def at(self, step: int) -> tuple[int, int]:
         """The part of a step, and how many steps before it, in the order above, are the part's too."""
+        if not self._shares:
+            return self._last, step
         block, place = divmod(step, _BLOCK)
         place = block * _BLOCK + int(words(stream(self._seed, BLOCKS, block), _BLOCK).argsort()[place])
         for part, share, offset in self._shares:

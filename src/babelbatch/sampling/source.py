@@ -78,7 +78,7 @@ class Source:
             questions = passages = np.full(len(items), self._own_columns[language])
         if self._start:
             items += self._start
-        return Plan(kind, items, questions, passages, self._name)
+        return Plan(kind, items, questions, passages, part=self._name)
 
     def _add_same_language(self, presence: Presence, rows: np.ndarray | None) -> None:
         if self._sampling.same_language == "pair":
