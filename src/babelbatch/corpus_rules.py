@@ -37,7 +37,8 @@ def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) ->
             "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, "
             "or make bitext a part of corpus=mixture"
         )
-    if (_is(corpus, "pairs") or corpus.get("translations") == "none") and found != {1}:
+    english = _is(corpus, "pairs") or _is(corpus, "squad_shifts") or corpus.get("translations") == "none"
+    if english and found != {1}:
         yield "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x"
 
 
