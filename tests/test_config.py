@@ -43,6 +43,8 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("benchmarks", "table"): f"benchmarks.table.path={tmp_path}",
         ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
         ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
+        ("corpus", "table"): f"corpus.path={tmp_path}",
+        ("transform", "code_switching"): f"transform.dictionaries={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
@@ -192,7 +194,8 @@ def test_a_mixture_in_an_experiment(tmp_path: Path) -> None:
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
-        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer", "tuning",
+        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer",
+        "transform", "tuning",
     }  # fmt: skip
 
 

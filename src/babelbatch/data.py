@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as Order
 
 from babelbatch.batches import OVERHEAD_ON_CPU, OVERHEAD_ON_GPU, BatchBuilder
+from babelbatch.code_switching import CodeSwitching
 from babelbatch.encoder import Encoder
 from babelbatch.negatives import Mined, with_negatives
 from babelbatch.pools import Presence
@@ -27,10 +28,11 @@ from babelbatch.validation_split import held_out
 class PairData(pl.LightningDataModule):
     """Training and validation batches.
 
-    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, validation, needs and
-    teacher come from the run.
+    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, validation, needs, teacher
+    and transform come from the run.
     mined: hard negatives for the items that are not held out, of passages that are not.
     validation: a corpus of its own for the validation loss, all of it; then nothing of `corpus` is held out.
+    transform: makes the texts that are trained on. Those of the validation loss stay what they are.
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
@@ -61,9 +63,11 @@ class PairData(pl.LightningDataModule):
         validation: Corpus | None = None,
         needs: Needs | None = None,
         teacher: Encoder | None = None,
+        transform: CodeSwitching | None = None,
     ) -> None:
         super().__init__()
         self.corpus = corpus
+        self.transform = transform
         self.steps = steps
         self.validation_steps = validation_steps
         self.num_workers = num_workers
@@ -73,15 +77,20 @@ class PairData(pl.LightningDataModule):
         if mined is not None:
             self.corpus = corpus = with_negatives(corpus, mined, apart)
         presence = Presence(corpus)
-        self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence, steps)
-        needs = needs or Needs()
-        self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language)
         if validation is None:
-            self._validation_builder = self.builder
             self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
         else:
-            self._validation_builder = BatchBuilder(validation, encoder)
             self.validation_sampler = _validation_sampler(validation, sampling)
+        judged = corpus if validation is None else validation
+        rows = np.flatnonzero(~apart)
+        if transform is not None:
+            corpus = transform(corpus)
+            rows = np.flatnonzero(~np.repeat(apart, transform.copies))
+            presence = Presence(corpus)
+        needs = needs or Needs()
+        self.sampler = Sampler(corpus, sampling, seed, rows, presence, steps)
+        self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language)
+        self._validation_builder = self.builder if judged is corpus else BatchBuilder(judged, encoder)
         translated = needs.questions or needs.passages
         self._translations = Translations(corpus, sampling.languages, seed, needs) if translated else None
         self._taught = teacher is not None
