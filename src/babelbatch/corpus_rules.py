@@ -34,11 +34,16 @@ def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) ->
     found = alphas(sampling)
     if _is(corpus, "bitext") and found != {0}:
         yield (
-            "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, or "
-            "make bitext a part of corpus=mixture"
+            "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, "
+            "or make bitext a part of corpus=mixture"
         )
     if (_is(corpus, "pairs") or corpus.get("translations") == "none") and found != {1}:
         yield "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x"
+    if (_is(corpus, "miracl") or _is(corpus, "mr_tydi")) and found != {1}:
+        yield (
+            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture"
+        )
 
 
 def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
