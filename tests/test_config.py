@@ -40,6 +40,8 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
         ("loss", "mimo"): f"teacher={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
+        ("benchmarks", "mewsli_x"): f"benchmarks.mewsli_x.data_dir={tmp_path}",
+        ("benchmarks", "table"): f"benchmarks.table.path={tmp_path}",
         ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
         ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
     }

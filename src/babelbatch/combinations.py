@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from babelbatch.benchmark_rules import problems_of_benchmarks
 from babelbatch.config import DEFAULT_MONITOR
 from babelbatch.corpus_rules import problems_of_corpus, problems_of_kinds
 from babelbatch.lexical_choice import is_lexical, problems_of_lexical
@@ -23,6 +24,7 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
+    yield from problems_of_benchmarks(cfg)
     if cfg.get("corpus"):
         yield from problems_of_corpus(cfg["corpus"])
     if schema != "mine":
