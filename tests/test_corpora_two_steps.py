@@ -28,7 +28,7 @@ from small_files import (
 
 ITEMS = 40
 OF_XTREME = ["ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"]
-OF_TALKS = ["ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"]
+OF_TALKS = ["ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh-cn"]
 
 
 def _pairs(columns: tuple[str, str], subset: str = "pair") -> Callable[[Path], object]:
