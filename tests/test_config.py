@@ -18,6 +18,7 @@ GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for gro
 
 SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad", "squad_shifts"), "x_x")
 SAMPLING_OF |= dict.fromkeys(("bitext", "parallel_sentences"), "x_y")
+SAMPLING_OF |= dict.fromkeys(("miracl", "mr_tydi"), "x_x")
 """Strategies of corpora that have only one kind of batch."""
 
 
@@ -308,6 +309,11 @@ def test_reports_every_problem_at_once() -> None:
         (
             ["corpus=squad"],
             "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x",
+        ),
+        (
+            ["corpus=miracl", "sampling=hybrid"],
+            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture",
         ),
         (["corpus=paq", "corpus.limit=0"], "corpus.limit: 0 is not at least 1"),
         (

@@ -40,6 +40,11 @@ def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) ->
     english = _is(corpus, "pairs") or _is(corpus, "squad_shifts") or corpus.get("translations") == "none"
     if english and found != {1}:
         yield "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x"
+    if (_is(corpus, "miracl") or _is(corpus, "mr_tydi")) and found != {1}:
+        yield (
+            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture"
+        )
 
 
 def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
