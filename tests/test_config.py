@@ -16,6 +16,10 @@ from babelbatch.launch import CONF, check_jobs, forced
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 
+SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad"), "x_x")
+SAMPLING_OF |= dict.fromkeys(("bitext", "parallel_sentences"), "x_y")
+"""Strategies of corpora that have only one kind of batch."""
+
 
 LEXICAL = {("encoder", "bm25"), ("encoder", "char_ngrams")}  # nothing to train
 
@@ -36,9 +40,12 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("loss", "mimo"): f"teacher={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
         ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
+        ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
+    if group == "corpus" and option in SAMPLING_OF:
+        extra.append(f"sampling={SAMPLING_OF[option]}")
     of_mining = group in {"index", "mining"}
     extra += ["checkpoint=."] if of_mining else []
     root = "mine" if of_mining else "evaluate" if (group, option) in LEXICAL else "train"
@@ -197,6 +204,18 @@ def test_the_names_people_type() -> None:
     assert problems("sampling.alpha=0,0.5,1", "seed=0,1", multirun=True) == []
 
 
+def test_any_corpus_can_be_the_validation_set() -> None:
+    for corpus in GROUPS["corpus"]:
+        assert problems("corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}") == []
+    watched = ["corpus@validation=lareqa", "callbacks=early_stopping", "data.validation_fraction=0"]
+    assert problems(*watched, "validation.languages=[en]") == []
+    overrides = forced(["corpus@validation=lareqa", "validation.negatives=0"])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides)
+        assert cfg.validation == {"_target_": "babelbatch.corpora.lareqa.load_corpus", "negatives": 0}
+        assert compose("train").validation is None
+
+
 def test_defaults_of_a_signature_can_be_overridden_without_a_plus() -> None:
     register()
     overrides = forced(["loss.temperature=0.02", "sampling.batch_size=32", "encoder=static"])
@@ -228,7 +247,8 @@ def test_reports_every_problem_at_once() -> None:
         "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar), "
         "did you mean 'evaluate'?",
         "sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?",
-        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler'",
+        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler', 'max', 'last', 'weighted_mean', "
+        "'mean_sqrt_length'",
         "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
         "optimizer.lr: 'fast' is not float or Tensor",
         "trainer.devices: 'auto' does not say how many; set a number, or a list such as [0,2]",
@@ -269,6 +289,20 @@ def test_reports_every_problem_at_once() -> None:
         ),
         (["loss._target_=nowhere.X"], "loss._target_: there is no package 'nowhere'"),
         (["corpus.data_dir=nowhere", "corpus=lareqa"], "corpus.data_dir: there is no folder 'nowhere'"),
+        (
+            ["corpus=bitext", "corpus.data_dir=.", "sampling=hybrid"],
+            "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, "
+            "or make bitext a part of corpus=mixture",
+        ),
+        (
+            ["corpus=bitext", "corpus.data_dir=null", "sampling=x_y"],
+            "corpus.data_dir: missing; set it to a folder of parallel sentences, or set corpus.collection",
+        ),
+        (
+            ["corpus=squad"],
+            "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x",
+        ),
+        (["corpus=paq", "corpus.limit=0"], "corpus.limit: 0 is not at least 1"),
         (
             ["benchmarks.xquad_r.data_dir=x"],
             "benchmarks.xquad_r: not among the chosen benchmarks (world_facts)",
@@ -322,6 +356,27 @@ def test_reports_every_problem_at_once() -> None:
             "never be judged; set it to a divisor, or set callbacks=default",
         ),
         (["monitor=validation/loss/x_y"], "monitor: nothing watches it; set callbacks=early_stopping"),
+        (
+            ["corpus@validation=lareqa", "data.validation_fraction=0.1"],
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
+            "corpus@validation=null",
+        ),
+        (
+            ["corpus@validation=world_facts"],
+            "validation: it is the corpus itself; leave it out, and some of the corpus is held out",
+        ),
+        (
+            ["validation.languages=[en]"],
+            "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts",
+        ),
+        (
+            ["corpus@validation=lareqa", "validation.data_dir=nowhere"],
+            "validation.data_dir: there is no folder 'nowhere'",
+        ),
+        (
+            ["corpus@validation=lareqa", "validation.langages=[en]"],
+            "validation.langages: load_corpus takes no such argument, did you mean 'languages'?",
+        ),
         (
             ["callbacks=early_stopping", "monitor=validation/los"],
             "monitor: no 'validation/los'; there are validation/loss, validation/loss/x_x and validation/loss/x_y",

@@ -347,3 +347,37 @@ def test_workers_change_nothing(corpus, encoder):
             assert_same(one, other)
     first, second, *_ = alone.train_dataloader()
     assert not same(first, second)
+
+
+def test_a_validation_corpus_takes_the_place_of_what_is_held_out(corpus, encoder, make_corpus):
+    """Trained on everything, validated on all of the other corpus, in its own languages, always in the same batches."""
+    other = replace(make_corpus(20, ("en", "zh"), keys=[100 + item for item in range(20)]), name="other")
+    module = data(corpus, encoder, X_X, seed=3, validation=other)
+    trained = {key for batch in module.train_dataloader() for key in batch.question_keys.tolist()}
+    assert trained == set(range(30))
+    batches = list(module.val_dataloader())
+    assert [batch.kind for batch in batches].count("x_x") == len(batches) / 2 == 4
+    assert {key for batch in batches for key in batch.question_keys.tolist()} == set(range(100, 120))
+    assert {text.split()[-1] for batch in batches for text in texts(encoder, batch, "candidates")} == {"en", "zh"}
+    for again, seed in product((X_Y, ENGLISH), (0, 1)):
+        for one, two in zip(
+            batches, data(corpus, encoder, again, seed, validation=other).val_dataloader(), strict=True
+        ):
+            assert_same(one, two)
+
+
+def test_training_does_not_depend_on_the_validation_corpus(corpus, encoder, make_corpus):
+    plain = data(corpus, encoder, validation_fraction=0)
+    validated = data(corpus, encoder, validation=make_corpus(20, ("en",)))
+    for one, two in zip(plain.train_dataloader(), validated.train_dataloader(), strict=True):
+        assert_same(one, two)
+
+
+def test_a_validation_corpus_with_too_few_items(corpus, encoder, make_corpus):
+    small = make_corpus(3, no_question=[(0, "zh"), (1, "zh")])
+    message = (
+        "validation: the 3 items of hand-made are too few for a batch in every language; choose fewer languages in "
+        "validation.languages, or another corpus@validation"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        data(corpus, encoder, validation=small)

@@ -17,14 +17,15 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"}
-    | {"lexical_choice"},
-    {"config", "pools", "sources", "run_lock", "supervisor", "stored_corpus", "corpus_rules", "scorer"},
-    {"combinations", "assembly"},
+    | {"lexical_choice", "id_order"},
+    {"config", "corpus_rules", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
+    {"stored_corpus", "stored_benchmark"},
+    {"combinations", "assembly", "pool_assembly"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
     | {"statistics", "search", "vectors", "mining", "negatives", "lexical"},
-    {"tuning", "encoding", "scoring", "search_ranking", "trec"},
+    {"tuning", "encoding", "scoring", "search_ranking", "cell_ranking", "trec"},
     {"batches", "translations"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
@@ -42,7 +43,7 @@ DOORS = {
     "omegaconf": {"config", "combinations", "check", "identity", "launch", "sweep", "job", "worker", "build"}
     | {"train", "evaluate", "mine", "report"},
     "faiss": {"search"},
-    "filelock": {"run_lock", "tokens", "stored_corpus"},
+    "filelock": {"run_lock", "tokens", "stored_folder"},
     "bm25s": {"lexical"},
     "Stemmer": {"lexical"},
     "sklearn": {"lexical"},
@@ -55,6 +56,8 @@ DOORS = {
     "peft": {"tuning"},
     "huggingface_hub": {"sources"},
     "pooch": {"sources", "cache_folder"},
+    "ijson": {"sources"},
+    "sentencex": {"sources"},
     "matplotlib": {"heatmap"},
     "jinja2": {"report"},
     "PIL": {"loggers"},

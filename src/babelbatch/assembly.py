@@ -15,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.records import ABSENT
+from babelbatch.sources.lines import Place
 from babelbatch.stored_corpus import IDS, PASSAGES, QUESTIONS
 from babelbatch.texts import TextWriter, choose_texts
 
@@ -29,18 +30,34 @@ _WAITING = 16_384
 
 class Assembly:
     """Takes texts one at a time; `finish` makes the files of a stored corpus (`stored_corpus.stored_corpus`) of them.
+    In a `with` block nothing stays open if a text is refused.
 
-    folder: where they go; what an interrupted assembly left there is overwritten. languages: all that may come.
+    folder: where they go; what an interrupted assembly left there is overwritten. languages: all that may come; None
+        takes what comes, in the order of its first text.
     """
 
-    def __init__(self, folder: Path, languages: Sequence[str]) -> None:
+    def __init__(self, folder: Path, languages: Sequence[str] | None) -> None:
         self._folder = folder
-        self._column = {language: column for column, language in enumerate(languages)}
+        self._column = {language: column for column, language in enumerate(languages or ())}
+        self._open = languages is None
         self._ids = TextWriter(folder / IDS)
         self._texts = {name: TextWriter(folder / name) for name in (QUESTIONS, PASSAGES)}
         self._rows = {name: _Rows(folder / f"{name}.rows") for name in ("question", "passage", "negative")}
         self._files: dict[Path, int] = {}
         self._order = 0
+        self._ended = False
+
+    def __enter__(self) -> Assembly:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._ended:
+            for file in (self._ids, *self._texts.values(), *self._rows.values()):
+                file.close()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(self._column)
 
     def question(self, id_: str, language: str, text: str, path: Path, line: int) -> None:
         """The question of an item in a language. path, line: where it stands, for messages."""
@@ -61,6 +78,7 @@ class Assembly:
         Passages have one key if they have one text or one key given, also through a chain of these.
         ValueError, with both places: an item has two questions, or two passages, in a language.
         """
+        self._ended = True
         self._ids.close()
         for writer in self._texts.values():
             writer.close()
@@ -84,6 +102,8 @@ class Assembly:
     def _add(
         self, kind: str, file: str, id_: str, language: str, text: str, key: str | None, path: Path, line: int
     ) -> None:
+        if self._open and language not in self._column:
+            self._column[language] = len(self._column)
         number = self._texts[file].append(text)
         self._ids.append(id_)
         place = self._files.setdefault(path, len(self._files))
@@ -141,8 +161,7 @@ class Assembly:
             table.flush()
 
     def _place(self, row: np.void) -> str:
-        path = list(self._files)[row["file"]]
-        return f"{path}, {'row' if path.suffix == '.parquet' else 'line'} {row['line']:,}"
+        return str(Place(list(self._files)[row["file"]], int(row["line"])))
 
 
 class _Rows:
@@ -161,8 +180,11 @@ class _Rows:
     def all(self) -> np.ndarray:
         """(R,) of `_ROW`, all that were appended; there will be no more."""
         self._write()
-        self._file.close()
+        self.close()
         return np.fromfile(self._path, _ROW)
+
+    def close(self) -> None:
+        self._file.close()
 
     def remove(self) -> None:
         self._path.unlink()

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
-from babelbatch.corpus_rules import problems_of_corpus
+from babelbatch.corpus_rules import problems_of_corpus, problems_of_kinds
 from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
 from babelbatch.sampling_rules import problems_of_sampling
@@ -77,6 +77,9 @@ _RANGES = {  # path: (least, most)
     "encoder.least": (1, None),
     "encoder.most": (1, None),
     "corpus.negatives": (0, None),
+    "corpus.limit": (1, None),
+    "corpus.triples": (1, None),
+    "corpus.seed": (0, 2**32 - 1),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
@@ -147,7 +150,9 @@ def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
 def _problems_of_training(cfg: dict) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
+    yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
     yield from _problems_of_negatives(cfg)
+    yield from _problems_of_validation(cfg)
     yield from _problems_of_objective(cfg)
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
@@ -165,6 +170,21 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:
         yield "monitor: nothing watches it; set callbacks=early_stopping"
+
+
+def _problems_of_validation(cfg: dict) -> Iterator[str]:
+    validation = cfg["validation"]
+    if validation is None:
+        return
+    if not isinstance(validation, dict) or "_target_" not in validation:
+        yield "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts"
+    elif validation == cfg["corpus"]:
+        yield "validation: it is the corpus itself; leave it out, and some of the corpus is held out"
+    if cfg["data"].get("validation_fraction"):
+        yield (
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
+            "corpus@validation=null"
+        )
 
 
 def _problems_of_negatives(cfg: dict) -> Iterator[str]:
@@ -257,7 +277,7 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
     if first == "validation":
         if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
             yield f"monitor: no '{monitor}'; there are validation/loss, validation/loss/x_x and validation/loss/x_y"
-        elif cfg["data"].get("validation_fraction") == 0:
+        elif cfg["data"].get("validation_fraction") == 0 and cfg["validation"] is None:
             yield (
                 f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
                 "raise it, or set callbacks=default"
@@ -278,7 +298,8 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
 
 # The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
 _METRIC = (
-    r"(monolingual|crosslingual|multilingual)/(map|map@20|ndcg@10|recall@1|recall@10|recall@100)(/[\w-]+)?"
+    r"(monolingual|crosslingual|multilingual)/(map|map@20|mrr@100|ndcg@10|ndcg@20|recall@1|recall@10|recall@100)"
+    r"(/[\w-]+)?"
     r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)(/\w+)?"  # what has a better end
 )
 

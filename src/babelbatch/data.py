@@ -25,17 +25,18 @@ from babelbatch.validation_split import held_out
 
 
 class PairData(pl.LightningDataModule):
-    """Training and validation batches of one corpus.
+    """Training and validation batches.
 
-    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, needs and teacher come from
-    the run.
+    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, validation, needs and
+    teacher come from the run.
     mined: hard negatives for the items that are not held out, of passages that are not.
+    validation: a corpus of its own for the validation loss, all of it; then nothing of `corpus` is held out.
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
-    validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy, in
-        all languages of the corpus, of all parts of a mixture together, and always the same ones: losses of different
-        strategies can be compared.
+    validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy, or
+        all of one kind if there is no other, in all languages of what they are drawn from, of all parts of a mixture
+        together, and always the same ones: losses of different strategies can be compared.
     num_workers: processes that prepare batches; 0 prepares them in the training process.
     forward_overhead: a batch is encoded in chunks of like length, as many as save padding: one more must save so many
         tokens. None: few on a CPU, thousands on a GPU.
@@ -57,6 +58,7 @@ class PairData(pl.LightningDataModule):
         forward_overhead: int | None = None,
         chunk_tokens: int | None = None,
         mined: Mined | None = None,
+        validation: Corpus | None = None,
         needs: Needs | None = None,
         teacher: Encoder | None = None,
     ) -> None:
@@ -67,26 +69,31 @@ class PairData(pl.LightningDataModule):
         self.num_workers = num_workers
         self.forward_overhead = forward_overhead
         self.chunk_tokens = chunk_tokens
-        apart = held_out(corpus.keys, corpus.ids, validation_fraction)
+        apart = held_out(corpus.keys, corpus.ids, validation_fraction if validation is None else 0)
         if mined is not None:
             self.corpus = corpus = with_negatives(corpus, mined, apart)
         presence = Presence(corpus)
         self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence, steps)
-        self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
         needs = needs or Needs()
         self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language)
+        if validation is None:
+            self._validation_builder = self.builder
+            self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
+        else:
+            self._validation_builder = BatchBuilder(validation, encoder)
+            self.validation_sampler = _validation_sampler(validation, sampling)
         translated = needs.questions or needs.passages
         self._translations = Translations(corpus, sampling.languages, seed, needs) if translated else None
         self._taught = teacher is not None
         self._done = 0
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.sampler, self.steps, self._done, self._translations, self._taught)
+        return self._loader(self.sampler, self.builder, self.steps, self._done, self._translations, self._taught)
 
     def val_dataloader(self) -> DataLoader | list:
         if self.validation_sampler is None:
             return []
-        return self._loader(self.validation_sampler, self.validation_steps, done=0)
+        return self._loader(self.validation_sampler, self._validation_builder, self.validation_steps, done=0)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return batch.to(device)
@@ -103,6 +110,7 @@ class PairData(pl.LightningDataModule):
     def _loader(
         self,
         sampler: Sampler,
+        builder: BatchBuilder,
         steps: int,
         done: int,
         translations: Translations | None = None,
@@ -119,7 +127,7 @@ class PairData(pl.LightningDataModule):
                 "sampling.batch_size or data.validation_fraction, or lower trainer.devices"
             )
         build = partial(
-            self.builder,
+            builder,
             rank=rank,
             ranks=ranks,
             overhead=OVERHEAD_ON_CPU if overhead is None else overhead,
@@ -172,15 +180,28 @@ class _Remaining(Order[int]):
         return iter(range(self._done, self._steps))
 
 
-def _validation_sampler(corpus: Corpus, sampling: Sampling, rows: np.ndarray, presence: Presence) -> Sampler | None:
-    if len(rows) == 0:
+def _validation_sampler(
+    corpus: Corpus, sampling: Sampling, rows: np.ndarray | None = None, presence: Presence | None = None
+) -> Sampler | None:
+    """rows: the items held out of a corpus that is trained on; None: all of a corpus that is not."""
+    held = np.arange(len(corpus)) if rows is None else rows
+    if len(held) == 0:
         return None
-    batch_size = min(sampling.batch_size, largest_batch(corpus, rows, presence))
+    presence = Presence(corpus) if presence is None else presence
+    columns = np.arange(len(corpus.languages))
+    only_x_y = len(presence.any_monolingual(columns, held)) == 0  # as in parallel sentences
+    enough_for = len(presence.crosslingual(columns, held)) if only_x_y else largest_batch(corpus, held, presence)
+    batch_size = min(sampling.batch_size, enough_for)
+    if batch_size < 2 and rows is None:
+        raise ValueError(
+            f"validation: the {len(corpus)} items of {corpus.name} are too few for a batch in every language; choose "
+            "fewer languages in validation.languages, or another corpus@validation"
+        )
     if batch_size < 2:
         raise ValueError(
-            f"data.validation_fraction holds out {len(rows)} of {len(corpus)} items, too few for a batch in every "
+            f"data.validation_fraction holds out {len(held)} of {len(corpus)} items, too few for a batch in every "
             "language; raise it, leave small languages out of corpus.languages, or set it to 0 for no validation loss"
         )
-    alpha = 1.0 if len(corpus.languages) == 1 else 0.5
+    alpha = 0.0 if only_x_y else 1.0 if len(corpus.languages) == 1 else 0.5
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
-    return Sampler(replace(corpus, mixture=None), settings, 0, rows, presence)
+    return Sampler(replace(corpus, mixture=None), settings, 0, held, presence)

@@ -11,6 +11,7 @@ import torch
 
 from babelbatch import bias
 from babelbatch.cache_folder import cache_folder
+from babelbatch.cell_ranking import rank_cells
 from babelbatch.collectives import rank as rank_of_process
 from babelbatch.debias import Method, debiased
 from babelbatch.encoding import encode
@@ -76,7 +77,7 @@ class Evaluation:
         queries, candidates = self._vectors(encoder, benchmark, cache)
         if self.trec_files and folder is not None and rank_of_process() == 0:
             write_trec(folder / "trec", benchmark, queries, candidates, self.trec_depth)
-        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))
+        return _scored(benchmark, queries, candidates)
 
     def during_training(self, encoder: Encoder, benchmark: Benchmark) -> Result:
         """The same on a sample of the questions, if one is asked for. Nothing is kept: these weights will not be met
@@ -86,7 +87,7 @@ class Evaluation:
         if self.index is not None:
             return self._by_search(encoder, benchmark, self.index, None)
         queries, candidates = self._vectors(encoder, benchmark, None)
-        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))
+        return _scored(benchmark, queries, candidates)
 
     def _by_search(
         self, encoder: Encoder, benchmark: Benchmark, index: Exact | IVF | HNSW, cache: Path | None
@@ -124,3 +125,9 @@ class Evaluation:
             benchmark.candidate_languages,
             self.components,
         )
+
+
+def _scored(benchmark: Benchmark, queries: Vectors, candidates: Vectors) -> Result:
+    if not benchmark.pooled:
+        return score(benchmark, rank_cells(benchmark, queries, candidates))
+    return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from babelbatch.id_order import by_descending_id
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark
 from babelbatch.scorer import Vectors, scorer
@@ -58,8 +59,7 @@ def rank(benchmark: Benchmark, queries: Vectors, candidates: Vectors, k: int) ->
     columns = np.argsort(benchmark.candidate_languages, kind="stable")
     column_of = _inverse(columns)
     bounds = np.searchsorted(benchmark.candidate_languages[columns], np.arange(len(benchmark.languages) + 1)).tolist()
-    by_descending_id = np.argsort(np.array(benchmark.candidate_ids))[::-1]
-    tie_place = _inverse(by_descending_id)[columns]
+    tie_place = _inverse(by_descending_id(benchmark.candidate_ids))[columns]
 
     scores_of = scorer(queries, candidates[columns])
     relevant = column_of[benchmark.relevant]
@@ -104,7 +104,7 @@ def best(
     """The k candidates with the greatest scores for each query, best first, ties as in `rank`: a block at a time
     (rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores)."""
     count, k = queries.shape[0], min(k, len(candidate_ids))
-    tie_place = _inverse(np.argsort(np.array(candidate_ids))[::-1])
+    tie_place = _inverse(by_descending_id(candidate_ids))
     scores_of = scorer(queries, candidates)
     at_once = max(1, _BLOCK_SCORES // len(candidate_ids))
     for start in range(0, count, at_once):

@@ -24,7 +24,9 @@ def _fingerprint(record: object) -> str:
     digest = hashlib.sha256()
     for part in fields(record):  # type: ignore[arg-type]
         value = getattr(record, part.name)
-        if not part.metadata.get("fingerprint", True) or value is None:  # most corpora are no mixture
+        if (
+            not part.metadata.get("fingerprint", True) or value is None
+        ):  # most corpora are no mixture, most benchmarks have no gains
             continue
         digest.update(part.name.encode() + b"\0")
         if isinstance(value, np.ndarray):
@@ -103,11 +105,17 @@ class Benchmark:
     Q queries, C candidates. A query in two languages is two rows with one id.
 
     query_ids: Q ids, the same in every language (the unit that statistics cluster by).
-    candidate_ids: C distinct ids; ties in score are broken by them, as trec_eval does.
+    candidate_ids: C distinct ids; ties in score are broken by them, as trec_eval does. They and the texts may be on
+        disk (`stored_benchmark.py`).
     query_languages, candidate_languages: (Q,) and (C,) int16, index into `languages`.
     relevant_offsets, relevant: the qrels in CSR form; query q is answered by the candidates
         `relevant[relevant_offsets[q]:relevant_offsets[q + 1]]` (rows, in all languages).
     protocol: what a candidate is and where it came from, in one line; runs are comparable only if it is equal.
+    gains: of each of `relevant`, above 0: what it gains nDCG. None: 1 each.
+    pooled: whether the candidates of all languages are one pool, over which the multilingual setting ranks. False where
+        queries are judged in their own language only: what answers them in another one would count as wrong.
+    parts: (C,) int16. Candidates of one language in different parts are not ranked together: a query is ranked among
+        those of the language and the part of what answers it. None: a language is one part. Not where `pooled`.
     metric: the one to read first, a name of `metrics.NAMES`; tables, maps and the report show it.
     """
 
@@ -116,18 +124,23 @@ class Benchmark:
     query_ids: tuple[str, ...]
     query_texts: tuple[str, ...]
     query_languages: np.ndarray
-    candidate_ids: tuple[str, ...]
-    candidate_texts: tuple[str, ...]
+    candidate_ids: Sequence[str]
+    candidate_texts: Sequence[str]
     candidate_languages: np.ndarray
     relevant_offsets: np.ndarray
     relevant: np.ndarray
     protocol: str
+    gains: np.ndarray | None = None
+    pooled: bool = field(default=True, metadata={"fingerprint": False})
+    parts: np.ndarray | None = None
     metric: str = field(default="map", metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
-        if len(set(self.candidate_ids)) < len(self.candidate_ids):
+        # Ids on disk were compared when they were written; there may be a hundred million of them.
+        if isinstance(self.candidate_ids, tuple) and len(set(self.candidate_ids)) < len(self.candidate_ids):
             twice = next(id_ for id_, count in Counter(self.candidate_ids).items() if count > 1)
             raise ValueError(f"benchmark {self.name}: candidate id '{twice}' occurs twice; ids must be unique")
+        assert self.parts is None or not self.pooled, "a pool of all languages has no parts"
         unanswered = np.flatnonzero(np.diff(self.relevant_offsets) == 0)
         if len(unanswered):
             raise ValueError(
@@ -139,6 +152,12 @@ class Benchmark:
     def fingerprint(self) -> str:
         """Changes with any text, id, language, relevance judgement or the protocol."""
         return _fingerprint(self)
+
+    @property
+    def cells(self) -> np.ndarray:
+        """(C,) int64, equal for candidates that are ranked together within a language; ascending with the language."""
+        languages = self.candidate_languages.astype(np.int64)
+        return languages if self.parts is None else languages * (int(self.parts.max()) + 1) + self.parts
 
 
 @dataclass(frozen=True, slots=True)

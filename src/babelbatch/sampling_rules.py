@@ -43,19 +43,19 @@ def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
         yield f"schedule: {name} has one alpha throughout; set sampling=schedule"
     elif name in {"x_x", "x_y"} and sampling.get("alpha") != _PURE[name]:
         yield f"alpha: {name} means alpha {_PURE[name]}; to mix, set sampling=hybrid"
-    alphas = _alphas(sampling)
+    found = alphas(sampling)
     languages, crossing = sampling.get("languages"), sampling.get("cross_language", "any")
-    if alphas != {1} and isinstance(languages, list) and len(languages) == 1:
+    if found != {1} and isinstance(languages, list) and len(languages) == 1:
         yield "languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
     elif crossing != "any" and isinstance(languages, list) and "en" not in languages:
         yield f"languages: cross_language={crossing} pairs languages with English; add en"
     if name == "hybrid":  # its ends are compared with its middle: what an end has no use for may be said
         return
-    if alphas == {1}:
+    if found == {1}:
         for key, default in (("cross_language", "any"), ("pair_exponent", 0)):
             if sampling.get(key, default) != default:
                 yield f"{key}: there are no X-Y batches at alpha 1; leave it out, or set sampling=hybrid"
-    if alphas == {0}:
+    if found == {0}:
         for key, default in (("same_language", "batch"), ("language_exponent", 0)):
             if sampling.get(key, default) != default:
                 yield f"{key}: there are no X-X batches at alpha 0; leave it out, or set sampling=hybrid"
@@ -74,7 +74,7 @@ def _problems_of_steps(steps: list) -> Iterator[str]:
     yield from (f"alpha_steps: alpha {alpha} is not between 0 and 1" for _, alpha in steps if not 0 <= alpha <= 1)
 
 
-def _alphas(sampling: Mapping[str, Any]) -> set[Any]:
+def alphas(sampling: Mapping[str, Any]) -> set[Any]:
     """The values between which alpha moves."""
     steps = sampling.get("alpha_steps")
     later = [step[-1] for step in steps if isinstance(step, list) and step] if isinstance(steps, list) else []

@@ -52,14 +52,17 @@ def train(cfg: DictConfig, folder: Path) -> None:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
     corpus: Corpus = build(cfg.corpus)
+    validation: Corpus | None = None if cfg.validation is None else build(cfg.validation)
     mined = mined_negatives(cfg, corpus)
     benchmarks = build_benchmarks(cfg)
     if not cfg.train_on_test:
         refuse_leakage(corpus, benchmarks)
+        refuse_leaking_validation(corpus, validation, benchmarks)
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
     loss = build_loss(cfg.loss, encoder)
-    data = build_data(cfg, corpus, sampling, encoder, mined, loss)
+    data = build_data(cfg, corpus, sampling, encoder, mined, loss, validation)
+    refuse_silent_monitor(cfg.monitor, data)
     build(cfg.tuning)(encoder)
     learner = Learner(
         encoder,
@@ -72,6 +75,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
     )
     evaluation: Evaluation = build(cfg.evaluation)
     origin = identity(cfg) | {"the corpus": corpus.fingerprint}
+    if validation is not None:
+        origin["the validation corpus"] = validation.fingerprint
     checkpoints = folder / CHECKPOINT_FOLDER
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
@@ -130,6 +135,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "parameters_trained": sum(part.numel() for part in encoder.parameters() if part.requires_grad),
         "fingerprint/corpus": corpus.fingerprint,
+        "fingerprint/validation": None if validation is None else validation.fingerprint,
         "fingerprint/negatives": cfg.negatives_sha256,
         "languages/corpus": list(corpus.languages),
         **facts_about(benchmarks),
@@ -197,7 +203,13 @@ def mined_negatives(cfg: DictConfig, corpus: Corpus) -> Mined | None:
 
 
 def build_data(
-    cfg: DictConfig, corpus: Corpus, sampling: Sampling, encoder: Encoder, mined: Mined | None, loss: Objective
+    cfg: DictConfig,
+    corpus: Corpus,
+    sampling: Sampling,
+    encoder: Encoder,
+    mined: Mined | None,
+    loss: Objective,
+    validation: Corpus | None = None,
 ) -> PairData:
     """Batches for the whole run: an optimiser step may accumulate several."""
     return build(cfg.data)(
@@ -207,6 +219,7 @@ def build_data(
         seed=cfg.seed,
         steps=cfg.trainer.max_steps * accumulated(cfg),
         mined=mined,
+        validation=validation,
         needs=loss.needs,
         teacher=None if loss.teacher is None else loss.teacher.encoder,
     )
@@ -227,6 +240,31 @@ def refuse_leakage(corpus: Corpus, benchmarks: dict[str, Benchmark]) -> None:
                 f"{seen:,} of the {len(benchmark.query_texts):,} questions of benchmark {name} are in the corpus "
                 f"{corpus.name}: its scores would mean nothing; choose another, or set train_on_test=true"
             )
+
+
+def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchmarks: dict[str, Benchmark]) -> None:
+    """Raises ValueError if more than one in a hundred of the validation corpus's questions are in the corpus, to the
+    letter, or of a benchmark's questions in the validation corpus: the first says nothing of new questions, and the
+    second would choose the weights by the test."""
+    if validation is None:
+        return
+    trained = set(corpus.question_texts)
+    seen = sum(text in trained for text in validation.question_texts)
+    if seen > len(validation.question_texts) / 100:
+        raise ValueError(
+            f"{seen:,} of the {len(validation.question_texts):,} questions of the validation corpus {validation.name} "
+            f"are in the corpus {corpus.name}: its loss would say nothing of new questions; choose another "
+            "corpus@validation, or set train_on_test=true"
+        )
+    refuse_leakage(validation, benchmarks)
+
+
+def refuse_silent_monitor(monitor: str, data: PairData) -> None:
+    """Raises ValueError if the validation set has no batches of the kind whose loss is monitored."""
+    sampler = data.validation_sampler
+    silent = None if sampler is None else {1.0: "x_y", 0.0: "x_x"}.get(sampler.sampling.alpha)
+    if silent is not None and monitor == f"validation/loss/{silent}":
+        raise ValueError(f"monitor: the validation set has no {silent} batches; set monitor=validation/loss")
 
 
 def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | None) -> int:

@@ -24,8 +24,8 @@ class BM25:
     with N candidates, n_t of which have t, and f occurrences of t in d. N, n_t and the mean length are those of the
     whole pool, all languages together, in every setting: one index, as for a dense encoder. What terms are: `terms`.
 
-    k1, b: how soon repetitions stop counting, and how much length does; the defaults are Anserini's, and so those of
-        the BM25 baselines that the multilingual benchmarks were published with.
+    k1, b: how soon repetitions stop counting, and how much length counts; the defaults are those of Anserini and
+        Pyserini, with which most published baselines are made.
     stem: cut words to their stems where Snowball has a stemmer for the text's language.
     """
 

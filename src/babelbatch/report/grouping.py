@@ -12,7 +12,14 @@ from babelbatch.report.runs import Run
 KINDS = {"x_x": "X-X", "x_y": "X-Y"}
 ON_THE_CURVE = ("x_x", "x_y", "hybrid")
 """Strategies that differ in alpha only."""
-_SHOWN_FIRST = ("sampling.name", "sampling.alpha", "encoder.name_or_path", "checkpoint", "encoder._target_")
+_SHOWN_FIRST = (
+    "sampling.name",
+    "sampling.alpha",
+    "encoder.name_or_path",
+    "checkpoint",
+    "encoder._target_",
+    "loss._target_",
+)
 _ALIKE = {
     "fingerprint": "other questions or candidates",
     "protocol": "another protocol",
