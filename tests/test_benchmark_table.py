@@ -18,9 +18,11 @@ import torch
 
 import corruptions
 from babelbatch.benchmarks.table import load_benchmark
+from babelbatch.config import ConfigError, register
 from babelbatch.encoder import static
 from babelbatch.encoding import encode
 from babelbatch.evaluation import Evaluation
+from babelbatch.launch import check_jobs, forced
 from babelbatch.records import Benchmark
 from babelbatch.search import Exact
 
@@ -405,3 +407,30 @@ def test_scores_are_those_of_pytrec_eval(tmp_path, index):
                     assert ours[name] == pytest.approx(expected, rel=1e-6), (query, pool, name)
                     checked += 1
     assert checked > 800
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        ([], "benchmarks.table.path: missing; set it to a folder, or benchmarks.table.hub to a data set of the hub"),
+        (["path=nowhere"], "benchmarks.table.path: there is no folder 'nowhere'; a data set of the hub is named by "),
+        (["path=.", "hub=a/b"], "benchmarks.table.hub: there is benchmarks.table.path already; leave out one of them"),
+        (["path=.", "revision=abc"], "benchmarks.table.revision: only for a data set of the hub; leave it out"),
+        (["path=.", "layout=trec", "columns={query: q}"], "benchmarks.table.columns: files of layout=trec go by the"),
+        (["path=.", "layout=bier"], "benchmarks.table.layout: 'bier' is not one of 'beir', 'trec', 'mteb'"),
+    ],
+)
+def test_options_that_contradict(overrides, problem):
+    register()
+    given = [f"benchmarks.table.{override}" for override in overrides]
+    with pytest.raises(ConfigError, match=re.escape(f"- {problem}")):
+        check_jobs("train", forced(["benchmarks=table", *given]), multirun=False)
+
+
+def test_a_pool_that_there_is_not_cannot_be_watched():
+    register()
+    watched = ["callbacks=early_stopping", "callbacks.evaluate.during_training=true", "evaluation=search"]
+    watched += ["benchmarks=miracl", "monitor=miracl/multilingual/ndcg@10"]
+    with pytest.raises(ConfigError, match="monitor: miracl has no pool of all languages; set monitor=miracl/mono"):
+        check_jobs("train", forced(watched), multirun=False)
+    check_jobs("train", forced([*watched, "benchmarks.miracl.pooled=true"]), multirun=False)

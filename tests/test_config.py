@@ -39,8 +39,10 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
         ("loss", "mimo"): f"teacher={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
-        ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
+        ("benchmarks", "mewsli_x"): f"benchmarks.mewsli_x.data_dir={tmp_path}",
+        ("benchmarks", "table"): f"benchmarks.table.path={tmp_path}",
         ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
+        ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
@@ -162,6 +164,16 @@ MIXTURE = ["corpus=mixture", "+corpus@corpus.parts.facts=world_facts", "+corpus@
             ["corpus.parts.fact.languages=[en]"],
             ["corpus.parts.fact: not among the chosen parts (facts, mlqa), did you mean 'facts'?"],
         ),
+        (["corpus@validation=lareqa", "validation.negatives=-1"], ["validation.negatives: -1 is not at least 0"]),
+        (["sampling=hybrid", "~corpus.parts.mlqa", "+corpus@corpus.parts.nq=nq"], []),
+        (
+            ["~corpus.parts.mlqa", "~corpus.parts.facts", "+corpus@corpus.parts.nq=nq"],
+            ["sampling.alpha: all parts are in English only; set sampling=x_x, or add a parallel corpus"],
+        ),
+        (
+            ["~corpus.parts.mlqa", "~corpus.parts.facts", "+corpus@corpus.parts.talks=parallel_sentences"],
+            ["sampling.alpha: all parts are bitext, which has no X-X batches; set sampling=x_y, or add another corpus"],
+        ),
         (
             ["+corpus@corpus.parts.both=mixture"],
             ["corpus.parts.both: is a mixture itself; name its parts beside the others"],
@@ -205,8 +217,13 @@ def test_the_names_people_type() -> None:
 
 
 def test_any_corpus_can_be_the_validation_set() -> None:
+    own = {"bitext": ["validation.data_dir=."], "mixture": ["+corpus@validation.parts.facts=world_facts"]}
     for corpus in GROUPS["corpus"]:
-        assert problems("corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}") == []
+        chosen = ["corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}"]
+        assert problems(*chosen, *own.get(corpus, [])) == []
+    assert problems("corpus@validation=mixture") == [
+        "validation.parts: nothing to mix; add corpora, such as +corpus@validation.parts.mine=world_facts"
+    ]
     watched = ["corpus@validation=lareqa", "callbacks=early_stopping", "data.validation_fraction=0"]
     assert problems(*watched, "validation.languages=[en]") == []
     overrides = forced(["corpus@validation=lareqa", "validation.negatives=0"])

@@ -17,7 +17,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"}
-    | {"lexical_choice", "id_order"},
+    | {"lexical_choice", "id_order", "benchmark_rules"},
     {"config", "corpus_rules", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
     {"stored_corpus", "stored_benchmark"},
     {"combinations", "assembly", "pool_assembly"},

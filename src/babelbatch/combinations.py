@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from babelbatch.benchmark_rules import problems_of_benchmarks
 from babelbatch.config import DEFAULT_MONITOR
 from babelbatch.corpus_rules import problems_of_corpus, problems_of_kinds
 from babelbatch.lexical_choice import is_lexical, problems_of_lexical
@@ -23,8 +24,10 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
-    if cfg.get("corpus"):
-        yield from problems_of_corpus(cfg["corpus"])
+    yield from problems_of_benchmarks(cfg)
+    for path in ("corpus", "validation"):
+        if isinstance(cfg.get(path), dict):
+            yield from problems_of_corpus(cfg[path], path)
     if schema != "mine":
         yield from _problems_of_scoring(cfg, schema)
     if is_lexical(cfg["encoder"]):
@@ -99,12 +102,12 @@ _RANGES = {  # path: (least, most)
 }
 
 
-_PART_OF_MIXTURE = re.compile(r"^corpus\.parts\.[^.]+\.")  # what holds of a corpus holds of a part
+_CORPUS = re.compile(r"^(corpus|validation)(\.parts\.[^.]+)?\.")  # one range for every corpus
 
 
 def _problems_of_range(cfg: dict) -> Iterator[str]:
     places = list(_RANGES)
-    found = [(_PART_OF_MIXTURE.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
+    found = [(_CORPUS.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
     known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
     for place, path, value in known:
         least, most = _RANGES[place]

@@ -16,7 +16,9 @@ SEARCHED = tuple(name for name in NAMES if name != "map")
 TITLES = {
     "map": "mAP",
     "map@20": "mAP@20",
+    "mrr@100": "MRR@100",
     "ndcg@10": "nDCG@10",
+    "ndcg@20": "nDCG@20",
     "recall@1": "R@1",
     "recall@10": "R@10",
     "recall@100": "R@100",

@@ -21,13 +21,18 @@ TABLES = ("query_languages", "candidate_languages", "relevant_offsets", "relevan
 
 
 def stored_benchmark(
-    name: str, made_of: Mapping[str, object], build: Callable[[Path], list[str]], protocol: str, pooled: bool = True
+    name: str,
+    made_of: Mapping[str, object],
+    build: Callable[[Path], list[str]],
+    protocol: str,
+    metric: str,
+    pooled: bool = True,
 ) -> Benchmark:
     """The benchmark that `build` makes, from the cache folder if it was built before; see `stored_folder`.
 
     made_of: all that it depends on, as JSON can write it: settings, and `signature_of` the files read.
     build: writes into a folder what `pool_assembly.PoolAssembly.finish` writes, and returns the languages.
-    protocol, pooled: as in `Benchmark`.
+    protocol, metric, pooled: as in `Benchmark`.
     Candidates stay on disk, queries are read.
     """
     folder = stored_folder("benchmark", name, {"format": FORMAT, **made_of}, lambda place: {"languages": build(place)})
@@ -42,5 +47,6 @@ def stored_benchmark(
             candidate_texts=Texts(folder / CANDIDATES),
             protocol=protocol,
             pooled=pooled,
+            metric=metric,
             **tables | {"gains": None if (tables["gains"] == 1).all() else tables["gains"]},
         )

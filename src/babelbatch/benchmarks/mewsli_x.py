@@ -50,4 +50,4 @@ def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchma
 
     protocol = "Mewsli-X 20220518_6 test: query = mention in its sentence, candidate = description of an entity"
     made_of = {"languages": asked, "files": signature_of([mentions, entities])}
-    return stored_benchmark("mewsli_x", made_of, build, protocol)
+    return stored_benchmark("mewsli_x", made_of, build, protocol, "map@20")

@@ -36,7 +36,8 @@ def load_benchmark(pooled: bool, data_dir: str | None = None, languages: list[st
 
     files = [path for pair in asked for path in pair] + [path for paths in told for path in paths]
     protocol = "MIRACL 1.0 dev: candidate = title and passage of the language's Wikipedia, relevant = judged 1"
-    return stored_benchmark("miracl", {"languages": kept, "files": signature_of(files)}, build, protocol, pooled)
+    made_of = {"languages": kept, "files": signature_of(files)}
+    return stored_benchmark("miracl", made_of, build, protocol, "ndcg@10", pooled)
 
 
 def _add(

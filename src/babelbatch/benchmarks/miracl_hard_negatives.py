@@ -33,6 +33,7 @@ TASK = Task(
     split="dev",
     codes={language: language for language in COUNTS},
     counts=COUNTS,
+    metric="ndcg@10",
     joined=False,
 )
 

@@ -35,7 +35,7 @@ def load_benchmark(pooled: bool, data_dir: str | None = None, languages: list[st
 
     protocol = "Mr. TyDi 1.1 test: candidate = title and passage of the language's Wikipedia, relevant = positive"
     made_of = {"languages": kept, "files": signature_of([*asked, *told])}
-    return stored_benchmark("mr_tydi", made_of, build, protocol, pooled)
+    return stored_benchmark("mr_tydi", made_of, build, protocol, "mrr@100", pooled)
 
 
 def _add(assembly: PoolAssembly, language: str, questions: Path, passages: Path, data_dir: str | None) -> None:

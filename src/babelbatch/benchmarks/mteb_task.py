@@ -22,13 +22,14 @@ from babelbatch.stored_folder import signature_of
 class Task:
     """codes: the publisher's codes of our languages. counts: published numbers of judged queries and of candidates.
 
-    joined: whether a query id is the same query in every language.
+    metric: the task's own, as `Benchmark.metric`. joined: whether a query id is the same query in every language.
     """
 
     published: Published
     split: str
     codes: Mapping[str, str]
     counts: Mapping[str, tuple[int, int]]
+    metric: str
     joined: bool
 
 
@@ -59,4 +60,4 @@ def load_task(
 
     made_of = {"languages": kept, "files": signature_of([path for each in found for path in each.all()])}
     source = f"{task.published.hub} @ {task.published.revision[:8]}"
-    return stored_benchmark(name, made_of, build, f"{protocol}; {source}", pooled)
+    return stored_benchmark(name, made_of, build, f"{protocol}; {source}", task.metric, pooled)

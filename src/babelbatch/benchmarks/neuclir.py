@@ -16,6 +16,7 @@ TASKS = {
         split="test",
         codes=_CODES,
         counts={"fa": (45, 8_882), "ru": (44, 8_724), "zh": (47, 10_325)},
+        metric="ndcg@20",
         joined=True,
     ),
     2023: Task(
@@ -23,6 +24,7 @@ TASKS = {
         split="test",
         codes=_CODES,
         counts={"fa": (74, 15_921), "ru": (75, 16_247), "zh": (75, 17_265)},
+        metric="ndcg@20",
         joined=True,
     ),
 }

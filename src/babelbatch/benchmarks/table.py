@@ -54,6 +54,7 @@ def load_benchmark(
     languages: list[str] | None = None,
     ids_join_languages: bool = True,
     pooled: bool = True,
+    metric: Literal["map", "map@20", "mrr@100", "ndcg@10", "ndcg@20"] = "ndcg@10",
 ) -> Benchmark:
     """Relevant is what is judged above 0; the judgement is what it gains in nDCG. Queries that nothing answers are left
     out. Candidates may be many: they are read one at a time into the cache folder, once.
@@ -76,6 +77,7 @@ def load_benchmark(
         each language has its own ids, and its own judgements.
     pooled: whether the candidates of all languages are one pool, too. False where answers in another language than the
         query's were not judged.
+    metric: the one that tables and the report show first.
 
     ValueError, with file and line: what cannot be read or lacks something, an id that comes twice, a judgement of what
     there is not.
@@ -108,7 +110,7 @@ def load_benchmark(
     }  # fmt: skip
     of = f"{hub} @ {revision}" if hub else root.resolve().name
     protocol = f"{layout} files of {of}, {split}: relevant = judged above 0, gain = judgement"
-    return stored_benchmark("table", made_of, build, protocol, pooled)
+    return stored_benchmark("table", made_of, build, protocol, metric, pooled)
 
 
 def _readers(layout: Layout, columns: beir.Columns) -> Readers:

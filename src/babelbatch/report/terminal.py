@@ -105,10 +105,13 @@ def print_scores(folders: Iterable[Path]) -> None:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         for benchmark in metrics["benchmarks"]:
             searched = f"search/{benchmark}" in metrics
-            columns = _SEARCHED if searched else (*_IN_TERMINAL, "rank dist.", "of pool")
+            first = metrics.get(f"metric/{benchmark}", "map")
+            names = _SEARCHED if searched else _IN_TERMINAL
+            names = names if first in names else (first, names[0], *names[2:])
+            columns = names if searched else (*names, "rank dist.", "of pool")
             table = Table("setting", *columns, title=benchmark)
+            names = names if searched else (*names, *POOL_NAMES)
             for setting in SETTINGS:
-                names = _SEARCHED if searched else (*_IN_TERMINAL, *POOL_NAMES)
                 keys = [f"{benchmark}/{setting}/{metric}" for metric in names]
                 table.add_row(setting, *(_shown(key, metrics) for key in keys))
             Console().print(table)
