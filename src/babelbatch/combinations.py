@@ -30,9 +30,9 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
     yield from problems_of_benchmarks(cfg)
-    if cfg.get("corpus"):
-        yield from problems_of_corpus(cfg["corpus"])
-        yield from _problems_of_table(cfg["corpus"])
+    for path in ("corpus", "validation"):
+        if isinstance(cfg.get(path), dict):
+            yield from problems_of_corpus(cfg[path], path)
     if schema in {"train", "evaluate"}:
         yield from _problems_of_scoring(cfg, schema)
     if is_lexical(cfg["encoder"]):
@@ -111,12 +111,12 @@ _RANGES = {  # path: (least, most)
 }
 
 
-_PART_OF_MIXTURE = re.compile(r"^corpus\.parts\.[^.]+\.")  # what holds of a corpus holds of a part
+_CORPUS = re.compile(r"^(corpus|validation)(\.parts\.[^.]+)?\.")  # one range for every corpus
 
 
 def _problems_of_range(cfg: dict) -> Iterator[str]:
     places = list(_RANGES)
-    found = [(_PART_OF_MIXTURE.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
+    found = [(_CORPUS.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
     known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
     for place, path, value in known:
         least, most = _RANGES[place]
@@ -135,21 +135,6 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
     for path, name in names.items():
         if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
             yield f"{path}: there is no folder '{name}'"
-
-
-def _problems_of_table(corpus: dict) -> Iterator[str]:
-    if corpus.get("_target_") != "babelbatch.corpora.table.load_corpus":
-        return
-    path, hub = corpus.get("path"), corpus.get("hub")
-    if path is None and hub is None:
-        yield "corpus.path: missing; set it to a file or folder, or corpus.hub to a data set of the hub"
-    elif path is not None and hub is not None:
-        yield "corpus.hub: there is corpus.path already; leave out one of them"
-    elif isinstance(path, str) and not Path(path).exists():
-        yield f"corpus.path: there is no file or folder '{path}'; a data set of the hub is named by corpus.hub"
-    if hub is None:
-        of_hub = ("hub_config", "split", "revision")
-        yield from (f"corpus.{key}: only for a data set of the hub; leave it out" for key in of_hub if key in corpus)
 
 
 def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
