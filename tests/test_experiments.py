@@ -31,7 +31,7 @@ def lareqa_files(folder: Path, languages: list[str], write_lareqa: WriteLareqa) 
     return write_lareqa(
         folder,
         {
-            language: [(["One.", "Two.", "Three."], [(f"{n}", f"{language} {n}??", n) for n in range(3)])]
+            language: [(["One.", "Two.", "Three."], [(f"{n}", f"{language} asks {n}", n) for n in range(3)])]
             for language in languages
         },
     )
