@@ -197,8 +197,8 @@ def _problems_of_validation(cfg: dict) -> Iterator[str]:
         yield "validation: it is the corpus itself; leave it out, and some of the corpus is held out"
     if cfg["data"].get("validation_fraction"):
         yield (
-            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
-            "corpus@validation=null"
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave out either "
+            "this or corpus@validation"
         )
 
 
