@@ -16,8 +16,9 @@ from babelbatch.launch import CONF, check_jobs, forced
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 
-SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad"), "x_x")
+SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad", "squad_shifts"), "x_x")
 SAMPLING_OF |= dict.fromkeys(("bitext", "parallel_sentences"), "x_y")
+SAMPLING_OF |= dict.fromkeys(("miracl", "mr_tydi"), "x_x")
 """Strategies of corpora that have only one kind of batch."""
 
 
@@ -43,6 +44,8 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("benchmarks", "table"): f"benchmarks.table.path={tmp_path}",
         ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
         ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
+        ("corpus", "table"): f"corpus.path={tmp_path}",
+        ("transform", "code_switching"): f"transform.dictionaries={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
@@ -202,7 +205,8 @@ def test_a_mixture_in_an_experiment(tmp_path: Path) -> None:
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
-        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer", "tuning",
+        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer",
+        "transform", "tuning",
     }  # fmt: skip
 
 
@@ -217,7 +221,11 @@ def test_the_names_people_type() -> None:
 
 
 def test_any_corpus_can_be_the_validation_set() -> None:
-    own = {"bitext": ["validation.data_dir=."], "mixture": ["+corpus@validation.parts.facts=world_facts"]}
+    own = {
+        "table": ["validation.path=."],
+        "bitext": ["validation.data_dir=."],
+        "mixture": ["+corpus@validation.parts.facts=world_facts"],
+    }
     for corpus in GROUPS["corpus"]:
         chosen = ["corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}"]
         assert problems(*chosen, *own.get(corpus, [])) == []
@@ -318,6 +326,11 @@ def test_reports_every_problem_at_once() -> None:
         (
             ["corpus=squad"],
             "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x",
+        ),
+        (
+            ["corpus=miracl", "sampling=hybrid"],
+            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture",
         ),
         (["corpus=paq", "corpus.limit=0"], "corpus.limit: 0 is not at least 1"),
         (

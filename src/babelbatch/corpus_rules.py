@@ -4,6 +4,7 @@ mappings, from a configuration that is not built yet."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from babelbatch.sampling_rules import alphas
@@ -45,6 +46,11 @@ def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) ->
         yield "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x"
     elif whole and all(map(_is_english, whole)) and found != {1}:
         yield "sampling.alpha: all parts are in English only; set sampling=x_x, or add a parallel corpus"
+    if (_is(corpus, "miracl") or _is(corpus, "mr_tydi")) and found != {1}:
+        yield (
+            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture"
+        )
 
 
 def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
@@ -52,6 +58,21 @@ def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
         yield f"{path}.negatives: they are other sentences of the paragraph; with {path}.passage=context set it to 0"
     if _is(corpus, "bitext") and corpus.get("collection") is None and corpus.get("data_dir") is None:
         yield f"{path}.data_dir: missing; set it to a folder of parallel sentences, or set {path}.collection"
+    if _is(corpus, "table"):
+        yield from _problems_of_table(path, corpus)
+
+
+def _problems_of_table(at: str, corpus: Mapping[str, Any]) -> Iterator[str]:
+    path, hub = corpus.get("path"), corpus.get("hub")
+    if path is None and hub is None:
+        yield f"{at}.path: missing; set it to a file or folder, or {at}.hub to a data set of the hub"
+    elif path is not None and hub is not None:
+        yield f"{at}.hub: there is {at}.path already; leave out one of them"
+    elif isinstance(path, str) and not Path(path).exists():
+        yield f"{at}.path: there is no file or folder '{path}'; a data set of the hub is named by {at}.hub"
+    if hub is None:
+        of_hub = ("hub_config", "split", "revision")
+        yield from (f"{at}.{key}: only for a data set of the hub; leave it out" for key in of_hub if key in corpus)
 
 
 def _is(corpus: Mapping[str, Any], name: str) -> bool:
@@ -59,4 +80,4 @@ def _is(corpus: Mapping[str, Any], name: str) -> bool:
 
 
 def _is_english(corpus: Mapping[str, Any]) -> bool:
-    return _is(corpus, "pairs") or corpus.get("translations") == "none"
+    return _is(corpus, "pairs") or _is(corpus, "squad_shifts") or corpus.get("translations") == "none"
