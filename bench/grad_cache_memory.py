@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from babelbatch.allocator import freed_memory_kept
+from babelbatch.batches import BatchBuilder
 from babelbatch.corpora.world_facts import load_corpus
-from babelbatch.data import BatchBuilder
 from babelbatch.encoder import tiny
 from babelbatch.learner import Learner
 from babelbatch.loss import Contrastive

@@ -28,9 +28,13 @@ def write_run(
     settings: Mapping[str, object] | None = None,
     bias: bool = False,
     curves: bool = False,
+    metric: str = "map",
+    within_only: bool = False,
 ) -> Path:
     """A run whose mAP scatters about `level` of each setting, by question (the same in every run) and by seed.
 
+    metric: instead of mAP; then there is no rank distance either, as after a search. within_only: no other setting
+    than the monolingual one.
     facts: join metrics.json. settings: join the configuration. bias: with the columns and metrics of the bias suite.
     """
     level = {"monolingual": 0.6, "crosslingual": 0.4, "multilingual": 0.3, "rank_distance": 100.0} | dict(level or {})
@@ -43,14 +47,23 @@ def write_run(
     rows: list[dict[str, object]] = []
     for name in benchmarks:
         found = _rows(name, level, languages, seed, bias)
+        if within_only:
+            found = [row for row in found if row["setting"] == "monolingual"]
+        if metric != "map":
+            found = [row | {metric: row["map"], "map": None, "rank_distance": None} for row in found]
         rows += found
-        metrics |= {f"fingerprint/{name}": f"print of {name}", f"protocol/{name}": "sentences"} | _metrics(name, found)
+        metrics |= {f"fingerprint/{name}": f"print of {name}", f"protocol/{name}": "sentences"}
+        metrics |= {f"metric/{name}": metric, f"languages/{name}": list(languages)} | _metrics(name, found, metric)
         if bias:
             metrics |= {
                 f"{name}/multilingual/top10_share/{a}-{b}": 1 / len(languages) for a in languages for b in languages
             }
     (folder / "metrics.json").write_text(json.dumps(metrics | dict(facts or {})))
-    pq.write_table(pa.Table.from_pylist(rows), folder / "per_query.parquet")
+    types = {"candidate_language": pa.string(), "map": pa.float64(), "rank_distance": pa.float64()}
+    table = pa.Table.from_pylist(rows)
+    for column, type_ in types.items():  # a column of nothing has no type
+        table = table.set_column(table.column_names.index(column), column, table[column].cast(type_))
+    pq.write_table(table, folder / "per_query.parquet")
     config = {"sampling": {"name": strategy, "alpha": alpha}, "encoder": {"_target_": "babelbatch.encoder.static"}}
     config |= {"seed": seed, "name": "by hand", "output_dir": str(folder)} | dict(settings or {})
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -97,15 +110,15 @@ def _rows(name: str, level: Mapping[str, float], languages: Sequence[str], seed:
     return rows
 
 
-def _metrics(name: str, rows: Sequence[Mapping[str, object]]) -> dict[str, float]:
+def _metrics(name: str, rows: Sequence[Mapping[str, object]], metric: str) -> dict[str, float]:
     """Means as evaluation.py names them: over the rows of a cell, and over cells."""
     cells: dict[str, list[float]] = {}
     for row in rows:
-        for metric in ("map", "rank_distance", "language_preference"):
-            if row.get(metric) is not None:
+        for column in (metric, "rank_distance", "language_preference"):
+            if row.get(column) is not None:
                 candidate = f"-{row['candidate_language']}" if row["setting"] == "crosslingual" else ""
-                key = f"{name}/{row['setting']}/{metric}/{row['query_language']}{candidate}"
-                cells.setdefault(key, []).append(row[metric])
+                key = f"{name}/{row['setting']}/{column}/{row['query_language']}{candidate}"
+                cells.setdefault(key, []).append(row[column])
     means = {key: float(np.mean(values)) for key, values in cells.items()}
     whole: dict[str, list[float]] = {}
     for key, value in means.items():

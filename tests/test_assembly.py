@@ -47,6 +47,22 @@ def test_chosen_texts(tmp_path):
     assert list(written(tmp_path / "c.txt", [])) == []
 
 
+def test_a_writer_goes_on_behind_what_stays(tmp_path):
+    path = tmp_path / "a.txt"
+    first = TextWriter(path)
+    for text in ("één", "ไทย"):
+        first.append(text)
+    assert first.flush() == 2
+    first.append("lost")
+    first.close()
+    second = TextWriter(path, keep=2)
+    assert second.append("x") == 2
+    second.close()
+    choose_texts(path)
+    assert list(Texts(path)) == ["één", "ไทย", "x"]
+    assert path.read_text() == "één" + "ไทย" + "x"
+
+
 def assembled(folder: Path, rows: list[tuple], languages: tuple[str, ...] = ("de", "en"), **options) -> Corpus:
     """rows: (kind, id, language, text[, key])."""
 
@@ -156,7 +172,7 @@ def test_a_damaged_folder_is_named(tmp_path):
 
 
 _MILLION = """
-import resource, sys
+import sys
 from pathlib import Path
 from babelbatch.assembly import Assembly
 from babelbatch.stored_corpus import stored_corpus
@@ -172,9 +188,11 @@ def build(folder):
     assembly.finish()
     return ["de", "en"]
 
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():  # the process's own: ru_maxrss counts that of the one which started it
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+before = peak()
 corpus = stored_corpus("million", {}, build)
-print(len(corpus), len(corpus.passage_texts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(len(corpus), len(corpus.passage_texts), peak() - before)
 """
 
 

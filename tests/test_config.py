@@ -16,6 +16,13 @@ from babelbatch.launch import CONF, check_jobs, forced
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 
+SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad"), "x_x")
+SAMPLING_OF |= dict.fromkeys(("bitext", "parallel_sentences"), "x_y")
+"""Strategies of corpora that have only one kind of batch."""
+
+
+LEXICAL = {("encoder", "bm25"), ("encoder", "char_ngrams")}  # nothing to train
+
 
 def problems(*overrides: str, root: str = "train", multirun: bool = False) -> list[str]:
     register()
@@ -30,15 +37,23 @@ def problems(*overrides: str, root: str = "train", multirun: bool = False) -> li
 def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_path: Path) -> None:
     own = {
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
+        ("loss", "mimo"): f"teacher={tmp_path}",
         ("benchmarks", "lareqa"): f"benchmarks.lareqa.data_dir={tmp_path}",
+        ("benchmarks", "mewsli_x"): f"benchmarks.mewsli_x.data_dir={tmp_path}",
+        ("benchmarks", "table"): f"benchmarks.table.path={tmp_path}",
+        ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
+        ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
         ("corpus", "table"): f"corpus.path={tmp_path}",
         ("transform", "code_switching"): f"transform.dictionaries={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
+    if group == "corpus" and option in SAMPLING_OF:
+        extra.append(f"sampling={SAMPLING_OF[option]}")
     of_mining = group in {"index", "mining"}
     extra += ["checkpoint=."] if of_mining else []
-    assert problems(f"{group}={value}", *extra, root="mine" if of_mining else "train") == []
+    root = "mine" if of_mining else "evaluate" if (group, option) in LEXICAL else "train"
+    assert problems(f"{group}={value}", *extra, root=root) == []
 
 
 @pytest.mark.parametrize(
@@ -64,6 +79,118 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
     assert problem in problems(*overrides)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["sampling=schedule", "sampling.schedule=cosine", "sampling.alpha_end=0.2"], []),
+        (["sampling=sequential", "sampling.alpha=0", "sampling.alpha_end=1", "sampling.switch_at=0.3"], []),
+        (["sampling=steps", "sampling.alpha_steps=[[0.1,0.5]]"], []),
+        (["sampling=x_en", "sampling.cross_language=en_x"], []),
+        (["sampling=x_y", "sampling.cross_language=english", "sampling.pair_exponent=0.5"], []),
+        (["sampling=hybrid", "sampling.alpha=1", "sampling.pair_exponent=1", "sampling.language_exponent=0.3"], []),
+        (["sampling=mixed", "sampling.language_exponent=0.3"], []),
+        (
+            ["sampling=schedule", "sampling.schedule=steps"],
+            [
+                "sampling.alpha_steps: schedule steps needs them; set them to [fraction, alpha] pairs, "
+                "such as [[0.5,0]]",
+                "sampling.alpha_end: schedule steps does not go there; set sampling.schedule=linear, or leave it out "
+                "(null)",
+            ],
+        ),
+        (
+            ["sampling=hybrid", "sampling.schedule=linear", "sampling.alpha_end=0"],
+            ["sampling.schedule: hybrid has one alpha throughout; set sampling=schedule"],
+        ),
+        (
+            ["sampling=schedule", "sampling.schedule=linaer"],
+            [
+                "sampling.schedule: 'linaer' is not one of 'constant', 'linear', 'cosine', 'switch', 'steps'",
+                "sampling.alpha_end: schedule linaer does not go there; set sampling.schedule=linear, or leave it out "
+                "(null)",
+            ],
+        ),
+        (["sampling=sequential", "sampling.switch_at=2"], ["sampling.switch_at: 2 is not a fraction between 0 and 1"]),
+        (
+            ["sampling=steps", "sampling.alpha_steps=half"],
+            ["sampling.alpha_steps: 'half' is not list[list[float]] or None"],
+        ),
+        (
+            ["sampling=x_x", "sampling.pair_exponent=1"],
+            ["sampling.pair_exponent: there are no X-Y batches at alpha 1; leave it out, or set sampling=hybrid"],
+        ),
+        (
+            ["sampling=x_en", "sampling.language_exponent=1"],
+            ["sampling.language_exponent: there are no X-X batches at alpha 0; leave it out, or set sampling=hybrid"],
+        ),
+        (
+            ["sampling=x_y", "sampling.same_language=pair"],
+            ["sampling.same_language: there are no X-X batches at alpha 0; leave it out, or set sampling=hybrid"],
+        ),
+        (
+            ["sampling=x_en", "sampling.languages=[de,zh]"],
+            ["sampling.languages: cross_language=x_en pairs languages with English; add en"],
+        ),
+        (
+            ["sampling=sequential", "sampling.languages=[en]"],
+            ["sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"],
+        ),
+    ],
+)
+def test_strategies_that_contradict_themselves(overrides: list[str], expected: list[str]) -> None:
+    assert problems(*overrides) == expected
+
+
+MIXTURE = ["corpus=mixture", "+corpus@corpus.parts.facts=world_facts", "+corpus@corpus.parts.mlqa=lareqa"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["corpus.exponent=0.5", "corpus.parts.mlqa.languages=[en,de]", "corpus.parts.mlqa.negatives=2"], []),
+        (["corpus.exponent=big"], ["corpus.exponent: 'big' is not float"]),
+        (
+            ["corpus.parts.mlqa.langages=[en]"],
+            ["corpus.parts.mlqa.langages: load_corpus takes no such argument, did you mean 'languages'?"],
+        ),
+        (["corpus.parts.mlqa.data_dir=gone"], ["corpus.parts.mlqa.data_dir: there is no folder 'gone'"]),
+        (["corpus.parts.facts.negatives=-1"], ["corpus.parts.facts.negatives: -1 is not at least 0"]),
+        (
+            ["corpus.parts.mlqa.passage=context", "corpus.parts.mlqa.negatives=1"],
+            [
+                "corpus.parts.mlqa.negatives: they are other sentences of the paragraph; with "
+                "corpus.parts.mlqa.passage=context set it to 0"
+            ],
+        ),
+        (
+            ["corpus.parts.fact.languages=[en]"],
+            ["corpus.parts.fact: not among the chosen parts (facts, mlqa), did you mean 'facts'?"],
+        ),
+        (
+            ["+corpus@corpus.parts.both=mixture"],
+            ["corpus.parts.both: is a mixture itself; name its parts beside the others"],
+        ),
+    ],
+)
+def test_parts_of_a_mixture(overrides: list[str], expected: list[str]) -> None:
+    assert problems(*MIXTURE, *overrides) == expected
+
+
+def test_a_mixture_in_an_experiment(tmp_path: Path) -> None:
+    """As conf/corpus/mixture.yaml shows it; and nothing to mix."""
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - /corpus@corpus.parts.facts: world_facts\n"
+        "  - /corpus@corpus.parts.mlqa: lareqa\n  - override /corpus: mixture\n"
+        "corpus:\n  parts:\n    mlqa: {languages: [en, de]}\n"
+    )
+    register()
+    assert len(check_jobs("train", ["experiment=mine"], multirun=False, config_dir=str(tmp_path))) == 1
+    assert problems("corpus=mixture") == [
+        "corpus.parts: nothing to mix; add corpora, such as +corpus@corpus.parts.mine=world_facts"
+    ]
+
+
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
@@ -80,6 +207,18 @@ def test_the_names_people_type() -> None:
     )
     assert problems("corpus=lareqa", "encoder=xlmr_base", "encoder.pooling=cls", "seed=7", "logger=none") == []
     assert problems("sampling.alpha=0,0.5,1", "seed=0,1", multirun=True) == []
+
+
+def test_any_corpus_can_be_the_validation_set() -> None:
+    for corpus in GROUPS["corpus"]:
+        assert problems("corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}") == []
+    watched = ["corpus@validation=lareqa", "callbacks=early_stopping", "data.validation_fraction=0"]
+    assert problems(*watched, "validation.languages=[en]") == []
+    overrides = forced(["corpus@validation=lareqa", "validation.negatives=0"])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides)
+        assert cfg.validation == {"_target_": "babelbatch.corpora.lareqa.load_corpus", "negatives": 0}
+        assert compose("train").validation is None
 
 
 def test_defaults_of_a_signature_can_be_overridden_without_a_plus() -> None:
@@ -106,13 +245,15 @@ def test_reports_every_problem_at_once() -> None:
         "trainer.devices=auto",
     )
     assert found == [
-        "sampling: no option 'hybird', did you mean 'hybrid'? (there are: english, hybrid, mixed, x_x, x_y)",
+        "sampling: no option 'hybird', did you mean 'hybrid'? "
+        "(there are: english, hybrid, mixed, schedule, sequential, steps, x_en, x_x, x_y)",
         "seed: Value 'x' of type 'str' could not be converted to Integer",
         "samplign: no such key, did you mean 'sampling'?",
         "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar), "
         "did you mean 'evaluate'?",
         "sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?",
-        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler'",
+        "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler', 'max', 'last', 'weighted_mean', "
+        "'mean_sqrt_length'",
         "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
         "optimizer.lr: 'fast' is not float or Tensor",
         "trainer.devices: 'auto' does not say how many; set a number, or a list such as [0,2]",
@@ -154,6 +295,20 @@ def test_reports_every_problem_at_once() -> None:
         (["loss._target_=nowhere.X"], "loss._target_: there is no package 'nowhere'"),
         (["corpus.data_dir=nowhere", "corpus=lareqa"], "corpus.data_dir: there is no folder 'nowhere'"),
         (
+            ["corpus=bitext", "corpus.data_dir=.", "sampling=hybrid"],
+            "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, "
+            "or make bitext a part of corpus=mixture",
+        ),
+        (
+            ["corpus=bitext", "corpus.data_dir=null", "sampling=x_y"],
+            "corpus.data_dir: missing; set it to a folder of parallel sentences, or set corpus.collection",
+        ),
+        (
+            ["corpus=squad"],
+            "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x",
+        ),
+        (["corpus=paq", "corpus.limit=0"], "corpus.limit: 0 is not at least 1"),
+        (
             ["benchmarks.xquad_r.data_dir=x"],
             "benchmarks.xquad_r: not among the chosen benchmarks (world_facts)",
         ),
@@ -162,6 +317,31 @@ def test_reports_every_problem_at_once() -> None:
             "encoder.name_or_path: missing; set it to a folder or hub name (to evaluate a run: set checkpoint)",
         ),
         (["encoder=local", "encoder.name_or_path=./gone"], "encoder.name_or_path: there is no folder './gone'"),
+        (
+            ["loss=mimo"],
+            "loss.teacher.name_or_path: missing; set teacher to the folder or hub name of an encoder to learn from",
+        ),
+        (["loss=mimo", "teacher=./gone"], "teacher: there is no folder './gone'"),
+        (
+            ["loss=mimo", "teacher=x/y", "corpus.languages=[de,zh]"],
+            "corpus.languages: the teacher reads 'en', which is not among them; add it, or set loss.language",
+        ),
+        (
+            ["loss=mimo", "teacher=x/y", "loss.contrastive_weight=1.5"],
+            "loss.contrastive_weight: 1.5 is not between 0 and 1",
+        ),
+        (["loss=mimo", "teacher=x/y", "loss.warmup=2"], "loss.warmup: 2 is not between 0 and 1"),
+        (
+            ["sampling=english", "loss=alignment"],
+            "sampling.languages: a loss of translations needs two languages; add one, or set loss=contrastive",
+        ),
+        (
+            ["sampling=x_x", "loss=language_kl", "corpus.languages=[de]"],
+            "corpus.languages: a loss of translations needs two languages; add one, or set loss=contrastive",
+        ),
+        (["loss=language_kl", "loss.weight=-1"], "loss.weight: -1 is not at least 0"),
+        (["loss=language_kl", "loss.kl_temperature=0"], "loss.kl_temperature: 0 is not at least 0.001"),
+        (["loss=alignment", "loss.sides=all"], "loss.sides: 'all' is not one of 'questions', 'passages', 'both'"),
         (
             ["sampling.languages=[en]"],
             "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1",
@@ -181,6 +361,27 @@ def test_reports_every_problem_at_once() -> None:
             "never be judged; set it to a divisor, or set callbacks=default",
         ),
         (["monitor=validation/loss/x_y"], "monitor: nothing watches it; set callbacks=early_stopping"),
+        (
+            ["corpus@validation=lareqa", "data.validation_fraction=0.1"],
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
+            "corpus@validation=null",
+        ),
+        (
+            ["corpus@validation=world_facts"],
+            "validation: it is the corpus itself; leave it out, and some of the corpus is held out",
+        ),
+        (
+            ["validation.languages=[en]"],
+            "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts",
+        ),
+        (
+            ["corpus@validation=lareqa", "validation.data_dir=nowhere"],
+            "validation.data_dir: there is no folder 'nowhere'",
+        ),
+        (
+            ["corpus@validation=lareqa", "validation.langages=[en]"],
+            "validation.langages: load_corpus takes no such argument, did you mean 'languages'?",
+        ),
         (
             ["callbacks=early_stopping", "monitor=validation/los"],
             "monitor: no 'validation/los'; there are validation/loss, validation/loss/x_x and validation/loss/x_y",
@@ -276,6 +477,39 @@ def test_one_problem_of_an_evaluation(overrides: list[str], expected: str | None
     assert (found == [expected]) if expected else len(found) >= 1
 
 
+@pytest.mark.parametrize("option", ["bm25", "char_ngrams"])
+def test_what_a_lexical_encoder_cannot_do(option: str) -> None:
+    name = {"bm25": "BM25", "char_ngrams": "CharNgrams"}[option]
+    asked = [
+        "checkpoint=.", "evaluation=search", "evaluation.vector_cache=true", "evaluation.token_budget=9", "device=cuda",
+    ]  # fmt: skip
+    assert problems(f"encoder={option}", *asked, root="evaluate") == [
+        f"checkpoint: {name} is evaluated without one; leave out either checkpoint or encoder",
+        f"evaluation.index: {name} ranks all candidates; set evaluation=default",
+        f"evaluation.token_budget: {name} has no forward pass; leave it out",
+        f"evaluation.vector_cache: {name} has no forward pass; leave it out",
+        f"device: {name} is computed on the CPU; leave it out",
+    ]
+    assert problems(f"encoder={option}", "evaluation.debias=centre", root="evaluate") == [
+        f"evaluation.debias: {name} has no dense vectors to take a language from; leave it out"
+    ]
+    remedy = "choose another, and see how good it is with babelbatch-evaluate"
+    assert problems(f"encoder={option}") == [f"encoder: {name} is not trained; {remedy}"]
+    assert problems(f"encoder={option}", "corpus=world_facts", root="mine") == [
+        f"encoder: {name} has no vectors to search; {remedy}"
+    ]
+    assert problems(f"encoder={option}", "evaluation.trec_files=true", "device=cpu", root="evaluate") == []
+
+
+def test_options_of_the_lexical_encoders() -> None:
+    assert problems("encoder=bm25", "encoder.b=1.2", "encoder.k1=-1", "encoder.stem=some", root="evaluate") == [
+        "encoder.stem: 'some' is not bool",
+        "encoder.k1: -1 is not at least 0",
+        "encoder.b: 1.2 is not between 0 and 1",
+    ]
+    assert problems("encoder=char_ngrams", "encoder.least=0", root="evaluate") == ["encoder.least: 0 is not at least 1"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
@@ -360,6 +594,13 @@ def test_what_may_be_said() -> None:
     assert problems(*watched[1:], "evaluation.sample_queries=50") == []
     assert problems("trainer.devices=[1]", "data.validation_fraction=0", "output_dir=x/${hydra:job.num}") == []
     assert problems("sampling.alpha=range(0,1.1,0.5)", "sampling=glob(h*)", multirun=True) == []
+
+
+def test_composition_and_objective_are_crossed(tmp_path: Path) -> None:
+    register()
+    crossed = ["sampling=x_x,x_y,hybrid", "loss=contrastive,language_kl,alignment,mimo", f"teacher={tmp_path}"]
+    assert len(check_jobs("train", forced(crossed), multirun=True)) == 12
+    assert problems(*crossed, multirun=True) == []
 
 
 def test_a_sweep_is_checked_whole() -> None:
@@ -515,3 +756,15 @@ def test_srun_must_count_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
     assert problems(*DDP) == []
+
+
+def test_an_experiments_own_sweep_is_checked_whole(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "question.yaml"
+    lines = ["# @package _global_", "hydra:", "  sweeper:", "    params:", "      sampling: x_x,x_y", "      seed: 0,1"]
+    file.write_text("\n".join(lines))
+    planned = check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))
+    assert len(planned) == 4
+    file.write_text("\n".join([*lines, "      sampling.alpha: 1"]))
+    with pytest.raises(ConfigError, match=r"sampling\.alpha: x_y means alpha 0; to mix, set sampling=hybrid"):
+        check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))

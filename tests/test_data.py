@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from babelbatch.data import BatchBuilder, PairData
+from babelbatch.batches import BatchBuilder
+from babelbatch.data import PairData
 from babelbatch.encoder import Encoder, static
-from babelbatch.records import Batch, Corpus, Plan
+from babelbatch.records import ABSENT, Batch, Corpus, Needs, Padded, Plan, Versions
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.validation_split import held_out
 from conftest import MakeCorpus
@@ -73,6 +74,80 @@ def test_batch_by_hand(corpus, encoder):
     assert batch.question_keys.dtype == batch.candidate_keys.dtype == torch.int64
 
 
+def said(encoder: Encoder, chunks: tuple[Padded, ...], versions: Versions) -> list[str]:
+    """What the tokens of translations or of a lesson say."""
+    decoded = [
+        text for chunk in chunks for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
+    ]
+    return [decoded[row] for row in versions.rows.tolist()]
+
+
+# Item 7 asked in German and answered in English, item 2 the other way round, item 4 in Chinese; the first question and
+# the last passage have another version.
+TRANSLATED = Plan(
+    "x_y", np.array([7, 2, 4]), np.array([0, 1, 2]), np.array([1, 0, 2]), np.array([2, -1, 0]), np.array([-1, -1, 1])
+)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_translations_are_among_the_chunks(corpus, encoder, shared):
+    other = Encoder(encoder.towers["question"].backbone, encoder.tokenizer, replace(encoder.settings, shared=shared))
+    builder = BatchBuilder(corpus, other)
+    batch = builder(TRANSLATED, step=9)
+    assert said(encoder, batch.chunks, batch.other_questions) == ["question 7 zh", "question 4 de"]
+    assert said(encoder, batch.chunks, batch.other_passages) == ["passage 4 en"]
+    assert (batch.other_questions.pairs.tolist(), batch.other_questions.counts) == ([0, 2], (2,))
+    assert (batch.other_passages.pairs.tolist(), batch.other_passages.counts) == ([2], (1,))
+    plain = builder(replace(TRANSLATED, other_question_languages=None, other_passage_languages=None), step=9)
+    assert plain.other_questions is plain.other_passages is plain.lesson is None
+    for side in ("questions", "candidates"):
+        assert texts(encoder, plain, side) == texts(encoder, batch, side)
+    assert torch.equal(plain.candidate_keys, batch.candidate_keys)
+    assert sum(len(chunk.input_ids) for chunk in batch.chunks) == 3 + sum(
+        len(chunk.input_ids) for chunk in plain.chunks
+    )
+
+
+def test_a_translation_that_is_in_the_batch_already_is_encoded_once(corpus, encoder):
+    english, german = np.array([1, 1]), np.array([0, 0])
+    plan = Plan("x_y", np.array([3, 3]), german, english, other_question_languages=english)
+    batch = BatchBuilder(corpus, encoder)(replace(plan, question_languages=np.array([0, 1])), 0)
+    assert batch.other_questions.rows[0] == batch.questions[1]
+
+
+def test_a_lesson_is_in_the_teachers_tokens(make_corpus, encoder):
+    """English for every text that exists in it: item 2 lacks its English passage. Its tokenizer is another one."""
+    corpus = make_corpus(8, no_passage=[(2, "en")])
+    teacher = static(["question passage en de zh 0 1 2 3 4 5 6 7"], vocab_size=60, hidden_size=4)
+    builder = BatchBuilder(corpus, encoder, teacher, "en")
+    batch = builder(TRANSLATED, 0, taught=True)
+    lesson = batch.lesson
+    assert said(teacher, lesson.chunks, lesson.questions) == ["question 7 en", "question 2 en", "question 4 en"]
+    assert said(teacher, lesson.chunks, lesson.passages) == ["passage 7 en", "passage 4 en"]
+    assert (lesson.passages.pairs.tolist(), lesson.passages.counts) == ([0, 2], (2,))
+    assert builder(TRANSLATED, 0).lesson is None
+    shares = [builder(TRANSLATED, 0, rank=rank, ranks=2, taught=True) for rank in range(2)]
+    assert [share.lesson.passages.pairs.tolist() for share in shares] == [[0], [0]]
+    assert {share.lesson.passages.counts for share in shares} == {(1, 1)}
+    with pytest.raises(ValueError, match=r"^loss\.language: the corpus hand-made has no 'fr' for the teacher to read"):
+        BatchBuilder(corpus, encoder, teacher, "fr")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_only_training_batches_hold_what_the_objective_needs(corpus, encoder, workers):
+    needs = Needs(questions=True, passages=True, taught_language="en")
+    module = data(corpus, encoder, steps=4, num_workers=workers, needs=needs, teacher=encoder)
+    plain = data(corpus, encoder, steps=4)
+    for batch, expected in zip(module.train_dataloader(), plain.train_dataloader(), strict=True):
+        assert batch.other_questions.counts == batch.other_passages.counts == batch.lesson.questions.counts == (4,)
+        assert (batch.plan.other_question_languages != ABSENT).all()
+        for side in ("questions", "candidates"):
+            assert texts(encoder, batch, side) == texts(encoder, expected, side)
+    for one, other in zip(module.val_dataloader(), plain.val_dataloader(), strict=True):
+        assert one.other_questions is one.other_passages is one.lesson is None
+        assert_same(one, other)
+
+
 @pytest.mark.parametrize("sampling", [X_X, X_Y, replace(X_X, same_language="pair")])
 def test_batches_hold_the_planned_texts(corpus, encoder, sampling):
     sampler, builder = Sampler(corpus, sampling, seed=0), BatchBuilder(corpus, encoder)
@@ -105,8 +180,13 @@ def test_no_hard_negatives(make_corpus, encoder):
 def test_batches_move_to_a_device(corpus, encoder):
     batch = BatchBuilder(corpus, encoder)(Sampler(corpus, X_X, seed=0).plan(0), 3)
     moved = batch.to(torch.device("meta"))
+    assert moved.other_questions is moved.lesson is None
     assert (moved.kind, moved.step) == ("x_x", 3)
     assert all(tensor.device.type == "meta" for tensor in tensors(moved))
+    batch = BatchBuilder(corpus, encoder, encoder, "en")(TRANSLATED, 3, taught=True).to(torch.device("meta"))
+    sides = [batch.other_questions, batch.other_passages, batch.lesson.questions, batch.lesson.passages]
+    assert {tensor.device.type for side in sides for tensor in (side.rows, side.pairs)} == {"meta"}
+    assert {chunk.input_ids.device.type for chunk in batch.lesson.chunks} == {"meta"}
 
 
 def test_towers_of_their_own_get_chunks_of_their_own(corpus, encoder):
@@ -267,3 +347,37 @@ def test_workers_change_nothing(corpus, encoder):
             assert_same(one, other)
     first, second, *_ = alone.train_dataloader()
     assert not same(first, second)
+
+
+def test_a_validation_corpus_takes_the_place_of_what_is_held_out(corpus, encoder, make_corpus):
+    """Trained on everything, validated on all of the other corpus, in its own languages, always in the same batches."""
+    other = replace(make_corpus(20, ("en", "zh"), keys=[100 + item for item in range(20)]), name="other")
+    module = data(corpus, encoder, X_X, seed=3, validation=other)
+    trained = {key for batch in module.train_dataloader() for key in batch.question_keys.tolist()}
+    assert trained == set(range(30))
+    batches = list(module.val_dataloader())
+    assert [batch.kind for batch in batches].count("x_x") == len(batches) / 2 == 4
+    assert {key for batch in batches for key in batch.question_keys.tolist()} == set(range(100, 120))
+    assert {text.split()[-1] for batch in batches for text in texts(encoder, batch, "candidates")} == {"en", "zh"}
+    for again, seed in product((X_Y, ENGLISH), (0, 1)):
+        for one, two in zip(
+            batches, data(corpus, encoder, again, seed, validation=other).val_dataloader(), strict=True
+        ):
+            assert_same(one, two)
+
+
+def test_training_does_not_depend_on_the_validation_corpus(corpus, encoder, make_corpus):
+    plain = data(corpus, encoder, validation_fraction=0)
+    validated = data(corpus, encoder, validation=make_corpus(20, ("en",)))
+    for one, two in zip(plain.train_dataloader(), validated.train_dataloader(), strict=True):
+        assert_same(one, two)
+
+
+def test_a_validation_corpus_with_too_few_items(corpus, encoder, make_corpus):
+    small = make_corpus(3, no_question=[(0, "zh"), (1, "zh")])
+    message = (
+        "validation: the 3 items of hand-made are too few for a batch in every language; choose fewer languages in "
+        "validation.languages, or another corpus@validation"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        data(corpus, encoder, validation=small)

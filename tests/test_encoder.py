@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -243,124 +242,10 @@ def test_plain_hugging_face_folder(tmp_path):
     torch.testing.assert_close(found.eval()(texts, "question"), expected)
 
 
-@pytest.fixture
-def sentence_transformer(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a folder as sentence-transformers does: `modules` by type, and the files of the first two."""
-
-    def write(pooling: dict, modules: tuple[str, ...], transformer: dict | None = None) -> Path:
-        encoder = new(passage_length=38)
-        encoder.towers["question"].backbone.save_pretrained(tmp_path)
-        encoder.tokenizer.save_pretrained(tmp_path)
-        listed = [
-            {
-                "idx": number,
-                "name": str(number),
-                "path": f"{number}_{name}" if number else "",
-                "type": f"sentence_transformers.models.{name}",
-            }
-            for number, name in enumerate(modules)
-        ]
-        (tmp_path / "modules.json").write_text(json.dumps(listed))
-        (tmp_path / "1_Pooling").mkdir()
-        (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
-        if transformer is not None:
-            (tmp_path / "sentence_bert_config.json").write_text(json.dumps(transformer))
-        return tmp_path
-
-    return write
-
-
-PLAIN = ("Transformer", "Pooling")
-FLAGS = {
-    "word_embedding_dimension": 16,
-    "pooling_mode_cls_token": False,
-    "pooling_mode_mean_tokens": False,
-    "pooling_mode_max_tokens": False,
-    "pooling_mode_mean_sqrt_len_tokens": False,
-    "include_prompt": True,
-}
-
-
-@pytest.mark.parametrize(
-    ("pooling", "modules", "transformer", "expected"),
-    [
-        (
-            FLAGS | {"pooling_mode_mean_tokens": True},
-            PLAIN,
-            {"max_seq_length": 32, "do_lower_case": False},
-            Settings(pooling="mean", question_length=32, passage_length=32, normalise=True),
-        ),
-        (
-            FLAGS | {"pooling_mode_cls_token": True},
-            (*PLAIN, "Normalize"),
-            {"max_seq_length": 20},
-            Settings(pooling="cls", question_length=20, passage_length=20, normalise=True),
-        ),
-        (
-            {"word_embedding_dimension": 16, "pooling_mode": "cls", "include_prompt": True},
-            PLAIN,
-            {"max_seq_length": 20},
-            Settings(pooling="cls", question_length=20, passage_length=20, normalise=True),
-        ),
-    ],
-)
-def test_sentence_transformers_folder(sentence_transformer, pooling, modules, transformer, expected):
-    folder = sentence_transformer(pooling, modules, transformer)
-    found = pretrained(str(folder))
-    assert found.settings == expected
-    changed = pretrained(str(folder), question_length=8, normalise=False)
-    assert changed.settings == replace(expected, question_length=8, normalise=False)
-
-
-def test_similarity_and_prompts_of_a_sentence_transformers_folder(sentence_transformer):
-    """Only a model that says `dot` is scored by the plain dot product; prompts are put in front as prefixes."""
-    folder = sentence_transformer(FLAGS | {"pooling_mode_mean_tokens": True}, PLAIN, {"max_seq_length": 20})
-    main = folder / "config_sentence_transformers.json"
-    main.write_text(json.dumps({"similarity_fn_name": "dot", "prompts": {"query": "q: ", "document": "d: "}}))
-    found = pretrained(str(folder)).settings
-    assert (found.normalise, found.question_prefix, found.passage_prefix) == (False, "q: ", "d: ")
-    main.write_text(json.dumps({"prompts": {"both": "x: ", "query": ""}, "default_prompt_name": "both"}))
-    found = pretrained(str(folder)).settings
-    assert (found.normalise, found.question_prefix, found.passage_prefix) == (True, "x: ", "x: ")
-    (folder / "sentence_bert_config.json").write_text(json.dumps({"do_lower_case": True}))
-    assert message_of(lambda: pretrained(str(folder))) == (
-        f"{folder}: do_lower_case in sentence_bert_config.json is not supported; lower-case the texts"
-    )
-
-
 def message_of(load_it: Callable[[], object]) -> str:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the callers compare the whole message
         load_it()
     return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "modules", [(*PLAIN, "Dense"), (*PLAIN, "Dense", "Normalize"), ("Transformer", "WordWeights", "Pooling")]
-)
-def test_unsupported_modules(sentence_transformer, modules):
-    folder = sentence_transformer(FLAGS | {"pooling_mode_mean_tokens": True}, modules)
-    assert message_of(lambda: pretrained(str(folder))) == (
-        f"{folder}: sentence-transformers modules {list(modules)} are not supported (Transformer, Pooling and "
-        "Normalize are); point encoder.name_or_path at the transformer inside and set encoder.pooling"
-    )
-
-
-@pytest.mark.parametrize(
-    ("pooling", "named"),
-    [
-        (FLAGS | {"pooling_mode_max_tokens": True}, "['max_tokens']"),
-        (
-            FLAGS | {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True},
-            "['cls_token', 'mean_tokens']",
-        ),
-        ({"pooling_mode": "lasttoken"}, "['lasttoken']"),
-    ],
-)
-def test_unsupported_pooling(sentence_transformer, pooling, named):
-    folder = sentence_transformer(pooling, PLAIN)
-    assert message_of(lambda: pretrained(str(folder))) == (
-        f"{folder}: pooling {named} is not supported (mean or cls is)"
-    )
 
 
 def test_missing_folder(tmp_path):

@@ -16,14 +16,18 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts"},
-    {"config", "pools", "sources", "run_lock", "supervisor", "stored_corpus"},
-    {"combinations", "assembly"},
+    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"}
+    | {"lexical_choice", "id_order", "benchmark_rules"},
+    {"config", "corpus_rules", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
+    {"stored_corpus", "stored_benchmark"},
+    {"combinations", "assembly", "pool_assembly"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
-    | {"statistics", "search", "vectors", "mining", "negatives", "code_switching", "leakage"},
-    {"tuning", "encoding", "scoring", "search_ranking", "trec"},
+    | {"statistics", "search", "vectors", "mining", "negatives", "lexical"}
+    | {"code_switching", "leakage"},
+    {"tuning", "encoding", "scoring", "search_ranking", "cell_ranking", "trec"},
+    {"batches", "translations"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},
@@ -40,7 +44,11 @@ DOORS = {
     "omegaconf": {"config", "combinations", "check", "identity", "launch", "sweep", "job", "worker", "build"}
     | {"train", "evaluate", "mine", "report", "describe"},
     "faiss": {"search"},
-    "filelock": {"run_lock", "tokens", "stored_corpus"},
+    "filelock": {"run_lock", "tokens", "stored_folder"},
+    "bm25s": {"lexical"},
+    "Stemmer": {"lexical"},
+    "sklearn": {"lexical"},
+    "regex": {"lexical"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
     "wandb": {"loggers", "wandb_service", "dashboard"},
@@ -50,6 +58,8 @@ DOORS = {
     "huggingface_hub": {"sources"},
     "datasets": {"sources"},
     "pooch": {"sources", "cache_folder"},
+    "ijson": {"sources"},
+    "sentencex": {"sources"},
     "matplotlib": {"heatmap"},
     "jinja2": {"report"},
     "PIL": {"loggers"},

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from babelbatch.loss import Contrastive, contrastive_loss
+from babelbatch.loss import Contrastive, Encoded, contrastive_loss
 
 # Scores at temperature 1: question 0 is closer to its positive (1 against 0.6), question 1 likewise (0.8 against 0).
 QUESTIONS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -168,7 +168,7 @@ def test_settings_reach_the_loss():
             expected = contrastive_loss(
                 QUESTIONS, POSITIVES, 0.5, *((keys, keys) if mask else (None, None)), symmetric=symmetric
             )
-            found = module(QUESTIONS, POSITIVES, keys, keys)
+            found = module(Encoded(QUESTIONS, POSITIVES, keys, keys))
             assert found.value.item() == pytest.approx(expected.value.item(), rel=1e-6)
             assert found.masked.tolist() == [int(mask), int(mask)]
 
@@ -187,7 +187,7 @@ def trained(module: Contrastive, candidates: Tensor, optimizer: torch.optim.Opti
     keys = torch.arange(2)
     for _ in range(steps):
         optimizer.zero_grad()
-        module(QUESTIONS, candidates, keys, keys).value.backward()
+        module(Encoded(QUESTIONS, candidates, keys, keys)).value.backward()
         optimizer.step()
     return module.temperature.item()
 
@@ -239,6 +239,6 @@ def test_blocks_of_rows_change_nothing(monkeypatch, symmetric):
         return [loss.value, loss.masked, questions.grad, candidates.grad, temperature.grad]
 
     whole = computed()
-    monkeypatch.setattr("babelbatch.loss._BLOCK_SCORES", 4 * 30)
+    monkeypatch.setattr("babelbatch.loss.blocks.BLOCK_SCORES", 4 * 30)
     for one, other in zip(whole, computed(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)

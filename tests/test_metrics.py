@@ -18,7 +18,7 @@ def csr(*queries: list[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_names():
-    assert NAMES == ("map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100")
+    assert NAMES == ("map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100")
     assert POOL_NAMES == ("rank_distance", "rank_distance_normalised")
     assert tuple(of_queries(*csr([1]))) == NAMES
 
@@ -32,6 +32,8 @@ def test_by_hand():
     assert found["recall@10"] == pytest.approx([1, 1, 2 / 3, 0])
     ideal = 1 + 1 / log2(3) + 1 / log2(4)
     assert found["ndcg@10"] == pytest.approx([1, 1 / log2(5), (1 + 1 / log2(11)) / ideal, 0])
+    assert found["ndcg@20"].tolist() == found["ndcg@10"].tolist()
+    assert found["mrr@100"] == pytest.approx([1, 1 / 4, 1, 1 / 100])
     assert found["recall@100"] == pytest.approx([1, 1, 1, 1])
     assert all(values.dtype == np.float64 for values in found.values())
 
@@ -41,7 +43,10 @@ def test_cut_offs_are_inclusive():
     assert found["map@20"] == pytest.approx([1 / 20, 0, 1 / 10, 1 / 11])
     assert found["recall@10"] == pytest.approx([0, 0, 1, 0])
     assert found["ndcg@10"] == pytest.approx([0, 0, 1 / log2(11), 0])
-    assert of_queries(*csr([100], [101]))["recall@100"].tolist() == [1, 0]
+    assert found["ndcg@20"] == pytest.approx([1 / log2(21), 0, 1 / log2(11), 1 / log2(12)])
+    found = of_queries(*csr([100], [101]))
+    assert found["recall@100"].tolist() == [1, 0]
+    assert found["mrr@100"].tolist() == [1 / 100, 0]
 
 
 def test_the_divisor_of_map_at_20_is_what_the_cut_off_can_hold():
@@ -82,11 +87,35 @@ def test_agrees_with_loops(queries, random):
     assert found["map"] == pytest.approx([average_precision(ranks, None) for ranks in lists])
     assert found["map@20"] == pytest.approx([average_precision(ranks, 20) for ranks in lists])
     assert found["ndcg@10"] == pytest.approx([ndcg(ranks, 10) for ranks in lists])
+    assert found["ndcg@20"] == pytest.approx([ndcg(ranks, 20) for ranks in lists])
+    assert found["mrr@100"] == pytest.approx([1 / min(ranks) if min(ranks) <= 100 else 0 for ranks in lists])
     for cutoff in (1, 10, 100):
         expected = [sum(rank <= cutoff for rank in ranks) / len(ranks) for ranks in lists]
         assert found[f"recall@{cutoff}"] == pytest.approx(expected)
     assert rank_distance(*csr(*lists)).tolist() == [max(ranks) - min(ranks) for ranks in lists]
     assert sorted_within(*csr(*lists)).tolist() == [rank for ranks in lists for rank in sorted(ranks)]
+
+
+graded_lists = st.lists(
+    st.dictionaries(st.integers(1, 40), st.sampled_from([1.0, 2.0, 3.0, 0.5]), min_size=1, max_size=25), min_size=1
+)
+
+
+@given(graded_lists)
+def test_gains_agree_with_loops(queries):
+    ranks, offsets = csr(*(list(query) for query in queries))
+    gains = np.concatenate([list(query.values()) for query in queries])
+    found = of_queries(ranks, offsets, gains)
+    for cutoff in (10, 20):
+        expected = []
+        for query in queries:
+            gained = sum(gain / log2(rank + 1) for rank, gain in query.items() if rank <= cutoff)
+            best = sorted(query.values(), reverse=True)[:cutoff]
+            expected.append(gained / sum(gain / log2(place + 1) for place, gain in enumerate(best, start=1)))
+        assert found[f"ndcg@{cutoff}"] == pytest.approx(expected)
+    plain = of_queries(ranks, offsets)
+    for name in set(NAMES) - {"ndcg@10", "ndcg@20"}:
+        assert found[name].tolist() == plain[name].tolist()
 
 
 def test_rank_distance_by_hand():

@@ -9,6 +9,7 @@ import pytest
 import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from babelbatch import ranking
 from babelbatch.metrics import of_queries
@@ -209,3 +210,30 @@ def test_equal_vectors_tie_exactly():
     for query, line in enumerate(queries @ vectors.T):
         best_first = sorted(range(40), key=lambda row, line=line: (line[kinds[row]], ids[row]), reverse=True)
         assert [best_first.index(row) + 1 for row in range(40)] == found[query].tolist()
+
+
+@given(retrievals(), st.integers(1, 40))
+def test_sparse_vectors_rank_as_dense_ones(retrieval, block):
+    """Small whole numbers: their products are exact, in whatever order they are summed."""
+    benchmark, queries = retrieval
+    candidates = np.random.default_rng(0).integers(-1, 3, (len(benchmark.candidate_ids), queries.shape[1]))
+    dense = [part.astype(np.float32) for part in (queries, candidates)]
+    whole = rank(benchmark, *dense, k=10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "_BLOCK_SCORES", block * len(candidates))
+        parts = rank(benchmark, *map(csr_array, dense), k=10)
+    for expected, found in zip(whole, parts, strict=True):
+        for name in type(expected).__slots__:
+            assert np.array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_equal_sparse_vectors_tie_exactly():
+    """Whatever is between them, and whatever the sums are rounded to."""
+    random = np.random.default_rng(0)
+    kinds = random.integers(0, 3, 40)
+    vectors = csr_array(np.where(random.random((3, 384)) < 0.5, random.normal(size=(3, 384)), 0).astype(np.float32))
+    queries = csr_array(random.normal(size=(30, 384)).astype(np.float32))
+    benchmark = benchmark_of([0] * 30, [f"d{row}" for row in range(40)], [0] * 40, [list(range(40))] * 30)
+    top = rank(benchmark, queries, vectors[kinds], k=40)[1]
+    for candidates, scores in zip(top.candidates, top.scores, strict=True):
+        assert len(set(zip(kinds[candidates].tolist(), scores.tolist(), strict=True))) == 3

@@ -105,7 +105,8 @@ def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
 def test_every_table_is_beside_the_page(report: Path) -> None:
     names = {path.name for path in (report.parent / "data").iterdir()}
     linked = set(re.findall(r'href="data/([^"]+)"', report.read_text(encoding="utf-8")))
-    assert names == linked | {"facts.tex"}
+    sections = {"facts_typology.tex", "facts_resources.tex", "facts_seen.tex", "facts_script.tex"}
+    assert names == linked | sections | {"facts.tex"}
     for name in linked:
         header, *rows = csv.reader((report.parent / "data" / name).read_text(encoding="utf-8").splitlines())
         assert rows, name
@@ -246,3 +247,17 @@ def test_no_report_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[s
         .out.splitlines()[-1]
         .startswith(f"There is no report. {folder}/per_query.parquet is missing")
     )
+
+
+@pytest.mark.parametrize("within_only", [False, True])
+def test_a_report_of_searched_benchmarks(tmp_path: Path, within_only: bool) -> None:
+    """nDCG@10 and recall@100 instead of mAP, no rank distance; and, as in MIRACL, perhaps one setting only."""
+    write_sweep(tmp_path, LEVELS, seeds=2, metric="ndcg@10", within_only=within_only)
+    text = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
+    assert "monolingual nDCG@10" in text
+    assert ("multilingual nDCG@10" in text) != within_only
+    assert "nDCG@10 of questions in the language of the row" in text
+    assert "the monolingual nDCG@10 of X-X" in text
+    assert "mAP" not in re.sub(r"<style>.*</style>", "", text, flags=re.DOTALL)
+    where = "within a language" if within_only else "over the pool of all languages"
+    assert f"nDCG@10 of the questions in these languages {where}" in text

@@ -61,7 +61,7 @@ def searched(folder: Path, **facts: object) -> Path:
     record = json.loads((folder / "metrics.json").read_text())
     del record["b/multilingual/rank_distance"]
     found = {key.replace("/map", "/ndcg@10"): value for key, value in record.items()}
-    (folder / "metrics.json").write_text(json.dumps(found | {"search/b": "IVF"} | facts))
+    (folder / "metrics.json").write_text(json.dumps(found | {"search/b": "IVF", "metric/b": "ndcg@10"} | facts))
     return folder
 
 

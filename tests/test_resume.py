@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from torch import Tensor
 
 from babelbatch.checkpoints import AtomicIO, Best, Checkpoint, newest, own_signals, remove_leftovers
+from babelbatch.corpora.mixture import load_corpus
 from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import tiny
@@ -62,6 +64,9 @@ def corpus(make_corpus: MakeCorpus) -> Corpus:
     return make_corpus(80, keys=[item // 2 for item in range(80)], negatives=1)
 
 
+HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=6)
+
+
 class Run:
     """A small training run with dropout, learned temperature, early stopping and the best weights kept."""
 
@@ -74,10 +79,11 @@ class Run:
         workers: int = 0,
         patience: int = 9,
         interval: int = 2,
+        sampling: Sampling = HYBRID,
     ) -> None:
         torch.manual_seed(0)
         self.folder = folder
-        encoder = tiny(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=16, heads=2)
+        encoder = tiny([*corpus.question_texts, *corpus.passage_texts], vocab_size=300, hidden_size=16, heads=2)
         self.learner = Learner(
             encoder,
             Contrastive(0.1, learn_temperature=True),
@@ -86,7 +92,6 @@ class Run:
             total_steps=STEPS,
             seed=3,
         )
-        sampling = Sampling(name="hybrid", alpha=0.5, batch_size=6)
         options = {"validation_fraction": 0.3, "validation_steps": 2, "num_workers": workers}
         self.data = PairData(corpus, sampling, encoder, seed=3, steps=STEPS * accumulate, **options)
         self.telemetry = BatchTelemetry()
@@ -121,6 +126,7 @@ class Run:
             "steps": self.trainer.global_step,
             "stopped": (self.stopper.stopped_epoch, self.stopper.wait_count, self.stopper.best_score),
             "alpha": self.telemetry.alpha,
+            "drawn": self.telemetry.drawn,
             "summed": {kind: {**sums} for kind, sums in self.telemetry.state_dict()["sums"].items()},
         }
 
@@ -145,6 +151,20 @@ def test_an_exception_in_any_batch(corpus: Corpus, tmp_path: Path, accumulate: i
         with pytest.raises(Power):
             Run(corpus, folder, **options).fit(Cut(batch, no_power))
         assert_same(expected, Run(corpus, folder, **options).fit().outcome())
+
+
+def test_a_schedule_over_a_mixture(corpus: Corpus, make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    """Cut in the middle: the schedule goes on where it was, and batches of each part are counted once."""
+    mixed = load_corpus({"many": corpus, "english": make_corpus(40, ("en",))})
+    sampling = Sampling("schedule", 1.0, 6, schedule="linear", alpha_end=0.0, alpha_draw="stratified")
+    whole = Run(mixed, tmp_path / "whole", accumulate=2, sampling=sampling).fit()
+    plans = [whole.data.sampler.plan(step) for step in range(2 * STEPS)]
+    counted = Counter(f"batches/{plan.part}/{plan.kind}" for plan in plans)
+    assert whole.telemetry.drawn == {**counted, "batches/english/x_y": 0}
+    assert len(counted) == 3
+    with pytest.raises(Power):
+        Run(mixed, tmp_path / "cut", accumulate=2, sampling=sampling).fit(Cut(STEPS, no_power))
+    assert_same(whole.outcome(), Run(mixed, tmp_path / "cut", accumulate=2, sampling=sampling).fit().outcome())
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])

@@ -15,15 +15,16 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from babelbatch.batches import BatchBuilder
 from babelbatch.collectives import gathered, greatest, total_on_cpu
-from babelbatch.data import BatchBuilder
-from babelbatch.encoder import Encoder, tiny
+from babelbatch.encoder import tiny
 from babelbatch.evaluation import encode
 from babelbatch.learner import Learner, seed_step
-from babelbatch.loss import Contrastive
+from babelbatch.loss import Alignment, Contrastive, LanguageKL, Mimo, Objective
 from babelbatch.records import Batch, Corpus
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.scheduler import constant
+from babelbatch.translations import Translations
 from babelbatch.tuning import full
 from conftest import MakeCorpus
 
@@ -40,6 +41,7 @@ class Case:
     symmetric: bool = False
     mask: bool = True
     shared: bool = True
+    objective: str = "contrastive"
 
 
 CASES = [
@@ -48,27 +50,56 @@ CASES = [
     Case(1.0, 10, symmetric=True),
     Case(0.0, 10, symmetric=True, grad_cache=True, shared=False),
     Case(0.0, 11, mask=False),
+    Case(0.0, 10, objective="language_kl"),
+    Case(1.0, 11, objective="language_kl", mask=False, grad_cache=True, shared=False),
+    Case(0.0, 10, objective="alignment", grad_cache=True),
+    Case(0.0, 10, objective="mimo"),
+    Case(1.0, 9, objective="mimo", grad_cache=True, shared=False),
 ]
 
 
 @pytest.fixture(scope="module")
 def corpus(make_corpus: MakeCorpus) -> Corpus:
-    """Two thirds of the items share their passage with another; hard negatives for most."""
-    return make_corpus(36, keys=[item // 3 if item % 3 else 100 + item for item in range(36)], negatives=2)
+    """Two thirds of the items share their passage with another; hard negatives for most. A sixth of the items have
+    their question in one language only, and a sixth lack their passage in English."""
+    return make_corpus(
+        36,
+        keys=[item // 3 if item % 3 else 100 + item for item in range(36)],
+        negatives=2,
+        no_question=[(item, language) for item in range(0, 36, 6) for language in ("de", "zh")],
+        no_passage=[(item, "en") for item in range(1, 36, 6)],
+    )
 
 
 def learner_for(corpus: Corpus, case: Case, dropout: float = 0.0) -> Learner:
     torch.manual_seed(0)
     texts = corpus.question_texts + corpus.passage_texts
     encoder = tiny(texts, vocab_size=300, hidden_size=16, heads=2, dropout=dropout, shared=case.shared)
-    loss = Contrastive(0.1, learn_temperature=True, symmetric=case.symmetric, mask_same_passage=case.mask)
+    loss = objective_for(corpus, case)
     sgd = partial(torch.optim.SGD, lr=0.1)
     return Learner(encoder, loss, sgd, constant, total_steps=1, seed=5, grad_cache=case.grad_cache)
 
 
-def batch_for(corpus: Corpus, encoder: Encoder, case: Case, rank: int = 0, ranks: int = 1, **chunks: int) -> Batch:
-    sampler = Sampler(corpus, Sampling("any", alpha=case.kind, batch_size=case.size), seed=1)
-    return BatchBuilder(corpus, encoder)(sampler.plan(3), 3, rank=rank, ranks=ranks, **chunks)
+def objective_for(corpus: Corpus, case: Case) -> Objective:
+    options = {"learn_temperature": True, "symmetric": case.symmetric, "mask_same_passage": case.mask}
+    match case.objective:
+        case "language_kl":
+            return LanguageKL(2.0, "both", temperature=0.1, **options)
+        case "alignment":
+            return Alignment(0.5, "both", temperature=0.1, **options)
+        case "mimo":
+            teacher = tiny(corpus.question_texts, vocab_size=200, hidden_size=12, heads=2, shared=case.shared)
+            return Mimo(16, teacher, warmup=0.0, temperature=0.1, **options)
+        case _:
+            return Contrastive(0.1, **options)
+
+
+def batch_for(corpus: Corpus, learner: Learner, case: Case, rank: int = 0, ranks: int = 1, **chunks: int) -> Batch:
+    needs, teacher = learner.loss.needs, learner.loss.teacher
+    plan = Sampler(corpus, Sampling("any", alpha=case.kind, batch_size=case.size), seed=1).plan(3)
+    plan = Translations(corpus, None, 1, needs)(plan, 3)
+    builder = BatchBuilder(corpus, learner.encoder, teacher and teacher.encoder, needs.taught_language)
+    return builder(plan, 3, rank=rank, ranks=ranks, taught=teacher is not None, **chunks)
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:
@@ -87,9 +118,20 @@ def assert_close(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 
 def alone(corpus: Corpus, case: Case, *, dropout: float = 0.0, **chunks: int) -> tuple[float, list, dict[str, Tensor]]:
     learner = learner_for(corpus, case, dropout)
-    step = learner.training_step(batch_for(corpus, learner.encoder, case, **chunks), 0)
+    step = learner.training_step(batch_for(corpus, learner, case, **chunks), 0)
     step["loss"].backward()
     return step["value"].item(), step["masked"].tolist(), gradients(learner)
+
+
+@pytest.mark.parametrize("objective", ["language_kl", "alignment", "mimo"])
+def test_some_pairs_have_counterparts_and_some_have_none(corpus: Corpus, objective: str) -> None:
+    """So the cases below are about means over some of the pairs, unlike from rank to rank."""
+    learner = learner_for(corpus, Case(0.0, 10, objective=objective))
+    shares = [batch_for(corpus, learner, Case(0.0, 10), rank, 4) for rank in range(4)]
+    for share in shares:
+        sides = (share.other_questions, share.other_passages)
+        sides = (share.lesson.questions, share.lesson.passages) if share.lesson else sides
+        assert any(0 < sum(side.counts) < 10 and len(set(side.counts)) > 1 for side in sides)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -118,7 +160,7 @@ def test_grad_cache_repeats_the_precision(corpus: Corpus) -> None:
     found = []
     for cache in (False, True):
         learner = learner_for(corpus, Case(0.0, 12, grad_cache=cache), DROPOUT)
-        batch = batch_for(corpus, learner.encoder, Case(0.0, 12), overhead=10_000)
+        batch = batch_for(corpus, learner, Case(0.0, 12), overhead=10_000)
         with torch.autocast("cpu", torch.bfloat16):
             step = learner.training_step(batch, 0)
         step["loss"].backward()
@@ -132,7 +174,7 @@ def test_grad_cache_and_activation_checkpointing(corpus: Corpus) -> None:
     for cache in (False, True):
         learner = learner_for(corpus, Case(0.0, 12, grad_cache=cache), DROPOUT)
         full(learner.encoder, activation_checkpointing=cache)
-        batch = batch_for(corpus, learner.encoder, Case(0.0, 12), overhead=0, token_limit=20)
+        batch = batch_for(corpus, learner, Case(0.0, 12), overhead=0, token_limit=20)
         learner.train().training_step(batch, 0)["loss"].backward()
         found.append(gradients(learner))
     assert_close(*found)
@@ -140,7 +182,7 @@ def test_grad_cache_and_activation_checkpointing(corpus: Corpus) -> None:
 
 def test_grad_cache_leaves_the_random_state(corpus: Corpus) -> None:
     learner = learner_for(corpus, Case(0.0, 12, grad_cache=True), DROPOUT)
-    loss = learner.training_step(batch_for(corpus, learner.encoder, Case(0.0, 12)), 0)["loss"]
+    loss = learner.training_step(batch_for(corpus, learner, Case(0.0, 12)), 0)["loss"]
     before = torch.get_rng_state()
     loss.backward()
     assert torch.equal(torch.get_rng_state(), before)
@@ -151,7 +193,7 @@ def test_grad_cache_keeps_no_activations(corpus: Corpus) -> None:
     kept = {}
     for cache in (False, True):
         learner = learner_for(corpus, Case(0.0, 24, grad_cache=cache), DROPOUT)
-        batch = batch_for(corpus, learner.encoder, Case(0.0, 24), overhead=0, token_limit=40)
+        batch = batch_for(corpus, learner, Case(0.0, 24), overhead=0, token_limit=40)
         sizes: list[int] = []
         weights = {parameter.data_ptr() for parameter in learner.parameters()}
         note = partial(_note, sizes, weights)
@@ -196,7 +238,7 @@ def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
     found = []
     for case in CASES:
         learner = learner_for(corpus, case)
-        batch = batch_for(corpus, learner.encoder, case, rank, ranks)
+        batch = batch_for(corpus, learner, case, rank, ranks)
         parallel = DistributedDataParallel(_Step(learner))
         step = parallel(batch)
         step["loss"].backward()

@@ -19,7 +19,8 @@ from scipy.stats import binom, chisquare
 from babelbatch.corpora.lareqa import load_corpus
 from babelbatch.pools import Presence
 from babelbatch.records import ABSENT, Corpus, Plan
-from babelbatch.sampling import Sampler, Sampling, _words, below, largest_batch, permuted, stream, uniform
+from babelbatch.sampling import Sampler, Sampling, largest_batch
+from babelbatch.sampling.randomness import below, permuted, stream, uniform, words
 from conftest import MakeCorpus
 
 X_X = Sampling(name="x_x", alpha=1.0, batch_size=4)
@@ -362,10 +363,10 @@ def test_random_numbers_are_those_of_splitmix64():
     published = [
         6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821,
     ]  # fmt: skip
-    assert _words(1234567, 5).tolist() == published
-    of_seed = int(_words(0, 43)[42])
-    of_purpose = int(_words(of_seed, 3)[2])
-    assert [stream(42, 2, step) for step in range(100)] == _words(of_purpose, 100).tolist()
+    assert words(1234567, 5).tolist() == published
+    of_seed = int(words(0, 43)[42])
+    of_purpose = int(words(of_seed, 3)[2])
+    assert [stream(42, 2, step) for step in range(100)] == words(of_purpose, 100).tolist()
 
 
 def test_uniform_is_uniform():

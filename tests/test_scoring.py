@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log2
 
 import numpy as np
@@ -69,6 +70,7 @@ EXPECTED = {
         # English: a at 3; b at 1 and 3.
         "map": {"": (1 / 2 + 7 / 12 + 1) / 3, "de": 1 / 2, "en": (1 / 3 + (1 + 2 / 3) / 2) / 2, "zh": 1},
         "map@20": {"": (1 / 2 + 7 / 12 + 1) / 3, "de": 1 / 2, "en": 7 / 12, "zh": 1},
+        "mrr@100": {"": (1 / 2 + 2 / 3 + 1) / 3, "de": 1 / 2, "en": (1 / 3 + 1) / 2, "zh": 1},
         "recall@1": {"": (0 + 1 / 4 + 1) / 3, "de": 0, "en": (0 + 1 / 2) / 2, "zh": 1},
         "recall@10": {"": 1, "de": 1, "en": 1, "zh": 1},
         "recall@100": {"": 1, "de": 1, "en": 1, "zh": 1},
@@ -82,6 +84,9 @@ EXPECTED = {
     "crosslingual": {
         # A mean over the three cells that have a question, not over six.
         "map": {
+            "": (1 + 1 + 1 / 25) / 3, "de": 1, "en": 1, "zh": 1 / 25, "de-en": 1, "en-de": 1, "zh-de": 1 / 25,
+        },
+        "mrr@100": {
             "": (1 + 1 + 1 / 25) / 3, "de": 1, "en": 1, "zh": 1 / 25, "de-en": 1, "en-de": 1, "zh-de": 1 / 25,
         },
         "map@20": {"": 2 / 3, "de": 1, "en": 1, "zh": 0, "de-en": 1, "en-de": 1, "zh-de": 0},
@@ -99,6 +104,7 @@ EXPECTED = {
             "zh": (1 / 3 + 2 / 30) / 2,
         },
         "map@20": {"": (7 / 10 + 7 / 12 + 1 / 6) / 3, "de": 7 / 10, "en": 7 / 12, "zh": 1 / 3 / 2},
+        "mrr@100": {"": (1 + 3 / 4 + 1 / 3) / 3, "de": 1, "en": (1 / 2 + 1) / 2, "zh": 1 / 3},
         "recall@1": {"": (1 / 2 + 1 / 4 + 0) / 3, "de": 1 / 2, "en": 1 / 4, "zh": 0},
         "recall@10": {"": (1 + 1 + 1 / 2) / 3, "de": 1, "en": 1, "zh": 1 / 2},
         "recall@100": {"": 1, "de": 1, "en": 1, "zh": 1},
@@ -125,6 +131,8 @@ EXPECTED = {
         "peer@100": {"": (2.5 * CHANCE + 0.5) / 3, "de": CHANCE, "en": (CHANCE + 1) / 2, "zh": CHANCE},
     },
 }  # fmt: skip
+for _metrics in EXPECTED.values():
+    _metrics["ndcg@20"] = _metrics["ndcg@10"]  # nothing stands between the tenth place and the twentieth
 
 
 def test_every_key():
@@ -136,7 +144,7 @@ def test_every_key():
         for part, value in parts.items()
     }
     assert found.keys() == expected.keys()
-    assert len(found) == 126
+    assert len(found) == 156
     assert found == pytest.approx(expected)
     assert all(type(value) is float for value in found.values())
 
@@ -146,7 +154,7 @@ def test_matrices():
     nan = np.nan
     assert (result.benchmark, result.languages) == ("small", ("de", "en", "zh"))
     assert result.matrices.keys() == {
-        "map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100", "top10_share",
+        "map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100", "top10_share",
     }  # fmt: skip
     np.testing.assert_allclose(result.matrices["map"], [[1 / 2, 1, nan], [1, 7 / 12, nan], [1 / 25, nan, 1]])
     np.testing.assert_allclose(result.matrices["recall@1"], [[0, 1, nan], [1, 1 / 4, nan], [0, nan, 1]])
@@ -157,7 +165,8 @@ def test_per_query():
     table = score(small(), ranks(), top()).per_query
     assert table.column_names == [
         "benchmark", "setting", "query_id", "query_language", "candidate_language",
-        "map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100", "rank_distance", "rank_distance_normalised",
+        "map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100",
+        "rank_distance", "rank_distance_normalised",
         "language_preference", "same_language@10", "mrc@10", "peer@100",
     ]  # fmt: skip
     assert set(table["benchmark"].to_pylist()) == {"small"}
@@ -165,19 +174,22 @@ def test_per_query():
     mono, cross, pool = "monolingual", "crosslingual", "multilingual"
     none = (None,) * 6
     fifth = 1 / log2(6)
+    # map, map@20, mrr@100, nDCG at 10 and at 20, recall at 1, 10 and 100; then those of the pool.
     expected = [
-        (mono, "a", "de", "de", 1 / 2, 1 / 2, 1 / log2(3), 0, 1, 1, *none),
-        (cross, "a", "de", "en", 1, 1, 1, 1, 1, 1, *none),
-        (cross, "a", "en", "de", 1, 1, 1, 1, 1, 1, *none),
-        (mono, "a", "en", "en", 1 / 3, 1 / 3, 1 / 2, 0, 1, 1, *none),
-        (mono, "b", "en", "en", 5 / 6, 5 / 6, 1.5 / TWO, 1 / 2, 1, 1, *none),
-        (cross, "c", "zh", "de", 1 / 25, 0, 0, 0, 0, 1, *none),
-        (mono, "c", "zh", "zh", 1, 1, 1, 1, 1, 1, *none),
-        (pool, "a", "de", None, 7 / 10, 7 / 10, (1 + fifth) / TWO, 1 / 2, 1, 1, 4, 4 / 5, 0, 1 / 2, 1 / 2, CHANCE),
-        (pool, "a", "en", None, 5 / 12, 5 / 12, (TWO - 1 + 1 / log2(7)) / TWO, 0, 1, 1, 4, 4 / 5, 0, 1, 1 / 2, CHANCE),
-        (pool, "b", "en", None, 3 / 4, 3 / 4, (1 + 1 / log2(5)) / TWO, 1 / 2, 1, 1, 3, 3 / 5, None, 1, None, 1),
-        (pool, "c", "zh", None, 1 / 5, 1 / 6, 1 / 2 / TWO, 0, 1 / 2, 1, 27, 27 / 5, 1, 1 / 2, None, CHANCE),
-    ]
+        (mono, "a", "de", "de", 1 / 2, 1 / 2, 1 / 2, 1 / log2(3), 0, 1, 1, *none),
+        (cross, "a", "de", "en", 1, 1, 1, 1, 1, 1, 1, *none),
+        (cross, "a", "en", "de", 1, 1, 1, 1, 1, 1, 1, *none),
+        (mono, "a", "en", "en", 1 / 3, 1 / 3, 1 / 3, 1 / 2, 0, 1, 1, *none),
+        (mono, "b", "en", "en", 5 / 6, 5 / 6, 1, 1.5 / TWO, 1 / 2, 1, 1, *none),
+        (cross, "c", "zh", "de", 1 / 25, 0, 1 / 25, 0, 0, 0, 1, *none),
+        (mono, "c", "zh", "zh", 1, 1, 1, 1, 1, 1, 1, *none),
+        (pool, "a", "de", None, 7 / 10, 7 / 10, 1, (1 + fifth) / TWO, 1 / 2, 1, 1, 4, 4 / 5, 0, 1 / 2, 1 / 2, CHANCE),
+        (pool, "a", "en", None, 5 / 12, 5 / 12, 1 / 2, (TWO - 1 + 1 / log2(7)) / TWO, 0, 1, 1,
+         4, 4 / 5, 0, 1, 1 / 2, CHANCE),
+        (pool, "b", "en", None, 3 / 4, 3 / 4, 1, (1 + 1 / log2(5)) / TWO, 1 / 2, 1, 1, 3, 3 / 5, None, 1, None, 1),
+        (pool, "c", "zh", None, 1 / 5, 1 / 6, 1 / 3, 1 / 2 / TWO, 0, 1 / 2, 1, 27, 27 / 5, 1, 1 / 2, None, CHANCE),
+    ]  # fmt: skip
+    expected = [(*row[:8], row[7], *row[8:]) for row in expected]  # nDCG@20 is nDCG@10
     assert [row[:4] for row in rows] == [row[:4] for row in expected]
     for row, wanted in zip(rows, expected, strict=True):
         assert row[4:] == pytest.approx(wanted[4:])
@@ -210,6 +222,31 @@ def test_nothing_crosses():
     """b is answered in English alone: there is no crosslingual setting to report."""
     found = score(small(asked=(2,)), ranks((2,)), top((2,))).metrics
     assert {key.split("/")[1] for key in found} == {"monolingual", "multilingual"}
+
+
+def test_gains_by_hand():
+    """German a gains 1 with the German answer and 3 with the English one, which is ahead in the pool."""
+    graded = replace(small(), gains=np.array([1, 3, 1, 1, 1, 2, 1, 1.0]))
+    found = score(graded, ranks(), top()).metrics
+    plain = score(small(), ranks(), top()).metrics
+    assert found["small/multilingual/ndcg@10/de"] == pytest.approx((3 + 1 / log2(6)) / (3 + 1 / log2(3)))
+    assert found["small/multilingual/ndcg@20/de"] == found["small/multilingual/ndcg@10/de"]
+    # English b: the candidate at 3 gains 2, the one at 1 gains 1.
+    b, best = (1 + 2 / log2(4)), 2 + 1 / log2(3)
+    assert found["small/monolingual/ndcg@10/en"] == pytest.approx((1 / 2 + b / best) / 2)
+    # In a cell with one answer its gain does not matter; nor does it for what only counts.
+    assert found["small/crosslingual/ndcg@10/de-en"] == 1
+    changed = {key.split("/")[2] for key in found if found[key] != pytest.approx(plain[key])}
+    assert changed == {"ndcg@10", "ndcg@20"}
+
+
+def test_without_a_pool():
+    """There is no multilingual setting; the rest is as it was."""
+    result, whole = score(replace(small(), pooled=False), ranks(), top()), score(small(), ranks(), top())
+    assert result.metrics == {key: value for key, value in whole.metrics.items() if "/multilingual/" not in key}
+    assert set(result.per_query["setting"].to_pylist()) == {"monolingual", "crosslingual"}
+    assert result.per_query.schema == whole.per_query.schema
+    assert result.matrices.keys() == whole.matrices.keys() - {"top10_share"}
 
 
 def test_a_question_language_that_is_not_in_the_pool():

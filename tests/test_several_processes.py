@@ -65,6 +65,17 @@ def test_grad_cache_on_two_processes_finds_the_same(supervised: Path, tmp_path: 
     assert curve(tmp_path / "out", "train/loss") == pytest.approx(curve(supervised, "train/loss"), rel=1e-4)
 
 
+def test_mimo_on_two_processes_finds_the_same(supervised: Path, tmp_path: Path) -> None:
+    """Three of its twelve steps by distillation alone. Each process asks the teacher about its own share."""
+    mimo = ["loss=mimo", "loss.warmup=0.25", f"teacher={supervised / 'encoder'}"]
+    for folder, processes in (("one", []), ("two", TWO)):
+        run("babelbatch-train", *PAIRS, *processes, *mimo, f"output_dir={folder}", cwd=tmp_path)
+    for name in ("train/loss", "train/loss/contrastive", "train/loss/distillation", "validation/loss"):
+        assert curve(tmp_path / "two", name) == pytest.approx(curve(tmp_path / "one", name), rel=1e-4), name
+    distillation = curve(tmp_path / "one", "train/loss/distillation")
+    assert distillation[-1] < distillation[0]
+
+
 def test_started_by_torchrun(supervised: Path, tmp_path: Path) -> None:
     command = [BIN / "torchrun", "--nproc-per-node", "2", "--master-port", str(free_port()), BIN / "babelbatch-train"]
     done = subprocess.run(

@@ -46,7 +46,7 @@ def test_agrees_with_inspect(target: str) -> None:
         ("babelbatch.encodr.tiny", "'babelbatch' has no module 'encodr', did you mean 'encoder'?"),
         ("torhc.optim.AdamW", "there is no package 'torhc'"),
         ("AdamW", "'AdamW' is not a dotted name"),
-        ("babelbatch.loss.Contrastive.forward", "'babelbatch.loss' has no module 'Contrastive'"),
+        ("babelbatch.scheduler.linear.x", "'babelbatch.scheduler' has no module 'linear'"),
     ],
 )
 def test_bad_targets(target: str, message: str) -> None:

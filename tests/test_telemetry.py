@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
-from babelbatch.data import BatchBuilder, PairData
+from babelbatch.batches import BatchBuilder
+from babelbatch.corpora.mixture import load_corpus
+from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import static
 from babelbatch.learner import Learner
-from babelbatch.loss import Contrastive
+from babelbatch.loss import Alignment, Contrastive, Encoded, Objective
 from babelbatch.records import Corpus
 from babelbatch.sampling import Sampling
 from babelbatch.scheduler import linear
@@ -45,14 +48,21 @@ def corpus(make_corpus: MakeCorpus) -> Corpus:
 
 
 def train(
-    corpus: Corpus, steps: int, every: int, *callbacks: pl.Callback, accumulate: int = 1, mask: bool = True
+    corpus: Corpus,
+    steps: int,
+    every: int,
+    *callbacks: pl.Callback,
+    accumulate: int = 1,
+    mask: bool = True,
+    loss: Objective | None = None,
 ) -> tuple[Kept, BatchTelemetry, Learner, PairData]:
     torch.manual_seed(0)
-    encoder = static(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
-    loss = Contrastive(0.1, learn_temperature=True, mask_same_passage=mask)
+    encoder = static([*corpus.question_texts, *corpus.passage_texts], vocab_size=300, hidden_size=8)
+    loss = loss or Contrastive(0.1, learn_temperature=True, mask_same_passage=mask)
     learner = Learner(encoder, loss, partial(torch.optim.AdamW, lr=1e-2), linear, total_steps=steps)
     sampling = Sampling(name="hybrid", alpha=0.5, batch_size=8)
-    data = PairData(corpus, sampling, encoder, seed=0, steps=steps * accumulate, validation_fraction=0)
+    batches = steps * accumulate
+    data = PairData(corpus, sampling, encoder, seed=0, steps=batches, validation_fraction=0, needs=loss.needs)
     telemetry, logger = BatchTelemetry(), Kept()
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, max_steps=steps, log_every_n_steps=every, logger=logger,
@@ -99,6 +109,37 @@ def test_by_hand(corpus: Corpus, accumulate: int) -> None:
     assert telemetry.alpha == logger.rows[5]["train/alpha"]
 
 
+def test_the_parts_of_a_mixture(corpus: Corpus, make_corpus: MakeCorpus) -> None:
+    """Sixty items in three languages, ninety in English: counted from the plans, and the English part in X-X only."""
+    mixed = load_corpus({"many": corpus, "english": make_corpus(90, ("en",))})
+    logger, telemetry, _, data = train(mixed, 15, 5)
+    found = [data.sampler.plan(step) for step in range(15)]
+    for last in (4, 9, 14):
+        for part in ("many", "english"):
+            share = sum(plan.part == part for plan in found[: last + 1]) / (last + 1)
+            assert logger.rows[last][f"train/part/{part}"] == share
+    counts = Counter((plan.part, plan.kind) for plan in found)
+    assert len(counts) == 3
+    assert telemetry.drawn == {
+        f"batches/{part}/{kind}": counts[part, kind] for part in ("many", "english") for kind in ("x_x", "x_y")
+    }
+    many, x_x, x_y = (counts["many", "x_x"] + counts["many", "x_y"], counts["many", "x_x"], counts["many", "x_y"])
+    english = counts["english", "x_x"]
+    assert telemetry.summary(15).endswith(
+        f"; batches from many {many} (x_x {x_x}, x_y {x_y}), english {english} (x_x {english}, x_y 0)"
+    )
+    other = BatchTelemetry()
+    other.load_state_dict(telemetry.state_dict())
+    assert other.drawn == telemetry.drawn
+
+
+def test_a_corpus_of_one_piece_has_no_parts(corpus: Corpus) -> None:
+    logger, telemetry, _, _ = train(corpus, 2, 1)
+    assert telemetry.drawn == {}
+    assert not any(name.startswith("train/part") for name in logger.rows[1])
+    assert telemetry.summary(2).endswith("of the questions had one masked")
+
+
 def test_the_first_loss_is_that_of_the_first_batch(corpus: Corpus) -> None:
     logger, _, _, data = train(corpus, 1, 1)
     torch.manual_seed(0)
@@ -107,8 +148,23 @@ def test_the_first_loss_is_that_of_the_first_batch(corpus: Corpus) -> None:
 
     vectors = torch.cat([encoder(chunk, "question") for chunk in batch.chunks])
     vectors = vectors[batch.questions], vectors[batch.candidates]
-    loss = Contrastive(0.1)(*vectors, batch.question_keys, batch.candidate_keys)
+    loss = Contrastive(0.1)(Encoded(*vectors, batch.question_keys, batch.candidate_keys))
     assert logger.rows[0]["train/loss"] == pytest.approx(loss.value.item(), rel=1e-6)
+
+
+def test_the_parts_of_a_loss_are_logged(corpus: Corpus) -> None:
+    """Unweighted, and saved with the rest. A loss of one part has no line of its own."""
+    logger, telemetry, _, _ = train(corpus, 6, 3, loss=Alignment(weight=3.0, temperature=0.1))
+    for row in logger.rows.values():
+        whole = row["train/loss/contrastive"] + 3 * row["train/loss/alignment"]
+        assert row["train/loss"] == pytest.approx(whole, rel=1e-5)
+        assert row["train/loss/alignment"] > 0
+    plain = train(corpus, 6, 3)[0]
+    assert "train/loss/contrastive" not in plain.rows[2]
+    other = BatchTelemetry()
+    other.load_state_dict(telemetry.state_dict())
+    assert other.state_dict()["sums"] == telemetry.state_dict()["sums"]
+    assert telemetry.state_dict()["sums"]["x_x"]["alignment"] > 0
 
 
 def test_without_the_mask_nothing_is_masked(corpus: Corpus) -> None:
@@ -180,9 +236,8 @@ def test_the_processor_waits_for_a_gpu_once_a_log(corpus: Corpus, monkeypatch: p
 def _counting(name: str, method: object, waits: list[str]) -> object:
     def counted(self: torch.Tensor, *arguments: object, **options: object) -> object:
         caller = Path(sys._getframe(1).f_code.co_filename)
-        if caller.parent.name == "babelbatch" and caller.name in {
-            "learner.py", "loss.py", "telemetry.py", "divergence.py", "checkpoints.py", "collectives.py",
-        }:  # fmt: skip
+        ours = {"learner.py", "telemetry.py", "divergence.py", "checkpoints.py", "collectives.py"}
+        if caller.parent.name == "loss" or (caller.parent.name == "babelbatch" and caller.name in ours):
             waits.append(name)
         return method(self, *arguments, **options)
 

@@ -19,9 +19,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import PreTrainedTokenizerFast
 
+from babelbatch.batches import BatchBuilder
 from babelbatch.cache_folder import cache_folder
 from babelbatch.corpora.world_facts import load_corpus
-from babelbatch.data import BatchBuilder
 from babelbatch.encoder.backbones import tiny, train_tokenizer
 from babelbatch.evaluation import encode
 from babelbatch.tokens import Texts, Tokens, cache, store, tokenise, tokenizing

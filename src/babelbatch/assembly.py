@@ -15,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.records import ABSENT
+from babelbatch.sources.lines import Place
 from babelbatch.stored_corpus import IDS, PASSAGES, QUESTIONS
 from babelbatch.texts import TextWriter, choose_texts
 
@@ -160,8 +161,7 @@ class Assembly:
             table.flush()
 
     def _place(self, row: np.void) -> str:
-        path = list(self._files)[row["file"]]
-        return f"{path}, {'row' if path.suffix == '.parquet' else 'line'} {row['line']:,}"
+        return str(Place(list(self._files)[row["file"]], int(row["line"])))
 
 
 class _Rows:

@@ -75,7 +75,7 @@ def _problems_of_target(path: str, node: dict) -> Iterator[str]:
         return
     name = target.rpartition(".")[2]
     for key, value in node.items():
-        if key in {"_target_", "_partial_"} or value == MISSING:
+        if key in {"_target_", "_partial_"} or _is_missing(value, f"{path}.{key}"):
             continue
         if key not in accepted:
             hint = closest(key, list(accepted)) or f" (it takes: {', '.join(accepted)})"
@@ -83,11 +83,23 @@ def _problems_of_target(path: str, node: dict) -> Iterator[str]:
         elif not _fits(value, accepted[key]):
             yield f"{path}.{key}: {value!r} is not {describe(accepted[key].annotation, accepted[key].module)}"
     needed = {key for key, parameter in accepted.items() if parameter.required and not node.get("_partial_")}
-    missing = [key for key in accepted if node.get(key, MISSING) == MISSING and (key in needed or key in node)]
+    missing = [
+        key
+        for key in accepted
+        if _is_missing(node.get(key, MISSING), f"{path}.{key}") and (key in needed or key in node)
+    ]
     yield from (f"{path}.{key}: missing; {_REMEDIES.get(f'{path}.{key}', f'{name} needs it')}" for key in missing)
 
 
-_REMEDIES = {"encoder.name_or_path": "set it to a folder or hub name (to evaluate a run: set checkpoint)"}
+_REMEDIES = {
+    "encoder.name_or_path": "set it to a folder or hub name (to evaluate a run: set checkpoint)",
+    "loss.teacher.name_or_path": "set teacher to the folder or hub name of an encoder to learn from",
+}
+
+
+def _is_missing(value: Any, path: str) -> bool:
+    """Marked so, or null where that has a remedy, as of a key at the root that nobody set."""
+    return value == MISSING or (value is None and path in _REMEDIES)
 
 
 def _fits(value: Any, parameter: Parameter) -> bool:

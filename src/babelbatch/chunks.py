@@ -19,7 +19,7 @@ def length_sorted_chunks(lengths: np.ndarray, overhead: int, token_limit: int | 
     chunks = []
     for start, stop in _cuts(distinct, stops, overhead):
         rows = order[stops[start] : stops[stop]]
-        longest = int(distinct[stop - 1])
+        longest = max(1, int(distinct[stop - 1]))  # a text may have no token at all
         parts = 1 if token_limit is None else -(-len(rows) // max(1, token_limit // longest))
         chunks += np.array_split(rows, parts)
     return chunks

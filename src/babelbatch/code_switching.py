@@ -14,7 +14,7 @@ import hashlib
 import logging
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -76,7 +76,11 @@ class CodeSwitching:
             )
         settings = {key: value for key, value in asdict(self).items() if key != "dictionaries"}
         made_of = {"code_switching": settings, "words": self.fingerprint, "corpus": corpus.fingerprint}
-        return stored_corpus(corpus.name, made_of, lambda folder: self._write(corpus, folder))
+        switched = stored_corpus(corpus.name, made_of, lambda folder: self._write(corpus, folder))
+        if corpus.mixture is None:
+            return switched
+        starts = tuple(self.copies * start for start in corpus.mixture.starts)
+        return replace(switched, mixture=replace(corpus.mixture, starts=starts))
 
     @cached_property
     def files(self) -> dict[str, Path]:

@@ -9,8 +9,12 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from babelbatch.benchmark_rules import problems_of_benchmarks
 from babelbatch.config import DEFAULT_MONITOR
+from babelbatch.corpus_rules import problems_of_corpus, problems_of_kinds
+from babelbatch.lexical_choice import is_lexical, problems_of_lexical
 from babelbatch.ranks import devices_a_node, srun_counts_in_all, world_size
+from babelbatch.sampling_rules import problems_of_sampling
 from babelbatch.signatures import closest
 
 
@@ -25,9 +29,14 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
-    yield from _problems_of_table(cfg.get("corpus") or {})
+    yield from problems_of_benchmarks(cfg)
+    if cfg.get("corpus"):
+        yield from problems_of_corpus(cfg["corpus"])
+        yield from _problems_of_table(cfg["corpus"])
     if schema in {"train", "evaluate"}:
         yield from _problems_of_scoring(cfg, schema)
+    if is_lexical(cfg["encoder"]):
+        yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
     if schema in own:
         yield from own[schema](cfg)
@@ -48,6 +57,10 @@ _RANGES = {  # path: (least, most)
     "data.validation_steps": (1, None),
     "data.num_workers": (0, None),
     "loss.temperature": (0.001, None),
+    "loss.kl_temperature": (0.001, None),
+    "loss.weight": (0, None),
+    "loss.contrastive_weight": (0, 1),
+    "loss.warmup": (0, 1),
     "scheduler.warmup": (0, 1),
     "scheduler.final": (0, 1),
     "tuning.frozen_layers": (0, None),
@@ -68,7 +81,14 @@ _RANGES = {  # path: (least, most)
     "evaluation.index.links": (2, None),
     "evaluation.index.construction": (1, None),
     "evaluation.index.search": (1, None),
+    "encoder.k1": (0, None),
+    "encoder.b": (0, 1),
+    "encoder.least": (1, None),
+    "encoder.most": (1, None),
     "corpus.negatives": (0, None),
+    "corpus.limit": (1, None),
+    "corpus.triples": (1, None),
+    "corpus.seed": (0, 2**32 - 1),
     "transform.probability": (0, 1),
     "transform.copies": (1, None),
     "sample": (1, None),
@@ -91,10 +111,15 @@ _RANGES = {  # path: (least, most)
 }
 
 
+_PART_OF_MIXTURE = re.compile(r"^corpus\.parts\.[^.]+\.")  # what holds of a corpus holds of a part
+
+
 def _problems_of_range(cfg: dict) -> Iterator[str]:
-    values = dict(_leaves(cfg, ""))
-    for path, (least, most) in _RANGES.items():
-        value = values.get(path)
+    places = list(_RANGES)
+    found = [(_PART_OF_MIXTURE.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
+    known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
+    for place, path, value in known:
+        least, most = _RANGES[place]
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             continue
         if not value >= least or (most is not None and value > most):
@@ -106,9 +131,10 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
     for path, value in _leaves(cfg, ""):
         if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
             yield f"{path}: there is no folder '{value}'"
-    name = cfg.get("encoder", {}).get("name_or_path")
-    if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
-        yield f"encoder.name_or_path: there is no folder '{name}'"
+    names = {"encoder.name_or_path": cfg.get("encoder", {}).get("name_or_path"), "teacher": cfg.get("teacher")}
+    for path, name in names.items():
+        if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
+            yield f"{path}: there is no folder '{name}'"
 
 
 def _problems_of_table(corpus: dict) -> Iterator[str]:
@@ -149,13 +175,12 @@ def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
 
 
 def _problems_of_training(cfg: dict) -> Iterator[str]:
-    sampling, trainer, callbacks = cfg["sampling"], cfg["trainer"], cfg["callbacks"]
-    if sampling.get("alpha") != 1 and len(sampling.get("languages") or ["", ""]) < 2:
-        yield "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
-    pure = {"x_x": 1, "x_y": 0}.get(sampling.get("name"))
-    if pure is not None and sampling.get("alpha") != pure:
-        yield f"sampling.alpha: {sampling['name']} means alpha {pure}; to mix, set sampling=hybrid"
+    trainer, callbacks = cfg["trainer"], cfg["callbacks"]
+    yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
+    yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
     yield from _problems_of_negatives(cfg)
+    yield from _problems_of_validation(cfg)
+    yield from _problems_of_objective(cfg)
     dictionaries = (cfg["transform"] or {}).get("dictionaries")
     if isinstance(dictionaries, str) and dictionaries != MISSING and not Path(dictionaries).is_dir():
         yield f"transform.dictionaries: there is no folder '{dictionaries}'"
@@ -171,12 +196,25 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     interval = trainer.get("val_check_interval")
     if not isinstance(interval, int) or interval < 1:
         yield f"trainer.val_check_interval: {interval} is not a number of steps"
-    if cfg["corpus"].get("passage") == "context" and cfg["corpus"].get("negatives"):
-        yield "corpus.negatives: they are other sentences of the paragraph; with corpus.passage=context set it to 0"
     if "best" in callbacks or "early_stopping" in callbacks:
         yield from _problems_of_monitor(cfg)
     elif cfg["monitor"] != DEFAULT_MONITOR:
         yield "monitor: nothing watches it; set callbacks=early_stopping"
+
+
+def _problems_of_validation(cfg: dict) -> Iterator[str]:
+    validation = cfg["validation"]
+    if validation is None:
+        return
+    if not isinstance(validation, dict) or "_target_" not in validation:
+        yield "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts"
+    elif validation == cfg["corpus"]:
+        yield "validation: it is the corpus itself; leave it out, and some of the corpus is held out"
+    if cfg["data"].get("validation_fraction"):
+        yield (
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
+            "corpus@validation=null"
+        )
 
 
 def _problems_of_negatives(cfg: dict) -> Iterator[str]:
@@ -185,6 +223,20 @@ def _problems_of_negatives(cfg: dict) -> Iterator[str]:
         yield "negatives_sha256: there are no negatives; set negatives=<the table>, or leave it out"
     elif path is not None and not Path(path).is_file():
         yield f"negatives: there is no file '{path}'; babelbatch-mine writes one, negatives.parquet"
+
+
+def _problems_of_objective(cfg: dict) -> Iterator[str]:
+    loss, corpus_languages = cfg["loss"], cfg["corpus"].get("languages")
+    if loss["_target_"].rpartition(".")[2] in {"LanguageKL", "Alignment"}:
+        for path, languages in (
+            ("sampling.languages", cfg["sampling"].get("languages")),
+            ("corpus.languages", corpus_languages),
+        ):
+            if isinstance(languages, list) and len(languages) == 1:
+                yield f"{path}: a loss of translations needs two languages; add one, or set loss=contrastive"
+    taught = loss.get("language", "en") if "teacher" in loss else None
+    if isinstance(corpus_languages, list) and taught is not None and taught not in corpus_languages:
+        yield f"corpus.languages: the teacher reads '{taught}', which is not among them; add it, or set loss.language"
 
 
 def _problems_of_precision(cfg: dict) -> Iterator[str]:
@@ -255,7 +307,7 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
     if first == "validation":
         if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
             yield f"monitor: no '{monitor}'; there are validation/loss, validation/loss/x_x and validation/loss/x_y"
-        elif cfg["data"].get("validation_fraction") == 0:
+        elif cfg["data"].get("validation_fraction") == 0 and cfg["validation"] is None:
             yield (
                 f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
                 "raise it, or set callbacks=default"
@@ -276,7 +328,8 @@ def _problems_of_monitor(cfg: dict) -> Iterator[str]:
 
 # The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
 _METRIC = (
-    r"(monolingual|crosslingual|multilingual)/(map|map@20|ndcg@10|recall@1|recall@10|recall@100)(/[\w-]+)?"
+    r"(monolingual|crosslingual|multilingual)/(map|map@20|mrr@100|ndcg@10|ndcg@20|recall@1|recall@10|recall@100)"
+    r"(/[\w-]+)?"
     r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)(/\w+)?"  # what has a better end
 )
 
@@ -290,7 +343,7 @@ def _problems_of_encoder(cfg: dict) -> Iterator[str]:
         yield f"checkpoint: there is no '{checkpoint}'"
     if encoder.get("_partial_"):
         yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
-    elif checkpoint is not None and encoder.get("name_or_path") != MISSING:
+    elif checkpoint is not None and encoder.get("name_or_path") != MISSING and not is_lexical(encoder):
         yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"
 
 

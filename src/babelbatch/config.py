@@ -30,12 +30,14 @@ class TrainConfig:
     """The root of a training run. Groups are typed by what their `_target_` accepts, see `check`.
 
     name: the experiment; runs land in multirun/<name>. seed: of everything random.
+    validation: a corpus for the validation loss, in place of what is held out of `corpus`; None holds some out.
     monitor: the validation quantity that `callbacks=early_stopping` watches: `validation/loss`, a part of it
         (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
     transform: what is done to the texts of the corpus before they are trained on; nothing unless chosen.
     train_on_test: allow benchmarks whose questions are in the corpus.
     negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: its content,
         computed where it is not given; so the run is another one if the table is.
+    teacher: a folder or hub name of an encoder that the objective learns from, if it is one that does (loss=mimo).
     threads: CPU threads, or null for as many as torch takes by itself.
     grad_cache: hold the activations of one chunk of a batch only, and encode twice (data.chunk_tokens bounds a chunk).
     output_dir: the folder of the run; of a sweep, the folder of its jobs' folders. None means
@@ -56,12 +58,14 @@ class TrainConfig:
     callbacks: Any = field(default_factory=dict)
     trainer: Any = field(default_factory=dict)
     logger: Any = field(default_factory=dict)
+    validation: Any = None
     name: str = "train"
     seed: int = 0
     monitor: str = DEFAULT_MONITOR
     train_on_test: bool = False
     negatives: str | None = None
     negatives_sha256: str | None = None
+    teacher: str | None = None
     threads: int | None = None
     grad_cache: bool = False
     output_dir: str | None = None
@@ -163,20 +167,21 @@ def job_folder(overrides: str, *, _root_: DictConfig) -> str:
     """A job's folder name: what it overrides, and 8 digits of the hash of its configuration, such as
     `hybrid_alpha-0.25_seed-1_0f3a9c12`. It does not depend on the sweep around it, nor on the time.
 
-    overrides: as Hydra writes them into a folder's name. At most 100 characters, for any file system, and without those
-    that would have to be quoted on a command line.
+    overrides: as Hydra writes them into a folder's name. Where data lie is not said. At most 100 characters, for any
+    file system, and without those that would have to be quoted on a command line.
     """
     parts: list[tuple[int, str]] = []
     relevant = True
     for piece in filter(None, overrides.split(",")):
         key, _, value = piece.lstrip("+").partition("=")
         if value or key.startswith("~"):  # otherwise the rest of a list
-            relevant = is_relevant(key)
+            relevant = is_relevant(key) and not key.endswith(".data_dir")
         if relevant:
             said = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
             named = value and ("." in key or key == "seed")
             # What is compared comes first: the rest may be cut off.
-            place = 0 if key == "sampling" else 1 if key.startswith("sampling.") or key == "seed" else 2
+            group = key.partition(".")[0]
+            place = 0 if key == "sampling" else 1 if group in {"sampling", "loss", "seed"} else 2
             parts.append((place, f"{key.rpartition('.')[2]}-{said}" if named else said))
     readable = "_".join(text for _, text in sorted(parts, key=lambda part: part[0]))[:90].strip("_-") or "default"
     return f"{readable}_{short(config_hash(_root_))}"

@@ -101,6 +101,6 @@ def length_sorted_batches(lengths: np.ndarray, token_budget: int) -> Iterator[np
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        rows = max(1, token_budget // int(lengths[order[start]]))
+        rows = max(1, token_budget // max(1, int(lengths[order[start]])))
         yield order[start : start + rows]
         start += rows

@@ -13,6 +13,7 @@ from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.identity import config_hash, group_of
+from babelbatch.lexical import Lexical
 from babelbatch.loggers import finish
 from babelbatch.run_files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE
 from babelbatch.run_folder import facts_about, provenance, write_results
@@ -23,9 +24,12 @@ log = logging.getLogger(__name__)
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
     origin = provenance()
-    encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device
-    encoder = encoder.to(device).eval()
+    encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
+    parameters = 0
+    if isinstance(encoder, Encoder):
+        device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device
+        encoder = encoder.to(device).eval()
+        parameters = sum(parameter.numel() for parameter in encoder.parameters())
     benchmarks = build_benchmarks(cfg)
     evaluation = build(cfg.evaluation)
     facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
@@ -44,7 +48,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         "name": cfg.name,
         "config_hash": config_hash(cfg),
         **facts_about(benchmarks),
-        "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
+        "parameters": parameters,
         "seconds/evaluate": time.perf_counter() - started,
         **origin,
     }

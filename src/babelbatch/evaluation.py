@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from babelbatch import bias
 from babelbatch.cache_folder import cache_folder
+from babelbatch.cell_ranking import rank_cells
 from babelbatch.collectives import rank as rank_of_process
 from babelbatch.debias import Method, debiased
 from babelbatch.encoding import encode
+from babelbatch.lexical import Lexical
 from babelbatch.query_sample import sample_questions
 from babelbatch.ranking import rank
 from babelbatch.records import Benchmark
+from babelbatch.scorer import Vectors
 from babelbatch.scoring import Result, score, score_searched
 from babelbatch.trec import write_trec
 from babelbatch.vectors import VectorWriter
@@ -61,16 +63,21 @@ class Evaluation:
                 "a search has neither debias nor trec_files, which need all candidates: leave them out, or index=None"
             )
 
-    def __call__(self, encoder: Encoder, benchmark: Benchmark, folder: Path | None = None) -> Result:
+    def __call__(self, encoder: Encoder | Lexical, benchmark: Benchmark, folder: Path | None = None) -> Result:
         """Encodes both sides of the benchmark and scores it, all questions. Leaves the encoder's training mode as it
-        was. folder: where TREC files go; without one there are none."""
+        was. folder: where TREC files go; without one there are none.
+
+        ValueError: a lexical encoder is to be searched with an index, or its vectors are to be debiased.
+        """
         cache = cache_folder("vectors") if self.vector_cache else None
         if self.index is not None:
+            if isinstance(encoder, Lexical):
+                raise ValueError("an index searches dense vectors, which a lexical encoder has none of: leave it out")
             return self._by_search(encoder, benchmark, self.index, cache)
         queries, candidates = self._vectors(encoder, benchmark, cache)
         if self.trec_files and folder is not None and rank_of_process() == 0:
             write_trec(folder / "trec", benchmark, queries, candidates, self.trec_depth)
-        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))
+        return _scored(benchmark, queries, candidates)
 
     def during_training(self, encoder: Encoder, benchmark: Benchmark) -> Result:
         """The same on a sample of the questions, if one is asked for. Nothing is kept: these weights will not be met
@@ -80,7 +87,7 @@ class Evaluation:
         if self.index is not None:
             return self._by_search(encoder, benchmark, self.index, None)
         queries, candidates = self._vectors(encoder, benchmark, None)
-        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))
+        return _scored(benchmark, queries, candidates)
 
     def _by_search(
         self, encoder: Encoder, benchmark: Benchmark, index: Exact | IVF | HNSW, cache: Path | None
@@ -103,7 +110,11 @@ class Evaluation:
         facts |= {f"search_recall/{benchmark.name}/{pool}": recall for pool, recall in found.recall.items()}
         return score_searched(benchmark, found.ranks, found.top, facts)
 
-    def _vectors(self, encoder: Encoder, benchmark: Benchmark, cache: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Vectors, Vectors]:
+        if isinstance(encoder, Lexical):
+            if self.debias != "none":
+                raise ValueError("debias works on dense vectors, which a lexical encoder has none of: set debias=none")
+            return encoder.vectors(benchmark)
         queries = encode(encoder, benchmark.query_texts, "question", self.token_budget, cache)
         candidates = encode(encoder, benchmark.candidate_texts, "passage", self.token_budget, cache)
         return debiased(
@@ -114,3 +125,9 @@ class Evaluation:
             benchmark.candidate_languages,
             self.components,
         )
+
+
+def _scored(benchmark: Benchmark, queries: Vectors, candidates: Vectors) -> Result:
+    if not benchmark.pooled:
+        return score(benchmark, rank_cells(benchmark, queries, candidates))
+    return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))

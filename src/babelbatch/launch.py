@@ -120,7 +120,7 @@ def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: s
     planned: dict[Path, str] = {}
     with initialize_config_dir(str(CONF), version_base="1.3"):
         search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
-        for job in _jobs(overrides) if multirun else [overrides]:
+        for job in _jobs(_own_sweep(root, search + overrides) + overrides) if multirun else [overrides]:
             try:
                 cfg = _composed(root, search + job)
                 check(cfg, root, launcher=_launcher(cfg) if multirun else None)
@@ -159,6 +159,16 @@ def forced(overrides: list[str]) -> list[str]:
         return override.startswith(("+", "~", "hydra")) or override.split("=")[0].split("@")[0] in groups
 
     return [override if as_it_is(override) else f"++{override}" for override in overrides]
+
+
+def _own_sweep(root: str, overrides: list[str]) -> list[str]:
+    """What the configuration itself sweeps over (`hydra.sweeper.params`, as an experiment may set it), as overrides."""
+    plain = [override.input_line for override in _parsed(overrides) if not override.is_sweep_override()]
+    try:
+        cfg = compose(root, [line for line in plain if line is not None], return_hydra_config=True)
+    except _REFUSALS:
+        return []  # told when the jobs are composed
+    return [f"{key}={value}" for key, value in (cfg.hydra.sweeper.params or {}).items()]
 
 
 def _jobs(overrides: list[str]) -> list[list[str]]:

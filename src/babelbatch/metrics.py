@@ -9,37 +9,59 @@ from __future__ import annotations
 import numpy as np
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
-NAMES = ("map", "map@20", "ndcg@10", "recall@1", "recall@10", "recall@100")
+NAMES = ("map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100")
 """Defined wherever a query has at least one relevant candidate."""
 SEARCHED = tuple(name for name in NAMES if name != "map")
 """Those of them that the first hundred places define."""
+TITLES = {
+    "map": "mAP",
+    "map@20": "mAP@20",
+    "mrr@100": "MRR@100",
+    "ndcg@10": "nDCG@10",
+    "ndcg@20": "nDCG@20",
+    "recall@1": "R@1",
+    "recall@10": "R@10",
+    "recall@100": "R@100",
+}
+"""As papers write them."""
 MISSED = 1 << 40
 """The rank of what is not among the places that were searched for: beyond all of them."""
 POOL_NAMES = ("rank_distance", "rank_distance_normalised")
 """Defined on the multilingual pool: they compare the ranks of one passage's versions."""
 
 
-def of_queries(ranks: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
+def of_queries(ranks: np.ndarray, offsets: np.ndarray, gains: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Every metric of `NAMES` for Q queries, each (Q,) float64.
 
     ranks: ranks of the relevant candidates, query after query, in CSR form: query q owns
     `ranks[offsets[q]:offsets[q + 1]]`, in any order. Every query needs at least one.
+    gains: what each of them gains nDCG, above 0; None for 1 each. The other metrics count what is relevant.
     """
     sizes = np.diff(offsets)
     assert (sizes > 0).all(), "a query without relevant candidates has no score"
-    ranks = sorted_within(ranks, offsets)
+    by_rank = _within(ranks, offsets)
+    ranks = ranks[by_rank]
     order = np.arange(len(ranks)) - np.repeat(offsets[:-1], sizes) + 1  # 1, 2, ... within each query
     precision = order / ranks
+    gains = np.ones(len(ranks)) if gains is None else gains[by_rank].astype(np.float64)
+    greatest_first = gains if (gains == 1).all() else gains[_within(-gains, offsets)]
 
     def mean_over(values: np.ndarray, divisor: np.ndarray) -> np.ndarray:
         return np.add.reduceat(values, offsets[:-1]) / divisor
 
-    # Gains are binary. The best that 10 places can hold: relevant candidates in as many of them as there are.
-    ideal = np.cumsum(1 / np.log2(np.arange(10) + 2))[np.minimum(sizes, 10) - 1]
+    def ndcg(cutoff: int) -> np.ndarray:
+        # The best that so many places can hold: the greatest gains, at the front.
+        ideal = np.where(order <= cutoff, greatest_first / np.log2(order + 1), 0.0)
+        gained = np.where(ranks <= cutoff, gains / np.log2(ranks + 1), 0.0)
+        return mean_over(gained, np.add.reduceat(ideal, offsets[:-1]))
+
+    first = ranks[offsets[:-1]]
     return {
         "map": mean_over(precision, sizes),
         "map@20": mean_over(np.where(ranks <= 20, precision, 0.0), np.minimum(sizes, 20)),
-        "ndcg@10": mean_over(np.where(ranks <= 10, 1 / np.log2(ranks + 1), 0.0), ideal),
+        "mrr@100": np.where(first <= 100, 1 / first, 0.0),
+        "ndcg@10": ndcg(10),
+        "ndcg@20": ndcg(20),
         "recall@1": mean_over((ranks <= 1).astype(np.float64), sizes),
         "recall@10": mean_over((ranks <= 10).astype(np.float64), sizes),
         "recall@100": mean_over((ranks <= 100).astype(np.float64), sizes),
@@ -58,5 +80,9 @@ def rank_distance(ranks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def sorted_within(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """`values` in CSR form, ascending within each row."""
-    row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return values[np.lexsort((values, row))]
+    return values[_within(values, offsets)]
+
+
+def _within(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """The order that sorts each row."""
+    return np.lexsort((values, np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))))

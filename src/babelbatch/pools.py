@@ -74,13 +74,15 @@ def _nth_set_bit(words: np.ndarray, n: np.ndarray) -> np.ndarray:
 class Presence:
     """Which questions and passages of a corpus exist, and in which languages.
 
+    start, stop: of its items from the one to before the other, if not of all; rows are then counted from `start`.
     complete: whether all exist in all. If so, every pool is all the rows asked for.
     Pools are asked for by `columns`, the languages concerned, and `rows`, those to draw from, or None for all.
     """
 
-    def __init__(self, corpus: Corpus) -> None:
-        self._size = len(corpus)
-        self._questions, self._passages = _packed(corpus.questions), _packed(corpus.passages)
+    def __init__(self, corpus: Corpus, start: int = 0, stop: int | None = None) -> None:
+        questions, passages = corpus.questions[start:stop], corpus.passages[start:stop]
+        self._size = len(questions)
+        self._questions, self._passages = _packed(questions), _packed(passages)
         texts = sum(int(np.bitwise_count(words).sum()) for words in (self._questions, self._passages))
         self.complete = texts == 2 * self._size * len(corpus.languages)
 
@@ -100,10 +102,18 @@ class Presence:
             both |= self._questions[column] & self._passages[column]
         return Members(both & self._chosen(rows))
 
-    def crosslingual(self, columns: np.ndarray, rows: np.ndarray | None) -> Pool:
-        """The items that have a question in one of the languages and a passage in another."""
+    def crosslingual(self, columns: np.ndarray, rows: np.ndarray | None, allowed: np.ndarray | None = None) -> Pool:
+        """The items that have a question in one of the languages and a passage in another.
+
+        allowed: (L, L) the pairs of a question and a passage language that count; None: all but those of one language.
+        """
         if self.complete and len(columns) > 1:
             return self._all(rows)
+        if allowed is not None:
+            found = np.zeros_like(self._questions[0])
+            for question, passage in np.argwhere(allowed):
+                found |= self._questions[columns[question]] & self._passages[columns[passage]]
+            return Members(found & self._chosen(rows))
         # Such an item has a question, it has a passage, and its texts are in at least two languages.
         question, passage, second = (np.zeros_like(self._questions[0]) for _ in range(3))
         for column in columns:
@@ -111,6 +121,13 @@ class Presence:
             question |= self._questions[column]
             passage |= self._passages[column]
         return Members(question & passage & second & self._chosen(rows))
+
+    def pairs(self, columns: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+        """(L, L) int64, how many items have a question in the one language and a passage in the other."""
+        if self.complete:
+            return np.full((len(columns),) * 2, len(self._all(rows)))
+        questions, passages = self._questions[columns] & self._chosen(rows), self._passages[columns]
+        return np.array([[np.bitwise_count(one & other).sum() for other in passages] for one in questions], np.int64)
 
     def _all(self, rows: np.ndarray | None) -> Pool:
         return Everything(self._size) if rows is None else rows

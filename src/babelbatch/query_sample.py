@@ -21,11 +21,13 @@ def sample_questions(benchmark: Benchmark, count: int, seed: int = 0) -> Benchma
     chosen = {ids[place] for place in np.random.default_rng(seed).choice(len(ids), count, replace=False)}
     rows = np.array([row for row, id_ in enumerate(benchmark.query_ids) if id_ in chosen])
     offsets = benchmark.relevant_offsets
+    pairs = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in rows])
     return replace(
         benchmark,
         query_ids=tuple(benchmark.query_ids[row] for row in rows),
         query_texts=tuple(benchmark.query_texts[row] for row in rows),
         query_languages=benchmark.query_languages[rows],
         relevant_offsets=np.concatenate([[0], np.cumsum(np.diff(offsets)[rows])]),
-        relevant=np.concatenate([benchmark.relevant[offsets[row] : offsets[row + 1]] for row in rows]),
+        relevant=benchmark.relevant[pairs],
+        gains=None if benchmark.gains is None else benchmark.gains[pairs],
     )

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from babelbatch.id_order import by_descending_id
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark
+from babelbatch.scorer import Vectors, scorer
 
 _BLOCK_SCORES = 8_000_000  # scores held at once
 
@@ -45,41 +47,36 @@ class Top:
     across: np.ndarray
 
 
-def rank(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, k: int) -> tuple[Ranks, Top]:
+def rank(benchmark: Benchmark, queries: Vectors, candidates: Vectors, k: int) -> tuple[Ranks, Top]:
     """Scores every query with every candidate by dot product, ranks the relevant ones, and finds the k first.
 
-    queries: (Q, d) float32. candidates: (C, d) float32. k: places, at most C. Equal scores rank as trec_eval ranks
-    them: the greater candidate id first. Memory is bounded by blocks of queries: beyond the vectors it takes 32 MB a
-    block, and 8 k bytes a pair of parallel queries.
+    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. k: places, at most C. Equal scores
+    rank as trec_eval ranks them: the greater candidate id first. Memory is bounded by blocks of queries: beyond the
+    vectors it takes 32 MB a block (of sparse ones three times that), and 8 k bytes a pair of parallel queries.
     """
-    k = min(k, len(candidates))
+    count, k = len(benchmark.query_ids), min(k, len(benchmark.candidate_ids))
     # Columns are ordered by language, so that a language is a slice.
     columns = np.argsort(benchmark.candidate_languages, kind="stable")
     column_of = _inverse(columns)
     bounds = np.searchsorted(benchmark.candidate_languages[columns], np.arange(len(benchmark.languages) + 1)).tolist()
-    by_descending_id = np.argsort(np.array(benchmark.candidate_ids))[::-1]
-    tie_place = _inverse(by_descending_id)[columns]
+    tie_place = _inverse(by_descending_id(benchmark.candidate_ids))[columns]
 
-    pool = candidates[columns]
-    copies, originals = _copies(pool)
-    transposed = torch.from_numpy(pool).T
+    scores_of = scorer(queries, candidates[columns])
     relevant = column_of[benchmark.relevant]
     language = benchmark.candidate_languages[benchmark.relevant].tolist()
     offsets = benchmark.relevant_offsets.tolist()
     within_language = np.empty(len(relevant), np.int64)
     in_pool = np.empty(len(relevant), np.int64)
 
-    top = np.empty((len(queries), k), np.int64)
-    top_scores = np.empty((len(queries), k), np.float32)
+    top = np.empty((count, k), np.int64)
+    top_scores = np.empty((count, k), np.float32)
     pairs: list[np.ndarray] = []
     across: list[np.ndarray] = []
-    place = np.empty(len(queries), np.int64)
+    place = np.empty(count, np.int64)
     at_once = max(1, _BLOCK_SCORES // len(columns))
-    with bar(f"ranking {benchmark.name}", len(queries), worth_it=len(queries) >= 1_000) as progress:
+    with bar(f"ranking {benchmark.name}", count, worth_it=count >= 1_000) as progress:
         for rows, pairs_of_block in _blocks(_versions(benchmark), at_once):
-            scores = (torch.from_numpy(queries[rows]) @ transposed).numpy()
-            # A matrix product may round equal columns differently, and ties would be lost.
-            scores[:, copies] = scores[:, originals]
+            scores = scores_of(rows)
             for query, line in zip(rows.tolist(), scores, strict=True):
                 for start in range(offsets[query], offsets[query + 1], at_once):
                     span = slice(start, min(start + at_once, offsets[query + 1]))
@@ -102,18 +99,17 @@ def rank(benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, k: i
 
 
 def best(
-    queries: np.ndarray, candidates: np.ndarray, candidate_ids: Sequence[str], k: int
+    queries: Vectors, candidates: Vectors, candidate_ids: Sequence[str], k: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The k candidates with the greatest scores for each query, best first, ties as in `rank`: a block at a time
     (rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores)."""
-    k = min(k, len(candidates))
-    tie_place = _inverse(np.argsort(np.array(candidate_ids))[::-1])
-    copies, originals = _copies(candidates)
-    at_once = max(1, _BLOCK_SCORES // len(candidates))
-    for start in range(0, len(queries), at_once):
-        rows = np.arange(start, min(start + at_once, len(queries)))
-        scores = (torch.from_numpy(queries[rows]) @ torch.from_numpy(candidates).T).numpy()
-        scores[:, copies] = scores[:, originals]
+    count, k = queries.shape[0], min(k, len(candidate_ids))
+    tie_place = _inverse(by_descending_id(candidate_ids))
+    scores_of = scorer(queries, candidates)
+    at_once = max(1, _BLOCK_SCORES // len(candidate_ids))
+    for start in range(0, count, at_once):
+        rows = np.arange(start, min(start + at_once, count))
+        scores = scores_of(rows)
         first = _first(scores, tie_place, k)
         yield rows, first, np.take_along_axis(scores, first, axis=1)
 
@@ -171,14 +167,6 @@ def _blocks(versions: list[tuple[np.ndarray, np.ndarray]], most: int) -> Iterato
 def _joined(versions: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     rows, pairs = zip(*versions, strict=True)
     return np.concatenate(rows), np.concatenate(pairs)
-
-
-def _copies(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that equal an earlier one, and for each of them the first such row."""
-    first: dict[bytes, int] = {}
-    of = np.array([first.setdefault(vector.tobytes(), row) for row, vector in enumerate(vectors)])
-    copies = np.flatnonzero(of != np.arange(len(vectors)))
-    return copies, of[copies]
 
 
 def _inverse(permutation: np.ndarray) -> np.ndarray:

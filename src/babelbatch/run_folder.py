@@ -15,14 +15,15 @@ import pyarrow.parquet as pq
 import babelbatch
 from babelbatch.evaluation import Result
 from babelbatch.heatmap import draw
+from babelbatch.metrics import TITLES
 from babelbatch.ranks import global_rank
 from babelbatch.records import Benchmark
 from babelbatch.run_files import METRICS_FILE, PER_QUERY_FILE, write_atomically
 
 
 def write_results(folder: Path, results: list[Result], facts: dict[str, object]) -> None:
-    """Writes per_query.parquet, a heat-map a benchmark (of mAP, or of nDCG@10 where it was evaluated
-    by search), and last metrics.json: where it stands, the run is complete.
+    """Writes per_query.parquet, a heat-map a benchmark (of the metric to read first), and last metrics.json: where it
+    stands, the run is complete.
 
     Of several ranks only rank 0 writes.
     facts: what the run was; joins the metrics in metrics.json, which stays flat.
@@ -36,10 +37,10 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
     metrics: dict[str, object] = {}
     for result in results:
         metrics |= result.metrics
-        facts = facts | result.facts
-        metric, label = ("map", "mAP") if "map" in result.matrices else ("ndcg@10", "nDCG@10")
-        figure = draw(result.matrices[metric], result.languages, f"{result.benchmark}: {label}")
-        figure.savefig(folder / f"{result.benchmark}_{metric.replace('@', '_')}.png", dpi=110)
+        facts = facts | result.facts | {f"metric/{result.benchmark}": result.metric}
+        title = f"{result.benchmark}: {TITLES[result.metric]}"
+        figure = draw(result.matrices[result.metric], result.languages, title)
+        figure.savefig(folder / f"{result.benchmark}_{result.metric.replace('@', '_')}.png", dpi=110)
     write_atomically(folder / METRICS_FILE, json.dumps(facts | metrics, indent=1, allow_nan=False) + "\n")
 
 
@@ -55,7 +56,7 @@ def facts_about(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
 
 def provenance() -> dict[str, str | None]:
     """Versions, and the commit of babelbatch if it runs from a checkout."""
-    packages = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "Babel")
+    packages = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "Babel", "bm25s", "scikit-learn")
     return {
         "commit": _commit(),
         "versions/babelbatch": babelbatch.__version__,

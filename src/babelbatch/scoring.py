@@ -1,8 +1,8 @@
 """From ranks to the scores of all three settings (LAReQA and arXiv 2408.10536, section 3.2).
 
 monolingual: the questions of language l over the candidates of l. crosslingual: over those of another language m, for
-every ordered pair. multilingual: over the pool of all languages. A cell scores only questions with a relevant candidate
-in it.
+every ordered pair. multilingual: over the pool of all languages, if the benchmark has one (`Benchmark.pooled`). A cell
+scores only questions with a relevant candidate in it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Result:
         metrics of the cells, `top10_share`: the share of each language in the first ten of the pool.
     languages: the names of the rows and columns.
     per_query: one row for each question and cell or pool that scores it; null where a metric is not defined.
+    metric: the one to read first; nDCG@10 where a search cannot tell the benchmark's own.
     facts: how the scores came about, where that is not the usual way; joins metrics.json.
     """
 
@@ -38,18 +39,22 @@ class Result:
     metrics: dict[str, float]
     matrices: dict[str, np.ndarray]
     per_query: pa.Table
+    metric: str
     facts: dict[str, object] = field(default_factory=dict)
 
 
-def score(benchmark: Benchmark, ranks: Ranks, top: Top) -> Result:
+def score(benchmark: Benchmark, ranks: Ranks, top: Top | None = None) -> Result:
     """All metrics of the three settings, from the ranks of the relevant candidates and the top of the pool (which needs
-    `bias.TOP` places, or all candidates if there are fewer)."""
+    `bias.TOP` places, or all candidates if there are fewer). A benchmark without a pool has no top."""
     offsets = benchmark.relevant_offsets
     question_language = np.repeat(benchmark.query_languages, np.diff(offsets))
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
     matrices, tables = _cells(benchmark, ranks.within_language, NAMES)
+    if not benchmark.pooled:
+        return _result(benchmark, matrices, tables)
 
-    pool = of_queries(ranks.in_pool, offsets)
+    assert top is not None, "a benchmark with a pool has a top"
+    pool = of_queries(ranks.in_pool, offsets, benchmark.gains)
     pool["rank_distance"] = rank_distance(ranks.in_pool, offsets)
     pool["rank_distance_normalised"] = pool["rank_distance"] / max(1, len(benchmark.candidate_ids) - 1)
     pool["language_preference"] = bias.language_preference(
@@ -70,8 +75,10 @@ def score_searched(benchmark: Benchmark, ranks: Ranks, top: np.ndarray, facts: d
     """
     offsets = benchmark.relevant_offsets
     matrices, tables = _cells(benchmark, ranks.within_language, SEARCHED)
+    if not benchmark.pooled:
+        return _result(benchmark, matrices, tables, facts=facts)
 
-    values = of_queries(ranks.in_pool, offsets)
+    values = of_queries(ranks.in_pool, offsets, benchmark.gains)
     pool = {metric: values[metric] for metric in SEARCHED}
     pool["peer@100"] = bias.peer(ranks.in_pool, offsets, benchmark.candidate_languages[benchmark.relevant])
     languages = np.where(top == ABSENT, ABSENT, benchmark.candidate_languages[top]).astype(np.int64)
@@ -97,7 +104,8 @@ def _cells(
             if len(pairs) == 0:
                 continue
             queries, starts = np.unique(query_of_pair[pairs], return_index=True)
-            values = of_queries(within_language[pairs], np.append(starts, len(pairs)))
+            gains = None if benchmark.gains is None else benchmark.gains[pairs]
+            values = of_queries(within_language[pairs], np.append(starts, len(pairs)), gains)
             values = {metric: values[metric] for metric in metrics}
             for metric, per_query in values.items():
                 matrices[metric][row, column] = per_query.mean()
@@ -110,27 +118,30 @@ def _result(
     benchmark: Benchmark,
     matrices: dict[str, np.ndarray],
     tables: list[pa.Table],
-    pool: dict[str, np.ndarray],
-    shares: np.ndarray,
+    pool: dict[str, np.ndarray] | None = None,
+    shares: np.ndarray | None = None,
     facts: dict[str, object] | None = None,
 ) -> Result:
-    """Cells and pool together. shares: (Q, L) of each language among the top."""
-    size = len(benchmark.languages)
-    ids = pa.array(benchmark.query_ids)
-    share_of_pool = np.bincount(benchmark.candidate_languages, minlength=size) / len(benchmark.candidate_ids)
-    own = shares[np.arange(len(shares)), benchmark.query_languages]
-    # A language that nothing in the pool is in can be neither preferred nor avoided.
-    pool["same_language@10"] = np.where(share_of_pool[benchmark.query_languages] > 0, own, np.nan)
-    matrices["top10_share"] = _means(shares, benchmark.query_languages, size)
-    tables.append(_rows(benchmark, ids, "multilingual", np.arange(len(benchmark.query_ids)), None, pool))
+    """Cells and pool together. shares: (Q, L) of each language among the top. Both None where there is no pool."""
+    metrics = _cell_metrics(benchmark, matrices)
+    if pool is not None and shares is not None:
+        size = len(benchmark.languages)
+        ids = pa.array(benchmark.query_ids)
+        share_of_pool = np.bincount(benchmark.candidate_languages, minlength=size) / len(benchmark.candidate_ids)
+        own = shares[np.arange(len(shares)), benchmark.query_languages]
+        # A language that nothing in the pool is in can be neither preferred nor avoided.
+        pool["same_language@10"] = np.where(share_of_pool[benchmark.query_languages] > 0, own, np.nan)
+        matrices["top10_share"] = _means(shares, benchmark.query_languages, size)
+        tables.append(_rows(benchmark, ids, "multilingual", np.arange(len(benchmark.query_ids)), None, pool))
+        metrics |= _pool_metrics(benchmark, pool)
+        metrics |= _top_metrics(benchmark, matrices["top10_share"], share_of_pool)
     return Result(
         benchmark=benchmark.name,
         languages=benchmark.languages,
-        metrics=_cell_metrics(benchmark, matrices)
-        | _pool_metrics(benchmark, pool)
-        | _top_metrics(benchmark, matrices["top10_share"], share_of_pool),
+        metrics=metrics,
         matrices=matrices,
         per_query=pa.concat_tables(tables).combine_chunks(),
+        metric=benchmark.metric if benchmark.metric in matrices else "ndcg@10",
         facts=facts or {},
     )
 

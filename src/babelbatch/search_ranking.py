@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from babelbatch.id_order import by_descending_id
 from babelbatch.metrics import MISSED
 from babelbatch.progress import bar
 from babelbatch.ranking import Ranks
@@ -32,7 +33,8 @@ Index = Exact | IVF | HNSW
 class Found:
     """What the searches of a benchmark found.
 
-    ranks: of the relevant pairs, as `ranking.rank` has them; MISSED where the candidate is not among the first DEPTH.
+    ranks: of the relevant pairs, as `ranking.rank` has them; MISSED where the candidate is not among the first DEPTH,
+        and in the pool where there is none.
     top: (Q, k) candidates in the first places of the pool, ABSENT where an approximate index found fewer.
     recall: pool ("all", or a language) -> the share of the exact first DEPTH that an approximate index finds, see
         `search.measured_recall`. Empty for the exact search.
@@ -46,26 +48,30 @@ class Found:
 def layout(benchmark: Benchmark) -> np.ndarray:
     """(C,) candidates in the order in which their vectors are to be written: by language, so that a language is a
     slice, and in it the greater id first, which is how trec_eval ranks equal scores."""
-    by_descending_id = _by_descending_id(benchmark)
-    return by_descending_id[np.argsort(benchmark.candidate_languages[by_descending_id], kind="stable")]
+    return _layout(benchmark, by_descending_id(benchmark.candidate_ids))
 
 
 def search_ranks(
     benchmark: Benchmark, queries: np.ndarray, vectors: Vectors, index: Index, k: int, threads: int | None = None
 ) -> Found:
-    """Searches the candidates of each language for the queries that they answer, and the pool for all queries.
+    """Searches the candidates of each language, or of each of its parts, for the queries that they answer, and the pool
+    for all queries, if the benchmark has one.
 
     queries: (Q, d) float32. vectors: of the candidates, in the order of `layout`. k: places of `Found.top`, at most
     DEPTH. Equal scores rank as trec_eval ranks them, the greater candidate id first; only which of several equal ones
     is the last of the DEPTH is left to faiss. Holds the scores of a block of queries with DEPTH candidates, and of the
     vectors what the index holds: one shard at a time, or a pool.
     """
-    order = layout(benchmark)
-    bounds = np.searchsorted(benchmark.candidate_languages[order], np.arange(len(benchmark.languages) + 1))
+    descending = by_descending_id(benchmark.candidate_ids)
+    order = _layout(benchmark, descending)
+    cells = benchmark.cells
+    parts = 1 if benchmark.parts is None else int(benchmark.parts.max()) + 1
+    names = [f"{name}.{part}" if parts > 1 else name for name in benchmark.languages for part in range(parts)]
+    bounds = np.searchsorted(cells[order], np.arange(len(names) + 1))
     query_of_pair = np.repeat(np.arange(len(queries)), np.diff(benchmark.relevant_offsets))
-    language_of_pair = benchmark.candidate_languages[benchmark.relevant]
+    cell_of_pair = cells[benchmark.relevant]
     tie_place = np.empty(len(order), np.int64)
-    tie_place[_by_descending_id(benchmark)] = np.arange(len(order))
+    tie_place[descending] = np.arange(len(order))
     tie_place = tie_place[order]  # of each row
     row_of = np.empty(len(order), np.int64)
     row_of[order] = np.arange(len(order))
@@ -75,10 +81,11 @@ def search_ranks(
     in_pool = np.full(len(relevant), MISSED)
     top = np.full((len(queries), min(k, len(order))), ABSENT, np.int64)
     recall: dict[str, float] = {}
-    searched = [(name, bounds[place], bounds[place + 1]) for place, name in enumerate(benchmark.languages)]
-    for place, (name, start, stop) in enumerate([*searched, ("all", 0, len(order))]):
+    searched = [(name, bounds[place], bounds[place + 1]) for place, name in enumerate(names)]
+    pools = [*searched, ("all", 0, len(order))] if benchmark.pooled else searched
+    for place, (name, start, stop) in enumerate(pools):
         whole = place == len(searched)
-        pairs = np.arange(len(relevant)) if whole else np.flatnonzero(language_of_pair == place)
+        pairs = np.arange(len(relevant)) if whole else np.flatnonzero(cell_of_pair == place)
         if len(pairs) == 0:
             continue
         pool = vectors if whole else _part(vectors, start, stop)
@@ -102,9 +109,10 @@ def search_ranks(
                 progress.advance(len(block))
     if recall:
         least = min(share for name, share in recall.items() if name != "all")
+        whole = f"{100 * recall['all']:.1f} % over the pool of all languages, " if benchmark.pooled else ""
         log.info(
-            "%s: of the exact first %d the index finds %.1f %% over the pool of all languages, %.1f %% or more in each",
-            benchmark.name, DEPTH, 100 * recall["all"], 100 * least,
+            "%s: of the exact first %d the index finds %s%.1f %% or more in each",
+            benchmark.name, DEPTH, whole, 100 * least,
         )  # fmt: skip
     return Found(Ranks(within_language, in_pool), top, recall)
 
@@ -136,5 +144,5 @@ def _part(vectors: Vectors, start: int, stop: int) -> Sequence[np.ndarray]:
     return parts
 
 
-def _by_descending_id(benchmark: Benchmark) -> np.ndarray:
-    return np.argsort(np.array(benchmark.candidate_ids))[::-1]
+def _layout(benchmark: Benchmark, descending: np.ndarray) -> np.ndarray:
+    return descending[np.argsort(benchmark.cells[descending], kind="stable")]

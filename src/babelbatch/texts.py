@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import mmap
+import os
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import overload
+from typing import BinaryIO, overload
 
 import numpy as np
 
@@ -13,13 +16,17 @@ _AT_ONCE = 65_536  # numbers that wait to be written, and texts that are read at
 
 
 class TextWriter:
-    """Writes texts into a file, their UTF-8 end to end. Number n is the n-th text that was appended, from 0."""
+    """Writes texts into a file, their UTF-8 end to end. Number n is the n-th text that was appended, from 0.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb", buffering=1 << 20)
-        self._ends = _Numbers(path.with_suffix(".ends"))
-        self._size = 0
-        self._count = 0
+    keep: how many texts of an earlier writer stay, which may have been interrupted after `flush`; the rest goes.
+    """
+
+    def __init__(self, path: Path, keep: int = 0) -> None:
+        ends = path.with_suffix(".ends")
+        self._count = keep
+        self._size = int(np.fromfile(ends, np.int64, count=1, offset=8 * (keep - 1))[0]) if keep else 0
+        self._file = _opened(path, self._size)
+        self._ends = _Numbers(ends, keep)
 
     def append(self, text: str) -> int:
         """Returns the text's number. ValueError (UnicodeEncodeError): it is not Unicode."""
@@ -29,6 +36,13 @@ class TextWriter:
         self._ends.append(self._size)
         self._count += 1
         return self._count - 1
+
+    def flush(self) -> int:
+        """Returns the number of texts, all of which are on the disk then."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._ends.flush()
+        return self._count
 
     def close(self) -> None:
         self._file.close()
@@ -80,11 +94,41 @@ class Texts(Sequence[str]):
         return Texts, (self._path,)
 
 
-class _Numbers:
-    """(n,) int64 that are appended to a file."""
+class Joined(Sequence[str]):
+    """Sequences of texts end to end, none of them copied.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
+    prefixes: what the texts of each begin with here; by default they are as they are.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[str]], prefixes: Sequence[str] | None = None) -> None:
+        self._parts = list(parts)
+        self._prefixes = list(prefixes or [""] * len(self._parts))
+        self._ends = list(accumulate(map(len, self._parts)))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(*row.indices(len(self)))]
+        row = range(len(self))[row]  # IndexError for what is outside
+        part = bisect_right(self._ends, row)
+        return self._prefixes[part] + self._parts[part][row - self._ends[part]]  # counted from its end
+
+    def __iter__(self) -> Iterator[str]:
+        for prefix, part in zip(self._prefixes, self._parts, strict=True):
+            yield from (prefix + text for text in part) if prefix else part
+
+
+class _Numbers:
+    """(n,) int64 that are appended to a file, behind the first `keep` that are there."""
+
+    def __init__(self, path: Path, keep: int) -> None:
+        self._file = _opened(path, 8 * keep)
         self._waiting: list[int] = []
 
     def append(self, number: int) -> None:
@@ -92,13 +136,26 @@ class _Numbers:
         if len(self._waiting) == _AT_ONCE:
             self._write()
 
-    def _write(self) -> None:
-        np.array(self._waiting, np.int64).tofile(self._file)
-        self._waiting.clear()
+    def flush(self) -> None:
+        self._write()
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._write()
         self._file.close()
+
+    def _write(self) -> None:
+        self._file.write(np.array(self._waiting, np.int64).tobytes())
+        self._waiting.clear()
+
+
+def _opened(path: Path, size: int) -> BinaryIO:
+    """A file to append to, behind its first `size` bytes."""
+    if size == 0:
+        return path.open("wb", buffering=1 << 20)
+    os.truncate(path, size)
+    return path.open("ab", buffering=1 << 20)
 
 
 def _spans_of(path: Path) -> Path:

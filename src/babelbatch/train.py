@@ -28,11 +28,12 @@ from babelbatch.identity import config_hash, group_of, identity
 from babelbatch.leakage import refuse_leakage
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
+from babelbatch.loss import Objective
 from babelbatch.negatives import Mined, read_negatives
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import CHECKPOINT_FOLDER, ENCODER_FOLDER
 from babelbatch.run_folder import facts_about, provenance, write_results
-from babelbatch.sampling import Sampling
+from babelbatch.sampling import Sampling, course
 
 log = logging.getLogger(__name__)
 
@@ -52,17 +53,21 @@ def train(cfg: DictConfig, folder: Path) -> None:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
     corpus: Corpus = build(cfg.corpus)
+    validation: Corpus | None = None if cfg.validation is None else build(cfg.validation)
     mined = mined_negatives(cfg, corpus)
     benchmarks = build_benchmarks(cfg)
     if not cfg.train_on_test:
         refuse_leakage(corpus, benchmarks)
+        refuse_leaking_validation(corpus, validation, benchmarks)
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, corpus)
-    data = build_data(cfg, corpus, sampling, encoder, mined)
+    loss = build_loss(cfg.loss, encoder)
+    data = build_data(cfg, corpus, sampling, encoder, mined, loss, validation)
+    refuse_silent_monitor(cfg.monitor, data)
     build(cfg.tuning)(encoder)
     learner = Learner(
         encoder,
-        build(cfg.loss),
+        loss,
         build(cfg.optimizer),
         build(cfg.scheduler),
         total_steps=cfg.trainer.max_steps,
@@ -71,12 +76,14 @@ def train(cfg: DictConfig, folder: Path) -> None:
     )
     evaluation: Evaluation = build(cfg.evaluation)
     origin = identity(cfg) | {"the corpus": corpus.fingerprint}
+    if validation is not None:
+        origin["the validation corpus"] = validation.fingerprint
     if data.transform is not None:
         origin["the dictionaries"] = data.transform.fingerprint
     checkpoints = folder / CHECKPOINT_FOLDER
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
-    facts: dict[str, object] = {"strategy": sampling.name, "alpha": sampling.alpha}
+    facts: dict[str, object] = {"strategy": sampling.name, "alpha": data.sampler.alpha.mean}
     loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts, step_of(resumed))
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
@@ -89,8 +96,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
         own_signals(trainer)
         first = trainer.is_global_zero
         log.info(
-            "training %s (alpha %g) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
-            sampling.name, sampling.alpha, corpus.name, f"{len(corpus):,}", len(corpus.languages),
+            "training %s (alpha %s) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
+            sampling.name, course(sampling, data.sampler.alpha), corpus.name, f"{len(corpus):,}", len(corpus.languages),
             sampling.batch_size - 1, " (accumulating gradients adds none)" if accumulated(cfg) > 1 else "",
         )  # fmt: skip
         if resumed is not None:
@@ -123,6 +130,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "name": cfg.name,
         "config_hash": config_hash(cfg),
         "alpha_realised": telemetry.alpha if telemetry else None,
+        **(telemetry.drawn if telemetry else {}),
         "seed": cfg.seed,
         "steps": trainer.global_step,
         "evaluated_step": evaluated_step,
@@ -130,6 +138,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "parameters_trained": sum(part.numel() for part in encoder.parameters() if part.requires_grad),
         "fingerprint/corpus": corpus.fingerprint,
+        "fingerprint/validation": None if validation is None else validation.fingerprint,
         "fingerprint/negatives": cfg.negatives_sha256,
         "fingerprint/dictionaries": data.transform.fingerprint if data.transform else None,
         "languages/corpus": list(corpus.languages),
@@ -177,6 +186,12 @@ def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
     return encoder
 
 
+def build_loss(node: DictConfig, encoder: Encoder) -> Objective:
+    """An objective, told the size of the encoder's vectors where it has to know."""
+    loss = build(node)
+    return loss(dimensions=encoder.dimensions) if isinstance(loss, partial) else loss
+
+
 def mined_negatives(cfg: DictConfig, corpus: Corpus) -> Mined | None:
     """The configured table of hard negatives. Raises ValueError if it is another one than the configuration says."""
     if cfg.negatives is None:
@@ -192,18 +207,26 @@ def mined_negatives(cfg: DictConfig, corpus: Corpus) -> Mined | None:
 
 
 def build_data(
-    cfg: DictConfig, corpus: Corpus, sampling: Sampling, encoder: Encoder, mined: Mined | None = None
+    cfg: DictConfig,
+    corpus: Corpus,
+    sampling: Sampling,
+    encoder: Encoder,
+    mined: Mined | None,
+    loss: Objective,
+    validation: Corpus | None = None,
 ) -> PairData:
     """Batches for the whole run: an optimiser step may accumulate several."""
-    batches = cfg.trainer.max_steps * accumulated(cfg)
     transform = build(cfg.transform) if cfg.transform else None
     return build(cfg.data)(
         corpus=corpus,
         sampling=sampling,
         encoder=encoder,
         seed=cfg.seed,
-        steps=batches,
+        steps=cfg.trainer.max_steps * accumulated(cfg),
         mined=mined,
+        validation=validation,
+        needs=loss.needs,
+        teacher=None if loss.teacher is None else loss.teacher.encoder,
         transform=transform,
     )
 
@@ -211,6 +234,30 @@ def build_data(
 def accumulated(cfg: DictConfig) -> int:
     """Batches an optimiser step."""
     return cfg.trainer.get("accumulate_grad_batches", 1)
+
+
+def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchmarks: dict[str, Benchmark]) -> None:
+    """Raises ValueError if more than one in a hundred of the validation corpus's questions are in the corpus, to the
+    letter, or of a benchmark's questions in the validation corpus: the first says nothing of new questions, and the
+    second would choose the weights by the test."""
+    if validation is None:
+        return
+    seen = len(set(validation.question_texts).intersection(corpus.question_texts))
+    if seen > len(validation.question_texts) / 100:
+        raise ValueError(
+            f"{seen:,} of the {len(validation.question_texts):,} questions of the validation corpus {validation.name} "
+            f"are in the corpus {corpus.name}: its loss would say nothing of new questions; choose another "
+            "corpus@validation, or set train_on_test=true"
+        )
+    refuse_leakage(validation, benchmarks)
+
+
+def refuse_silent_monitor(monitor: str, data: PairData) -> None:
+    """Raises ValueError if the validation set has no batches of the kind whose loss is monitored."""
+    sampler = data.validation_sampler
+    silent = None if sampler is None else {1.0: "x_y", 0.0: "x_x"}.get(sampler.sampling.alpha)
+    if silent is not None and monitor == f"validation/loss/{silent}":
+        raise ValueError(f"monitor: the validation set has no {silent} batches; set monitor=validation/loss")
 
 
 def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | None) -> int:

@@ -17,27 +17,31 @@ import numpy as np
 from babelbatch.metrics import SETTINGS
 from babelbatch.ranking import best
 from babelbatch.records import Benchmark
+from babelbatch.scorer import Vectors
 
 
-def write_trec(folder: Path, benchmark: Benchmark, queries: np.ndarray, candidates: np.ndarray, depth: int) -> None:
-    """Writes the files of all three settings: for each query the best `depth` candidates, all its judgements.
+def write_trec(folder: Path, benchmark: Benchmark, queries: Vectors, candidates: Vectors, depth: int) -> None:
+    """Writes the files of all settings: for each query the best `depth` candidates, all its judgements.
 
-    queries: (Q, d) float32. candidates: (C, d) float32. Scores are written with all their digits, so that who reads
-    them finds the same ties.
+    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. Scores are written with all their
+    digits, so that who reads them finds the same ties.
 
     ValueError: an id that the format cannot hold, or a question that is there twice in one language.
     """
-    names = _names(benchmark)
+    names, rankings = _names(benchmark), list(_rankings(benchmark))
+    _refuse_repeated(
+        benchmark, [(setting, names[row] + suffix) for setting, rows, _, suffix in rankings for row in rows]
+    )
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         runs, qrels = (
             {
                 setting: stack.enter_context(open(folder / f"{benchmark.name}_{setting}.{kind}", "w", encoding="utf-8"))
-                for setting in SETTINGS
+                for setting in (SETTINGS if benchmark.pooled else SETTINGS[:2])
             }
             for kind in ("run", "qrels")
         )
-        for setting, rows, pool, suffix in _rankings(benchmark):
+        for setting, rows, pool, suffix in rankings:
             named = [names[row] + suffix for row in rows]
             ids = [benchmark.candidate_ids[candidate] for candidate in pool]
             in_pool = set(pool.tolist())
@@ -55,12 +59,14 @@ def write_trec(folder: Path, benchmark: Benchmark, queries: np.ndarray, candidat
 def _rankings(benchmark: Benchmark) -> Iterator[tuple[str, np.ndarray, np.ndarray, str]]:
     """Each setting, cell by cell: which queries, over which candidates, and what is added to the queries' names."""
     everything = np.arange(len(benchmark.candidate_ids))
-    yield "multilingual", np.arange(len(benchmark.query_ids)), everything, ""
+    if benchmark.pooled:
+        yield "multilingual", np.arange(len(benchmark.query_ids)), everything, ""
     query_of_pair = np.repeat(np.arange(len(benchmark.query_ids)), np.diff(benchmark.relevant_offsets))
-    for column, name in enumerate(benchmark.languages):
-        pool = np.flatnonzero(benchmark.candidate_languages == column)
-        answered = np.unique(query_of_pair[benchmark.candidate_languages[benchmark.relevant] == column])
-        own = benchmark.query_languages[answered] == column
+    for cell in np.unique(benchmark.cells):
+        pool = np.flatnonzero(benchmark.cells == cell)
+        answered = np.unique(query_of_pair[benchmark.cells[benchmark.relevant] == cell])
+        language = benchmark.candidate_languages[pool[0]]
+        name, own = benchmark.languages[language], benchmark.query_languages[answered] == language
         if own.any():
             yield "monolingual", answered[own], pool, ""
         if not own.all():
@@ -81,10 +87,13 @@ def _names(benchmark: Benchmark) -> list[str]:
                 f"benchmark {benchmark.name}: TREC files cannot hold the id {name!r}, which has a space or is empty; "
                 "rename it, or set evaluation.trec_files=false"
             )
+    return names
+
+
+def _refuse_repeated(benchmark: Benchmark, names: list[tuple[str, str]]) -> None:
     if len(set(names)) < len(names):
-        twice = next(name for name, count in Counter(names).items() if count > 1)
+        _, twice = next(name for name, count in Counter(names).items() if count > 1)
         raise ValueError(
             f"benchmark {benchmark.name}: TREC files cannot hold question {twice} twice; "
             "rename one, or set evaluation.trec_files=false"
         )
-    return names

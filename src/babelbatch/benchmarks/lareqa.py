@@ -15,6 +15,7 @@ def load_benchmark(
     data_dir: str | None = None,
     languages: list[str] | None = None,
     candidate: Literal["sentence", "sentence_with_context"] = "sentence",
+    metric: Literal["map", "map@20"] = "map",
 ) -> Benchmark:
     """Candidates are all sentences of all paragraphs. A question is answered by the sentence in which its answer
     starts, in every language that has the question.
@@ -24,6 +25,7 @@ def load_benchmark(
     languages: which of them; default all. They also make up the pool of the multilingual setting.
     candidate: the text that is encoded. `sentence_with_context` joins the sentence and its paragraph without a
         separator and without line breaks, as XTREME-R does (google-research/xtreme, utils_lareqa.py).
+    metric: the one to read first. XTREME-R's is mAP@20, over the pool.
     """
     files = read(dataset, data_dir, languages)
     row_of: dict[tuple[str, int, int], int] = {}
@@ -52,6 +54,7 @@ def load_benchmark(
         relevant_offsets=np.cumsum([0, *map(len, relevant)]),
         relevant=np.concatenate([np.array(rows, np.int64) for rows in relevant]),
         protocol=f"LAReQA: candidate = {candidate}, relevant = where the answer starts, in every language",
+        metric=metric,
     )
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForTextEncoding,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as transformers_logging
 
 from babelbatch.encoder.attention import first_position, use_attention
 from babelbatch.encoder.merging import plain_weights
 from babelbatch.encoder.model import Encoder, Settings
-from babelbatch.encoder.stored_settings import SETTINGS_FILE, stored_settings
+from babelbatch.encoder.sentence_transformers_folder import read_folder
+from babelbatch.encoder.sentence_transformers_weights import load_dense, load_static
+from babelbatch.encoder.stored_settings import SETTINGS_FILE, store_settings, stored_settings
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
@@ -47,6 +55,8 @@ def save(encoder: Encoder, folder: Path) -> None:
             tower.backbone.save_pretrained(part, state_dict=plain_weights(tower.backbone))
         if tower.projection is not None:
             save_model(tower.projection, str(folder / f"{role}_projection.safetensors"))
+        if encoder.settings.dense:
+            save_model(tower.dense, str(folder / f"{role}_dense.safetensors"))
 
 
 def save_architecture(encoder: Encoder, folder: Path) -> None:
@@ -54,7 +64,7 @@ def save_architecture(encoder: Encoder, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     encoder.towers["question"].backbone.config.save_pretrained(folder)
     encoder.tokenizer.save_pretrained(folder)
-    (folder / SETTINGS_FILE).write_text(json.dumps(asdict(encoder.settings), indent=2) + "\n")
+    store_settings(encoder.settings, folder)
 
 
 def load(folder: Path) -> Encoder:
@@ -64,7 +74,8 @@ def load(folder: Path) -> Encoder:
 
 def load_architecture(folder: Path) -> Encoder:
     """Reads what `save_architecture` wrote; the weights are random."""
-    backbone = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+    config = AutoConfig.from_pretrained(folder)
+    backbone = _architecture(config).from_config(config)
     return Encoder(backbone, _tokenizer(str(folder), trust_remote_code=False), Settings(**stored_settings(folder)))
 
 
@@ -73,17 +84,31 @@ def load_pretrained(
 ) -> Encoder:
     """See `backbones.pretrained`. `asked` are the settings that override what the folder says."""
     folder = Path(name_or_path).expanduser()
+    published = None
     if folder.is_dir():
-        _require_complete(folder)
-        name_or_path = str(folder)
+        published = None if (folder / SETTINGS_FILE).exists() else read_folder(folder)
+        name_or_path = str(published.backbone if published else folder)
     elif folder.is_absolute() or name_or_path.startswith("."):
         raise ValueError(f"encoder.name_or_path: there is no folder {name_or_path}")
-    stored = stored_settings(folder)
+    stored = published.settings if published else stored_settings(folder)
     settings = Settings(**{**stored, **asked})
-    backbone = _model(name_or_path, trust_remote_code, pooler=settings.pooling == "pooler")
+    if published and published.is_static:
+        backbone, tokenizer = load_static(published.backbone)
+    else:
+        if folder.is_dir():
+            _require_complete(Path(name_or_path))
+        backbone = _model(name_or_path, trust_remote_code, pooler=settings.pooling == "pooler")
+        tokenizer = _tokenizer(name_or_path, trust_remote_code)
     _require_positions(backbone, settings, name_or_path)
     use_attention(backbone, attention)
-    encoder = Encoder(backbone, _tokenizer(name_or_path, trust_remote_code), settings)
+    encoder = Encoder(backbone, tokenizer, settings)
+    roles = ("question",) if settings.shared else ("question", "passage")
+    for role in roles if settings.dense else ():
+        if published:
+            for layer, place in zip(encoder.towers[role].dense, published.dense, strict=True):
+                load_dense(layer, place)
+        else:
+            load_model(encoder.towers[role].dense, _part(folder, f"{role}_dense.safetensors"))
     if stored.get("shared") is False and not settings.shared:
         passage = _model(str(_part(folder, "passage")), trust_remote_code, pooler=settings.pooling == "pooler")
         encoder.towers["passage"].backbone.load_state_dict(passage.state_dict(), strict=False)
@@ -92,12 +117,17 @@ def load_pretrained(
             raise ValueError(
                 f"encoder.dimensions: {settings.dimensions}, but {folder} was trained with {stored['dimensions']}"
             )
-        for role in ("question",) if settings.shared else ("question", "passage"):
+        for role in roles:
             load_model(encoder.towers[role].projection, _part(folder, f"{role}_projection.safetensors"))
     return encoder.train()  # as new: transformers hands out models with dropout switched off
 
 
 def _require_complete(folder: Path) -> None:
+    if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
+        raise ValueError(
+            f"encoder.name_or_path: {folder} holds an adapter, but not the model that it is for; merge the two "
+            "(peft: merge_and_unload) and save the result"
+        )
     if not (folder / "config.json").exists():
         raise ValueError(f"encoder.name_or_path: {folder} has no config.json; it is not a Hugging Face model folder")
     if not any(path for pattern in _WEIGHTS for path in folder.glob(pattern)):
@@ -130,7 +160,8 @@ def _part(folder: Path, name: str) -> Path:
 def _model(name_or_path: str, trust_remote_code: bool, *, pooler: bool) -> PreTrainedModel:
     try:
         with _quiet():
-            model, found = AutoModel.from_pretrained(
+            config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
+            model, found = _architecture(config).from_pretrained(
                 name_or_path, trust_remote_code=trust_remote_code, dtype="float32", output_loading_info=True
             )
     except (OSError, ValueError, SafetensorError) as error:
@@ -141,6 +172,11 @@ def _model(name_or_path: str, trust_remote_code: bool, *, pooler: bool) -> PreTr
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise _unloadable(name_or_path, "model", f"its weights lack {len(missing)} tensors: {some}")
     return model
+
+
+def _architecture(config: PreTrainedConfig) -> type[AutoModel] | type[AutoModelForTextEncoding]:
+    """What builds the backbone: of T5 and its kin only the half that reads."""
+    return AutoModelForTextEncoding if config.model_type in {"t5", "mt5", "umt5"} else AutoModel
 
 
 def _tokenizer(name_or_path: str, trust_remote_code: bool) -> PreTrainedTokenizerFast:

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from babelbatch.encoder.attention import is_unpadded, unpadded_states
+from babelbatch.encoder.dense import Dense, dense_layers
+from babelbatch.encoder.pooling import Pooling, pooled
 from babelbatch.records import Padded
 
-Pooling = Literal["cls", "mean", "pooler"]
 Role = Literal["question", "passage"]
 
 
@@ -21,11 +22,12 @@ Role = Literal["question", "passage"]
 class Settings:
     """How texts become vectors, apart from the weights.
 
-    pooling: `cls`: the first token; `mean`: the mean over real tokens; `pooler`: the backbone's own head on the first
-        token (dense and tanh), as LaBSE uses.
+    pooling: how the vectors of tokens become one, see `pooled`; `pooler`: the backbone's own head on the first token
+        (dense and tanh), as LaBSE uses.
+    dense: layers on top of it, which a published model brings.
     question_prefix, passage_prefix: put in front of each text of that role.
     question_length, passage_length: tokens kept, special ones included.
-    dimensions: size of a linear projection on top, or None for none.
+    dimensions: size of a linear projection on top of all that, or None for none.
     normalise: scale to unit length, so that the dot product is the cosine.
     shared: one set of weights for both roles; else two, equal at the start.
     """
@@ -38,6 +40,7 @@ class Settings:
     dimensions: int | None = None
     normalise: bool = True
     shared: bool = True
+    dense: tuple[Dense, ...] = ()
 
     def prefix(self, role: Role) -> str:
         return self.question_prefix if role == "question" else self.passage_prefix
@@ -62,8 +65,8 @@ class Encoder(nn.Module):
     @property
     def dimensions(self) -> int:
         """The size of a vector."""
-        tower = self.towers["question"]
-        return self.settings.dimensions or tower.backbone.config.hidden_size
+        layers = [layer.size for layer in self.settings.dense]
+        return self.settings.dimensions or [self.towers["question"].backbone.config.hidden_size, *layers][-1]
 
     def forward(self, texts: Padded, role: Role) -> Tensor:
         """(rows, dimensions) vectors of tokenised texts."""
@@ -76,23 +79,20 @@ class _Tower(nn.Module):
         self.backbone = backbone
         self.pooling = settings.pooling
         self.normalise = settings.normalise
+        self.dense = dense_layers(backbone.config.hidden_size, settings.dense)
+        inputs = settings.dense[-1].size if settings.dense else backbone.config.hidden_size
         size = settings.dimensions
-        self.projection = None if size is None else nn.Linear(backbone.config.hidden_size, size, bias=False)
+        self.projection = None if size is None else nn.Linear(inputs, size, bias=False)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         if is_unpadded(self.backbone):
             states = unpadded_states(self.backbone, input_ids, attention_mask)
-            pooled = self.backbone.pooler(states) if self.pooling == "pooler" else None
+            head = self.backbone.pooler(states) if self.pooling == "pooler" else None
         else:
             output = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
-            states, pooled = output.last_hidden_state, output.get("pooler_output")
-        if self.pooling == "pooler":
-            vectors = pooled
-        elif self.pooling == "cls":
-            vectors = states[:, 0]
-        else:
-            weights = attention_mask.unsqueeze(-1).to(states.dtype)
-            vectors = (states * weights).sum(dim=1) / weights.sum(dim=1)
+            states, head = output.last_hidden_state, output.get("pooler_output")
+        vectors = head if self.pooling == "pooler" else pooled(states, attention_mask, self.pooling)
+        vectors = self.dense(vectors)
         if self.projection is not None:
             vectors = self.projection(vectors)
         return torch.nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors

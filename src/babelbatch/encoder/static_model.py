@@ -46,3 +46,10 @@ AutoModel.register(StaticConfig, StaticModel)
 def new_static_model(vocab_size: int, hidden_size: int) -> StaticModel:
     """A static model with standard normal embeddings from torch's global generator."""
     return StaticModel(StaticConfig(vocab_size=vocab_size, hidden_size=hidden_size))
+
+
+def static_model(table: Tensor) -> StaticModel:
+    """A static model of the (tokens, size) embeddings that are given."""
+    model = new_static_model(*table.shape)
+    model.embedding.weight = nn.Parameter(table.clone())
+    return model

@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from babelbatch.report.comparisons import CROSSLINGUAL, MULTILINGUAL, Study, comparable, reference_of
+from babelbatch.report.comparisons import Study, comparable, reference_of
 from babelbatch.report.grouping import Group
 from babelbatch.report.languages import DISTANCES, distance, distance_matrix, language
 from babelbatch.report.tables import Data, Grid
@@ -45,7 +45,8 @@ def sections(studies: Sequence[Study]) -> list[Section]:
 def typology(study: Study) -> Section | None:
     """Rank correlation of each language pair's gain over X-X with the distance of the two languages."""
     reference = reference_of(study.groups)
-    if reference is None or CROSSLINGUAL not in study.measures or len(study.groups) < 2:
+    measure = study.main("crosslingual")
+    if reference is None or measure is None or len(study.groups) < 2:
         return None
     codes = [code for code in study.languages if distance(DISTANCES[0], code, code) is not None]
     rows, told = [], []
@@ -53,7 +54,7 @@ def typology(study: Study) -> Section | None:
         sides = None if group is reference else comparable(group, reference)
         if sides is None:
             continue
-        runs = [study.of(each, CROSSLINGUAL, seeds) for each, seeds in zip((group, reference), sides, strict=True)]
+        runs = [study.of(each, measure, seeds) for each, seeds in zip((group, reference), sides, strict=True)]
         for kind in DISTANCES:
             try:
                 found = clustered_spearman(*runs, codes, distance_matrix(kind, codes), study.level)
@@ -82,17 +83,21 @@ def typology(study: Study) -> Section | None:
         f"typology-{study.benchmark}",
         f"{study.benchmark}: typological distance",
         tuple(told),
-        "Spearman correlation, over ordered language pairs, of the difference in crosslingual mAP with the distance of "
-        "the two languages. Intervals over languages and questions, and seeds where there are several; p of Mantel's "
-        "test, not corrected for the number of tests. Distances: URIEL+ (CC-BY-SA-4.0).",
+        f"Spearman correlation, over ordered language pairs, of the difference in crosslingual {measure.name} with the "
+        "distance of the two languages. Intervals over languages and questions, and seeds where there are several; p "
+        "of Mantel's test, not corrected for the number of tests. Distances: URIEL+ (CC-BY-SA-4.0).",
         grid,
         Data(f"{study.benchmark}_typology", columns, rows),
     )
 
 
 def by_kind(study: Study, anchor: str, title: str, note: str, kind_of: Callable[[str], str | None]) -> Section | None:
-    """mAP over the pool by kind of question language, and the difference from X-X; None if there is only one kind."""
-    cells = study.of(study.groups[0], MULTILINGUAL)[0].cells
+    """The first metric over the pool (without one, within a language) by kind of question language, and the difference
+    from X-X; None if there is only one kind."""
+    measure = study.main("multilingual") or study.main("monolingual")
+    if measure is None:
+        return None
+    cells = study.of(study.groups[0], measure)[0].cells
     kinds: dict[str, list[int]] = {}
     for column, code in enumerate(cells):
         if (kind := kind_of(code)) is not None:
@@ -104,7 +109,7 @@ def by_kind(study: Study, anchor: str, title: str, note: str, kind_of: Callable[
     for kind in sorted(kinds):
         columns = kinds[kind]
         for group in study.groups:
-            runs = [subset(scores, columns) for scores in study.of(group, MULTILINGUAL)]
+            runs = [subset(scores, columns) for scores in study.of(group, measure)]
             found = estimate(runs, study.level)
             rows.append([
                 study.benchmark, kind, " ".join(cells[column] for column in columns), group.label,
@@ -113,7 +118,7 @@ def by_kind(study: Study, anchor: str, title: str, note: str, kind_of: Callable[
             sides = comparable(group, reference) if reference and group is not reference else None
             if sides is not None:
                 both = [
-                    [subset(scores, columns) for scores in study.of(each, MULTILINGUAL, seeds)]
+                    [subset(scores, columns) for scores in study.of(each, measure, seeds)]
                     for each, seeds in zip((group, reference), sides, strict=True)
                 ]
                 tests.append((rows[-1], compare(*both, study.level)))
@@ -127,12 +132,12 @@ def by_kind(study: Study, anchor: str, title: str, note: str, kind_of: Callable[
     against = reference.label if reference else "X-X"
     below = f", and in small the difference from {against} with its interval; ≈: not told from it (Holm over the table)"
     minus = f"minus {against}"
-    columns = ("benchmark", "kind", "languages", "group", "mAP", "low", "high", minus, "difference low")
+    columns = ("benchmark", "kind", "languages", "group", measure.name, "low", "high", minus, "difference low")
     return Section(
         f"{anchor}-{study.benchmark}",
         f"{study.benchmark}: {title}",
         (),
-        f"mAP of the questions in these languages over the pool of all{below if reference else ''}. {note}",
+        f"{measure.name} of the questions in these languages {measure.title}{below if reference else ''}. {note}",
         grid,
         Data(f"{study.benchmark}_{anchor}", (*columns, "difference high", "p by Holm"), [tuple(row) for row in rows]),
     )
@@ -145,15 +150,16 @@ def domain_shift(studies: Sequence[Study]) -> Section | None:
     reference = reference_of(studies[0].groups)
     rows = []
     for study in studies:
-        order = study.best(MULTILINGUAL)
+        measure = study.widest
+        order = study.best(measure)
         for group in study.groups:
-            pair = study.pair(group.label, reference.label, MULTILINGUAL) if reference else None
+            pair = study.pair(group.label, reference.label, measure) if reference else None
             gain = (None,) * 3
             if pair is not None:
                 both = pair.comparison
                 gain = (both.difference, both.low, both.high)
                 gain = gain if pair.a == group.label else (-both.difference, -both.high, -both.low)
-            value = study.estimates[group.label, MULTILINGUAL].value
+            value = study.estimates[group.label, measure].value
             rows.append((group.label, study.benchmark, value, order.index(group.label) + 1, *gain))
     labels = [group.label for group in studies[0].groups]
     by = {(row[0], row[1]): _shift_cell(row) for row in rows}
@@ -161,18 +167,18 @@ def domain_shift(studies: Sequence[Study]) -> Section | None:
     grid = Grid("strategy", names, [(label, "", tuple(by[label, name] for name in names)) for label in labels])
     told = []
     for a, b in combinations(studies, 2):
-        same = a.best(MULTILINGUAL) == b.best(MULTILINGUAL)
+        same = a.best(a.widest) == b.best(b.widest)
         said = "the same" if same else "not the same"
-        told.append(f"Over the pool, the strategies come out in {said} order on {a.benchmark} and {b.benchmark}.")
+        told.append(f"The strategies come out in {said} order on {a.benchmark} and {b.benchmark}.")
     minus = f"minus {reference.label}" if reference else "minus X-X"
     return Section(
         "domain-shift",
         "From one benchmark to another",
         tuple(told),
-        "mAP over the pool of all languages, and in small the place by it, whether or not the tests settle it"
+        f"{_measured(studies)}, and in small the place by it, whether or not the tests settle it"
         + (f", and the difference from {reference.label} with its interval." if reference else "."),
         grid,
-        Data("domain_shift", ("group", "benchmark", "mAP", "place", minus, "low", "high"), rows),
+        Data("domain_shift", ("group", "benchmark", "score", "place", minus, "low", "high"), rows),
     )
 
 
@@ -210,6 +216,16 @@ def _kind_cell(row: Sequence, level: float) -> tuple[str, str]:
         return f"{row[4]:.3f}", ""
     alike = "" if p_value < 1 - level else " ≈"
     return f"{row[4]:.3f}{alike}", _minus(f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]")
+
+
+def _measured(studies: Sequence[Study]) -> str:
+    """What each benchmark's column holds, in words."""
+    said = {f"{study.widest.name} {study.widest.title}": [] for study in studies}
+    for study in studies:
+        said[f"{study.widest.name} {study.widest.title}"].append(study.benchmark)
+    if len(said) == 1:
+        return next(iter(said))
+    return "; ".join(f"{', '.join(names)}: {what}" for what, names in said.items())
 
 
 def _shift_cell(row: Sequence) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import pyarrow.compute as pc
 
+from babelbatch.metrics import TITLES
 from babelbatch.report.grouping import Group
 from babelbatch.report.runs import Run
 from babelbatch.statistics import (
@@ -38,11 +39,22 @@ class Measure:
         return f"{value:,.{self.digits}f}"
 
 
-MONOLINGUAL = Measure("monolingual", "map", "within a language", "mAP", True, 4)
-CROSSLINGUAL = Measure("crosslingual", "map", "across languages", "mAP", True, 4)
-MULTILINGUAL = Measure("multilingual", "map", "over the pool of all languages", "mAP", True, 4)
+PLACES = {
+    "monolingual": "within a language",
+    "crosslingual": "across languages",
+    "multilingual": "over the pool of all languages",
+}
+
+
+def of_setting(setting: str, metric: str) -> Measure:
+    """A retrieval metric in one of the three settings."""
+    return Measure(setting, metric, PLACES[setting], TITLES[metric], True, 4)
+
+
+MONOLINGUAL, CROSSLINGUAL, MULTILINGUAL = (of_setting(setting, "map") for setting in PLACES)
 RANK_DISTANCE = Measure("multilingual", "rank_distance", "over the pool of all languages", "rank distance", False, 1)
 MEASURES = (MONOLINGUAL, CROSSLINGUAL, MULTILINGUAL, RANK_DISTANCE)
+"""Where mAP is the metric to read first."""
 PREFERENCE = Measure("multilingual", "language_preference", "in the pool", "language preference", False, 3)
 SAME_LANGUAGE = Measure("multilingual", "same_language@10", "in the pool", "same language in the top 10", False, 3)
 
@@ -78,9 +90,10 @@ class Margin:
 class Study:
     """All that is said of one benchmark. estimates: (group, measure) -> interval. scores:
     (group, seed, measure) -> scores. unpaired: pairs of groups that were not
-    compared, one of a single run whose seed the other lacks."""
+    compared, one of a single run whose seed the other lacks. metric: the one to read first."""
 
     benchmark: str
+    metric: str
     languages: tuple[str, ...]
     groups: tuple[Group, ...]
     measures: tuple[Measure, ...]
@@ -90,6 +103,16 @@ class Study:
     unpaired: tuple[tuple[str, str], ...]
     level: float
     scores: dict[tuple[str, int | None, Measure], Scores] = field(repr=False)
+
+    def main(self, setting: str) -> Measure | None:
+        """The metric to read first in a setting; None if the benchmark does not have the setting."""
+        measure = of_setting(setting, self.metric)
+        return measure if measure in self.measures else None
+
+    @property
+    def widest(self) -> Measure:
+        """The metric to read first, over the pool of all languages, or else across languages, or within one."""
+        return next(measure for setting in reversed(PLACES) if (measure := self.main(setting)) is not None)
 
     def of(self, group: Group, measure: Measure, seeds: Sequence[int | None] | None = None) -> list[Scores]:
         """The scores of a group's runs, or of those with `seeds`."""
@@ -125,22 +148,28 @@ class Study:
 def study(benchmark: str, groups: Sequence[Group], level: float = 0.95, margin: float = 0.01) -> Study:
     """Estimates, comparisons and non-inferiority of the groups on one benchmark.
 
-    level: of the intervals; differences count as settled below 1 - level. margin: of mAP, for non-inferiority.
+    level: of the intervals; differences count as settled below 1 - level. margin: of the metric, for non-inferiority.
     """
+    metric = metric_of(groups[0].runs[0], benchmark)
+    asked = measures_of(metric)
     scores = {
         (group.label, run.seed, measure): found
         for group in groups
         for run in group.runs
-        for measure in (*MEASURES, PREFERENCE, SAME_LANGUAGE)
+        for measure in (*asked, PREFERENCE, SAME_LANGUAGE)
         if (found := scores_of_run(run, benchmark, measure)) is not None
     }
     estimates = {}
     for group in groups:
-        for measure in (*MEASURES, PREFERENCE, SAME_LANGUAGE):
+        for measure in (*asked, PREFERENCE, SAME_LANGUAGE):
             of_seeds = [scores.get((group.label, seed, measure)) for seed in group.seeds]
             if all(found is not None for found in of_seeds):
                 estimates[group.label, measure] = estimate(of_seeds, level)
-    measures = tuple(measure for measure in MEASURES if all((group.label, measure) in estimates for group in groups))
+    measures = tuple(measure for measure in asked if all((group.label, measure) in estimates for group in groups))
+    if not any(measure.metric == metric for measure in measures):
+        raise ValueError(
+            f"runs: not all of them have {TITLES[metric]} on {benchmark}; evaluate them again, or leave it out"
+        )
     tested, unpaired = [], []
     for a, b in combinations(groups, 2):
         sides = comparable(a, b)
@@ -157,12 +186,13 @@ def study(benchmark: str, groups: Sequence[Group], level: float = 0.95, margin: 
     pairs = tuple(Pair(*test, p_value) for test, p_value in zip(tested, adjusted, strict=True))
     return Study(
         benchmark,
+        metric,
         languages_of(groups[0].runs[0], benchmark),
         tuple(groups),
         measures,
         estimates,
         pairs,
-        _margins(groups, scores, level, margin),
+        _margins(groups, scores, of_setting("monolingual", metric), level, margin),
         tuple(unpaired),
         level,
         scores,
@@ -205,14 +235,29 @@ def reference_of(groups: Sequence[Group]) -> Group | None:
 
 
 def languages_of(run: Run, benchmark: str) -> tuple[str, ...]:
-    """The languages of a benchmark, from the keys of metrics.json."""
-    prefix = f"{benchmark}/monolingual/map/"
-    return tuple(key.removeprefix(prefix) for key in run.metrics if key.startswith(prefix))
+    """The languages of a benchmark, from metrics.json."""
+    prefix = f"{benchmark}/monolingual/{metric_of(run, benchmark)}/"
+    said = run.metrics.get(f"languages/{benchmark}")
+    return tuple(said or (key.removeprefix(prefix) for key in run.metrics if key.startswith(prefix)))
 
 
-def _margins(groups: Sequence[Group], scores: dict, level: float, margin: float) -> tuple[Margin, ...]:
+def metric_of(run: Run, benchmark: str) -> str:
+    """The metric that the benchmark is read by; nDCG@10 where a search could not tell it."""
+    return run.metrics.get(f"metric/{benchmark}", "map")
+
+
+def measures_of(metric: str) -> tuple[Measure, ...]:
+    """What groups are compared by where `metric` is the one to read first. Beside nDCG@10 stands recall@100, as in
+    MIRACL (arXiv 2210.09984)."""
+    second = ("recall@100",) if metric == "ndcg@10" else ()
+    return (*(of_setting(setting, name) for name in (metric, *second) for setting in PLACES), RANK_DISTANCE)
+
+
+def _margins(
+    groups: Sequence[Group], scores: dict, measure: Measure, level: float, margin: float
+) -> tuple[Margin, ...]:
     reference = reference_of(groups)
-    if reference is None:
+    if reference is None or any((group.label, seed, measure) not in scores for group in groups for seed in group.seeds):
         return ()
     tests = []
     for group in groups:
@@ -220,7 +265,7 @@ def _margins(groups: Sequence[Group], scores: dict, level: float, margin: float)
         if sides is None:
             continue
         of_both = [
-            [scores[each.label, seed, MONOLINGUAL] for seed in seeds]
+            [scores[each.label, seed, measure] for seed in seeds]
             for each, seeds in zip((group, reference), sides, strict=True)
         ]
         tests.append((group.label, reference.label, non_inferior(*of_both, margin, level)))

@@ -12,7 +12,20 @@ from babelbatch.report.runs import Run
 KINDS = {"x_x": "X-X", "x_y": "X-Y"}
 ON_THE_CURVE = ("x_x", "x_y", "hybrid")
 """Strategies that differ in alpha only."""
-_SHOWN_FIRST = ("sampling.name", "sampling.alpha", "encoder.name_or_path", "checkpoint", "encoder._target_")
+_SHOWN_FIRST = (
+    "sampling.name",
+    "sampling.alpha",
+    "encoder.name_or_path",
+    "checkpoint",
+    "encoder._target_",
+    "loss._target_",
+)
+_ALIKE = {
+    "fingerprint": "other questions or candidates",
+    "protocol": "another protocol",
+    "metric": "another metric to read first",
+    "search": "another way to find candidates",
+}
 _NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads")
 
 
@@ -52,7 +65,7 @@ def refuse_mixed(runs: Sequence[Run]) -> None:
                 f"{', '.join(sorted(run.benchmarks))}; {remedy}"
             )
         for name in first.benchmarks:
-            for fact, means in (("fingerprint", "other questions or candidates"), ("protocol", "another protocol")):
+            for fact, means in _ALIKE.items():
                 there, here = (one.metrics.get(f"{fact}/{name}") for one in (first, run))
                 if there != here:
                     raise ValueError(

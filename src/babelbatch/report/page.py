@@ -9,17 +9,20 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import babelbatch
+from babelbatch.metrics import TITLES
 from babelbatch.report import analyses, bias, verdicts
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
 from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
 from babelbatch.report.languages import language
+from babelbatch.report.paper import paper_tables
 from babelbatch.report.plots import alpha_curves, cell_maps, difference_maps, learning_curves, top10_maps
 from babelbatch.report.runs import Found, find_runs
 from babelbatch.report.settings import Settings
 from babelbatch.report.tables import (
     Data,
     comparisons_data,
+    grid_to_latex,
     legend,
     margins_data,
     results,
@@ -64,6 +67,8 @@ def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEF
         write_atomically(output / "data" / f"{table.name}.csv", to_csv(table))
     for each in report.studies:
         write_atomically(output / "data" / f"{each.benchmark}.tex", to_latex(results(each), settings.level))
+    for section in report.sections:
+        write_atomically(output / "data" / f"{section.data.name}.tex", grid_to_latex(section.grid, section.title))
     write_atomically(output / "report.md", markdown(report))
     write_atomically(output / PAGE, html(report, data))
     return output / PAGE
@@ -78,7 +83,8 @@ def make_report(folders: Sequence[Path], settings: Settings) -> Report:
     groups = grouped(found.runs)
     studies = [study(name, groups, settings.level, settings.margin) for name in found.runs[0].benchmarks]
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
-    return Report(name, found, groups, studies, settings, analyses.sections(studies))
+    sections = [*analyses.sections(studies), *paper_tables(studies)]
+    return Report(name, found, groups, studies, settings, sections)
 
 
 def markdown(report: Report) -> str:
@@ -128,6 +134,7 @@ def _benchmark(each: Study) -> dict[str, object]:
     table = results(each)
     return {
         "study": each,
+        "metric": TITLES[each.metric],
         "headline": verdicts.headline(each),
         "sentences": verdicts.sentences(each),
         "results": table,

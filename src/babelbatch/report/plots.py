@@ -141,15 +141,15 @@ def thinned(logged: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[int, fl
 
 
 def cell_maps(study: Study) -> list[Heatmap]:
-    """mAP of every question and candidate language, a map a group."""
+    """The first metric of every question and candidate language, a map a group."""
     return [
-        Heatmap(group.label, f"{study.benchmark}_map_{number}", study.languages, cells(study, group), 1.0)
+        Heatmap(group.label, f"{study.benchmark}_cells_{number}", study.languages, cells(study, group), 1.0)
         for number, group in enumerate(study.groups)
     ]
 
 
 def difference_maps(study: Study, reference: Group) -> list[Heatmap]:
-    """mAP of each group minus that of the reference. All have one scale."""
+    """The first metric of each group minus that of the reference. All have one scale."""
     base = cells(study, reference)
     others = [group for group in study.groups if group is not reference]
     found = [cells(study, group) - base for group in others]
@@ -181,12 +181,12 @@ def top10_maps(study: Study) -> list[Heatmap]:
 
 
 def cells(study: Study, group: Group) -> np.ndarray:
-    """(L, L) mAP of a group, the mean over seeds; NaN where no question is scored."""
+    """(L, L) the first metric of a group, the mean over seeds; NaN where no question is scored."""
     values = np.full((len(study.languages),) * 2, np.nan)
     for row, question in enumerate(study.languages):
         for column, candidate in enumerate(study.languages):
-            setting = f"monolingual/map/{question}" if row == column else f"crosslingual/map/{question}-{candidate}"
-            values[row, column] = mean_of(group.runs, f"{study.benchmark}/{setting}")
+            setting, pair = ("monolingual", question) if row == column else ("crosslingual", f"{question}-{candidate}")
+            values[row, column] = mean_of(group.runs, f"{study.benchmark}/{setting}/{study.metric}/{pair}")
     return values
 
 

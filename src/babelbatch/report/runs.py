@@ -16,11 +16,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.identity import identity
+from babelbatch.metrics import SETTINGS
 from babelbatch.run_files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE
 
 NEEDED = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
 """The columns of per_query.parquet that a report cannot do without."""
-WELCOME = ("language_preference", "same_language@10")
+WELCOME = ("map@20", "ndcg@10", "recall@1", "recall@10", "recall@100", "language_preference", "same_language@10")
 """Columns that it uses where they are present."""
 AGAIN = "remove that folder and run the job again, or name only the other runs in runs="
 
@@ -144,13 +145,11 @@ def _metrics(path: Path) -> dict[str, Any]:
     if not isinstance(metrics, dict) or not metrics.get("benchmarks"):
         raise ValueError(f"{path} names no benchmarks; {AGAIN}")
     for name in metrics["benchmarks"]:
-        if f"search/{name}" in metrics:
-            raise ValueError(
-                f"{path} has no mAP of {name}, which it evaluated by search; the report compares mAP: evaluate its "
-                "encoder again with evaluation=default (babelbatch-evaluate checkpoint=<run>), or name only the other "
-                "runs in runs="
-            )
-        for key in (f"fingerprint/{name}", f"{name}/monolingual/map", f"{name}/multilingual/map"):
+        if f"fingerprint/{name}" not in metrics:
+            raise ValueError(f"{path} has no 'fingerprint/{name}'; {AGAIN}")
+        metric = metrics.get(f"metric/{name}", "map")
+        scored = [setting for setting in SETTINGS if any(key.startswith(f"{name}/{setting}/") for key in metrics)]
+        for key in [f"{name}/{setting}/{metric}" for setting in scored or ["multilingual"]]:
             if key not in metrics:
                 raise ValueError(f"{path} has no '{key}'; {AGAIN}")
     return metrics

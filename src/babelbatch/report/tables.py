@@ -13,6 +13,7 @@ Cell = str | float | int | bool | None
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "≈": r"$\approx$", "−": r"$-$",
+    "–": "--",
 }  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def margins_data(studies: Sequence[Study]) -> Data:
     columns = ("benchmark", "group", "reference", "setting", "metric", "margin", "bound", "p", "p by Holm", "within")
     rows = [
         (
-            study.benchmark, each.group, each.reference, "monolingual", "map", each.test.margin, each.test.bound,
+            study.benchmark, each.group, each.reference, "monolingual", study.metric, each.test.margin, each.test.bound,
             each.test.p_value, each.p_value, each.p_value < 1 - study.level,
         )
         for study in studies
@@ -166,6 +167,27 @@ def to_latex(table: Results, level: float) -> str:
     caption = f"{table.benchmark}, {level * 100:g} % intervals. {legend(table, 'bold')}"
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escaped(caption)}}}", r"\end{table}"]
     return "\n".join(lines) + "\n"
+
+
+def grid_to_latex(grid: Grid, caption: str) -> str:
+    """A table of pairs for a paper: what stands below a number, in small beside it. Needs the package booktabs."""
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\begin{{tabular}}{{l{'r' * len(grid.columns)}}}",
+        r"\toprule",
+        rf"{' & '.join(map(_escaped, (grid.corner, *grid.columns)))} \\",
+        r"\midrule",
+    ]
+    for label, below, cells in grid.rows:
+        shown = [rf"{_escaped(text)}{_small(under)}" for text, under in ((label, below), *cells)]
+        lines.append(rf"{' & '.join(shown)} \\")
+    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escaped(caption)}}}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def _small(text: str) -> str:
+    return rf" {{\small {_escaped(text)}}}" if text else ""
 
 
 def legend(table: Results, mark: str) -> str:

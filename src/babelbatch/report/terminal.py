@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from babelbatch.metrics import POOL_NAMES, SETTINGS
+from babelbatch.metrics import POOL_NAMES, SETTINGS, TITLES
 from babelbatch.run_files import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
@@ -22,8 +22,8 @@ _SEARCHED = ("ndcg@10", "map@20", "recall@1", "recall@10", "recall@100")  # wher
 class Row:
     """One run on one benchmark: macro scores of the three settings, rank distance, training time in seconds.
 
-    run: the name of its folder. metric: of the scores, mAP, or nDCG@10 where it was evaluated by search; then there is
-    no rank distance.
+    run: the name of its folder. metric: of the scores, as papers write it. A setting that the benchmark does not have
+    has None.
     """
 
     run: str
@@ -31,23 +31,21 @@ class Row:
     strategy: str
     alpha: float
     seed: int
-    monolingual: float
+    monolingual: float | None
     crosslingual: float | None
-    multilingual: float
+    multilingual: float | None
     rank_distance: float | None
     seconds: float
     metric: str
 
     def cells(self) -> tuple[str, ...]:
         """The row as text, in the order of `COLUMNS`."""
-        crosslingual = "-" if self.crosslingual is None else f"{self.crosslingual:.4f}"
+        scores = (self.monolingual, self.crosslingual, self.multilingual)
         return (
             self.strategy,
             f"{self.alpha:g}",
             str(self.seed),
-            f"{self.monolingual:.4f}",
-            crosslingual,
-            f"{self.multilingual:.4f}",
+            *("-" if score is None else f"{score:.4f}" for score in scores),
             "-" if self.rank_distance is None else f"{self.rank_distance:.1f}",
             f"{self.seconds:.0f} s",
         )
@@ -62,19 +60,19 @@ def read_rows(folders: Iterable[Path]) -> list[Row]:
 
 
 def _row(name: str, benchmark: str, run: dict) -> Row:
-    metric, label = ("ndcg@10", "nDCG@10") if f"search/{benchmark}" in run else ("map", "mAP")
+    metric = run.get(f"metric/{benchmark}", "map")
     return Row(
         run=name,
         benchmark=benchmark,
         strategy=run["strategy"],
         alpha=run["alpha"],
         seed=run["seed"],
-        monolingual=run[f"{benchmark}/monolingual/{metric}"],
+        monolingual=run.get(f"{benchmark}/monolingual/{metric}"),
         crosslingual=run.get(f"{benchmark}/crosslingual/{metric}"),
-        multilingual=run[f"{benchmark}/multilingual/{metric}"],
+        multilingual=run.get(f"{benchmark}/multilingual/{metric}"),
         rank_distance=run.get(f"{benchmark}/multilingual/rank_distance"),
         seconds=run["seconds/train"],
-        metric=label,
+        metric=TITLES[metric],
     )
 
 
@@ -107,10 +105,13 @@ def print_scores(folders: Iterable[Path]) -> None:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         for benchmark in metrics["benchmarks"]:
             searched = f"search/{benchmark}" in metrics
-            columns = _SEARCHED if searched else (*_IN_TERMINAL, "rank dist.", "of pool")
+            first = metrics.get(f"metric/{benchmark}", "map")
+            names = _SEARCHED if searched else _IN_TERMINAL
+            names = names if first in names else (first, names[0], *names[2:])
+            columns = names if searched else (*names, "rank dist.", "of pool")
             table = Table("setting", *columns, title=benchmark)
+            names = names if searched else (*names, *POOL_NAMES)
             for setting in SETTINGS:
-                names = _SEARCHED if searched else (*_IN_TERMINAL, *POOL_NAMES)
                 keys = [f"{benchmark}/{setting}/{metric}" for metric in names]
                 table.add_row(setting, *(_shown(key, metrics) for key in keys))
             Console().print(table)

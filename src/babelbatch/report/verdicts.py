@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from babelbatch.report.comparisons import CROSSLINGUAL, MONOLINGUAL, MULTILINGUAL, Measure, Pair, Study
+from babelbatch.metrics import TITLES
+from babelbatch.report.comparisons import PLACES, Measure, Pair, Study, of_setting
 from babelbatch.report.runs import Found
-
-_PLACES = {
-    MONOLINGUAL: "within a language",
-    CROSSLINGUAL: "across languages",
-    MULTILINGUAL: "over the pool of all languages",
-}
 
 
 def headline(study: Study) -> str:
     """One sentence: who wins where, as far as the tests say so."""
-    settings = [measure for measure in study.measures if measure in _PLACES]
+    settings = [measure for measure in study.measures if measure.metric == study.metric]
     if len(study.groups) < 2:
         return f"One strategy, {study.groups[0].label}: nothing to compare it with"
     winners = {measure: study.winner(measure) for measure in settings}
@@ -25,9 +20,11 @@ def headline(study: Study) -> str:
         return "The runs do not settle which strategy is best"
     if len(names) == 1 and None not in winners.values():
         return _opened(f"{names[0]} is best in every setting")
-    wins = [(name, _and([_PLACES[measure] for measure in settings if winners[measure] == name])) for name in names]
+    wins = [
+        (name, _and([PLACES[measure.setting] for measure in settings if winners[measure] == name])) for name in names
+    ]
     sentence = _and([f"{name}{' is best' if name == names[0] else ''} {places}" for name, places in wins], comma=True)
-    rest = [_PLACES[measure] for measure in settings if winners[measure] is None]
+    rest = [PLACES[measure.setting] for measure in settings if winners[measure] is None]
     return _opened(f"{sentence}; {_and(rest)} the runs do not settle it" if rest else sentence)
 
 
@@ -41,27 +38,29 @@ def sentences(study: Study) -> list[str]:
 def margins(study: Study) -> list[str]:
     """Whether each group keeps what X-X reaches within a language, as far as the margin says."""
     found = []
+    measure = of_setting("monolingual", study.metric)
     for each in study.margins:
         margin = f"{each.test.margin:g}"
         if each.p_value < 1 - study.level:
             found.append(
-                f"{each.group} keeps the monolingual mAP of {each.reference} to within {margin} (p {_p(each.p_value)})."
+                f"{each.group} keeps the monolingual {measure.name} of {each.reference} to within {margin} "
+                f"(p {_p(each.p_value)})."
             )
             continue
-        pair = study.pair(each.group, each.reference, MONOLINGUAL)
+        pair = study.pair(each.group, each.reference, measure)
         if pair is None:
             continue
         low, loss, high = _from(pair, each.reference)
         interval = f"{study.level * 100:g} % interval {low:.4f} to {high:.4f}"
         if low > each.test.margin:
             found.append(
-                f"{each.group} costs monolingual mAP: {loss:.4f} less than {each.reference}, more than the margin of "
-                f"{margin} ({interval})."
+                f"{each.group} costs monolingual {measure.name}: {loss:.4f} less than {each.reference}, more than the "
+                f"margin of {margin} ({interval})."
             )
         else:
             found.append(
-                f"Whether {each.group} keeps the monolingual mAP of {each.reference} to within {margin} is open: it "
-                f"has {abs(loss):.4f} {'less' if loss > 0 else 'more'} (p {_p(each.p_value)})."
+                f"Whether {each.group} keeps the monolingual {measure.name} of {each.reference} to within {margin} is "
+                f"open: it has {abs(loss):.4f} {'less' if loss > 0 else 'more'} (p {_p(each.p_value)})."
             )
     return [_opened(sentence) for sentence in found]
 
@@ -101,7 +100,7 @@ def _of(study: Study, measure: Measure) -> str:
     pair = study.pair(first, second, measure)
     value = study.estimates[first, measure].value
     superlative = "highest" if measure.higher_is_better else "lowest"
-    place = _PLACES.get(measure)
+    place = PLACES[measure.setting] if measure.name == TITLES.get(measure.metric) else None
     start = f"{place[0].upper()}{place[1:]}, {first}" if place else first
     has = f"{start} has the {superlative} {measure.name}, {_short(measure, value)}"
     if pair is None:

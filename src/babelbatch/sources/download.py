@@ -26,3 +26,17 @@ def downloaded(url: str, sha256: str | None, target: Path) -> Path:
     except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
         raise ValueError(f"{url}: {str(error).rstrip('.')}; set data_dir to read local files") from error
     return target
+
+
+def web_file(url: str, data_dir: str | None, cache: Path) -> Path:
+    """The file at `url`, fetched into the folder `cache`, or the file of that name in `data_dir` if that is given.
+
+    ValueError: there is no such file, or it cannot be fetched.
+    """
+    name = url.rpartition("/")[2]
+    if data_dir is None:
+        return downloaded(url, None, cache / name)
+    path = Path(data_dir) / name
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such file; put there what {url} gives")
+    return path

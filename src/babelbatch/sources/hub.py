@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ def located(published: Published, patterns: Sequence[str], data_dir: str | None)
         if not root.is_dir():
             raise ValueError(f"data_dir: there is no folder {data_dir}")
     else:
-        root, remedy = _fetched(published, patterns), "the data set has changed; set data_dir to local files"
+        root, remedy = fetched(published, patterns), "the data set has changed; set data_dir to local files"
     found = [sorted(path for path in root.glob(pattern) if path.is_file()) for pattern in patterns]
     for pattern, files in zip(patterns, found, strict=True):
         if not files:
@@ -41,7 +44,19 @@ def located(published: Published, patterns: Sequence[str], data_dir: str | None)
     return found
 
 
-def _fetched(published: Published, patterns: Sequence[str]) -> Path:
+def check_count(what: str, found: int, published: int, data_dir: str | None) -> None:
+    """Compares a number with the published one. ValueError: files that were fetched have another one, so that they are
+    not what was published. Local files may be a part of it: with `data_dir` it is only said in the log."""
+    if found == published:
+        return
+    if data_dir is None:
+        raise ValueError(f"{what}: {found:,} instead of {published:,}, as published; remove it and fetch it again")
+    log.warning("%s: %s instead of %s, as published", what, f"{found:,}", f"{published:,}")
+
+
+def fetched(published: Published, patterns: Sequence[str]) -> Path:
+    """The folder of the hub's cache with the files that match any of the patterns. ValueError: no connection, no such
+    data set."""
     from huggingface_hub import snapshot_download  # only a run without data_dir needs it
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

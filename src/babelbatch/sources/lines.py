@@ -26,13 +26,15 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands, for messages. line: from 1; of a Parquet file the row, from 1."""
+    """Where a row stands, for messages. line: from 1; of Parquet files the row, of JSON and TMX documents the entry."""
 
     path: Path
     line: int
 
     def __str__(self) -> str:
-        return f"{self.path}, {'row' if self.path.suffix == '.parquet' else 'line'} {self.line:,}"
+        name = self.path.name.removesuffix(".gz")
+        unit = "row" if name.endswith(".parquet") else "entry" if name.endswith((".json", ".tmx")) else "line"
+        return f"{self.path}, {unit} {self.line:,}"
 
 
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -75,17 +77,18 @@ def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]
 
 def lines(path: Path) -> Iterator[tuple[Place, str]]:
     """The lines of a text file, without their ends; empty ones are left out. A byte order mark is not part of it."""
+    for number, raw in raw_lines(path):
+        if line := decoded(raw, Place(path, number)):
+            yield Place(path, number), line
+
+
+def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file and their numbers, from 1, as they are; for those who need few of many (see `decoded`)."""
     number = 0
     try:
         with _opened(path) as file:
             for number, raw in enumerate(file, start=1):
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                if line:
-                    yield Place(path, number), line
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{Place(path, number)}: not valid UTF-8 at byte {error.start}; convert the file to UTF-8"
-        ) from None
+                yield number, raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{Place(path, number + 1)}: damaged gzip file ({error}); copy or download it again") from None
     except OSError as error:
@@ -94,18 +97,27 @@ def lines(path: Path) -> Iterator[tuple[Place, str]]:
         raise ValueError(f"{path}: the file is empty; copy or download it again")
 
 
-def text_in(record: Record, key: str, place: Place) -> str:
-    """The text under a key. ValueError: there is none, it is not a text, it is blank, or it is not Unicode."""
+def decoded(raw: bytes, place: Place) -> str:
+    """The text of a line, or of a part of it, without the line's end and without the byte order mark of a file."""
+    try:
+        return raw.decode("utf-8-sig" if place.line == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{place}: not valid UTF-8 at byte {error.start}; convert the file to UTF-8") from None
+
+
+def text_in(record: Record, key: str, place: Place, *, blank: bool = False) -> str:
+    """The text under a key. ValueError: there is none, it is not a text, it is not Unicode, or, unless `blank` allows
+    it, it is blank."""
     if key not in record:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
-    return text_of(record[key], f"'{key}'", place)
+    return text_of(record[key], f"'{key}'", place, blank=blank)
 
 
-def text_of(value: object, what: str, place: Place) -> str:
-    """The value, if it is a text that can be encoded. what: its name in messages."""
+def text_of(value: object, what: str, place: Place, *, blank: bool = False) -> str:
+    """The value, if it is a text that can be encoded. what: its name in messages. blank: whether it may be."""
     if not isinstance(value, str):
         raise ValueError(f"{place}: {what} is {json.dumps(value, default=str)[:40]}, not a text")
-    if not value.strip():
+    if not (blank or value.strip()):
         raise ValueError(f"{place}: {what} is empty; write it, or remove the row")
     if not value.isascii():
         try:
@@ -124,6 +136,15 @@ def list_in(record: Record, key: str, place: Place) -> list:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
     if not isinstance(value := record[key], list):
         raise ValueError(f"{place}: '{key}' is {json.dumps(value, default=str)[:40]}, not a list")
+    return value
+
+
+def object_in(record: Record, key: str, place: Place) -> Record:
+    """The object under a key. ValueError: there is none, or it is something else."""
+    if key not in record:
+        raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
+    if not isinstance(value := record[key], dict):
+        raise ValueError(f"{place}: '{key}' is {json.dumps(value, default=str)[:40]}, not an object")
     return value
 
 

@@ -19,6 +19,7 @@ from babel.languages import get_territory_language_info
 from babel.localedata import locale_identifiers
 from babel.numbers import get_territory_currencies
 
+from babelbatch.sources.languages import chosen
 from babelbatch.sources.world_facts_templates import TEMPLATES
 
 CLDR_VERSION: str = get_global("cldr")["version"]
@@ -117,14 +118,7 @@ def split(seed: int, held_out: float) -> tuple[tuple[int, ...], tuple[int, ...]]
 
 def choose_languages(languages: list[str] | None) -> tuple[str, ...]:
     """The languages asked for, in that order, or all eleven if None. ValueError if one is unknown, twice, or none."""
-    if languages is None:
-        return LANGUAGES
-    unknown = [language for language in languages if language not in LANGUAGES]
-    if unknown:
-        raise ValueError(f"world_facts has no {', '.join(unknown)}; its languages are {', '.join(LANGUAGES)}")
-    if not languages or len(set(languages)) < len(languages):
-        raise ValueError(f"languages must name at least one of {', '.join(LANGUAGES)}, each once, not {languages}")
-    return tuple(languages)
+    return chosen("world_facts", LANGUAGES, languages)
 
 
 def _candidates() -> Iterator[Fact]:

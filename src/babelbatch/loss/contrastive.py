@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.utils.checkpoint import checkpoint
 
-from babelbatch.collectives import gathered, rank
+from babelbatch.collectives import gathered
+from babelbatch.loss.blocks import in_blocks
+from babelbatch.loss.interface import Encoded, Loss, Objective
+from babelbatch.loss.positions import positions, same_passage
 
 _COLDEST = 0.01  # a learnable temperature stops here, as CLIP's logit scale stops at 100
-_BLOCK_SCORES = (
-    2**21
-)  # scores held at once; above it they are computed in blocks of rows, and again in the backward pass
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """value: scalar, the mean over the batch; of several ranks this one's part of it, so that the parts add up to it.
-
-    masked: (b,) how many candidates each of this rank's questions met, and had masked, because they share its
-    passage key.
-    """
-
-    value: Tensor
-    masked: Tensor
 
 
 def contrastive_loss(
@@ -54,22 +40,14 @@ def contrastive_loss(
     """
     question_counts = question_counts or (len(questions),)
     candidate_counts = candidate_counts or (len(candidates),)
-    device, own = questions.device, rank()
-    first = sum(question_counts[:own])
-    mine = slice(first, first + len(questions))
-    # Where the positives stand among all candidates: at the head of each rank's share.
-    positives = torch.cat(
-        [
-            torch.arange(sum(candidate_counts[:other]), sum(candidate_counts[:other]) + count, device=device)
-            for other, count in enumerate(question_counts)
-        ]
-    )
+    device = questions.device
+    mine, positives = positions(question_counts, candidate_counts, device)
     assert len(candidates) >= len(questions), "the first candidates are the positives"
     with torch.autocast(device.type, enabled=False):  # which would round the scores to half precision
         questions, candidates = questions.float(), candidates.float()
         keys = None if question_keys is None or candidate_keys is None else (question_keys[mine], candidate_keys)
         value, masked = _summed(
-            questions / temperature, gathered(candidates, candidate_counts), labels=positives[mine], keys=keys
+            questions / temperature, gathered(candidates, candidate_counts), labels=positives, keys=keys
         )
         if symmetric:
             back = candidates[: len(questions)]
@@ -80,38 +58,21 @@ def contrastive_loss(
 
 
 def _summed(rows: Tensor, columns: Tensor, labels: Tensor, keys: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
-    """The negative log likelihoods of `labels`, summed over rows, and (rows,) the number of masked columns.
+    """The negative log likelihoods of `labels`, summed over rows, and (rows,) the number of masked columns."""
 
-    Memory is bounded whatever the batch: scores are made block by block, and not kept for the backward pass.
-    """
-    size = max(1, _BLOCK_SCORES // len(columns))
-    blocks = [slice(start, start + size) for start in range(0, len(rows), size)]
-    values, masks = [], []
-    for block in blocks:
-        row_keys = None if keys is None else keys[0][block]
-        column_keys = None if keys is None else keys[1]
-        arguments = (rows[block], columns, labels[block], row_keys, column_keys)
-        again = len(blocks) > 1 and torch.is_grad_enabled()
-        value, masked = checkpoint(_block, *arguments, use_reentrant=False) if again else _block(*arguments)
-        values.append(value)
-        masks.append(masked)
-    return torch.stack(values).sum(), torch.cat(masks)
+    def of_block(rows: Tensor, labels: Tensor, row_keys: Tensor | None) -> tuple[Tensor, Tensor]:
+        scores = rows @ columns.T
+        masked = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
+        if row_keys is not None and keys is not None:
+            same = same_passage(row_keys, keys[1], labels)
+            scores = scores.masked_fill(same, -torch.inf)
+            masked = same.sum(dim=1)
+        return cross_entropy(scores, labels, reduction="sum"), masked
+
+    return in_blocks(of_block, (rows, labels, None if keys is None else keys[0]), len(columns))
 
 
-def _block(
-    rows: Tensor, columns: Tensor, labels: Tensor, row_keys: Tensor | None, column_keys: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    scores = rows @ columns.T
-    masked = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
-    if row_keys is not None and column_keys is not None:
-        same = row_keys[:, None] == column_keys[None, :]
-        same[torch.arange(len(rows), device=rows.device), labels] = False
-        scores = scores.masked_fill(same, -torch.inf)
-        masked = same.sum(dim=1)
-    return cross_entropy(scores, labels, reduction="sum"), masked
-
-
-class Contrastive(nn.Module):
+class Contrastive(Objective):
     """Settings of `contrastive_loss`.
 
     temperature: divides the cosine. learn_temperature: train its logarithm with the encoder, starting there and never
@@ -140,25 +101,17 @@ class Contrastive(nn.Module):
         learnable = self.log_temperature.requires_grad
         return (self.log_temperature.clamp(min=math.log(_COLDEST)) if learnable else self.log_temperature).exp()
 
-    def forward(
-        self,
-        questions: Tensor,
-        candidates: Tensor,
-        question_keys: Tensor,
-        candidate_keys: Tensor,
-        question_counts: tuple[int, ...] | None = None,
-        candidate_counts: tuple[int, ...] | None = None,
-    ) -> Loss:
+    def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
         if self.log_temperature.requires_grad:
             with torch.no_grad():  # in place as well: below the floor a clamp has no gradient, and no way back
                 self.log_temperature.clamp_(min=math.log(_COLDEST))
         return contrastive_loss(
-            questions,
-            candidates,
+            encoded.questions,
+            encoded.candidates,
             self.temperature,
-            question_keys if self.mask_same_passage else None,
-            candidate_keys if self.mask_same_passage else None,
+            encoded.question_keys if self.mask_same_passage else None,
+            encoded.candidate_keys if self.mask_same_passage else None,
             symmetric=self.symmetric,
-            question_counts=question_counts,
-            candidate_counts=candidate_counts,
+            question_counts=encoded.question_counts,
+            candidate_counts=encoded.candidate_counts,
         )

@@ -1,0 +1,39 @@
+"""What no single signature can know of the chosen benchmarks: keys that exclude each other, settings that are there.
+
+Only plain values of the configuration are looked at; nothing is imported or read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+_TABLE = "babelbatch.benchmarks.table.load_benchmark"
+
+
+def problems_of_benchmarks(cfg: dict) -> Iterator[str]:
+    """Each with its path and the remedy."""
+    for name, node in (cfg.get("benchmarks") or {}).items():
+        if isinstance(node, dict) and node.get("_target_") == _TABLE:
+            yield from _problems_of_table(f"benchmarks.{name}", node)
+    first, _, rest = str(cfg.get("monitor")).partition("/")
+    watched = (cfg.get("benchmarks") or {}).get(first)
+    if isinstance(watched, dict) and watched.get("pooled") is False and rest.startswith("multilingual/"):
+        yield (
+            f"monitor: {first} has no pool of all languages; set monitor={first}/monolingual/ndcg@10, or "
+            f"benchmarks.{first}.pooled=true"
+        )
+
+
+def _problems_of_table(path: str, node: dict) -> Iterator[str]:
+    folder, hub = node.get("path"), node.get("hub")
+    if folder is None and hub is None:
+        yield f"{path}.path: missing; set it to a folder, or {path}.hub to a data set of the hub"
+    elif folder is not None and hub is not None:
+        yield f"{path}.hub: there is {path}.path already; leave out one of them"
+    elif isinstance(folder, str) and not Path(folder).is_dir():
+        yield f"{path}.path: there is no folder '{folder}'; a data set of the hub is named by {path}.hub"
+    if hub is None and "revision" in node:
+        yield f"{path}.revision: only for a data set of the hub; leave it out"
+    if node.get("layout") == "trec" and node.get("columns"):
+        yield f"{path}.columns: files of layout=trec go by the order of their fields; leave it out, or set layout=beir"

@@ -1,0 +1,67 @@
+"""From files of queries, candidates and judgements to a benchmark: what the table and the tasks of mteb share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from babelbatch.pool_assembly import PoolAssembly
+from babelbatch.sources.beir import Judgement, Text
+from babelbatch.sources.mteb import Files
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What reads a file of each role."""
+
+    queries: Callable[[Path], Iterator[Text]]
+    candidates: Callable[[Path], Iterator[Text]]
+    judgements: Callable[[Path], Iterator[Judgement]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files that belong together. language: of all that is in them; None where each row says it.
+
+    query_prefix, candidate_prefix: put before the ids, where other parts may have the same ones for something else.
+    """
+
+    files: Files
+    language: str | None = None
+    query_prefix: str = ""
+    candidate_prefix: str = ""
+
+
+def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
+    """Puts the files of a part into an assembly. How many judged queries there were, and how many candidates.
+
+    ValueError, with file and line: as the readers and the assembly; a row of which nobody knows the language.
+    """
+    asked: set[str] = set()
+    judged: set[str] = set()
+    candidates = 0
+    kinds = (
+        (part.files.queries, read.queries, part.query_prefix, assembly.query),
+        (part.files.candidates, read.candidates, part.candidate_prefix, assembly.candidate),
+    )
+    for paths, read_kind, prefix, put in kinds:
+        for path in paths:
+            for row in read_kind(path):
+                language = part.language or row.language
+                if language is None:
+                    raise ValueError(
+                        f"{row.place}: nothing says its language; add a column 'language', name yours in "
+                        "columns.language, or set language=en if all is in one"
+                    )
+                put(f"{prefix}{row.id}", language, row.text, row.place)
+                if put == assembly.query:
+                    asked.add(row.id)
+                else:
+                    candidates += 1
+    for path in part.files.judgements:
+        for row in read.judgements(path):
+            query, candidate = f"{part.query_prefix}{row.query}", f"{part.candidate_prefix}{row.candidate}"
+            assembly.judgement(query, candidate, row.gain, row.place)
+            judged.add(row.query)
+    return len(asked & judged), candidates

@@ -1,0 +1,53 @@
+"""Mewsli-X: which entity does a mention in the news mean, described in whatever language (`sources/mewsli_x.py`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from babelbatch.pool_assembly import PoolAssembly
+from babelbatch.records import Benchmark
+from babelbatch.sources import mewsli_x
+from babelbatch.sources.hub import check_count
+from babelbatch.sources.languages import chosen
+from babelbatch.stored_benchmark import stored_benchmark
+from babelbatch.stored_folder import signature_of
+
+
+def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchmark:
+    """Queries are the mentions of the test set, in their sentence. Candidates are all entities, each described in one
+    of fifty languages. Official is mAP@20, which is MRR@20, over the pool of all languages (XTREME-R).
+
+    data_dir: the folder of `.jsonl` files that `get-mewsli-x.sh` writes, `mewsli_x/output/dataset`.
+    languages: of the mentions, which of the eleven; default all. The pool is always whole.
+    """
+    asked = chosen("mewsli_x", tuple(mewsli_x.MENTIONS), languages)
+    mentions, entities = Path(data_dir) / mewsli_x.MENTIONS_FILE, Path(data_dir) / mewsli_x.ENTITIES_FILE
+    for path in (mentions, entities):
+        if not path.is_file():
+            raise ValueError(
+                f"{path}: there is no such file; run get-mewsli-x.sh of google-research/google-research "
+                "(dense_representations_for_entity_retrieval/mel) and set data_dir to its mewsli_x/output/dataset"
+            )
+
+    def build(folder: Path) -> list[str]:
+        with PoolAssembly(folder) as assembly:
+            counts: Counter[str] = Counter()
+            for mention in mewsli_x.mentions(mentions):
+                if mention.language in asked:
+                    assembly.query(mention.id, mention.language, mention.text, mention.place)
+                    assembly.judgement(mention.id, mention.entity, 1.0, mention.place)
+                    counts[mention.language] += 1
+            for language in asked:
+                published = mewsli_x.MENTIONS[language]
+                check_count(f"mewsli_x, mentions in '{language}'", counts[language], published, data_dir)
+            told = 0
+            for entity in mewsli_x.entities(entities):
+                assembly.candidate(entity.id, entity.language, entity.text, entity.place)
+                told += 1
+            check_count("mewsli_x, entities", told, mewsli_x.ENTITIES, data_dir)
+            return assembly.finish()
+
+    protocol = "Mewsli-X 20220518_6 test: query = mention in its sentence, candidate = description of an entity"
+    made_of = {"languages": asked, "files": signature_of([mentions, entities])}
+    return stored_benchmark("mewsli_x", made_of, build, protocol, "map@20")

@@ -1,0 +1,177 @@
+"""Your own queries, candidates and judgements: in the layouts of BEIR, TREC or mteb, of one language or of many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from babelbatch.benchmarks.judged_files import Part, Readers, add
+from babelbatch.pool_assembly import PoolAssembly
+from babelbatch.records import Benchmark
+from babelbatch.sources import beir, trec
+from babelbatch.sources.hub import Published, fetched
+from babelbatch.sources.lines import FORMATS
+from babelbatch.sources.mteb import Files, of_split
+from babelbatch.stored_benchmark import stored_benchmark
+from babelbatch.stored_folder import signature_of
+
+Layout = Literal["beir", "trec", "mteb"]
+
+PATTERNS: dict[Layout, dict[str, tuple[str, ...]]] = {
+    "beir": {
+        "queries": ("queries.*", "{language}/queries.*"),
+        "candidates": ("corpus.*", "{language}/corpus.*"),
+        "qrels": ("qrels/{split}.*", "{language}/qrels/{split}.*"),
+    },
+    "trec": {
+        "queries": ("queries*", "topics*", "{language}/queries*", "{language}/topics*"),
+        "candidates": ("collection*", "{language}/collection*"),
+        "qrels": ("qrels*", "{language}/qrels*"),
+    },
+    "mteb": {
+        "queries": ("queries/*.parquet", "{language}-queries/*.parquet"),
+        "candidates": ("corpus/*.parquet", "{language}-corpus/*.parquet"),
+        "qrels": ("qrels/*.parquet", "default/*.parquet", "{language}-qrels/*.parquet"),
+    },
+}
+"""Where the files of each role are looked for: the first pattern that leads to any is taken."""
+
+
+def load_benchmark(
+    path: str | None = None,
+    hub: str | None = None,
+    revision: str = "main",
+    layout: Layout = "beir",
+    split: str = "test",
+    queries: str | None = None,
+    candidates: str | None = None,
+    qrels: str | None = None,
+    columns: dict[str, str] | None = None,
+    language: str | None = None,
+    languages: list[str] | None = None,
+    ids_join_languages: bool = True,
+    pooled: bool = True,
+    metric: Literal["map", "map@20", "mrr@100", "ndcg@10", "ndcg@20"] = "ndcg@10",
+) -> Benchmark:
+    """Relevant is what is judged above 0; the judgement is what it gains in nDCG. Queries that nothing answers are left
+    out. Candidates may be many: they are read one at a time into the cache folder, once.
+
+    path: a folder. hub: instead, a data set of the hub with such files, of a revision.
+    layout: `beir`: files with named columns (JSONL, CSV, TSV with a head line, Parquet; gzipped if need be): `queries`
+            (`_id`, `text`), `corpus` (`_id`, `text`, perhaps `title`) and `qrels/<split>` (`query-id`, `corpus-id`,
+            `score`); queries and corpus may have a column `language`.
+        `trec`: `queries` or `topics` of lines `id<tab>text`, `collection` of `id<tab>text` or
+            `id<tab>title<tab>text`, `qrels` of `query 0 candidate score`. The first two may be JSONL, as above.
+        `mteb`: Parquet files with the columns of `beir` in folders `queries`, `corpus` and `qrels`.
+        All of them also in a folder for each language, `<language>/queries.jsonl`; of mteb `<language>-queries`.
+    split: which judgements, of `beir` and `mteb`.
+    queries, candidates, qrels: where the files are instead, below path: patterns with `*`, `{language}` and `{split}`.
+    columns: names of columns where they are other ones: `{query: question}`; for query_id, query, candidate_id, title,
+        candidate, language, judged_query, judged_candidate and score.
+    language: of all rows, where neither a column nor a folder says it.
+    languages: only these, in this order; default all. They also make up the pool of the multilingual setting.
+    ids_join_languages: whether a query id in two languages is one query, which has the answers of both. False where
+        each language has its own ids, and its own judgements.
+    pooled: whether the candidates of all languages are one pool, too. False where answers in another language than the
+        query's were not judged.
+    metric: the one that tables and the report show first.
+
+    ValueError, with file and line: what cannot be read or lacks something, an id that comes twice, a judgement of what
+    there is not.
+    """
+    if (path is None) == (hub is None):
+        raise ValueError("benchmarks=table: set either path, to a folder, or hub, to a data set of the hub")
+    read = _readers(layout, beir.settled(columns))
+    given = {"queries": queries, "candidates": candidates, "qrels": qrels}
+    patterns = {role: (said,) if (said := given[role]) else PATTERNS[layout][role] for role in given}
+    patterns = {role: tuple(each.replace("{split}", split) for each in these) for role, these in patterns.items()}
+    if hub is None:
+        root = Path(str(path))
+    else:
+        globs = [glob for these in patterns.values() for each in these for glob in _globs(each, languages)]
+        root = fetched(Published(hub, revision, "see its page"), globs)
+    files = {role: _found(root, role, these, layout, split) for role, these in patterns.items()}
+    parts = _parts(files, language, languages, ids_join_languages)
+
+    def build(folder: Path) -> list[str]:
+        with PoolAssembly(folder) as assembly:
+            for part in parts:
+                add(assembly, part, read)
+            return assembly.finish(languages)
+
+    made_of = {
+        "layout": layout, "columns": columns, "languages": languages,
+        "parts": [
+            [part.language, part.query_prefix, part.candidate_prefix, signature_of(part.files.all())] for part in parts
+        ],
+    }  # fmt: skip
+    of = f"{hub} @ {revision}" if hub else root.resolve().name
+    protocol = f"{layout} files of {of}, {split}: relevant = judged above 0, gain = judgement"
+    return stored_benchmark("table", made_of, build, protocol, metric, pooled)
+
+
+def _readers(layout: Layout, columns: beir.Columns) -> Readers:
+    named = Readers(
+        partial(beir.queries, columns=columns),
+        partial(beir.candidates, columns=columns),
+        partial(beir.judgements, columns=columns),
+    )
+    if layout != "trec":
+        return named
+
+    def either(of_trec: Callable, of_names: Callable) -> Callable:
+        return lambda path: (of_names if path.name.endswith((".jsonl", ".jsonl.gz")) else of_trec)(path)
+
+    return Readers(either(trec.queries, named.queries), either(trec.candidates, named.candidates), trec.judgements)
+
+
+def _globs(pattern: str, languages: list[str] | None) -> list[str]:
+    return [pattern.replace("{language}", language) for language in languages or ["*"]]
+
+
+def _found(
+    root: Path, role: str, patterns: Sequence[str], layout: Layout, split: str
+) -> dict[str | None, tuple[Path, ...]]:
+    """The files of a role, by the language that their path says, or under None."""
+    if not root.is_dir():
+        raise ValueError(f"path: there is no folder {root}")
+    for pattern in patterns:
+        by_language: dict[str | None, list[Path]] = {}
+        named = re.escape(pattern).replace(r"\*", "[^/]*").replace(r"\{language\}", "(?P<language>[^/]+)")
+        for path in sorted(root.glob(pattern.replace("{language}", "*"))):
+            match = re.fullmatch(named, path.relative_to(root).as_posix())
+            if match and path.is_file() and (layout == "trec" or path.name.endswith(FORMATS)):
+                by_language.setdefault(match.groupdict().get("language"), []).append(path)
+        if by_language:
+            choose = partial(of_split, split=split) if layout == "mteb" else list
+            return {language: tuple(choose(paths)) for language, paths in by_language.items()}
+    raise ValueError(
+        f"{root}: no {role}; looked for {', '.join(patterns)}; put the files there, or name them in {role}="
+    )
+
+
+def _parts(
+    files: Mapping[str, Mapping[str | None, tuple[Path, ...]]],
+    language: str | None,
+    languages: list[str] | None,
+    ids_join_languages: bool,
+) -> list[Part]:
+    """What belongs together: the files of each language, and those of all."""
+    apart = {role for role, found in files.items() if None not in found}
+    if not (ids_join_languages or {"queries", "qrels"} <= apart):
+        raise ValueError(
+            "ids_join_languages=false: queries and qrels must have files of their own for each language, as each "
+            "language has its own ids"
+        )
+    parts = []
+    for code in dict.fromkeys(code for found in files.values() for code in found):
+        if code is not None and languages is not None and code not in languages:
+            continue
+        of_code = Files(*(files[role].get(code, ()) for role in ("queries", "candidates", "qrels")))
+        prefix = f"{code}:" if code is not None else ""
+        in_both = {"candidates", "qrels"} <= apart  # else a judgement does not say whose candidate it names
+        parts.append(Part(of_code, code or language, "" if ids_join_languages else prefix, prefix if in_both else ""))
+    return parts

@@ -1,0 +1,168 @@
+"""Parallel sentences: a sentence asks for its translation. For X-Y batches only, as a sentence would answer itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Literal
+
+from babelbatch.assembly import Assembly
+from babelbatch.records import Corpus
+from babelbatch.sources.bitext import Pair, aligned, columns, units
+from babelbatch.sources.hub import Published, located
+from babelbatch.sources.lines import Place, records, text_in
+from babelbatch.sources.omissions import Omissions
+from babelbatch.stored_corpus import signature_of, stored_corpus
+
+Collection = Literal[
+    "europarl",
+    "global-voices",
+    "jw300",
+    "muse",
+    "news-commentary",
+    "opensubtitles",
+    "talks",
+    "tatoeba",
+    "wikimatrix",
+    "wikititles",
+]
+"""Names of data sets `sentence-transformers/parallel-sentences-<name>` on the hub; `muse` has words, `wikititles`
+titles."""
+
+_REVISION = "main"  # their cards state neither versions nor numbers of pairs
+_CODES = {"zh-cn": "zh", "zh_cn": "zh"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The sentences of one pair of languages. name: of the pair, as published. read: from the beginning."""
+
+    name: str
+    languages: Pair
+    files: list[Path]
+    read: Callable[[], Iterator[tuple[Place, str, str]]]
+
+
+def load_corpus(
+    data_dir: str | None = None,
+    pairs: list[str] | None = None,
+    collection: Collection | None = None,
+    limit: int | None = None,
+) -> Corpus:
+    """Two items a pair of sentences: one asks in the first language and is answered in the second, the other reversed.
+
+    No item has its question and its passage in one language: an X-X batch would pair each sentence with itself. All
+    that is the translation of a sentence has one passage key, through any number of languages.
+    Pairs of which one side is blank, or both are the same, are left out.
+
+    data_dir: a folder of your files, read if `collection` is None. Of the pair de-en they are: Moses
+        `<name>.de-en.de` and `<name>.de-en.en`; TSV `<name>.de-en.tsv`, two columns without a head line; TMX
+        `<name>.de-en.tmx`. All may be gzipped. With a collection: a folder with its published files,
+        `en-de/train-*.parquet`; None fetches them from the hub.
+    pairs: which, such as de-en; default all in the folder. A collection has English first, and needs them named.
+    limit: only the first so many pairs of sentences of each; one takes some 900 bytes of memory while the corpus is
+        made.
+    ValueError: no such files, or files that are damaged or not aligned.
+    """
+    if collection is not None:
+        parts = _published(collection, pairs, data_dir)
+    elif data_dir is None:
+        raise ValueError("bitext needs files: set corpus.data_dir to a folder of them, or corpus.collection")
+    else:
+        parts = _local(Path(data_dir), pairs)
+    languages = sorted({language for part in parts for language in part.languages})
+    name = "bitext" if collection is None else f"bitext_{collection}"
+
+    def build(folder: Path) -> Sequence[str]:
+        with Assembly(folder, languages) as assembly:
+            for number, part in enumerate(parts):
+                omissions = Omissions(f"{name}, {part.name}")
+                for row, (place, *texts) in enumerate(islice(part.read(), limit)):
+                    _add(assembly, f"{part.name}/{number}/{row}", part.languages, texts, place, omissions)
+                omissions.finish()
+            assembly.finish()
+        return languages
+
+    made_of = {"limit": limit, "parts": [[part.name, signature_of(part.files)] for part in parts]}
+    return stored_corpus(name, made_of, build)
+
+
+def _add(
+    assembly: Assembly, id_: str, languages: Pair, texts: Sequence[str], place: Place, omissions: Omissions
+) -> None:
+    if not all(text.strip() for text in texts):
+        omissions.by_design("with a blank side")
+        return
+    if texts[0] == texts[1]:
+        omissions.by_design("that are the same in both languages")
+        return
+    omissions.kept()
+    for asked, answered in ((0, 1), (1, 0)):
+        item = f"{id_}/{languages[asked]}"
+        assembly.question(item, languages[asked], texts[asked], place.path, place.line)
+        assembly.passage(item, languages[answered], texts[answered], place.path, place.line, key=id_)
+
+
+def _published(collection: str, pairs: list[str] | None, data_dir: str | None) -> list[_Part]:
+    if not pairs:
+        raise ValueError(f"corpus.pairs: name the pairs of {collection} to take, such as [en-de, en-fr]")
+    for pair in pairs:
+        if not pair.startswith("en-"):
+            raise ValueError(f"corpus.pairs: '{pair}' is not en-<language>, as all of {collection} are")
+    published = Published(f"sentence-transformers/parallel-sentences-{collection}", _REVISION, "that of each source")
+    files = located(published, [f"{pair}/train-*.parquet" for pair in pairs], data_dir)
+    return [_part(pair, "en", pair[3:], own, partial(_rows, own)) for pair, own in zip(pairs, files, strict=True)]
+
+
+def _rows(files: Sequence[Path]) -> Iterator[tuple[Place, str, str]]:
+    for place, row in chain.from_iterable(map(records, files)):
+        english, other = (text_in(row, column, place, blank=True) for column in ("english", "non_english"))
+        yield place, english, other
+
+
+def _part(name: str, one: str, other: str, files: list[Path], read: Callable) -> _Part:
+    return _Part(name, (_CODES.get(one, one), _CODES.get(other, other)), files, read)
+
+
+_FILE = re.compile(r".+\.(?P<pair>(?P<one>[A-Za-z_]+)-(?P<other>[A-Za-z_]+))\.(?P<end>[A-Za-z_]+)(\.gz)?")
+
+
+def _local(folder: Path, pairs: list[str] | None) -> list[_Part]:
+    if not folder.is_dir():
+        raise ValueError(f"data_dir: there is no folder {folder}")
+    parts = []
+    for path in sorted(folder.iterdir()):
+        match = _FILE.fullmatch(path.name)
+        if match is None or (pairs is not None and match["pair"] not in pairs):
+            continue
+        one, other, end = match["one"], match["other"], match["end"]
+        if end == "tsv":
+            parts.append(_part(match["pair"], one, other, [path], partial(columns, path)))
+        elif end == "tmx":
+            parts.append(_part(match["pair"], one, other, [path], partial(units, path, (one, other))))
+        elif end in {one, other}:
+            beside = _beside(path, end, other if end == one else one)
+            if end == one:  # the other is read with it
+                parts.append(_part(match["pair"], one, other, [path, beside], partial(aligned, path, beside)))
+    missing = {*(pairs or ())} - {part.name for part in parts}
+    if missing or not parts:
+        wanted = min(missing) if missing else "de-en"
+        one, _, other = wanted.partition("-")
+        raise ValueError(
+            f"{folder}: no files of {wanted}; they are named, for example, my.{wanted}.{one} and my.{wanted}.{other} "
+            f"(Moses), my.{wanted}.tsv or my.{wanted}.tmx"
+        )
+    return parts
+
+
+def _beside(path: Path, end: str, other: str) -> Path:
+    """The file with the translation of each line, in the language `other`."""
+    stem = path.name.removesuffix(".gz").removesuffix(f".{end}")
+    for name in (f"{stem}.{other}", f"{stem}.{other}.gz"):
+        if (path.parent / name).is_file():
+            return path.parent / name
+    raise ValueError(f"{path}: there is no {stem}.{other} beside it, with the translation of each line")

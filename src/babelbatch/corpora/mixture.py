@@ -1,0 +1,140 @@
+"""Several corpora as one, each batch from one of them (arXiv 2408.10536 samples "based on dataset size")."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from babelbatch.records import ABSENT, Corpus, Mixture
+from babelbatch.texts import Joined
+
+
+def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
+    """The items of all parts, one part after the other, in all their languages.
+
+    parts: corpora under names of your own. Ids get the name in front, `name/id`.
+    exponent: a batch is of a part with probability proportional to (its items) ** exponent, among the parts that can
+        give a batch of the step's kind: 1 is by size, 0 is evenly, between them small parts come more often.
+
+    Keys of different parts are different, except where two parts have a passage with the same text: its items then
+    share a key, and what is held out for validation of one is held out of the other. Texts are not copied; tables are,
+    in memory. Raises ValueError for no parts and for a mixture as a part.
+    """
+    if not parts:
+        raise ValueError("corpus.parts: nothing to mix; add corpora, such as +corpus@corpus.parts.mine=world_facts")
+    nested = [name for name, part in parts.items() if part.mixture is not None]
+    if nested:
+        raise ValueError(f"corpus.parts.{nested[0]}: is a mixture itself; name its parts beside the others")
+    names, corpora = [str(name) for name in parts], list(parts.values())
+    languages = tuple(dict.fromkeys(language for corpus in corpora for language in corpus.languages))
+    starts = _starts([len(corpus) for corpus in corpora])
+    first_question = _starts([len(corpus.question_texts) for corpus in corpora])
+    first_passage = _starts([len(corpus.passage_texts) for corpus in corpora])
+
+    shape = (sum(map(len, corpora)), len(languages))
+    negatives = max(corpus.negatives.shape[2] for corpus in corpora)
+    questions, passages = (np.full(shape, ABSENT, np.int32) for _ in range(2))
+    hard = np.full((*shape, negatives), ABSENT, np.int32)
+    hard_keys = np.full((*shape, negatives), ABSENT, np.int64)
+    for number, corpus in enumerate(corpora):
+        rows = slice(starts[number], starts[number] + len(corpus))
+        slots = corpus.negatives.shape[2]
+        for own, language in enumerate(corpus.languages):
+            column = languages.index(language)
+            questions[rows, column] = _moved(corpus.questions[:, own], first_question[number])
+            passages[rows, column] = _moved(corpus.passages[:, own], first_passage[number])
+            hard[rows, column, :slots] = _moved(corpus.negatives[:, own], first_passage[number])
+            hard_keys[rows, column, :slots] = corpus.negative_keys[:, own]
+    keys = _united_keys(corpora, starts, hard_keys)
+    return Corpus(
+        name="+".join(names),
+        languages=languages,
+        ids=Joined([corpus.ids for corpus in corpora], [f"{name}/" for name in names]),
+        question_texts=Joined([corpus.question_texts for corpus in corpora]),
+        passage_texts=Joined([corpus.passage_texts for corpus in corpora]),
+        questions=questions,
+        passages=passages,
+        keys=keys,
+        negatives=hard,
+        negative_keys=hard_keys,
+        mixture=Mixture(tuple(names), tuple(starts), float(exponent)),
+    )
+
+
+def _starts(sizes: list[int]) -> list[int]:
+    return np.cumsum([0, *sizes[:-1]]).tolist()
+
+
+def _moved(rows: np.ndarray, by: int) -> np.ndarray:
+    return np.where(rows == ABSENT, ABSENT, rows + by)
+
+
+def _united_keys(corpora: list[Corpus], starts: list[int], negative_keys: np.ndarray) -> np.ndarray:
+    """(N,) keys of the items of all corpora, in which a text that passages of two of them have joins their keys.
+
+    negative_keys: (N, L, H), as the corpora have them; becomes those of the mixture.
+    """
+    own_keys = [np.unique(corpus.keys, return_inverse=True) for corpus in corpora]
+    first_key = _starts([len(known) for known, _ in own_keys])
+    keys = np.concatenate([first + own for first, (_, own) in zip(first_key, own_keys, strict=True)])
+    shared, texts = _shared_texts(corpora)
+    of_keys, of_texts = _components(corpora, starts, keys, shared, texts)
+    languages = list(dict.fromkeys(language for corpus in corpora for language in corpus.languages))
+    for number, corpus in enumerate(corpora):
+        known, first = own_keys[number][0], first_key[number]
+        for own, language in enumerate(corpus.languages):
+            rows = slice(starts[number], starts[number] + len(corpus))
+            mine = negative_keys[rows, languages.index(language), : corpus.negatives.shape[2]]
+            place = np.minimum(known.searchsorted(mine), len(known) - 1)
+            text = shared[number][corpus.negatives[:, own]]
+            elsewhere = np.where(text == ABSENT, ABSENT, of_texts[text])
+            mine[:] = np.where(known[place] == mine, of_keys[first + place], elsewhere)
+    return of_keys[keys]
+
+
+def _components(
+    corpora: list[Corpus], starts: list[int], keys: np.ndarray, shared: list[np.ndarray], texts: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of what hangs together by shared texts: (K,) of each key, and (T + 1,) of each shared text, ABSENT for
+    one that no item has and for the last, which is no text.
+
+    keys: (N,), from 0 to K - 1. shared, texts: from `_shared_texts`.
+    """
+    count = int(keys.max()) + 1
+    ends: list[tuple[np.ndarray, np.ndarray]] = []
+    for start, corpus, text_of in zip(starts, corpora, shared, strict=True):
+        for column in range(len(corpus.languages)):
+            text = text_of[corpus.passages[:, column]]
+            items = np.flatnonzero(text != ABSENT)
+            ends.append((keys[start + items], text[items]))
+    of_key, text = (np.concatenate(side) for side in zip(*ends, strict=True))
+    graph = coo_array((np.ones(len(text), bool), (of_key, count + text)), shape=(count + texts,) * 2)
+    component = connected_components(graph, directed=False)[1].astype(np.int64)
+    of_texts = np.full(texts + 1, ABSENT)
+    of_texts[text] = component[count + text]
+    return component[:count], of_texts
+
+
+def _shared_texts(corpora: list[Corpus]) -> tuple[list[np.ndarray], int]:
+    """For each corpus (P + 1,) int64, a number for each passage text, the same in all corpora, or ABSENT if no other
+    corpus has it; the last is ABSENT, for the row of an absent text. And how many numbers there are.
+
+    Eight bytes a text are held; texts are compared where their hashes agree.
+    """
+    sizes = [len(corpus.passage_texts) for corpus in corpora]
+    starts = _starts(sizes)
+    hashes = np.concatenate(
+        [np.fromiter(map(hash, corpus.passage_texts), np.int64, len(corpus.passage_texts)) for corpus in corpora]
+    )
+    order = np.argsort(hashes, kind="stable")
+    texts = Joined([corpus.passage_texts for corpus in corpora])
+    repeated = np.flatnonzero(np.diff(hashes[order]) == 0)
+    number = np.full(len(hashes), ABSENT)
+    count = 0
+    for one, other in zip(order[repeated].tolist(), order[repeated + 1].tolist(), strict=True):
+        if texts[one] == texts[other]:
+            if number[one] == ABSENT:
+                number[one], count = count, count + 1
+            number[other] = number[one]
+    return [np.append(number[start : start + size], ABSENT) for start, size in zip(starts, sizes, strict=True)], count

@@ -1,0 +1,226 @@
+"""mMARCO as a training corpus: questions and passages that are parallel over 14 languages, with hard negatives."""
+
+from __future__ import annotations
+
+import json
+import logging
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from babelbatch.corpora.triples import Sample, sample
+from babelbatch.records import ABSENT, Corpus
+from babelbatch.run_files import write_atomically
+from babelbatch.sources import mmarco
+from babelbatch.sources.hub import check_count
+from babelbatch.sources.languages import chosen
+from babelbatch.stored_corpus import IDS, PASSAGES, QUESTIONS, signature_of, stored_corpus
+from babelbatch.texts import TextWriter, choose_texts
+
+log = logging.getLogger(__name__)
+
+_SAMPLE, _DONE = "sample.npz", "done.json"
+
+
+def load_corpus(
+    languages: list[str] | None = None,
+    triples: int | None = 1_000_000,
+    negatives: int = 1,
+    seed: int = 0,
+    data_dir: str | None = None,
+) -> Corpus:
+    """One item a question and passage that answers it, of those in a sample of the published training triples.
+
+    languages: which of the 14; default all.
+    triples: how many of the 39,780,811 are drawn, by a hash of their ids and `seed`; None takes all. A smaller sample
+        is part of a larger one.
+    negatives: at most so many passages of its triples go with an item, as hard negatives.
+    data_dir: a folder with the files of the hub's data set, in the same places; None fetches them, 3 to 8 GB a
+        language.
+    Passages share a key if they have one id, if they answer one question, or if their texts are equal in a language.
+    Only texts of the sample are kept. They are built one language at a time into the cache folder, and a build that
+    was stopped goes on with the language that it was at. A text that a language lacks is ABSENT there; the log says how
+    many do.
+    ValueError: an unknown language; a file that is missing, damaged, or, if it was fetched, not as long as published.
+    """
+    read = chosen("mmarco", tuple(mmarco.NAMES), languages)
+    if negatives < 0 or (triples is not None and triples < 1):
+        raise ValueError(f"negatives must be 0 or more and triples 1 or more, not {negatives} and {triples}")
+    if data_dir is None:
+        source: object = mmarco.PUBLISHED.revision
+    else:
+        files = [mmarco.triples_file(data_dir), *(file for one in read for file in mmarco.text_files(one, data_dir))]
+        source = signature_of(files)
+    made_of = {"languages": read, "triples": triples, "negatives": negatives, "seed": seed, "source": source}
+
+    def build(folder: Path) -> Sequence[str]:
+        drawn = _drawn(folder, triples, negatives, seed, data_dir)
+        _gather(folder, drawn, read, data_dir)
+        _finish(folder, drawn, read)
+        return read
+
+    return stored_corpus("mmarco", made_of, build)
+
+
+def _drawn(folder: Path, triples: int | None, negatives: int, seed: int, data_dir: str | None) -> Sample:
+    """The sample, from an earlier, interrupted build if it got so far."""
+    path = folder / _SAMPLE
+    if not path.is_file():
+        file = mmarco.triples_file(data_dir)
+        drawn = sample(_counted(file, data_dir), triples, negatives, seed)
+        with (folder / "sample.part").open("wb") as part:
+            np.savez(part, items=drawn.items, negatives=drawn.negatives)
+        (folder / "sample.part").rename(path)
+        log.info("mmarco: %s items of the sample of %s", f"{len(drawn.items):,}", file)
+    with np.load(path) as arrays:
+        return Sample(arrays["items"], arrays["negatives"])
+
+
+def _counted(path: Path, data_dir: str | None) -> Iterator[np.ndarray]:
+    lines = 0
+    for block in mmarco.triples(path):
+        lines += len(block)
+        yield block
+    check_count(f"{path}: lines", lines, mmarco.TRIPLES, data_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """How far a build has got: languages that are finished, and the texts that were written until then."""
+
+    languages: int = 0
+    questions: int = 0
+    passages: int = 0
+
+
+def _gather(folder: Path, drawn: Sample, languages: Sequence[str], data_dir: str | None) -> None:
+    """Writes the texts, and the tables of where they are, one language after the other, from where it was left."""
+    done = _Done(**json.loads((folder / _DONE).read_text())) if (folder / _DONE).is_file() else _Done()
+    if done.languages == len(languages):
+        return
+    questions, passages = _ids(drawn)
+    tables = [_table(folder, name, shape, done) for name, shape in _shapes(drawn, languages).items()]
+    asked, answered = np.searchsorted(questions, drawn.items[:, 0]), np.searchsorted(passages, drawn.items[:, 1])
+    wrong = np.searchsorted(passages, drawn.negatives)
+    with (
+        closing(TextWriter(folder / QUESTIONS, done.questions)) as of_questions,
+        closing(TextWriter(folder / PASSAGES, done.passages)) as of_passages,
+    ):
+        for column in range(done.languages, len(languages)):
+            language = languages[column]
+            question_rows, _ = _read(language, 0, questions, of_questions, data_dir)
+            passage_rows, hashes = _read(language, 1, passages, of_passages, data_dir)
+            np.save(_hashes(folder, language), hashes)
+            tables[0][:, column] = question_rows[asked]
+            tables[1][:, column] = passage_rows[answered]
+            tables[2][:, column] = np.where(drawn.negatives == ABSENT, ABSENT, passage_rows[wrong])
+            for table in tables:
+                if isinstance(table, np.memmap):
+                    table.flush()
+            done = _Done(column + 1, of_questions.flush(), of_passages.flush())
+            write_atomically(folder / _DONE, json.dumps(asdict(done)))
+            missing = [f"{(rows == ABSENT).sum():,} of {len(rows):,}" for rows in (question_rows, passage_rows)]
+            log.info("mmarco, %s: %s questions and %s passages are missing", language, *missing)
+
+
+def _read(
+    language: str, which: int, wanted: np.ndarray, writer: TextWriter, data_dir: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Writes the wanted texts of a language. which: 0 for questions, 1 for passages.
+
+    Returns (W,) int32 where the text of each id went, or ABSENT, and (W,) uint64 hashes of the texts, 0 of those.
+    """
+    kind, published = (("questions", mmarco.QUESTIONS), ("passages", mmarco.PASSAGES))[which]
+    path = mmarco.text_files(language, data_dir)[which]
+    check = partial(check_count, f"{path}: lines", published=published, data_dir=data_dir)
+    found, rows, hashes = array("i"), array("i"), array("Q")
+    for id_, text in mmarco.texts(path, wanted, f"mMARCO, {mmarco.NAMES[language]} {kind}", check):
+        found.append(id_)
+        rows.append(writer.append(text))
+        hashes.append(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))
+    place = np.searchsorted(wanted, np.array(found, np.int32))
+    row_of, hash_of = np.full(len(wanted), ABSENT, np.int32), np.zeros(len(wanted), np.uint64)
+    row_of[place], hash_of[place] = np.array(rows, np.int32), np.array(hashes, np.uint64)
+    return row_of, hash_of
+
+
+def _finish(folder: Path, drawn: Sample, languages: Sequence[str]) -> None:
+    """Writes ids and keys, and removes what only the build needs."""
+    ids = TextWriter(folder / IDS)
+    for question, passage in drawn.items.tolist():
+        ids.append(f"{question}-{passage}")
+    ids.close()
+    choose_texts(folder / IDS)
+    for name in (QUESTIONS, PASSAGES):
+        if (folder / name).with_suffix(".ends").exists():  # else an interrupted build did it
+            choose_texts(folder / name)
+    keys, wrong_keys = _keys(drawn, [np.load(_hashes(folder, language)) for language in languages])
+    np.save(folder / "keys.npy", keys)
+    shape = _shapes(drawn, languages)["negatives"]
+    negatives = np.load(folder / "negatives.npy", mmap_mode="r")
+    if wrong_keys.size == 0:  # which cannot be mapped for writing
+        np.save(folder / "negative_keys.npy", np.empty(shape, np.int64))
+    else:
+        table = np.lib.format.open_memmap(folder / "negative_keys.npy", mode="w+", dtype=np.int64, shape=shape)
+        for column in range(len(languages)):
+            table[:, column] = np.where(negatives[:, column] == ABSENT, ABSENT, wrong_keys)
+        table.flush()
+    (folder / _DONE).unlink()  # first: without it a build begins anew
+    for path in (folder / _SAMPLE, *(_hashes(folder, language) for language in languages)):
+        path.unlink()
+
+
+def _keys(drawn: Sample, hashes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) passage keys of the items and (N, H) of their negatives, ABSENT for a passage that no item has.
+
+    hashes: for each language (P,) of the passages' texts, 0 where there is none.
+    """
+    questions, passages = _ids(drawn)
+    right = np.searchsorted(passages, drawn.items[:, 1])
+    # Nodes: passages, then questions.
+    edges = [np.stack([right, len(passages) + np.searchsorted(questions, drawn.items[:, 0])])]
+    for of_language in hashes:
+        order = np.argsort(of_language, kind="stable")
+        same = (np.diff(of_language[order]) == 0) & (of_language[order[1:]] != 0)
+        edges.append(np.stack([order[:-1][same], order[1:][same]]))
+    rows, columns = np.concatenate(edges, axis=1)
+    size = len(passages) + len(questions)
+    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(size, size))
+    component = connected_components(graph, directed=False)[1].astype(np.int64)
+    known = np.zeros(size, bool)
+    known[component[right]] = True
+    of_passage = np.append(np.where(known[component], component, ABSENT)[: len(passages)], ABSENT)
+    wrong = np.where(drawn.negatives == ABSENT, len(passages), np.searchsorted(passages, drawn.negatives))
+    return component[right], of_passage[wrong]
+
+
+def _ids(drawn: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ids of questions and of passages, ascending."""
+    wrong = drawn.negatives[drawn.negatives != ABSENT]
+    return np.unique(drawn.items[:, 0]), np.unique(np.concatenate([drawn.items[:, 1], wrong]))
+
+
+def _shapes(drawn: Sample, languages: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    shape = (len(drawn.items), len(languages))
+    return {"questions": shape, "passages": shape, "negatives": (*shape, drawn.negatives.shape[1])}
+
+
+def _table(folder: Path, name: str, shape: tuple[int, ...], done: _Done) -> np.ndarray:
+    path = folder / f"{name}.npy"
+    if 0 in shape:  # which cannot be mapped for writing
+        np.save(path, np.empty(shape, np.int32))
+        return np.empty(shape, np.int32)
+    mode = "r+" if done.languages else "w+"
+    return np.lib.format.open_memmap(path, mode=mode, dtype=np.int32, shape=shape)
+
+
+def _hashes(folder: Path, language: str) -> Path:
+    return folder / f"hashes.{language}.npy"

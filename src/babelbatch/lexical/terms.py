@@ -1,0 +1,59 @@
+"""What a text is searched by: its words, and pairs of characters where a script has no spaces between words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+import regex  # its \p{M} keeps vowel signs, which the standard library's \w lacks: Hindi words would fall apart
+
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー"
+_PIECES = regex.compile(
+    rf"(?P<run>(?:[{_UNSPACED}--\p{{P}}]\p{{M}}*)+)|(?:[[\p{{L}}\p{{N}}]--[{_UNSPACED}]]\p{{M}}*)+", regex.V1
+)
+_CHARACTERS = regex.compile(r"\X")
+_TURKIC = str.maketrans("Iİ", "ıi")
+
+_STEMMERS = {
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
+    "eo": "esperanto", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
+    "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian",
+    "it": "italian", "lt": "lithuanian", "nb": "norwegian", "ne": "nepali", "nl": "dutch", "no": "norwegian",
+    "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "st": "sesotho",
+    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+
+
+def folded(text: str, language: str) -> str:
+    """The text in Unicode's form NFKC and without case: in Turkish and Azerbaijani I is the capital of ı."""
+    if language in {"tr", "az"}:
+        text = text.translate(_TURKIC)
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def terms(text: str, language: str, stem: Callable[[str], str] | None = None) -> list[str]:
+    """The terms of a text in order, with repetitions.
+
+    A word is a run of letters, digits and their marks. A run in a script that is written without spaces (Han, Kana,
+    Thai, Lao, Khmer, Burmese), or with few (Hangul), gives its overlapping pairs of characters, and one that stands
+    alone itself: as Lucene's CJKAnalyzer does for Chinese, Japanese and Korean. A character is one to its reader:
+    with its marks. stem: applied to words, not to pairs.
+    """
+    found: list[str] = []
+    for piece in _PIECES.finditer(folded(text, language)):
+        if piece["run"] is None:
+            found.append(stem(piece[0]) if stem else piece[0])
+        else:
+            characters = _CHARACTERS.findall(piece[0])
+            found += ["".join(characters[place : place + 2]) for place in range(max(1, len(characters) - 1))]
+    return found
+
+
+def stemmer(language: str) -> Callable[[str], str] | None:
+    """The Snowball stemmer of a language (ISO 639-1), or None for one that has none."""
+    name = _STEMMERS.get(language)
+    if name is None:
+        return None
+    import Stemmer
+
+    return Stemmer.Stemmer(name).stemWord

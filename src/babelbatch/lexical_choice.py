@@ -1,0 +1,32 @@
+"""A lexical encoder in a configuration: what it can be asked for, and what only a dense encoder can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def is_lexical(encoder: dict) -> bool:
+    """Whether the configuration of an encoder is one of the package `lexical`."""
+    return str(encoder.get("_target_")).startswith("babelbatch.lexical.")
+
+
+def problems_of_lexical(cfg: dict, schema: str) -> Iterator[str]:
+    """What is asked of it in vain."""
+    encoder = cfg["encoder"]
+    name = encoder["_target_"].rpartition(".")[2]
+    if schema != "evaluate":
+        what = "is not trained" if schema == "train" else "has no vectors to search"
+        yield f"encoder: {name} {what}; choose another, and see how good it is with babelbatch-evaluate"
+        return
+    evaluation = cfg["evaluation"]
+    if cfg["checkpoint"] is not None:
+        yield f"checkpoint: {name} is evaluated without one; leave out either checkpoint or encoder"
+    if evaluation.get("index") is not None:
+        yield f"evaluation.index: {name} ranks all candidates; set evaluation=default"
+    if evaluation.get("debias", "none") != "none":
+        yield f"evaluation.debias: {name} has no dense vectors to take a language from; leave it out"
+    for key in ("token_budget", "vector_cache"):
+        if evaluation.get(key):
+            yield f"evaluation.{key}: {name} has no forward pass; leave it out"
+    if cfg["device"] not in {"auto", "cpu"}:
+        yield f"device: {name} is computed on the CPU; leave it out"

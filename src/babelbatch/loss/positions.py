@@ -1,0 +1,27 @@
+"""Where a rank's questions and their positives stand in the global batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from babelbatch.collectives import rank
+
+
+def positions(
+    question_counts: tuple[int, ...], candidate_counts: tuple[int, ...], device: torch.device
+) -> tuple[slice, Tensor]:
+    """The place of this rank's questions among all, and (b,) int64 where their positives are among all candidates: at
+    the head of each rank's share."""
+    own = rank()
+    first = sum(question_counts[:own])
+    start = sum(candidate_counts[:own])
+    mine = slice(first, first + question_counts[own])
+    return mine, torch.arange(start, start + question_counts[own], device=device)
+
+
+def same_passage(row_keys: Tensor, column_keys: Tensor, labels: Tensor) -> Tensor:
+    """(rows, columns) bool, the columns that share a row's key, except its own in `labels`."""
+    same = row_keys[:, None] == column_keys[None, :]
+    same[torch.arange(len(labels), device=labels.device), labels] = False
+    return same

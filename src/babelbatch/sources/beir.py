@@ -1,0 +1,129 @@
+"""Queries, candidates and judgements in files with named columns: the layout of BEIR (Thakur et al. 2021, arXiv
+2104.08663), which mteb keeps on the hub as Parquet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from babelbatch.sources.lines import Place, Record, records, text_in, text_of
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "query_id": ("_id", "id"),
+    "query": ("text",),
+    "candidate_id": ("_id", "id"),
+    "title": ("title",),
+    "candidate": ("text",),
+    "language": ("language", "lang"),
+    "judged_query": ("query-id",),
+    "judged_candidate": ("corpus-id",),
+    "score": ("score",),
+}
+"""What the files hold, and the columns in which it is looked for. There need be no title and no language."""
+
+_OPTIONAL = ("title", "language")
+
+Columns = Mapping[str, str]
+"""Roles, as in `COLUMNS`, and the name of the column that has it instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A query or a candidate. language: None if its row does not say."""
+
+    place: Place
+    id: str
+    language: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """query, candidate: ids. gain: 0 or less is not relevant."""
+
+    place: Place
+    query: str
+    candidate: str
+    gain: float
+
+
+def settled(columns: Columns | None) -> Columns:
+    """`columns`, checked. ValueError: a role that there is not."""
+    for role in columns or {}:
+        if role not in COLUMNS:
+            raise ValueError(f"columns.{role}: no such column; there are: {', '.join(COLUMNS)}")
+    return columns or {}
+
+
+def queries(path: Path, columns: Columns) -> Iterator[Text]:
+    """ValueError, with the line: damage, a column that is missing, a value of another type, an empty text."""
+    for place, record in records(path):
+        id_ = _id(record, "query_id", columns, place)
+        yield Text(
+            place,
+            id_,
+            _language(record, columns, place),
+            text_in(record, _name(record, "query", columns, place), place),
+        )
+
+
+def candidates(path: Path, columns: Columns, blank: bool = False) -> Iterator[Text]:
+    """Their text is the title, if there is one, a space and the text, as BEIR and mteb encode it.
+
+    blank: whether both may be empty. ValueError as for queries.
+    """
+    for place, record in records(path):
+        id_ = _id(record, "candidate_id", columns, place)
+        name, title = _name(record, "candidate", columns, place), _name(record, "title", columns, place)
+        text = text_in(record, name, place, blank=True).strip()
+        if title is not None and record[title] is not None:
+            text = f"{text_in(record, title, place, blank=True).strip()} {text}".strip()
+        if not (text or blank):
+            raise ValueError(f"{place}: '{name}' is empty; write it, or remove the row")
+        yield Text(place, id_, _language(record, columns, place), text)
+
+
+def judgements(path: Path, columns: Columns) -> Iterator[Judgement]:
+    """ValueError, with the line: damage, a column that is missing, a score that is no number."""
+    for place, record in records(path):
+        query, candidate = (_id(record, role, columns, place) for role in ("judged_query", "judged_candidate"))
+        yield Judgement(place, query, candidate, number(record[_name(record, "score", columns, place)], place))
+
+
+def number(value: object, place: Place) -> float:
+    """A score. ValueError: it is no finite number."""
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"{place}: the score {str(value)[:20]!r} is not a number")
+    return found
+
+
+def _name(record: Record, role: str, columns: Columns, place: Place) -> str | None:
+    names = (columns[role],) if role in columns else COLUMNS[role]
+    for name in names:
+        if name in record:
+            return name
+    if role in _OPTIONAL and role not in columns:
+        return None
+    raise ValueError(
+        f"{place}: no '{names[0]}'; there are: {', '.join(map(str, record))}; name the right one in columns.{role}"
+    )
+
+
+def _id(record: Record, role: str, columns: Columns, place: Place) -> str:
+    """A text, or a whole number as one."""
+    name = _name(record, role, columns, place)
+    value = record[name]
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole else text_of(value, f"'{name}'", place)
+
+
+def _language(record: Record, columns: Columns, place: Place) -> str | None:
+    name = _name(record, "language", columns, place)
+    return None if name is None else text_in(record, name, place)

@@ -1,0 +1,52 @@
+"""A list inside one JSON document, an element at a time: nothing is held but the element in hand."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import ijson
+
+from babelbatch.sources.lines import Record
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def elements(path: Path, prefix: str) -> Iterator[tuple[str, Record]]:
+    """The objects of a list, each with its place for messages. The file may be gzipped.
+
+    prefix: where the list is: `item` if the document is the list, `data.item` if it stands under 'data'.
+    ValueError, with the file and the last element read, for whatever cannot be read, and if there is no element.
+    """
+    number = 0
+    try:
+        if path.stat().st_size == 0:
+            raise ValueError(f"{path}: the file is empty; copy or download it again")
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
+                file.seek(0)
+            for number, element in enumerate(ijson.items(file, prefix, use_float=True), start=1):
+                place = f"{path}, element {number:,}"
+                if not isinstance(element, dict):
+                    raise ValueError(f"{place}: {str(element)[:40]} is not an object")
+                yield place, element
+    except ijson.JSONError as error:
+        reason = next(iter(str(error).removeprefix("b'").split("\\n")[0].splitlines()), "").rstrip(".")
+        if "UTF8" in reason:
+            raise ValueError(f"{_after(path, number)}: not valid UTF-8; convert the file to UTF-8") from None
+        raise ValueError(
+            f"{_after(path, number)}: not valid JSON ({reason}); the file may be cut off: copy or download it again"
+        ) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{_after(path, number)}: damaged gzip file ({error}); copy or download it again") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if number == 0:
+        where = "under 'data'" if prefix == "data.item" else "in it"
+        raise ValueError(f"{path}: there is no list {where}, or it is empty; copy or download the file again")
+
+
+def _after(path: Path, number: int) -> str:
+    return f"{path}, after element {number:,}"

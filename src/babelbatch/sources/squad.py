@@ -1,0 +1,103 @@
+"""The SQuAD format: a question, its context, and where in the context its answers are (Rajpurkar et al. 2016).
+
+SQuAD, SQuADShifts, XQuAD, MLQA, TyDi QA GoldP and the translations of SQuAD are published so: as nested JSON (articles
+of paragraphs of questions) on their own pages, and as flat rows (Parquet) on the Hugging Face hub.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from babelbatch.sources.documents import elements
+from babelbatch.sources.lines import Place, Record, list_in, records, text_in, text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """text: as published. start: where it starts in the context, in characters; None if the context does not say it
+    there. Translations often do not: an answer was translated on its own, or its place was guessed."""
+
+    text: str
+    start: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One question. place: where it stands, for messages. answers: none if the context does not answer it."""
+
+    place: Place
+    id: str
+    question: str
+    context: str
+    answers: tuple[Answer, ...]
+
+
+def examples(path: Path, *, blank: bool = False) -> Iterator[Example]:
+    """The questions of a file, one at a time: `.json` is nested, anything else has flat rows (`lines.records`).
+
+    Flat rows have `id`, `question`, `context` and `answers`, a mapping of the lists `text` and `answer_start`.
+    The questions of a nested file are counted from 1 through the file. ValueError, with the place, for what is missing
+    or of the wrong type, and unless `blank` allows it, for a blank question or context. Whether an id occurs twice is
+    left to who gathers them.
+    """
+    rows = _nested(path) if path.name.removesuffix(".gz").endswith(".json") else _flat(path)
+    for place, row, context in rows:
+        question = text_in(row, "question", place, blank=blank)
+        context = text_of(context, "'context'", place, blank=blank)
+        yield Example(place, _id(row, place), question, context, _answers(row, context, place))
+
+
+def _flat(path: Path) -> Iterator[tuple[Place, Record, object]]:
+    for place, row in records(path):
+        if "context" not in row:
+            raise ValueError(f"{place}: no 'context'; there are: {', '.join(row)}")
+        yield place, row, row["context"]
+
+
+def _nested(path: Path) -> Iterator[tuple[Place, Record, object]]:
+    number = 0
+    for where, article in elements(path, "data.item"):
+        for paragraph in _objects(article, "paragraphs", where):
+            if "context" not in paragraph:
+                raise ValueError(f"{where}: a paragraph has no 'context'; there are: {', '.join(paragraph)}")
+            for question in _objects(paragraph, "qas", where):
+                number += 1
+                yield Place(path, number), question, paragraph["context"]
+    if number == 0:
+        raise ValueError(f"{path}: no question in it; copy or download it again")
+
+
+def _objects(record: Record, key: str, where: object) -> list[Record]:
+    """The list of objects under a key."""
+    values = record.get(key)
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        found = json.dumps(values, default=str, ensure_ascii=False)[:40] if key in record else "missing"
+        raise ValueError(f"{where}: '{key}' is {found}, not a list of objects")
+    return values
+
+
+def _id(row: Record, place: Place) -> str:
+    """The id, which a nested file may give as a number."""
+    value = row.get("id")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text_in(row, "id", place)
+
+
+def _answers(row: Record, context: str, place: Place) -> tuple[Answer, ...]:
+    if isinstance(flat := row.get("answers"), dict):
+        texts, starts = list_in(flat, "text", place), list_in(flat, "answer_start", place)
+        if len(texts) != len(starts):
+            raise ValueError(f"{place}: {len(texts)} texts of answers, but {len(starts)} of 'answer_start'")
+        pairs = zip(texts, starts, strict=True)
+    else:
+        pairs = ((answer.get("text"), answer.get("answer_start")) for answer in _objects(row, "answers", place))
+    return tuple(_answer(text, start, context, place) for text, start in pairs)
+
+
+def _answer(value: object, start: object, context: str, place: Place) -> Answer:
+    text = text_of(value, "the text of an answer", place, blank=True)
+    if not isinstance(start, int) or isinstance(start, bool):
+        raise ValueError(f"{place}: 'answer_start' is {json.dumps(start, default=str)[:40]}, not a whole number")
+    return Answer(text, start if text and start >= 0 and context.startswith(text, start) else None)

@@ -1,0 +1,87 @@
+"""Folders of the cache that are made once and mapped by every run: corpora and benchmarks too large for memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from babelbatch.cache_folder import cache_folder
+from babelbatch.durable import flush_folder
+from babelbatch.run_files import write_atomically
+
+log = logging.getLogger(__name__)
+
+
+def stored_folder(
+    kind: str, name: str, made_of: Mapping[str, object], build: Callable[[Path], Mapping[str, object]]
+) -> Path:
+    """The folder that `build` fills, from the cache if it was built before.
+
+    kind: what it holds, `corpus` or `benchmark`. made_of: all that it depends on, as JSON can write it: settings, and
+        `signature_of` the files read.
+    build: writes into a folder, which may hold what an earlier, interrupted call left; returns what `described` gives
+        back, as JSON can write it.
+    Of processes that ask at the same time one builds and the others wait. What is there is whole: the folder gets its
+    name when all of it is written.
+    """
+    said = json.dumps({**made_of, "name": name}, sort_keys=True)
+    plural = {"corpus": "corpora", "benchmark": "benchmarks"}[kind]
+    entry = cache_folder(plural) / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    manifest = entry / f"{kind}.json"
+    if not manifest.is_file():
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(entry):
+            if not manifest.is_file():
+                temporary = entry.with_suffix(".tmp")
+                temporary.mkdir(exist_ok=True)
+                log.info("building the %s %s in %s", kind, name, entry)
+                facts = build(temporary)
+                sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir()) if path.is_file()}
+                content = {**facts, "name": name, "made_of": json.loads(said), "bytes": sizes}
+                write_atomically(temporary / manifest.name, json.dumps(content, indent=1))
+                shutil.rmtree(entry, ignore_errors=True)
+                temporary.rename(entry)
+                flush_folder(entry.parent)
+    return entry
+
+
+@contextmanager
+def described(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
+    """What the builder of a folder said of it, while it is opened. ValueError, with the remedy: a file has another size
+    than it had, or whatever opening it raises."""
+    try:
+        manifest = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+        for file, size in manifest["bytes"].items():
+            if (there := (folder / file).stat().st_size) != size:
+                raise ValueError(f"{file} has {there:,} bytes instead of {size:,}")
+        yield manifest
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder} is damaged ({error}); remove it, and it will be built again") from error
+
+
+def signature_of(paths: Sequence[Path]) -> list[list[object]]:
+    """What tells a version of some files from another without reading them: name, size and time of the last change."""
+    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+
+
+@contextmanager
+def _locked(entry: Path) -> Iterator[None]:
+    """Holds the entry's lock, which the system releases when its holder dies. Says so once if it has to wait."""
+    lock = FileLock(entry.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("another process is building %s: waiting for it", entry)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,66 @@
+"""Another language for each text of a step: a pure function of (seed, step), like the plan that it adds to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from babelbatch.records import ABSENT, Corpus, Needs, Plan
+from babelbatch.sampling.randomness import below
+
+# Streams of their own, beside those of `sampling`: whoever needs translations trains on the same batches as others.
+_QUESTIONS, _PASSAGES = 64, 65
+
+_LOOK = 1 << 16  # items that are looked at together for one with two languages; mostly the first has them
+
+
+class Translations:
+    """Adds to a plan one more language of each question, of each positive, or of both, as an objective needs them.
+
+    languages: those to draw from, by default all of the corpus. Each text draws by itself, uniformly from those that
+    its item has it in beside the planned one.
+    Raises ValueError if no item has such a text in two of the languages.
+    """
+
+    def __init__(self, corpus: Corpus, languages: list[str] | None, seed: int, needs: Needs) -> None:
+        names = corpus.languages if languages is None else languages
+        self._columns = np.array([corpus.languages.index(name) for name in names])
+        self._seed = seed
+        self._questions = corpus.questions if needs.questions else None
+        self._passages = corpus.passages if needs.passages else None
+        for table, text in ((self._questions, "question"), (self._passages, "passage")):
+            if table is not None and not _any_in_two(table, self._columns):
+                raise ValueError(
+                    f"loss: it compares translations, but no item of the corpus {corpus.name} has its {text} in two of "
+                    f"{', '.join(names)}; set loss=contrastive, or another loss.sides"
+                )
+
+    def __call__(self, plan: Plan, step: int) -> Plan:
+        """The plan of `step` with other languages."""
+        return replace(
+            plan,
+            other_question_languages=self._drawn(
+                self._questions, plan.items, plan.question_languages, _QUESTIONS, step
+            ),
+            other_passage_languages=self._drawn(self._passages, plan.items, plan.passage_languages, _PASSAGES, step),
+        )
+
+    def _drawn(
+        self, table: np.ndarray | None, items: np.ndarray, planned: np.ndarray, purpose: int, step: int
+    ) -> np.ndarray | None:
+        if table is None:
+            return None
+        exists = (table.take(items, axis=0) != ABSENT).T.take(self._columns, axis=0)  # (L, B)
+        exists &= self._columns[:, None] != planned
+        running = exists.cumsum(axis=0)
+        limits = np.maximum(running[-1], 1)
+        place = (running <= below(limits, len(items), self._seed, purpose, step)).sum(axis=0)
+        return np.where(running[-1] > 0, self._columns[place % len(self._columns)], ABSENT)
+
+
+def _any_in_two(table: np.ndarray, columns: np.ndarray) -> bool:
+    return any(
+        ((table[start : start + _LOOK, columns] != ABSENT).sum(axis=1) > 1).any()
+        for start in range(0, len(table), _LOOK)
+    )

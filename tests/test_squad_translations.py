@@ -1,0 +1,161 @@
+"""SQuAD and its translations as training corpora."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+import pytest
+
+from babelbatch.corpora.squad import LANGUAGES, load_corpus
+from babelbatch.records import ABSENT, Corpus
+from babelbatch.sources.sentences import sentences
+from corruptions import cut_bytes, emptied
+from small_files import question, squad_row, write_parquet, write_squad, write_xtreme
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
+
+
+def text(corpus: Corpus, kind: str, item: str, language: str) -> str | None:
+    row = getattr(corpus, f"{kind}s")[list(corpus.ids).index(item), corpus.languages.index(language)]
+    return None if row == ABSENT else getattr(corpus, f"{kind}_texts")[row]
+
+
+def test_translations_of_mlqa(tmp_path, caplog):
+    write_squad(tmp_path, 4)
+    with caplog.at_level(logging.WARNING):
+        corpus = load_corpus("mlqa", str(tmp_path))
+    assert (corpus.name, corpus.languages) == ("mlqa_translate_train", LANGUAGES["mlqa"])
+    assert list(corpus.ids) == ["q0", "q1", "q2", "q3"]
+    assert len(caplog.messages) == 7
+    assert caplog.messages[2] == "mlqa_translate_train, 'de': questions: 3 instead of 80,069, as published"
+    for item in range(4):
+        for language in corpus.languages:
+            there = (item, language) != (1, "de")
+            expected = (question(item, language), squad_row(item, language)["context"]) if there else (None, None)
+            assert tuple(text(corpus, kind, f"q{item}", language) for kind in ("question", "passage")) == expected
+    assert corpus.keys[0] == corpus.keys[1] != corpus.keys[2] == corpus.keys[3]  # two questions a paragraph
+
+
+def test_translations_of_xtreme_by_sentence(tmp_path):
+    write_squad(tmp_path, 4, [])
+    write_xtreme(tmp_path, 4, ["de", "ru", "zh"])
+    corpus = load_corpus("xtreme", str(tmp_path), ["zh", "en", "de"], passage="sentence")
+    assert corpus.languages == ("zh", "en", "de")
+    assert text(corpus, "passage", "q1", "de") == "De says two of paragraph 0."
+    assert text(corpus, "passage", "q2", "zh") == "Zh says one of paragraph 1。"
+    assert len(set(corpus.keys.tolist())) == 4  # each sentence answers one question
+
+
+def test_english_alone(tmp_path):
+    corpus = load_corpus("none", str(write_squad(tmp_path, 3, [])))
+    assert (corpus.name, corpus.languages, len(corpus)) == ("squad", ("en",), 3)
+
+
+def test_answers_that_are_not_where_they_should_be(tmp_path, caplog):
+    rows = [squad_row(item, "en") for item in range(5)]
+    rows[1]["answers"] = {"text": ["two"], "answer_start": [0]}  # said once, elsewhere
+    rows[2]["answers"] = {"text": ["says"], "answer_start": [0]}  # said twice
+    rows[3]["answers"] = {"text": ["three"], "answer_start": [3]}  # not said
+    rows[4]["answers"] = {"text": [], "answer_start": []}
+    write_parquet(tmp_path / "plain_text" / "train-00000-of-00001.parquet", rows)
+    with caplog.at_level(logging.INFO):
+        corpus = load_corpus("none", str(tmp_path), passage="sentence")
+    assert list(corpus.passage_texts) == ["En says one of paragraph 0.", "En says two of paragraph 0."]
+    said = "squad, 'en': 3 of 5 rows are left out: 2 whose answer is in no sentence, or in several, 1 without an answer"
+    assert said in caplog.messages
+    assert len(load_corpus("none", str(tmp_path))) == 4  # a paragraph does not ask where
+
+
+@pytest.mark.parametrize("translations", ["mlqa", "xtreme"])
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("missing", "there is no such file; put "),
+        ("empty", "(Parquet file size is 0 bytes|: the file is empty; copy or download it again)"),
+        ("cut", "(damaged Parquet file|after element 0: not valid JSON|after element 1: not valid JSON)"),
+        ("no context", "(row 2: 'context' is null|element 1: a paragraph has no 'context')"),
+        ("blank question", r"(row 2|entry 2): 'question' is empty; so it is in 1 of 4 rows, too many"),
+        ("no id", r"(row 2: 'id' is null|entry 2: no 'id')"),
+        ("twice", r"(row 2|entry 2): a second question in 'de' under its id; .*de.*(row|entry) 1 has one already"),
+        ("start", r"(row 2|entry 2): 'answer_start' is null, not a whole number"),
+    ],
+)
+def test_corruptions(tmp_path, translations, fault, message):
+    write_squad(tmp_path, 4, [])
+    rows = [squad_row(item, "de") for item in range(4)]
+    if fault == "no context":
+        rows[1]["context"] = None
+    elif fault == "blank question":
+        rows[1]["question"] = " "
+    elif fault == "no id":
+        rows[1]["id"] = None
+    elif fault == "twice":
+        rows[1]["id"] = "q0"
+    elif fault == "start":
+        rows[1]["answers"]["answer_start"] = [None]
+    if translations == "mlqa":
+        path = write_parquet(tmp_path / "mlqa-translate-train.de" / "train-00000-of-00001.parquet", rows)
+    else:
+        path = tmp_path / "squad.translate.train.en-de.json"
+        path.write_text(json.dumps({"data": [{"paragraphs": [_paragraph(row) for row in rows]}]}))
+    if fault == "missing":
+        path.unlink()
+    elif fault == "empty":
+        emptied(path)
+    elif fault == "cut":
+        cut_bytes(path)
+    with pytest.raises(ValueError, match=re.escape(str(path.parent)) + ".*" + message):
+        load_corpus(translations, str(tmp_path), ["en", "de"])
+
+
+def _paragraph(row: dict) -> dict:
+    """A nested paragraph of one question; what is None is left out."""
+    starts = row["answers"]["answer_start"]
+    answers = [
+        {"text": text, "answer_start": start} for text, start in zip(row["answers"]["text"], starts, strict=True)
+    ]
+    asked = {"id": row["id"], "question": row["question"], "answers": answers}
+    paragraph = {"context": row["context"], "qas": [{key: value for key, value in asked.items() if value is not None}]}
+    return {key: value for key, value in paragraph.items() if value is not None}
+
+
+def test_a_language_that_was_not_translated_into(tmp_path):
+    with pytest.raises(ValueError, match="mlqa_translate_train has no th; its languages are en, ar, de, es, hi, vi"):
+        load_corpus("mlqa", str(tmp_path), ["en", "th"])
+
+
+def test_sentences_have_no_space_around_them():
+    told = "  Dr. Smith left.  He was 3.5 km away! \n\nNobody 😀 asked. "
+    assert [told[start:end] for start, end in sentences(told, "en")] == [
+        "Dr. Smith left.",
+        "He was 3.5 km away!",
+        "Nobody 😀 asked.",
+    ]
+    assert sentences(" \n", "en") == []
+
+
+@pytest.mark.parametrize(("language", "same"), [("en", 0.95), ("ar", 0.95), ("zh", 0.94), ("hi", 0.94), ("de", 0.93)])
+def test_sentences_are_those_of_lareqa(shared_data, language, same):
+    """The sentence in which an answer starts, against the sentences that LAReQA published for XQuAD-R."""
+    equal = total = 0
+    for article in json.loads((shared_data / "xquad-r" / f"{language}.json").read_text(encoding="utf-8"))["data"]:
+        for paragraph in article["paragraphs"]:
+            context = paragraph["context"]
+            spans = sentences(context, language)
+            for asked in paragraph["qas"]:
+                start = asked["answers"][0]["answer_start"]
+                published = next(
+                    sentence
+                    for sentence, (begin, end) in zip(paragraph["sentences"], paragraph["sentence_breaks"], strict=True)
+                    if begin <= start < end
+                )
+                ours = next(context[begin:end] for begin, end in spans if start < end)
+                equal += ours == published.strip()
+                total += 1
+    assert total == 1190
+    assert equal / total > same, equal / total
