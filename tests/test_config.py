@@ -210,8 +210,14 @@ def test_the_names_people_type() -> None:
 
 
 def test_any_corpus_can_be_the_validation_set() -> None:
+    own = {
+        "bitext": ["validation.data_dir=."],
+        "table": ["validation.path=."],
+        "mixture": ["+corpus@validation.parts.facts=world_facts"],
+    }
     for corpus in GROUPS["corpus"]:
-        assert problems("corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}") == []
+        typed = ["corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}", *own.get(corpus, [])]
+        assert problems(*typed) == []
     watched = ["corpus@validation=lareqa", "callbacks=early_stopping", "data.validation_fraction=0"]
     assert problems(*watched, "validation.languages=[en]") == []
     overrides = forced(["corpus@validation=lareqa", "validation.negatives=0"])

@@ -359,6 +359,15 @@ def test_what_is_wrong_is_known_before_anything_is_read(overrides, problem):
     assert any(found.startswith(problem) for found in problems("corpus=table", *overrides))
 
 
+def test_a_table_as_a_part_or_for_validation():
+    path = (
+        "corpus.parts.mine.path: missing; set it to a file or folder, or corpus.parts.mine.hub to a data set of the hub"
+    )
+    assert path in problems("corpus=mixture", "+corpus@corpus.parts.mine=table")
+    path = "validation.path: there is no file or folder 'no.csv'; a data set of the hub is named by validation.hub"
+    assert path in problems("corpus@validation=table", "validation.path=no.csv")
+
+
 _MILLION = """
 import re, resource, sys
 from pathlib import Path

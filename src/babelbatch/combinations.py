@@ -30,12 +30,12 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
     yield from problems_of_benchmarks(cfg)
-    if cfg.get("corpus"):
-        yield from problems_of_corpus(cfg["corpus"])
-        yield from _problems_of_table(cfg["corpus"])
+    for path in ("corpus", "validation"):
+        if cfg.get(path):
+            yield from problems_of_corpus(cfg[path], path)
     if schema in {"train", "evaluate"}:
         yield from _problems_of_scoring(cfg, schema)
-    if is_lexical(cfg["encoder"]):
+    if is_lexical(cfg["encoder"] or {}):
         yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
     if schema in own:
@@ -129,27 +129,13 @@ def _problems_of_range(cfg: dict) -> Iterator[str]:
 
 def _problems_of_folders(cfg: dict) -> Iterator[str]:
     for path, value in _leaves(cfg, ""):
-        if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
+        given = isinstance(value, str) and value != MISSING
+        if path.endswith(".data_dir") and given and not Path(value).is_dir():
             yield f"{path}: there is no folder '{value}'"
     names = {"encoder.name_or_path": cfg.get("encoder", {}).get("name_or_path"), "teacher": cfg.get("teacher")}
     for path, name in names.items():
         if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
             yield f"{path}: there is no folder '{name}'"
-
-
-def _problems_of_table(corpus: dict) -> Iterator[str]:
-    if corpus.get("_target_") != "babelbatch.corpora.table.load_corpus":
-        return
-    path, hub = corpus.get("path"), corpus.get("hub")
-    if path is None and hub is None:
-        yield "corpus.path: missing; set it to a file or folder, or corpus.hub to a data set of the hub"
-    elif path is not None and hub is not None:
-        yield "corpus.hub: there is corpus.path already; leave out one of them"
-    elif isinstance(path, str) and not Path(path).exists():
-        yield f"corpus.path: there is no file or folder '{path}'; a data set of the hub is named by corpus.hub"
-    if hub is None:
-        of_hub = ("hub_config", "split", "revision")
-        yield from (f"corpus.{key}: only for a data set of the hub; leave it out" for key in of_hub if key in corpus)
 
 
 def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:

@@ -4,29 +4,30 @@ mappings, from a configuration that is not built yet."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from babelbatch.sampling_rules import alphas
 from babelbatch.signatures import closest
 
 
-def problems_of_corpus(corpus: Mapping[str, Any]) -> Iterator[str]:
-    """Each begins with the path of the key."""
+def problems_of_corpus(corpus: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Each begins with the path of the key. path: of the corpus itself."""
     parts = corpus.get("parts")
     if not isinstance(parts, dict):
-        yield from _problems_of_one("corpus", corpus)
+        yield from _problems_of_one(path, corpus)
         return
     if not parts:
-        yield "corpus.parts: nothing to mix; add corpora, such as +corpus@corpus.parts.mine=world_facts"
+        yield f"{path}.parts: nothing to mix; add corpora, such as +corpus@{path}.parts.mine=world_facts"
     whole = [str(name) for name, part in parts.items() if isinstance(part, dict) and "_target_" in part]
     for name, part in parts.items():
-        path = f"corpus.parts.{name}"
+        here = f"{path}.parts.{name}"
         if str(name) not in whole:
-            yield f"{path}: not among the chosen parts ({', '.join(whole) or 'none'}){closest(str(name), whole)}"
+            yield f"{here}: not among the chosen parts ({', '.join(whole) or 'none'}){closest(str(name), whole)}"
         elif "parts" in part:
-            yield f"{path}: is a mixture itself; name its parts beside the others"
+            yield f"{here}: is a mixture itself; name its parts beside the others"
         else:
-            yield from _problems_of_one(path, part)
+            yield from _problems_of_one(here, part)
 
 
 def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) -> Iterator[str]:
@@ -46,6 +47,21 @@ def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
         yield f"{path}.negatives: they are other sentences of the paragraph; with {path}.passage=context set it to 0"
     if _is(corpus, "bitext") and corpus.get("collection") is None and corpus.get("data_dir") is None:
         yield f"{path}.data_dir: missing; set it to a folder of parallel sentences, or set {path}.collection"
+    if _is(corpus, "table"):
+        yield from _problems_of_table(path, corpus)
+
+
+def _problems_of_table(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
+    place, hub = corpus.get("path"), corpus.get("hub")
+    if place is None and hub is None:
+        yield f"{path}.path: missing; set it to a file or folder, or {path}.hub to a data set of the hub"
+    elif place is not None and hub is not None:
+        yield f"{path}.hub: there is {path}.path already; leave out one of them"
+    elif isinstance(place, str) and not Path(place).exists():
+        yield f"{path}.path: there is no file or folder '{place}'; a data set of the hub is named by {path}.hub"
+    if hub is None:
+        of_hub = ("hub_config", "split", "revision")
+        yield from (f"{path}.{key}: only for a data set of the hub; leave it out" for key in of_hub if key in corpus)
 
 
 def _is(corpus: Mapping[str, Any], name: str) -> bool:
