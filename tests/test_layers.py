@@ -48,7 +48,7 @@ DOORS = {
     "bm25s": {"lexical"},
     "Stemmer": {"lexical"},
     "sklearn": {"lexical"},
-    "regex": {"lexical"},
+    "regex": {"lexical", "code_switching", "leakage"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
     "wandb": {"loggers", "wandb_service", "dashboard"},

@@ -31,11 +31,11 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
     yield from _problems_of_folders(cfg)
     yield from problems_of_benchmarks(cfg)
     for path in ("corpus", "validation"):
-        if cfg.get(path):
+        if isinstance(cfg.get(path), dict):
             yield from problems_of_corpus(cfg[path], path)
     if schema in {"train", "evaluate"}:
         yield from _problems_of_scoring(cfg, schema)
-    if is_lexical(cfg["encoder"] or {}):
+    if is_lexical(cfg["encoder"]):
         yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
     if schema in own:
@@ -111,12 +111,12 @@ _RANGES = {  # path: (least, most)
 }
 
 
-_PART_OF_MIXTURE = re.compile(r"^corpus\.parts\.[^.]+\.")  # what holds of a corpus holds of a part
+_CORPUS = re.compile(r"^(corpus|validation)(\.parts\.[^.]+)?\.")  # one range for every corpus
 
 
 def _problems_of_range(cfg: dict) -> Iterator[str]:
     places = list(_RANGES)
-    found = [(_PART_OF_MIXTURE.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
+    found = [(_CORPUS.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
     known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
     for place, path, value in known:
         least, most = _RANGES[place]

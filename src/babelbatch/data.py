@@ -19,7 +19,7 @@ from babelbatch.code_switching import CodeSwitching
 from babelbatch.encoder import Encoder
 from babelbatch.negatives import Mined, with_negatives
 from babelbatch.pools import Presence
-from babelbatch.records import Batch, Corpus, Needs
+from babelbatch.records import Batch, Corpus, Mixture, Needs
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.translations import Translations
 from babelbatch.validation_split import held_out
@@ -198,9 +198,9 @@ def _validation_sampler(
         return None
     presence = Presence(corpus) if presence is None else presence
     columns = np.arange(len(corpus.languages))
-    only_x_y = len(presence.any_monolingual(columns, held)) == 0  # as in parallel sentences
-    enough_for = len(presence.crosslingual(columns, held)) if only_x_y else largest_batch(corpus, held, presence)
-    batch_size = min(sampling.batch_size, enough_for)
+    same = [len(pool) > 0 for pool in presence.monolingual(columns, None)]
+    crosses = len(columns) > 1 and len(presence.crosslingual(columns, None)) > 0
+    batch_size = min(sampling.batch_size, largest_batch(corpus, held, presence))
     if batch_size < 2 and rows is None:
         raise ValueError(
             f"validation: the {len(corpus)} items of {corpus.name} are too few for a batch in every language; choose "
@@ -211,6 +211,8 @@ def _validation_sampler(
             f"data.validation_fraction holds out {len(held)} of {len(corpus)} items, too few for a batch in every "
             "language; raise it, leave small languages out of corpus.languages, or set it to 0 for no validation loss"
         )
-    alpha = 0.0 if only_x_y else 1.0 if len(corpus.languages) == 1 else 0.5
+    alpha = 0.5 if any(same) and crosses else float(any(same))
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
-    return Sampler(replace(corpus, mixture=None), settings, 0, held, presence)
+    # Only a part of a mixture may lack X-X pairs in a language.
+    one_part = Mixture((corpus.name,), (0,), 1.0) if any(same) and not all(same) else None
+    return Sampler(replace(corpus, mixture=one_part), settings, 0, held, presence)

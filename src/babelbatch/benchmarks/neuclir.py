@@ -38,7 +38,7 @@ def load_benchmark(
     and the first 250 of BM25, multilingual E5 large and E5 Mistral, in the topic's language.
 
     A candidate is title, space, text. Relevant is what is judged above 0; nDCG gains the grade itself, as trec_eval
-    has it: 3 for what is central to a report about the topic, 1 for what is of some use.
+    has it: 3 for what would stand in the lead of a report on the topic, 1 for what would stand in the rest of it.
     A topic has one id in every language, so it is answered by documents of all languages in which it was judged.
 
     year: of the track. data_dir: a folder with the data set's files; None fetches them. languages: of `fa`, `ru` and
