@@ -129,7 +129,8 @@ def _problems_of_range(cfg: dict) -> Iterator[str]:
 
 def _problems_of_folders(cfg: dict) -> Iterator[str]:
     for path, value in _leaves(cfg, ""):
-        if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
+        given = isinstance(value, str) and value != MISSING
+        if path.endswith(".data_dir") and given and not Path(value).is_dir():
             yield f"{path}: there is no folder '{value}'"
     names = {"encoder.name_or_path": cfg.get("encoder", {}).get("name_or_path"), "teacher": cfg.get("teacher")}
     for path, name in names.items():
