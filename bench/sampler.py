@@ -5,7 +5,8 @@
 
 Corpora of --items items in --languages languages, by default ten million pairs in all, and ten million items. Each is
 fully parallel ("parallel"), or lacks questions and passages ("partial"), from none in the first language to four in
-five in the last. Texts are not needed: to the sampler a corpus is two tables of row numbers.
+five in the last; the latter also as a mixture of ten parts ("of 10 parts"). Texts are not needed: to the sampler a
+corpus is two tables of row numbers.
 
     presence    to read both tables, once a run (the samplers of a run share it)
     start       of a training sampler on 95 % of the rows, presence included
@@ -22,15 +23,23 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from babelbatch.pools import Presence
-from babelbatch.records import ABSENT, Corpus
+from babelbatch.records import ABSENT, Corpus, Mixture
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 
-STRATEGIES = {"x_x": 1.0, "x_y": 0.0, "hybrid": 0.5}
+STRATEGIES = {
+    "x_x": {"alpha": 1.0},
+    "x_y": {"alpha": 0.0},
+    "hybrid": {"alpha": 0.5},
+    "schedule": {"alpha": 1.0, "schedule": "cosine", "alpha_end": 0.0, "alpha_draw": "stratified"},
+    "x_en": {"alpha": 0.0, "cross_language": "x_en"},
+    "by size": {"alpha": 0.0, "pair_exponent": 0.5},
+}
 BATCH_SIZES = (128, 4096)
 PLANS = 50  # in a row, for one measurement
 
@@ -54,7 +63,7 @@ def make_corpus(items: int, languages: int, *, partial: bool) -> Corpus:
 
     return Corpus(
         name="partial" if partial else "parallel",
-        languages=tuple(f"l{number:02}" for number in range(languages)),
+        languages=("en", *(f"l{number:02}" for number in range(1, languages))),
         ids=range(items),  # type: ignore[arg-type]  # only their number matters here
         question_texts=(),
         passage_texts=(),
@@ -76,7 +85,8 @@ def measurements(corpus: Corpus) -> dict[str, Callable[[], Taken]]:
 
     def validate() -> None:
         size = min(hybrid.batch_size, largest_batch(corpus, validation, presence))
-        Sampler(corpus, Sampling("validation", 0.5, size, "stratified"), 0, validation, presence)
+        whole = replace(corpus, mixture=None)
+        Sampler(whole, Sampling("validation", 0.5, size, "stratified"), 0, validation, presence)
 
     def plans(sampler: Sampler) -> Callable[[], Taken]:
         return lambda: seconds(lambda: sampler.plan(next(steps)), PLANS)
@@ -87,11 +97,22 @@ def measurements(corpus: Corpus) -> dict[str, Callable[[], Taken]]:
         "validation": lambda: seconds(validate),
     }
     for size in BATCH_SIZES:
-        for name, alpha in STRATEGIES.items():
-            if size <= largest_batch(corpus, training, presence):
-                sampler = Sampler(corpus, Sampling(name, alpha, size), 0, training, presence)
+        for name, options in STRATEGIES.items():
+            if size * _parts(corpus) <= largest_batch(corpus, training, presence):
+                sampling = Sampling(name, batch_size=size, **options)
+                sampler = Sampler(corpus, sampling, 0, training, presence, steps=10**6)
                 found[f"plan, {name}, batch {size:,}"] = plans(sampler)
     return found
+
+
+def in_parts(corpus: Corpus, parts: int) -> Corpus:
+    starts = tuple(part * len(corpus) // parts for part in range(parts))
+    mixture = Mixture(tuple(f"part {part}" for part in range(parts)), starts, 1.0)
+    return replace(corpus, name=f"of {parts} parts", mixture=mixture)
+
+
+def _parts(corpus: Corpus) -> int:
+    return len(corpus.mixture.names) if corpus.mixture else 1
 
 
 def seconds(action: Callable[[], object], times: int = 1) -> Taken:
@@ -111,6 +132,7 @@ def main() -> None:
     corpora = [
         make_corpus(items, options.languages, partial=partial) for items in options.items for partial in (False, True)
     ]
+    corpora += [in_parts(corpus, 10) for corpus in corpora if corpus.name == "partial"]
     found = {f"{corpus.name}, {len(corpus):,} items": measurements(corpus) for corpus in corpora}
     times: dict[tuple[str, str], list[Taken]] = {}
     for _ in range(options.repeats):

@@ -47,6 +47,22 @@ def test_chosen_texts(tmp_path):
     assert list(written(tmp_path / "c.txt", [])) == []
 
 
+def test_a_writer_goes_on_behind_what_stays(tmp_path):
+    path = tmp_path / "a.txt"
+    first = TextWriter(path)
+    for text in ("één", "ไทย"):
+        first.append(text)
+    assert first.flush() == 2
+    first.append("lost")
+    first.close()
+    second = TextWriter(path, keep=2)
+    assert second.append("x") == 2
+    second.close()
+    choose_texts(path)
+    assert list(Texts(path)) == ["één", "ไทย", "x"]
+    assert path.read_text() == "één" + "ไทย" + "x"
+
+
 def assembled(folder: Path, rows: list[tuple], languages: tuple[str, ...] = ("de", "en"), **options) -> Corpus:
     """rows: (kind, id, language, text[, key])."""
 

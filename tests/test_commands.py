@@ -56,6 +56,29 @@ def test_same_seed_same_run_another_seed_another(sweep: Path, tmp_path: Path) ->
     assert weights(job(tmp_path / "again", seed=1)) != weights(of_alpha(sweep, 0.5))
 
 
+@pytest.mark.slow
+def test_a_schedule_over_a_mixture(tmp_path: Path) -> None:
+    """What a person types; how often each part was drawn is said, and alpha is the mean of the plan."""
+    said = "corpus.languages=[en,de,zh]"
+    small = [f"corpus.parts.facts.{argument.partition('.')[2]}" if argument == said else argument for argument in SMALL]
+    done = run(
+        "babelbatch-train", "sampling=sequential", "sampling.switch_at=0.75", "corpus=mixture",
+        "+corpus@corpus.parts.facts=world_facts", "+corpus@corpus.parts.english=world_facts", *small,
+        "corpus.parts.english.languages=[en]", "logger=csv", "output_dir=mixed", cwd=tmp_path,
+    )  # fmt: skip
+    found = metrics(tmp_path / "mixed")
+    assert (found["strategy"], found["alpha"], found["alpha_realised"]) == ("sequential", 0.75, 0.75)
+    drawn = {name: found[name] for name in found if name.startswith("batches/")}
+    assert list(drawn) == [f"batches/{part}/{kind}" for part in ("facts", "english") for kind in ("x_x", "x_y")]
+    assert drawn["batches/facts/x_x"] + drawn["batches/english/x_x"] == 9
+    assert (drawn["batches/facts/x_y"], drawn["batches/english/x_y"]) == (3, 0)
+    assert "training sequential (alpha 1 to 0, switch, 0.75 on average) on facts+english: 3,862 items" in done.stdout
+    assert (
+        f"; batches from facts {drawn['batches/facts/x_x'] + 3} (x_x {drawn['batches/facts/x_x']}, x_y 3)"
+        in done.stdout
+    )
+
+
 def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
     for alpha in (0.0, 0.5, 1.0):
         folder = of_alpha(sweep, alpha)

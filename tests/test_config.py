@@ -16,8 +16,9 @@ from babelbatch.launch import CONF, check_jobs, forced
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 
-SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad"), "x_x")
+SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad", "squad_shifts"), "x_x")
 SAMPLING_OF |= dict.fromkeys(("bitext", "parallel_sentences"), "x_y")
+SAMPLING_OF |= dict.fromkeys(("miracl", "mr_tydi"), "x_x")
 """Strategies of corpora that have only one kind of batch."""
 
 
@@ -43,6 +44,8 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
         ("benchmarks", "table"): f"benchmarks.table.path={tmp_path}",
         ("corpus", "bitext"): f"corpus.data_dir={tmp_path}",
         ("corpus", "mixture"): "+corpus@corpus.parts.facts=world_facts",
+        ("corpus", "table"): f"corpus.path={tmp_path}",
+        ("transform", "code_switching"): f"transform.dictionaries={tmp_path}",
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
@@ -164,6 +167,16 @@ MIXTURE = ["corpus=mixture", "+corpus@corpus.parts.facts=world_facts", "+corpus@
             ["corpus.parts.fact.languages=[en]"],
             ["corpus.parts.fact: not among the chosen parts (facts, mlqa), did you mean 'facts'?"],
         ),
+        (["corpus@validation=lareqa", "validation.negatives=-1"], ["validation.negatives: -1 is not at least 0"]),
+        (["sampling=hybrid", "~corpus.parts.mlqa", "+corpus@corpus.parts.nq=nq"], []),
+        (
+            ["~corpus.parts.mlqa", "~corpus.parts.facts", "+corpus@corpus.parts.nq=nq"],
+            ["sampling.alpha: all parts are in English only; set sampling=x_x, or add a parallel corpus"],
+        ),
+        (
+            ["~corpus.parts.mlqa", "~corpus.parts.facts", "+corpus@corpus.parts.talks=parallel_sentences"],
+            ["sampling.alpha: all parts are bitext, which has no X-X batches; set sampling=x_y, or add another corpus"],
+        ),
         (
             ["+corpus@corpus.parts.both=mixture"],
             ["corpus.parts.both: is a mixture itself; name its parts beside the others"],
@@ -192,7 +205,8 @@ def test_a_mixture_in_an_experiment(tmp_path: Path) -> None:
 def test_all_groups_are_shipped() -> None:
     assert set(GROUPS) == {
         "benchmarks", "callbacks", "corpus", "data", "encoder", "evaluation", "experiment",
-        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer", "tuning",
+        "hydra", "index", "logger", "loss", "mining", "optimizer", "sampling", "scheduler", "trainer",
+        "transform", "tuning",
     }  # fmt: skip
 
 
@@ -207,8 +221,17 @@ def test_the_names_people_type() -> None:
 
 
 def test_any_corpus_can_be_the_validation_set() -> None:
+    own = {
+        "table": ["validation.path=."],
+        "bitext": ["validation.data_dir=."],
+        "mixture": ["+corpus@validation.parts.facts=world_facts"],
+    }
     for corpus in GROUPS["corpus"]:
-        assert problems("corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}") == []
+        chosen = ["corpus=lareqa", "corpus.data_dir=.", f"corpus@validation={corpus}"]
+        assert problems(*chosen, *own.get(corpus, [])) == []
+    assert problems("corpus@validation=mixture") == [
+        "validation.parts: nothing to mix; add corpora, such as +corpus@validation.parts.mine=world_facts"
+    ]
     watched = ["corpus@validation=lareqa", "callbacks=early_stopping", "data.validation_fraction=0"]
     assert problems(*watched, "validation.languages=[en]") == []
     overrides = forced(["corpus@validation=lareqa", "validation.negatives=0"])
@@ -303,6 +326,11 @@ def test_reports_every_problem_at_once() -> None:
         (
             ["corpus=squad"],
             "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x",
+        ),
+        (
+            ["corpus=miracl", "sampling=hybrid"],
+            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture",
         ),
         (["corpus=paq", "corpus.limit=0"], "corpus.limit: 0 is not at least 1"),
         (

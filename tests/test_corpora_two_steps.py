@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
 from babelbatch.build import build
 from babelbatch.check import check
 from babelbatch.config import register
+from babelbatch.data import PairData
 from babelbatch.launch import CONF, forced
 from babelbatch.train import build_encoder
 from small_files import (
@@ -28,7 +31,7 @@ from small_files import (
 
 ITEMS = 40
 OF_XTREME = ["ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"]
-OF_TALKS = ["ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"]
+OF_TALKS = ["ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh-cn"]
 
 
 def _pairs(columns: tuple[str, str], subset: str = "pair") -> Callable[[Path], object]:
@@ -69,24 +72,34 @@ ENGLISH = {"nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad"}
 CROSSING = {"bitext", "parallel_sentences"}
 
 
-@pytest.mark.parametrize("option", WRITE)
-def test_two_steps(tmp_path, monkeypatch, option):
-    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    WRITE[option](data_dir)
-    sampling = "x_x" if option in ENGLISH else "x_y" if option in CROSSING else "hybrid"
-    overrides = [f"corpus={option}", f"corpus.data_dir={data_dir}", f"sampling={sampling}", "sampling.batch_size=4"]
-    overrides += ["encoder=static", "encoder.vocab_size=200", "encoder.hidden_size=8", "trainer.max_steps=2"]
-    overrides += ["trainer.val_check_interval=1", "data.validation_fraction=0.3", "data.validation_steps=2"]
+def composed(*overrides: str) -> DictConfig:
+    """A checked configuration of two steps with a batch of 4."""
     register()
-    overrides = forced(overrides)
+    small = ["sampling.batch_size=4", "encoder=static", "encoder.vocab_size=200", "encoder.hidden_size=8"]
+    small += ["trainer.max_steps=2", "trainer.val_check_interval=1", "data.validation_fraction=0.3"]
+    said = forced([*overrides, *small, "data.validation_steps=2"])
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", overrides)
+        cfg = compose("train", said)
     check(cfg, "train")
+    return cfg
+
+
+def loaded(cfg: DictConfig, steps: int = 2) -> PairData:
     corpus = build(cfg.corpus)
     encoder = build_encoder(cfg.encoder, corpus)
-    data = build(cfg.data)(corpus=corpus, sampling=build(cfg.sampling), encoder=encoder, seed=0, steps=2)
+    return build(cfg.data)(corpus=corpus, sampling=build(cfg.sampling), encoder=encoder, seed=0, steps=steps)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("option", WRITE)
+def test_two_steps(tmp_path, option):
+    WRITE[option](tmp_path)
+    sampling = "x_x" if option in ENGLISH else "x_y" if option in CROSSING else "hybrid"
+    data = loaded(composed(f"corpus={option}", f"corpus.data_dir={tmp_path}", f"sampling={sampling}"))
     batches = [*data.train_dataloader(), *data.val_dataloader()]
     assert len(batches) == 4
     kinds = {"x_x"} if option in ENGLISH else {"x_y"} if option in CROSSING else {"x_x", "x_y"}
@@ -94,3 +107,16 @@ def test_two_steps(tmp_path, monkeypatch, option):
     for batch in batches:
         assert len(batch.questions) == 4
         assert torch.isin(batch.question_keys, batch.candidate_keys).all()
+
+
+def test_a_mixture_takes_x_y_batches_alone_of_parallel_sentences(tmp_path):
+    """Swedish is in the sentences only, so that no X-X batch is Swedish, also of the validation loss."""
+    for language in ("sv", "en"):
+        lines = "".join(f"{question(row, language)}\n" for row in range(ITEMS))
+        (tmp_path / f"mine.sv-en.{language}").write_text(lines)
+    parts = ["corpus=mixture", "+corpus@corpus.parts.facts=world_facts", "+corpus@corpus.parts.sentences=bitext"]
+    parts += [f"corpus.parts.sentences.data_dir={tmp_path}", "corpus.parts.facts.languages=[de,en]"]
+    data = loaded(composed(*parts, "corpus.exponent=0", "sampling=hybrid"), steps=40)
+    drawn = Counter((batch.plan.part, batch.kind) for batch in data.train_dataloader())
+    assert set(drawn) == {("facts", "x_x"), ("facts", "x_y"), ("sentences", "x_y")}
+    assert {batch.kind for batch in data.val_dataloader()} == {"x_x", "x_y"}

@@ -310,6 +310,25 @@ def test_validation_of_one_language_is_x_x(make_corpus, encoder):
     assert {batch.kind for batch in found} == {"x_x"}
 
 
+def test_validation_of_what_a_corpus_has(make_corpus, encoder):
+    """Not parallel: no X-Y. Asked in German and answered in English alone: no X-X. In a mixture of one and the other,
+    German has no X-X: its batches are in the other languages."""
+    asked = range(60)
+    apart = make_corpus(60, ("de", "en"), no_question=[(item, ("de", "en")[item % 2]) for item in asked])
+    apart = replace(apart, passages=np.where(apart.questions == ABSENT, ABSENT, apart.passages))
+    assert {batch.kind for batch in data(apart, encoder, X_X).val_dataloader()} == {"x_x"}
+
+    crossing = {"no_question": [(item, "en") for item in asked], "no_passage": [(item, "de") for item in asked]}
+    one_way = make_corpus(60, ("de", "en"), **crossing)
+    assert {batch.kind for batch in data(one_way, encoder, X_Y).val_dataloader()} == {"x_y"}
+
+    partly = make_corpus(60, no_passage=[(item, "de") for item in asked])
+    batches = list(data(partly, encoder, X_Y).val_dataloader())
+    assert {batch.kind for batch in batches} == {"x_x", "x_y"}
+    same = [text for batch in batches if batch.kind == "x_x" for text in texts(encoder, batch, "questions")]
+    assert {text.split()[-1] for text in same} == {"en", "zh"}
+
+
 def test_a_validation_batch_is_no_larger_than_what_is_held_out(corpus, encoder):
     sampling = replace(HYBRID, batch_size=40)
     held_out = int(apart(corpus).sum())

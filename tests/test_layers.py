@@ -24,7 +24,8 @@ LAYERS = [
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
-    | {"statistics", "search", "vectors", "mining", "negatives", "lexical"},
+    | {"statistics", "search", "vectors", "mining", "negatives", "lexical"}
+    | {"code_switching", "leakage"},
     {"tuning", "encoding", "scoring", "search_ranking", "cell_ranking", "trec"},
     {"batches", "translations"},
     {"data", "learner", "evaluation"},
@@ -35,19 +36,19 @@ LAYERS = [
     {"job"},
     {"sweep", "worker"},
     {"launch"},
-    {"dashboard"},
+    {"dashboard", "describe"},
     {"cli"},
 ]
 DOORS = {
-    "hydra": {"config", "launch", "sweep", "job", "worker", "build"},
+    "hydra": {"config", "launch", "sweep", "job", "worker", "build", "describe"},
     "omegaconf": {"config", "combinations", "check", "identity", "launch", "sweep", "job", "worker", "build"}
-    | {"train", "evaluate", "mine", "report"},
+    | {"train", "evaluate", "mine", "report", "describe"},
     "faiss": {"search"},
     "filelock": {"run_lock", "tokens", "stored_folder"},
     "bm25s": {"lexical"},
     "Stemmer": {"lexical"},
     "sklearn": {"lexical"},
-    "regex": {"lexical"},
+    "regex": {"lexical", "code_switching", "leakage"},
     "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
     | {"loggers", "build", "train"},
     "wandb": {"loggers", "wandb_service", "dashboard"},
@@ -55,6 +56,7 @@ DOORS = {
     "babel": {"sources"},
     "peft": {"tuning"},
     "huggingface_hub": {"sources"},
+    "datasets": {"sources"},
     "pooch": {"sources", "cache_folder"},
     "ijson": {"sources"},
     "sentencex": {"sources"},
@@ -126,7 +128,13 @@ def test_nothing_configurable_takes_any_keyword() -> None:
                         )
 
 
-@pytest.mark.parametrize(("root", "entry"), [("train", "train.py"), ("evaluate", "evaluate.py"), ("mine", "mine.py")])
+@pytest.mark.parametrize(
+    ("root", "entry"),
+    [
+        ("train", "train.py"), ("evaluate", "evaluate.py"), ("mine", "mine.py"),
+        ("describe", "describe/command.py"),
+    ],
+)  # fmt: skip
 def test_every_root_key_is_read(root: str, entry: str) -> None:
     """An option that nobody reads does nothing. `monitor` is read by the callbacks' configuration."""
     source = (PACKAGE / entry).read_text() + (PACKAGE / "build.py").read_text()

@@ -12,7 +12,7 @@ import pytest
 
 from babelbatch.corpora.mmarco import load_corpus
 from babelbatch.records import ABSENT, Corpus
-from babelbatch.sources import hub, mmarco
+from babelbatch.sources import mmarco
 from babelbatch.sources.mmarco import NAMES
 from corpus_texts import item_texts, two_batches
 from corruptions import Corruption, emptied, line, missing, not_utf8, repeated
@@ -160,7 +160,7 @@ def test_damage_is_named_with_its_place(damage: str, tmp_path: Path) -> None:
 
 def test_fetched_files_must_be_as_long_as_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = written(tmp_path)
-    monkeypatch.setattr(hub, "_fetched", lambda published, patterns: folder)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(folder))
     with pytest.raises(ValueError, match=r"\.tsv: lines: 7 instead of 39,780,811, as published; remove it and fetch"):
         load_corpus(["en"])
     monkeypatch.setattr(mmarco, "TRIPLES", 7)

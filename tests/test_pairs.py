@@ -49,7 +49,7 @@ def test_another_subset_and_a_limit(tmp_path, caplog):
 
 def test_what_is_fetched_must_be_what_was_published(tmp_path, monkeypatch):
     write_pairs(tmp_path, PAIRS, ("query", "answer"), "pair")
-    monkeypatch.setattr("babelbatch.sources.hub._fetched", lambda published, patterns: tmp_path)
+    monkeypatch.setattr("babelbatch.sources.hub.fetched", lambda published, patterns: tmp_path)
     with pytest.raises(ValueError, match="nq, pair: pairs: 4 instead of 100,231, as published; remove it and fetch"):
         load_corpus("nq")
 

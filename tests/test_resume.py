@@ -26,7 +26,7 @@ from babelbatch.data import PairData
 from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import tiny
 from babelbatch.learner import Learner
-from babelbatch.loss import Contrastive
+from babelbatch.loss import Contrastive, Mimo
 from babelbatch.records import Corpus
 from babelbatch.sampling import Sampling
 from babelbatch.scheduler import cosine
@@ -80,19 +80,25 @@ class Run:
         patience: int = 9,
         interval: int = 2,
         sampling: Sampling = HYBRID,
+        mimo: bool = False,
     ) -> None:
         torch.manual_seed(0)
         self.folder = folder
         encoder = tiny([*corpus.question_texts, *corpus.passage_texts], vocab_size=300, hidden_size=16, heads=2)
+        loss = Contrastive(0.1, learn_temperature=True)
+        if mimo:
+            teacher = tiny(corpus.passage_texts, vocab_size=300, hidden_size=12, heads=2)
+            loss = Mimo(16, teacher, warmup=0.5, temperature=0.1, learn_temperature=True)
         self.learner = Learner(
             encoder,
-            Contrastive(0.1, learn_temperature=True),
+            loss,
             partial(torch.optim.AdamW, lr=1e-2),
             partial(cosine, warmup=0.2),
             total_steps=STEPS,
             seed=3,
         )
         options = {"validation_fraction": 0.3, "validation_steps": 2, "num_workers": workers}
+        options |= {"needs": loss.needs, "teacher": loss.teacher and loss.teacher.encoder}
         self.data = PairData(corpus, sampling, encoder, seed=3, steps=STEPS * accumulate, **options)
         self.telemetry = BatchTelemetry()
         self.checkpoint = Checkpoint(folder, ORIGIN, every_n_steps=1)
@@ -165,6 +171,16 @@ def test_a_schedule_over_a_mixture(corpus: Corpus, make_corpus: MakeCorpus, tmp_
     with pytest.raises(Power):
         Run(mixed, tmp_path / "cut", accumulate=2, sampling=sampling).fit(Cut(STEPS, no_power))
     assert_same(whole.outcome(), Run(mixed, tmp_path / "cut", accumulate=2, sampling=sampling).fit().outcome())
+
+
+def test_a_warm_up_goes_on_where_it_was(corpus: Corpus, tmp_path: Path) -> None:
+    """It is cut before its end. The projection is resumed with the rest; the teacher is in no checkpoint."""
+    options = {"accumulate": 2, "mimo": True}
+    expected = Run(corpus, tmp_path / "whole", **options).fit().outcome()
+    assert not any("teacher" in name for name in expected["weights"])
+    with pytest.raises(Power):
+        Run(corpus, tmp_path / "cut", **options).fit(Cut(2, no_power))
+    assert_same(expected, Run(corpus, tmp_path / "cut", **options).fit().outcome())
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])

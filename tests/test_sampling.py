@@ -495,10 +495,13 @@ def test_largest_batch(make_corpus):
     assert largest_batch(make_corpus(7, ("en",)), np.arange(5)) == 5
 
 
-def test_largest_batch_counts_crossing_pairs(make_corpus):
-    """Item 0 exists in English only, item 1 in German only: nothing crosses."""
+def test_largest_batch_leaves_out_what_there_is_none_of(make_corpus):
+    """Item 0 exists in English only, item 1 in German only: nothing crosses, and X-X has one of each."""
     corpus = make_corpus(2, ("de", "en"), no_question=[(0, "de"), (1, "en")], no_passage=[(0, "de"), (1, "en")])
-    assert largest_batch(corpus, np.arange(2)) == 0
+    assert largest_batch(corpus, np.arange(2)) == 1
+    assert largest_batch(corpus, np.arange(1)) == 0  # German there is, but not among these
+    one_way = make_corpus(2, ("de", "en"), no_question=[(0, "de"), (1, "de")], no_passage=[(0, "en"), (1, "en")])
+    assert largest_batch(one_way, np.arange(2)) == 2
     message = "no item exists in two languages: X-Y pairs need the same id in more than one language"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Sampler(corpus, replace(X_Y, batch_size=2), seed=0)

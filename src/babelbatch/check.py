@@ -9,7 +9,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.combinations import problems_between, problems_of_devices
-from babelbatch.config import SCHEMAS, ConfigError
+from babelbatch.config import OPTIONAL, SCHEMAS, ConfigError
 from babelbatch.signatures import Parameter, TargetError, accepts, closest, describe, parameters
 
 _NAMED = {"benchmarks", "callbacks", "logger"}  # groups that hold several things to build, each under a name
@@ -23,11 +23,11 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
     class that starts it.
     """
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    cfg.output_dir = "."  # may be made of what only Hydra knows, once the job runs
+    if "output_dir" in cfg:
+        cfg.output_dir = "."  # may be made of what only Hydra knows, once the job runs
     hollow = [group for group in _groups(schema) if not OmegaConf.is_dict(cfg[group])]
     hollow += [group for group in _groups(schema) - _NAMED - {*hollow} if "_target_" not in cfg[group]]
-    if schema == "mine" and not cfg.corpus:
-        hollow.remove("corpus")  # that of the run
+    hollow = [group for group in hollow if cfg[group] or group not in OPTIONAL.get(schema, ())]
     if hollow:
         remedy = "choose an option of the group (in an experiment file: `defaults: [override /{0}: ...]`)"
         raise ConfigError([f"{group}: nothing to build; {remedy.format(group)}" for group in sorted(hollow)])

@@ -25,6 +25,13 @@ def dashboard() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
+def data() -> None:
+    """babelbatch-data"""
+    from babelbatch.describe import main
+
+    sys.exit(main(sys.argv[1:]))
+
+
 def mine() -> None:
     """babelbatch-mine"""
     launch("mine", _mined)

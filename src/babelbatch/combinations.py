@@ -20,19 +20,26 @@ from babelbatch.signatures import closest
 
 def problems_between(cfg: dict, schema: str) -> Iterator[str]:
     """What no single signature can know: ranges, files, and keys that contradict each other."""
-    if "benchmarks" in cfg and not cfg["benchmarks"]:
+    if schema == "describe":
+        if not cfg["corpus"] and not cfg["benchmarks"]:
+            yield "corpus: nothing to look at; choose corpus=, benchmarks=, or both"
+        if not cfg["corpus"] and (cfg["encoder"] or {}).get("_partial_"):
+            yield "encoder: a new encoder takes its tokenizer from a corpus; choose one, or another encoder"
+    elif "benchmarks" in cfg and not cfg["benchmarks"]:
         yield "benchmarks: choose at least one"
     yield from _problems_of_range(cfg)
     yield from _problems_of_folders(cfg)
     yield from problems_of_benchmarks(cfg)
-    if cfg.get("corpus"):
-        yield from problems_of_corpus(cfg["corpus"])
-    if schema != "mine":
+    for path in ("corpus", "validation"):
+        if isinstance(cfg.get(path), dict):
+            yield from problems_of_corpus(cfg[path], path)
+    if schema in {"train", "evaluate"}:
         yield from _problems_of_scoring(cfg, schema)
     if is_lexical(cfg["encoder"]):
         yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
-    yield from own[schema](cfg)
+    if schema in own:
+        yield from own[schema](cfg)
 
 
 def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -82,6 +89,9 @@ _RANGES = {  # path: (least, most)
     "corpus.limit": (1, None),
     "corpus.triples": (1, None),
     "corpus.seed": (0, 2**32 - 1),
+    "transform.probability": (0, 1),
+    "transform.copies": (1, None),
+    "sample": (1, None),
     "trainer.max_steps": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
@@ -101,12 +111,12 @@ _RANGES = {  # path: (least, most)
 }
 
 
-_PART_OF_MIXTURE = re.compile(r"^corpus\.parts\.[^.]+\.")  # what holds of a corpus holds of a part
+_CORPUS = re.compile(r"^(corpus|validation)(\.parts\.[^.]+)?\.")  # one range for every corpus
 
 
 def _problems_of_range(cfg: dict) -> Iterator[str]:
     places = list(_RANGES)
-    found = [(_PART_OF_MIXTURE.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
+    found = [(_CORPUS.sub("corpus.", path), path, value) for path, value in _leaves(cfg, "")]
     known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
     for place, path, value in known:
         least, most = _RANGES[place]
@@ -156,6 +166,9 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     yield from _problems_of_negatives(cfg)
     yield from _problems_of_validation(cfg)
     yield from _problems_of_objective(cfg)
+    dictionaries = (cfg["transform"] or {}).get("dictionaries")
+    if isinstance(dictionaries, str) and dictionaries != MISSING and not Path(dictionaries).is_dir():
+        yield f"transform.dictionaries: there is no folder '{dictionaries}'"
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
             yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"

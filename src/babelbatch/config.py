@@ -33,6 +33,7 @@ class TrainConfig:
     validation: a corpus for the validation loss, in place of what is held out of `corpus`; None holds some out.
     monitor: the validation quantity that `callbacks=early_stopping` watches: `validation/loss`, a part of it
         (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
+    transform: what is done to the texts of the corpus before they are trained on; nothing unless chosen.
     train_on_test: allow benchmarks whose questions are in the corpus.
     negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: its content,
         computed where it is not given; so the run is another one if the table is.
@@ -44,6 +45,7 @@ class TrainConfig:
     """
 
     corpus: Any = field(default_factory=dict)
+    transform: Any = field(default_factory=dict)
     sampling: Any = field(default_factory=dict)
     data: Any = field(default_factory=dict)
     encoder: Any = field(default_factory=dict)
@@ -84,6 +86,24 @@ class EvaluateConfig:
 
 
 @dataclass
+class DescribeConfig:
+    """The root of a look at data: a corpus, benchmarks, or both. `encoder`: whose tokens to count, if one is chosen.
+
+    near: look for evaluation questions that are nearly in the corpus, not only for those that are.
+    sample: texts of each language that tokens are counted in.
+    json, markdown: files to write what was found into.
+    """
+
+    corpus: Any = field(default_factory=dict)
+    benchmarks: Any = field(default_factory=dict)
+    encoder: Any = field(default_factory=dict)
+    near: bool = True
+    sample: int = 2_000
+    json: str | None = None
+    markdown: str | None = None
+
+
+@dataclass
 class MineConfig:
     """The root of mining hard negatives.
 
@@ -106,7 +126,10 @@ class MineConfig:
     output_dir: str | None = None
 
 
-SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "mine": MineConfig}
+SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "mine": MineConfig, "describe": DescribeConfig}
+
+OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder"}}
+"""Groups that nothing need be chosen of."""
 
 
 def register() -> None:

@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as Order
 
 from babelbatch.batches import OVERHEAD_ON_CPU, OVERHEAD_ON_GPU, BatchBuilder
+from babelbatch.code_switching import CodeSwitching
 from babelbatch.encoder import Encoder
 from babelbatch.negatives import Mined, with_negatives
 from babelbatch.pools import Presence
-from babelbatch.records import Batch, Corpus, Needs
+from babelbatch.records import Batch, Corpus, Mixture, Needs
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.translations import Translations
 from babelbatch.validation_split import held_out
@@ -27,10 +28,11 @@ from babelbatch.validation_split import held_out
 class PairData(pl.LightningDataModule):
     """Training and validation batches.
 
-    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, validation, needs and
-    teacher come from the run.
+    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, validation, needs, teacher
+    and transform come from the run.
     mined: hard negatives for the items that are not held out, of passages that are not.
     validation: a corpus of its own for the validation loss, all of it; then nothing of `corpus` is held out.
+    transform: makes the texts that are trained on. Those of the validation loss stay what they are.
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
@@ -61,9 +63,11 @@ class PairData(pl.LightningDataModule):
         validation: Corpus | None = None,
         needs: Needs | None = None,
         teacher: Encoder | None = None,
+        transform: CodeSwitching | None = None,
     ) -> None:
         super().__init__()
         self.corpus = corpus
+        self.transform = transform
         self.steps = steps
         self.validation_steps = validation_steps
         self.num_workers = num_workers
@@ -73,15 +77,20 @@ class PairData(pl.LightningDataModule):
         if mined is not None:
             self.corpus = corpus = with_negatives(corpus, mined, apart)
         presence = Presence(corpus)
-        self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence, steps)
-        needs = needs or Needs()
-        self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language)
         if validation is None:
-            self._validation_builder = self.builder
             self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
         else:
-            self._validation_builder = BatchBuilder(validation, encoder)
             self.validation_sampler = _validation_sampler(validation, sampling)
+        judged = corpus if validation is None else validation
+        rows = np.flatnonzero(~apart)
+        if transform is not None:
+            corpus = transform(corpus)
+            rows = np.flatnonzero(~np.repeat(apart, transform.copies))
+            presence = Presence(corpus)
+        needs = needs or Needs()
+        self.sampler = Sampler(corpus, sampling, seed, rows, presence, steps)
+        self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language)
+        self._validation_builder = self.builder if judged is corpus else BatchBuilder(judged, encoder)
         translated = needs.questions or needs.passages
         self._translations = Translations(corpus, sampling.languages, seed, needs) if translated else None
         self._taught = teacher is not None
@@ -189,9 +198,9 @@ def _validation_sampler(
         return None
     presence = Presence(corpus) if presence is None else presence
     columns = np.arange(len(corpus.languages))
-    only_x_y = len(presence.any_monolingual(columns, held)) == 0  # as in parallel sentences
-    enough_for = len(presence.crosslingual(columns, held)) if only_x_y else largest_batch(corpus, held, presence)
-    batch_size = min(sampling.batch_size, enough_for)
+    same = [len(pool) > 0 for pool in presence.monolingual(columns, None)]
+    crosses = len(columns) > 1 and len(presence.crosslingual(columns, None)) > 0
+    batch_size = min(sampling.batch_size, largest_batch(corpus, held, presence))
     if batch_size < 2 and rows is None:
         raise ValueError(
             f"validation: the {len(corpus)} items of {corpus.name} are too few for a batch in every language; choose "
@@ -202,6 +211,8 @@ def _validation_sampler(
             f"data.validation_fraction holds out {len(held)} of {len(corpus)} items, too few for a batch in every "
             "language; raise it, leave small languages out of corpus.languages, or set it to 0 for no validation loss"
         )
-    alpha = 0.0 if only_x_y else 1.0 if len(corpus.languages) == 1 else 0.5
+    alpha = 0.5 if any(same) and crosses else float(any(same))
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
-    return Sampler(replace(corpus, mixture=None), settings, 0, held, presence)
+    # Only a part of a mixture may lack X-X pairs in a language.
+    one_part = Mixture((corpus.name,), (0,), 1.0) if any(same) and not all(same) else None
+    return Sampler(replace(corpus, mixture=one_part), settings, 0, held, presence)

@@ -25,6 +25,7 @@ from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.evaluation import Evaluation
 from babelbatch.identity import config_hash, group_of, identity
+from babelbatch.leakage import refuse_leakage
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
 from babelbatch.loss import Objective
@@ -77,6 +78,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
     origin = identity(cfg) | {"the corpus": corpus.fingerprint}
     if validation is not None:
         origin["the validation corpus"] = validation.fingerprint
+    if data.transform is not None:
+        origin["the dictionaries"] = data.transform.fingerprint
     checkpoints = folder / CHECKPOINT_FOLDER
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
     resumed = newest(checkpoints, origin)
@@ -137,6 +140,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "fingerprint/corpus": corpus.fingerprint,
         "fingerprint/validation": None if validation is None else validation.fingerprint,
         "fingerprint/negatives": cfg.negatives_sha256,
+        "fingerprint/dictionaries": data.transform.fingerprint if data.transform else None,
         "languages/corpus": list(corpus.languages),
         **facts_about(benchmarks),
         # Of all attempts, validation not counted; without telemetry, of the last attempt.
@@ -212,6 +216,7 @@ def build_data(
     validation: Corpus | None = None,
 ) -> PairData:
     """Batches for the whole run: an optimiser step may accumulate several."""
+    transform = build(cfg.transform) if cfg.transform else None
     return build(cfg.data)(
         corpus=corpus,
         sampling=sampling,
@@ -222,6 +227,7 @@ def build_data(
         validation=validation,
         needs=loss.needs,
         teacher=None if loss.teacher is None else loss.teacher.encoder,
+        transform=transform,
     )
 
 
@@ -230,26 +236,13 @@ def accumulated(cfg: DictConfig) -> int:
     return cfg.trainer.get("accumulate_grad_batches", 1)
 
 
-def refuse_leakage(corpus: Corpus, benchmarks: dict[str, Benchmark]) -> None:
-    """Raises ValueError if a benchmark asks, to the letter, more than one in a hundred of the corpus's questions."""
-    trained = set(corpus.question_texts)
-    for name, benchmark in benchmarks.items():
-        seen = sum(text in trained for text in benchmark.query_texts)
-        if seen > len(benchmark.query_texts) / 100:
-            raise ValueError(
-                f"{seen:,} of the {len(benchmark.query_texts):,} questions of benchmark {name} are in the corpus "
-                f"{corpus.name}: its scores would mean nothing; choose another, or set train_on_test=true"
-            )
-
-
 def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchmarks: dict[str, Benchmark]) -> None:
     """Raises ValueError if more than one in a hundred of the validation corpus's questions are in the corpus, to the
     letter, or of a benchmark's questions in the validation corpus: the first says nothing of new questions, and the
     second would choose the weights by the test."""
     if validation is None:
         return
-    trained = set(corpus.question_texts)
-    seen = sum(text in trained for text in validation.question_texts)
+    seen = len(set(validation.question_texts).intersection(corpus.question_texts))
     if seen > len(validation.question_texts) / 100:
         raise ValueError(
             f"{seen:,} of the {len(validation.question_texts):,} questions of the validation corpus {validation.name} "

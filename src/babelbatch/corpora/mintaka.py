@@ -70,7 +70,7 @@ def _add(assembly: Assembly, row: Record, place: Place, languages: Sequence[str]
             continue
         assembly.question(id_, language, question, place.path, place.line)
         own = [name.get(language) for name in names]
-        if all(name is not None for name in own):
+        if all(own):
             text = ", ".join(text_of(name, f"a name in '{language}'", place) for name in own)
             assembly.passage(id_, language, text, place.path, place.line)
 

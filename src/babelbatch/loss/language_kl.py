@@ -1,7 +1,7 @@
 """Contrastive loss, and a penalty on score distributions that change with the language.
 
 As PLAID-X (hltcoe/ColBERT-X) regularises its multilingual training, with in-batch candidates in the place of its mined
-ones; over the versions of questions, the symmetric form of LaKDA (Yang et al., MRL 2024).
+ones; over the versions of questions, a symmetric form of LaKDA (Yang, Jiang and Baldwin, MRL 2024, arXiv 2509.06195).
 """
 
 from __future__ import annotations

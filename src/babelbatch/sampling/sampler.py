@@ -14,7 +14,7 @@ from math import floor
 
 import numpy as np
 
-from babelbatch.pools import Presence
+from babelbatch.pools import Pool, Presence
 from babelbatch.records import Corpus, Mixture, Plan
 from babelbatch.sampling.alpha import alpha_of
 from babelbatch.sampling.mixing import Mixing
@@ -92,13 +92,17 @@ _LACKS = {
 
 
 def largest_batch(corpus: Corpus, rows: np.ndarray, presence: Presence | None = None) -> int:
-    """The largest batch that every X-X language, and X-Y where there are two languages, can fill from `rows`."""
+    """The largest batch that X-X in every language, and X-Y, can fill from `rows`. What no item of the corpus is for is
+    left out: X-Y if it is not parallel, X-X if it is parallel sentences."""
     presence = Presence(corpus) if presence is None else presence
     columns = np.arange(len(corpus.languages))
-    pools = presence.monolingual(columns, rows)
-    if len(columns) > 1:
-        pools.append(presence.crosslingual(columns, rows))
-    return min(map(len, pools))
+    pools, known = _all_pools(presence, columns, rows), _all_pools(presence, columns, None)
+    return min((len(pool) for pool, whole in zip(pools, known, strict=True) if len(whole)), default=0)
+
+
+def _all_pools(presence: Presence, columns: np.ndarray, rows: np.ndarray | None) -> list[Pool]:
+    crosslingual = [presence.crosslingual(columns, rows)] if len(columns) > 1 else []
+    return [*presence.monolingual(columns, rows), *crosslingual]
 
 
 def _columns(corpus: Corpus, languages: list[str] | None) -> np.ndarray:

@@ -1,0 +1,211 @@
+"""Your own questions and passages, from a table: JSON lines, CSV, TSV or Parquet, a folder of them, or the hub."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from babelbatch.assembly import Assembly
+from babelbatch.records import Corpus
+from babelbatch.sources.columns import LANGUAGE, Layout, by_language, layout, settled
+from babelbatch.sources.lines import Place, Record, text_in, text_of
+from babelbatch.sources.tables import HubTable, files_of, rows_of_files
+from babelbatch.stored_corpus import signature_of, stored_corpus
+
+log = logging.getLogger(__name__)
+
+
+def load_corpus(
+    path: str | None = None,
+    hub: str | None = None,
+    hub_config: str | None = None,
+    split: str = "train",
+    revision: str | None = None,
+    columns: dict[str, str | dict[str, str]] | None = None,
+    language: str | None = None,
+    languages: list[str] | None = None,
+    negatives: int | None = None,
+) -> Corpus:
+    """Pairs from a table in one of two forms. Rows are read one at a time into the cache folder, once.
+
+    Long: a row is one item in one language, with `question`, `passage`, and optionally `id` (the same for translations
+        of a question: without it each row is an item of its own), `language`, `passage_id` (the same for passages that
+        answer the same thing) and `negatives`: a list of texts, or columns `negative_1`, `negative_2` ...
+    Wide: a row is one item, with a question and a passage column for each language. An empty cell is a text that the
+        item does not have.
+
+    path: a file, or a folder of files. hub: instead of a path, a data set that `datasets` loads, with its
+        hub_config, split and revision.
+    columns: the names of the columns where they are other ones than those above: `{question: query}`; for the wide form
+        a pattern, `{question: "question_{language}", passage: "passage_{language}"}`, or a column for each language,
+        `{question: {en: query, de: frage}, passage: {en: text, de: antwort}}`.
+    language: of all rows, where there is no column that says it. A file of its own for each language needs neither:
+        its name is then the language (`de.jsonl`).
+    languages: only these; default all that occur, in the order in which they do.
+    negatives: at most so many of an item and language; default all.
+    ValueError, with file and line: a row that cannot be read or lacks something, two rows of one id and language.
+    """
+    if (path is None) == (hub is None):
+        raise ValueError("corpus=table: set either path, to a file or folder, or hub, to a data set of the hub")
+    if languages is not None and (not languages or len(set(languages)) < len(languages)):
+        raise ValueError(f"languages: {languages} names no language, or one twice; name each once")
+    reader = _Reader(settled(columns), frozenset(columns or ()), language, languages)
+    made_of: dict[str, object] = {
+        "columns": reader.columns, "given": sorted(reader.given), "language": language, "languages": languages,
+        "negatives": negatives,
+    }  # fmt: skip
+    if path is not None:
+        files = files_of(path)
+        made_of["files"] = signature_of(files)
+        rows = rows_of_files
+        return stored_corpus("table", made_of, lambda folder: _build(folder, lambda: rows(files), reader, negatives))
+    assert hub is not None
+    table = HubTable(hub, hub_config, split, revision)
+    made_of["hub"] = [hub, hub_config, split, revision, table.version()]
+    return stored_corpus("table", made_of, lambda folder: _build(folder, table.rows, reader, negatives))
+
+
+def _build(
+    folder: Path,
+    rows: Callable[[], Iterator[tuple[Place, Record]]],
+    reader: _Reader,
+    negatives: int | None,
+) -> tuple[str, ...]:
+    with Assembly(folder, reader.languages) as assembly:
+        for place, record in rows():
+            reader.add(place, record, assembly)
+        missing = [language for language in assembly.languages if language not in reader.seen]
+        if missing or not reader.seen:
+            found = ", ".join(sorted(reader.seen | reader.left_out)) or "none"
+            raise ValueError(f"languages: no row is in '{', '.join(missing)}'; the table has: {found}")
+        assembly.finish(negatives)
+        return assembly.languages
+
+
+class _Reader:
+    """Puts the rows of a table into an assembly. seen, left_out: the languages that came, chosen and others."""
+
+    def __init__(
+        self, columns: Mapping[str, object], given: frozenset[str], language: str | None, languages: list[str] | None
+    ) -> None:
+        self.columns, self.given, self.languages = dict(columns), given, languages
+        self.seen: set[str] = set()
+        self.left_out: set[str] = set()
+        self._language = language
+        self._first: Layout | None = None
+        self._wide = by_language(self.columns["question"])
+        self._layout = cache(self._new_layout)
+
+    def add(self, place: Place, record: Record, assembly: Assembly) -> None:
+        try:
+            columns = self._layout(tuple(record))
+        except KeyError as missing:
+            raise ValueError(
+                f"{place}: no column '{missing.args[0]}'; there are: {', '.join(record)}; "
+                "name the right one in columns, such as columns.question=query"
+            ) from None
+        self._first = self._first or columns
+        for role in ("id", "language"):
+            if getattr(columns, role) is None and getattr(self._first, role) is not None:
+                raise ValueError(f"{place}: no '{getattr(self._first, role)}', which the first row has; add it")
+        id_ = f"{place.path.name}:{place.line}" if columns.id is None else _name(record, columns.id, place)
+        key = None
+        if columns.passage_id is not None and record[columns.passage_id] not in (None, ""):
+            key = _name(record, columns.passage_id, place)
+        if self._wide:
+            self._add_wide(place, record, columns, id_, key, assembly)
+        else:
+            language = self._language_of(place, record, columns)
+            if self._chosen(language):
+                text = text_in(record, columns.questions[None], place)
+                assembly.question(id_, language, text, place.path, place.line)
+                text = text_in(record, columns.passages[None], place)
+                assembly.passage(id_, language, text, place.path, place.line, key)
+                self._add_negatives(place, record, columns.negatives.get(None, ()), id_, language, assembly)
+
+    def _add_wide(
+        self, place: Place, record: Record, columns: Layout, id_: str, key: str | None, assembly: Assembly
+    ) -> None:
+        texts = {
+            role: {language: text for language, name in names.items() if (text := _optional(record, name, place))}
+            for role, names in (("question", columns.questions), ("passage", columns.passages))
+        }
+        for role, found in texts.items():
+            if not found:
+                names = (columns.questions if role == "question" else columns.passages).values()
+                raise ValueError(
+                    f"{place}: no {role} in any language ({', '.join(names)}); write one, or remove the row"
+                )
+        for language, text in texts["question"].items():
+            if self._chosen(language):
+                assembly.question(id_, language, text, place.path, place.line)
+        for language, text in texts["passage"].items():
+            if self._chosen(language):
+                assembly.passage(id_, language, text, place.path, place.line, key)
+                self._add_negatives(place, record, columns.negatives.get(language, ()), id_, language, assembly)
+
+    def _add_negatives(
+        self, place: Place, record: Record, names: tuple[str, ...], id_: str, language: str, assembly: Assembly
+    ) -> None:
+        for name in names:
+            for text in _texts(record, name, place):
+                assembly.negative(id_, language, text, place.path, place.line)
+
+    def _chosen(self, language: str | None) -> bool:
+        assert language is not None
+        chosen = self.languages is None or language in self.languages
+        (self.seen if chosen else self.left_out).add(language)
+        return chosen
+
+    def _language_of(self, place: Place, record: Record, columns: Layout) -> str:
+        if self._language is not None:
+            return self._language
+        if columns.language is not None:
+            language = text_in(record, columns.language, place)
+            if not re.fullmatch(LANGUAGE, language):
+                raise ValueError(f"{place}: '{language[:40]}' is not a language; write a code such as en or zh-Hant")
+            return language
+        language = place.path.name.partition(".")[0]
+        if not re.fullmatch(LANGUAGE, language):
+            raise ValueError(
+                f"{place}: no column '{self.columns['language']}'; there are: {', '.join(record)}; name it in "
+                "columns.language, set language=en if all rows are in one, or give each language a file: en.jsonl"
+            )
+        return language
+
+    def _new_layout(self, names: tuple[str, ...]) -> Layout:
+        return layout(names, self.columns, self.given)  # type: ignore[arg-type]
+
+
+def _name(record: Record, column: str, place: Place) -> str:
+    """A text, or a whole number as one."""
+    value = record[column]
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole else text_of(value, f"'{column}'", place)
+
+
+def _optional(record: Record, column: str, place: Place) -> str | None:
+    value = record[column]
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return text_of(value, f"'{column}'", place)
+
+
+def _texts(record: Record, column: str, place: Place) -> list[str]:
+    """The negatives in a cell: a list of texts, or one text, or nothing."""
+    value = record.get(column)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    if isinstance(value, str):
+        if value.lstrip().startswith("[") and value.rstrip().endswith("]"):
+            raise ValueError(
+                f"{place}: '{column}' is a list written as a text; give each negative a column of its own, negative_1, "
+                "negative_2 ..., or write JSON lines"
+            )
+        return [text_of(value, f"'{column}'", place)]
+    if not isinstance(value, list):
+        raise ValueError(f"{place}: '{column}' is {str(value)[:40]}, neither a list of texts nor a text")
+    return [text_of(text, f"'{column}'", place) for text in value]

@@ -1,0 +1,106 @@
+"""babelbatch-data: describes a corpus and benchmarks, and says what is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+
+from babelbatch.config import ConfigError, register
+from babelbatch.describe.facts import benchmark_facts, corpus_facts
+from babelbatch.describe.judgement import notes, problems
+from babelbatch.describe.tables import blocks, show, to_markdown
+from babelbatch.launch import CONF, check_jobs, forced
+from babelbatch.leakage import overlaps
+from babelbatch.records import Benchmark, Corpus
+from babelbatch.run_files import write_atomically
+
+_USER_ERROR = 2
+_EPILOG = """what can be said, as to babelbatch-train:
+  corpus=<{corpora}>, corpus.<key>=
+  benchmarks=[<{benchmarks}>], benchmarks.<name>.<key>=
+  encoder=<name>, encoder.<key>=   count tokens, and what is cut off
+  sample=2000                      texts a language that tokens are counted in
+  near=false                       do not look for nearly the same questions
+  json=<file>, markdown=<file>     write what was found
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit code: 0, or 2 if there is a problem with the data or with the command."""
+    options = {
+        group: "|".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+        for group in ("corpus", "benchmarks")
+    }
+    parser = argparse.ArgumentParser(
+        "babelbatch-data",
+        description="Describes a corpus and benchmarks before a run: languages, pairs, cells, lengths, duplicates, and "
+        "evaluation questions that are in the corpus. Exit code 2 if something is wrong.",
+        epilog=_EPILOG.format(corpora=options["corpus"], benchmarks=options["benchmarks"]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    said = parser.parse_args(arguments).overrides
+    register()
+    try:
+        said = forced(said)
+        check_jobs("describe", said, multirun=False)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("describe", said)
+        return _described(cfg, Console())
+    except ConfigError as error:
+        return _refused(str(error))
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ValueError):
+            return _refused(str(error.__cause__))
+        raise
+
+
+def _described(cfg: DictConfig, console: Console) -> int:
+    corpus: Corpus | None = instantiate(cfg.corpus, _convert_="all") if cfg.corpus else None
+    benchmarks: dict[str, Benchmark] = {
+        name: replace(instantiate(node, _convert_="all"), name=name) for name, node in cfg.benchmarks.items()
+    }
+    encoder = None
+    if cfg.encoder:
+        from babelbatch.train import build_encoder  # torch, which nothing else here needs
+
+        encoder = build_encoder(cfg.encoder, corpus)
+    of_corpus = None if corpus is None else corpus_facts(corpus, encoder, cfg.sample)
+    of_benchmarks = [benchmark_facts(benchmark, encoder, cfg.sample) for benchmark in benchmarks.values()]
+    shared = [] if corpus is None else overlaps(corpus.question_texts, benchmarks, near=cfg.near)
+    wrong = list(problems(of_corpus, of_benchmarks, shared))
+    told = list(notes(of_corpus, of_benchmarks, shared))
+    found = list(blocks(of_corpus, of_benchmarks, shared))
+    show(found, console)
+    for title, lines in (("Problems", wrong), ("Notes", told)):
+        if lines:
+            told_lines = "\n".join(f"  - {line}" for line in lines)
+            console.print(f"{title}:\n{told_lines}", markup=False, highlight=False, soft_wrap=True)
+    if not wrong:
+        console.print("No problems.", highlight=False)
+    facts = {"corpus": of_corpus, "benchmarks": {str(facts["name"]): facts for facts in of_benchmarks}}
+    facts |= {"overlap": [asdict(overlap) for overlap in shared], "problems": wrong, "notes": told}
+    if cfg.json is not None:
+        _write(cfg.json, json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    if cfg.markdown is not None:
+        _write(cfg.markdown, to_markdown(found, wrong, told))
+    return _USER_ERROR if wrong else 0
+
+
+def _write(path: str, text: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(Path(path), text)
+
+
+def _refused(message: str) -> int:
+    print(f"babelbatch: {message}", file=sys.stderr)
+    return _USER_ERROR

@@ -1,0 +1,82 @@
+"""Where the rows of a table come from: a file, the files of a folder, or a data set that the `datasets` library loads.
+
+One row at a time, each with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babelbatch.sources.lines import FORMATS, Place, Record, records
+
+
+def files_of(path: str) -> list[Path]:
+    """The file, or those in the folder that can be read, by name. ValueError: there are none."""
+    place = Path(path)
+    if place.is_dir():
+        found = sorted(file for file in place.iterdir() if file.name.endswith(FORMATS) and file.is_file())
+        if not found:
+            raise ValueError(f"{path}: no table in this folder; the names of tables end in {', '.join(FORMATS)}")
+        return found
+    if not place.is_file():
+        raise ValueError(f"{path}: there is no such file or folder; a data set of the hub is named by hub=, not path=")
+    return [place]
+
+
+def rows_of_files(files: Sequence[Path]) -> Iterator[tuple[Place, Record]]:
+    """All rows, one file after the other."""
+    for file in files:
+        yield from records(file)
+
+
+@dataclass(frozen=True)
+class HubTable:
+    """A split of a data set on the Hugging Face hub, or of a folder that `datasets.load_dataset` understands.
+
+    name: the hub's id, or the folder. config: of a data set that has several. revision: a commit or branch.
+    """
+
+    name: str
+    config: str | None = None
+    split: str = "train"
+    revision: str | None = None
+
+    def version(self) -> list[str]:
+        """What changes with the content: for each file of the hub its commit, of a local one its time of change."""
+        files = (self._builder().config.data_files or {}).get(self.split)
+        return sorted(map(str, files.origin_metadata)) if files is not None else []
+
+    def rows(self) -> Iterator[tuple[Place, Record]]:
+        """Streamed: nothing is downloaded as a whole. The place of a row is its number in the split."""
+        place, number = Path(f"{self.name} ({self.split})"), 0
+        stream = iter(self._checked(lambda: self._builder().as_streaming_dataset(split=self.split)))
+        while True:
+            row = self._checked(lambda: next(stream, None), f"{Place(place, number + 1)}: ")
+            if row is None:
+                break
+            number += 1
+            yield Place(place, number), row
+        if number == 0:
+            raise ValueError(f"hub: {place} has no rows")
+
+    def _builder(self) -> Any:
+        import datasets  # a second to import, and only for the hub
+
+        datasets.disable_progress_bars()
+        return self._checked(lambda: datasets.load_dataset_builder(self.name, self.config, revision=self.revision))
+
+    def _checked(self, work: Any, where: str = "") -> Any:
+        """What `work` returns. Whatever the library raises, the user is told which data set could not be read."""
+        try:
+            return work()
+        except Exception as error:  # its errors have no common class
+            if isinstance(error, ValueError) and str(error).startswith("hub: "):
+                raise
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise ValueError(
+                f"hub: {where}the data set '{self.name}' cannot be read ({reason}); where there is a connection type "
+                f"`hf download --repo-type dataset {self.name}`, then set path to a folder with its files"
+            ) from error
