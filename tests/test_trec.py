@@ -64,6 +64,20 @@ def test_pytrec_eval_finds_our_numbers(tmp_path, setting):
             assert row[ours] == pytest.approx(theirs[name], abs=1e-9)
 
 
+def test_grades_are_written(tmp_path):
+    benchmark, queries, candidates = made()
+    graded = replace(benchmark, gains=np.random.default_rng(1).integers(1, 4, len(benchmark.relevant)).astype(float))
+    write_trec(tmp_path, graded, queries, candidates, depth=1_000)
+    run, qrels = read(tmp_path, "multilingual")
+    assert {gain for judged in qrels.values() for gain in judged.values()} == {1, 2, 3}
+    found = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.10,20", "recip_rank"}).evaluate(run)
+    table = score(graded, *rank(graded, queries, candidates, k=10)).per_query.to_pylist()
+    for row in (row for row in table if row["setting"] == "multilingual"):
+        theirs = found[f"{row['query_id']}/{row['query_language']}"]
+        for ours, name in (("ndcg@10", "ndcg_cut_10"), ("ndcg@20", "ndcg_cut_20"), ("mrr@100", "recip_rank")):
+            assert row[ours] == pytest.approx(theirs[name], abs=1e-9)
+
+
 def test_a_depth_cuts_rankings_but_no_judgements(tmp_path):
     benchmark, queries, candidates = made()
     write_trec(tmp_path, benchmark, queries, candidates, depth=10)

@@ -1,7 +1,7 @@
 """Rankings and judgements in the files that trec_eval reads, for whoever wants to check the numbers with other tools.
 
 `<benchmark>_<setting>.run` has lines `query Q0 candidate rank score babelbatch`, `<benchmark>_<setting>.qrels` lines
-`query 0 candidate 1`. A query is named `<id>/<its language>`, in the crosslingual setting
+`query 0 candidate gain`, 1 without grades. A query is named `<id>/<its language>`, in the crosslingual setting
 `<id>/<its language>-<candidate language>`.
 """
 
@@ -46,8 +46,10 @@ def write_trec(folder: Path, benchmark: Benchmark, queries: Vectors, candidates:
             ids = [benchmark.candidate_ids[candidate] for candidate in pool]
             in_pool = set(pool.tolist())
             for row, name in zip(rows.tolist(), named, strict=True):
-                relevant = [candidate for candidate in _relevant(benchmark, row) if candidate in in_pool]
-                qrels[setting].writelines(f"{name} 0 {benchmark.candidate_ids[found]} 1\n" for found in relevant)
+                relevant = [(found, gain) for found, gain in _relevant(benchmark, row) if found in in_pool]
+                qrels[setting].writelines(
+                    f"{name} 0 {benchmark.candidate_ids[found]} {gain:g}\n" for found, gain in relevant
+                )
             for some, places, scores in best(queries[rows], candidates[pool], ids, depth):
                 for row, found, values in zip(some.tolist(), places.tolist(), scores.tolist(), strict=True):
                     runs[setting].writelines(
@@ -73,9 +75,11 @@ def _rankings(benchmark: Benchmark) -> Iterator[tuple[str, np.ndarray, np.ndarra
             yield "crosslingual", answered[~own], pool, f"-{name}"
 
 
-def _relevant(benchmark: Benchmark, query: int) -> list[int]:
+def _relevant(benchmark: Benchmark, query: int) -> list[tuple[int, float]]:
+    """Candidates, and what they gain."""
     start, stop = benchmark.relevant_offsets[query : query + 2]
-    return benchmark.relevant[start:stop].tolist()
+    gains = np.ones(stop - start) if benchmark.gains is None else benchmark.gains[start:stop]
+    return list(zip(benchmark.relevant[start:stop].tolist(), gains.tolist(), strict=True))
 
 
 def _names(benchmark: Benchmark) -> list[str]:
