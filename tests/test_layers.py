@@ -16,11 +16,10 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "sampling_rules"}
-    | {"lexical_choice", "id_order", "benchmark_rules"},
-    {"config", "corpus_rules", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
-    {"stored_corpus", "stored_benchmark"},
-    {"combinations", "assembly", "pool_assembly"},
+    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "id_order"},
+    {"config", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
+    {"rules", "stored_corpus", "stored_benchmark"},
+    {"assembly", "pool_assembly"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
     | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
@@ -41,7 +40,7 @@ LAYERS = [
 ]
 DOORS = {
     "hydra": {"config", "launch", "sweep", "job", "worker", "build", "describe"},
-    "omegaconf": {"config", "combinations", "check", "identity", "launch", "sweep", "job", "worker", "build"}
+    "omegaconf": {"config", "rules", "check", "identity", "launch", "sweep", "job", "worker", "build"}
     | {"train", "evaluate", "mine", "report", "describe"},
     "faiss": {"search"},
     "filelock": {"run_lock", "tokens", "stored_folder"},

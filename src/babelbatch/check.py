@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from babelbatch.combinations import problems_between, problems_of_devices
 from babelbatch.config import OPTIONAL, SCHEMAS, ConfigError
+from babelbatch.rules import problems_between, problems_of_devices
 from babelbatch.signatures import Parameter, TargetError, accepts, closest, describe, parameters
 
 _NAMED = {"benchmarks", "callbacks", "logger"}  # groups that hold several things to build, each under a name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from babelbatch.sampling_rules import problems_of_alpha
+from babelbatch.rules.sampling import problems_of_alpha
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from babelbatch.sampling_rules import alphas
+from babelbatch.rules.sampling import alphas
 from babelbatch.signatures import closest
 
 
