@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from babelbatch.code_switching import CodeSwitching, read_dictionary
+from babelbatch.corpora.mixture import load_corpus as load_mixture
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.data import PairData
 from babelbatch.encoder import tiny
@@ -137,6 +138,15 @@ def test_a_corpus(make_corpus, folder, copies, chosen):
             changed += sum(bool(text and re.search("[一-龥]|pasaje", text)) for text in expected)
     assert changed
     assert len(set(found.question_texts)) <= len(found.question_texts) <= 15 * copies
+
+
+def test_the_parts_of_a_mixture_stay_parts(make_corpus, folder):
+    """The versions of an item are in its part."""
+    first, second = make_corpus(4), replace(make_corpus(6), name="other")
+    mixed = load_mixture({"one": first, "two": second})
+    switched = CodeSwitching(str(folder), copies=3)(mixed)
+    assert switched.mixture.spans(len(switched)) == [("one", 0, 12), ("two", 12, 30)]
+    assert list(switched.ids) == [id_ for id_ in mixed.ids for _ in range(3)]
 
 
 def test_it_is_made_once_and_again_if_anything_changes(make_corpus, folder, caplog):

@@ -389,8 +389,8 @@ def test_reports_every_problem_at_once() -> None:
         (["monitor=validation/loss/x_y"], "monitor: nothing watches it; set callbacks=early_stopping"),
         (
             ["corpus@validation=lareqa", "data.validation_fraction=0.1"],
-            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
-            "corpus@validation=null",
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave out either "
+            "this or corpus@validation",
         ),
         (
             ["corpus@validation=world_facts"],

@@ -21,6 +21,7 @@ from small_files import (
     mintaka_row,
     mkqa_row,
     question,
+    squad_row,
     write_mintaka,
     write_mkqa,
     write_pairs,
@@ -54,6 +55,12 @@ def _talks(folder: Path) -> None:
         write_parquet(folder / f"en-{language}" / "train-00000-of-00001.parquet", rows)
 
 
+def _squad_shifts(folder: Path) -> None:
+    for part in ("new_wiki", "nyt", "reddit", "amazon"):
+        rows = [squad_row(item, "en") for item in range(ITEMS)]
+        write_parquet(folder / part / "test" / "0000.parquet", rows)
+
+
 WRITE: dict[str, Callable[[Path], object]] = {
     "nq": _pairs(("query", "answer")),
     "yahoo_answers": _pairs(("title", "answer"), "title-answer-pair"),
@@ -61,6 +68,7 @@ WRITE: dict[str, Callable[[Path], object]] = {
     "gooaq": _pairs(("question", "answer")),
     "paq": _pairs(("query", "answer")),
     "squad": lambda folder: write_squad(folder, ITEMS, []),
+    "squad_shifts": _squad_shifts,
     "mlqa_translate_train": lambda folder: write_squad(folder, ITEMS),
     "squad_translated": _xtreme,
     "mkqa": lambda folder: write_mkqa(folder, [mkqa_row(item) for item in range(ITEMS)]),
@@ -68,7 +76,7 @@ WRITE: dict[str, Callable[[Path], object]] = {
     "bitext": _bitext,
     "parallel_sentences": _talks,
 }
-ENGLISH = {"nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad"}
+ENGLISH = {"nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad", "squad_shifts"}
 CROSSING = {"bitext", "parallel_sentences"}
 
 

@@ -237,6 +237,7 @@ def test_the_command(pairs, tmp_path, capsys):
             ["encoder=tiny", "benchmarks=world_facts"],
             "encoder: a new encoder takes its tokenizer from a corpus; choose",
         ),
+        (["corpus=world_facts", "encoder=bm25"], "encoder: BM25 has no tokens that are cut off; choose another"),
         (["corpus=world_facts", "sample=0"], "sample: 0 is not at least 1"),
         (["corpus=world_facts", "jsn=x"], "jsn: no such key, did you mean 'json'?"),
         (

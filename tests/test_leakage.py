@@ -13,7 +13,7 @@ import pytest
 
 from babelbatch import leakage
 from babelbatch.corpora import lareqa
-from babelbatch.leakage import NEAR, normalised, overlaps, refuse_leakage
+from babelbatch.leakage import NEAR, normalised, overlaps, refuse_leakage, refuse_leaking_validation
 from babelbatch.records import Benchmark
 
 
@@ -117,6 +117,18 @@ def test_one_in_a_hundred_is_refused(make_corpus):
     )
     with pytest.raises(ValueError, match=f"^{message}$"):
         refuse_leakage(corpus, {"asked": asking(*asked[:-2], "Question 3: de?", "QUESTION 3 EN", "question 4 zh!")})
+
+
+def test_a_validation_corpus_that_says_nothing_new(make_corpus):
+    corpus, other = make_corpus(12), make_corpus(4, ("fr",))
+    refuse_leaking_validation(corpus, None, {})
+    refuse_leaking_validation(corpus, other, {"asked": asking("question 1 de")})
+    shared = replace(other, question_texts=("QUESTION 3: DE", *other.question_texts[1:]))
+    message = "1 of the 4 questions of the validation corpus hand-made are in the corpus hand-made: its loss would say "
+    with pytest.raises(ValueError, match=f"^{message}"):
+        refuse_leaking_validation(corpus, shared, {})
+    with pytest.raises(ValueError, match="1 of the 1 questions of benchmark asked are in the corpus hand-made"):
+        refuse_leaking_validation(corpus, other, {"asked": asking("Question 1 fr?")})
 
 
 def test_published_questions(shared_data):

@@ -241,6 +241,16 @@ def test_a_hybrid_draws_both_kinds_in_proportion(mixture: Corpus) -> None:
         assert chisquare(x_y, np.array([24, 12]) / 36 * sum(x_y)).pvalue > 1e-3
 
 
+def test_parts_do_not_keep_step_with_kinds(parts: dict[str, Corpus]) -> None:
+    """Two equal parts and alpha 0.5, both spread evenly: in turn, one part would be all of X-X and the other of X-Y."""
+    corpus = load_corpus({"many": parts["many"], "other": distinct(parts["many"], "other")})
+    for seed in range(3):
+        found = plans(Sampler(corpus, replace(HYBRID, alpha_draw="stratified"), seed), 640)
+        counts = Counter((plan.part, plan.kind) for plan in found)
+        assert len(counts) == 4
+        assert chisquare(list(counts.values())).pvalue > 1e-3
+
+
 def test_the_parts_of_a_step_are_a_matter_of_chance(parts: dict[str, Corpus]) -> None:
     """Over seeds, any one step is of each part as often as its size says."""
     mixing = {"weights": [24.0, 48.0, 12.0], "parts": [0, 1, 2]}
@@ -365,6 +375,20 @@ def test_a_part_that_has_no_batch_of_a_kind_gives_the_other(parts: dict[str, Cor
     """X-Y alone: the English part is never drawn, and that is no error: a sweep over alpha has one corpus."""
     found = plans(Sampler(load_corpus(parts), X_Y, seed=0), 200)
     assert {plan.part for plan in found} == {"many", "two"}
+
+
+def test_a_bitext_gives_x_y_alone(parts: dict[str, Corpus], make_corpus: MakeCorpus) -> None:
+    """Questions in German, passages in English, as `corpora/bitext.py` has them: X-X passes over that part."""
+    bitext = make_corpus(
+        30,
+        ("de", "en"),
+        no_question=[(item, "en") for item in range(30)],
+        no_passage=[(item, "de") for item in range(30)],
+    )
+    corpus = load_corpus({"many": parts["many"], "bitext": distinct(bitext, "bitext")})
+    assert {plan.part for plan in plans(Sampler(corpus, X_X, seed=0), 100)} == {"many"}
+    drawn = {(plan.part, plan.kind) for plan in plans(Sampler(corpus, HYBRID, seed=0), 200)}
+    assert drawn == {("many", "x_x"), ("many", "x_y"), ("bitext", "x_y")}
 
 
 def test_validation_is_over_all_parts_together(parts: dict[str, Corpus]) -> None:

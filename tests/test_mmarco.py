@@ -6,11 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from babelbatch.corpora.mmarco import load_corpus
+from babelbatch.progress import Bar
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources import mmarco
 from babelbatch.sources.mmarco import NAMES
@@ -73,6 +76,7 @@ def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert "mmarco, de: 1 of 4 questions and 1 of 7 passages are missing" in caplog.messages
     assert "mmarco, en: 0 of 4 questions and 0 of 7 passages are missing" in caplog.messages
     assert "mmarco, fr: 0 of 4 questions and 1 of 7 passages are missing" in caplog.messages
+    assert "mmarco: 5 items with 3 passage keys" in caplog.messages
     assert any("lines: 7 instead of 39,780,811, as published" in message for message in caplog.messages)
 
 
@@ -169,6 +173,29 @@ def test_fetched_files_must_be_as_long_as_published(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(mmarco, "QUESTIONS", 5)
     monkeypatch.setattr(mmarco, "PASSAGES", 8)
     assert len(load_corpus(["en"])) == 5
+
+
+def test_the_bars_count_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: dict[str, list[int]] = {}
+
+    @contextmanager
+    def counting(description: str, total: int, *, worth_it: bool) -> Iterator[Bar]:
+        assert worth_it
+        shown[description] = [total, 0]
+
+        class Counting(Bar):
+            def advance(self, done: int) -> None:
+                shown[description][1] += done
+
+        yield Counting(None, 0)
+
+    monkeypatch.setattr(mmarco, "bar", counting)
+    monkeypatch.setattr(mmarco, "_LINES", 3)
+    folder = written(tmp_path)
+    load_corpus(["de"], seed=5, data_dir=str(folder))
+    sizes = [(folder / name).stat().st_size for name in (TRIPLES, QUESTIONS, PASSAGES)]
+    names = ("mMARCO, triples", "mMARCO, german questions", "mMARCO, german passages")
+    assert shown == {name: [size, size] for name, size in zip(names, sizes, strict=True)}
 
 
 _KILLED = """

@@ -156,6 +156,7 @@ def test_tydiqa_by_hand(folders):
     ]
     assert benchmark.candidate_texts == ("Yeye.", "She.", "Jana.")
     assert not benchmark.pooled
+    assert tydiqa_goldp.load_benchmark(folders["tydiqa_goldp"], ["sw", "en"], pooled=True).pooled
     more = tydiqa_goldp.load_benchmark(folders["tydiqa_goldp"], ["sw", "en"], "train+validation")
     assert as_read(more) == as_read(benchmark)
     assert more.candidate_texts == ("Yeye.", "She.", "Jana.", "Kwa sababu.")

@@ -255,6 +255,8 @@ def test_dense_layers_are_trained_saved_and_read_back(write, tmp_path, options):
     assert back.settings.dense[0] == Dense(size=8, bias=True, activation="Tanh")
     for role in ("question", "passage"):
         assert np.array_equal(encode(back, TEXTS, role, 100), encode(encoder, TEXTS, role, 100))
+    apart = pretrained(str(tmp_path / "saved"), shared=False)  # from one tower, too
+    assert np.array_equal(encode(apart, TEXTS, "passage", 100), encode(back, TEXTS, "passage", 100))
     new = load_architecture(tmp_path / "saved")
     new.load_state_dict(encoder.state_dict())
     assert np.array_equal(encode(new, TEXTS, "passage", 100), found)

@@ -65,14 +65,17 @@ def test_grad_cache_on_two_processes_finds_the_same(supervised: Path, tmp_path: 
     assert curve(tmp_path / "out", "train/loss") == pytest.approx(curve(supervised, "train/loss"), rel=1e-4)
 
 
-def test_mimo_on_two_processes_finds_the_same(supervised: Path, tmp_path: Path) -> None:
-    """Three of its twelve steps by distillation alone. Each process asks the teacher about its own share."""
+def test_mimo_on_two_processes(supervised: Path, tmp_path: Path) -> None:
+    """Each asks the teacher about its own share. The first three of twelve steps, one log, are distillation alone; what
+    is logged is of the global batch, so that the parts make up the loss. (`test_sameness.py` compares gradients.)"""
     mimo = ["loss=mimo", "loss.warmup=0.25", f"teacher={supervised / 'encoder'}"]
-    for folder, processes in (("one", []), ("two", TWO)):
-        run("babelbatch-train", *PAIRS, *processes, *mimo, f"output_dir={folder}", cwd=tmp_path)
-    for name in ("train/loss", "train/loss/contrastive", "train/loss/distillation", "validation/loss"):
-        assert curve(tmp_path / "two", name) == pytest.approx(curve(tmp_path / "one", name), rel=1e-4), name
-    distillation = curve(tmp_path / "one", "train/loss/distillation")
+    run("babelbatch-train", *PAIRS, *TWO, *mimo, "output_dir=out", cwd=tmp_path)
+    names = ("train/loss", "train/loss/contrastive", "train/loss/distillation")
+    whole, contrastive, distillation = (curve(tmp_path / "out", name) for name in names)
+    assert whole[0] == pytest.approx(distillation[0], rel=1e-6)
+    assert whole[1:] == pytest.approx(
+        [0.2 * c + 0.8 * t for c, t in zip(contrastive[1:], distillation[1:], strict=True)], rel=1e-6
+    )
     assert distillation[-1] < distillation[0]
 
 

@@ -359,18 +359,35 @@ def test_what_is_wrong_is_known_before_anything_is_read(overrides, problem):
     assert any(found.startswith(problem) for found in problems("corpus=table", *overrides))
 
 
+def test_a_table_as_a_part_or_for_validation():
+    path = (
+        "corpus.parts.mine.path: missing; set it to a file or folder, or corpus.parts.mine.hub to a data set of the hub"
+    )
+    assert path in problems("corpus=mixture", "+corpus@corpus.parts.mine=table")
+    path = "validation.path: there is no file or folder 'no.csv'; a data set of the hub is named by validation.hub"
+    assert path in problems("corpus@validation=table", "validation.path=no.csv")
+
+
 _MILLION = """
-import resource, sys
+import re, resource, sys
+from pathlib import Path
 from babelbatch.corpora.table import load_corpus
+from babelbatch.describe.facts import corpus_facts
+
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 corpus = load_corpus(sys.argv[1])
-print(len(corpus), len(corpus.passage_texts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+data = int(re.search(r"VmData:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+resource.setrlimit(resource.RLIMIT_DATA, ((data + 200_000) * 1024,) * 2)
+facts = corpus_facts(corpus, None, 10)["languages"]["de"]
+print(len(corpus), len(corpus.passage_texts), facts["pairs"], facts["passage_characters"]["max"], used)
 """
 
 
 @pytest.mark.slow
 def test_a_million_rows_stay_on_disk(tmp_path):
-    """512 MB of CSV: held at the end are some hundred bytes a text, two texts a row."""
+    """512 MB of CSV: held at the end are some hundred bytes a text, two texts a row. To describe them takes less than
+    200 MB more."""
     path = tmp_path / "million.csv"
     filler = "x" * 480
     with path.open("w") as file:
@@ -378,6 +395,6 @@ def test_a_million_rows_stay_on_disk(tmp_path):
         for row in range(1_000_000):
             file.write(f"{row // 2},{('de', 'en')[row % 2]},{row}?,{row} {filler}\n")
     done = subprocess.run([sys.executable, "-c", _MILLION, str(path)], capture_output=True, text=True, check=True)
-    items, passages, kilobytes = map(int, done.stdout.split())
-    assert (items, passages) == (500_000, 1_000_000)
+    items, passages, pairs, longest, kilobytes = map(int, done.stdout.split())
+    assert (items, passages, pairs, longest) == (500_000, 1_000_000, 500_000, 487)
     assert kilobytes < 450_000, f"{kilobytes:,} KB"

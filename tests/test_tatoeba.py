@@ -20,7 +20,7 @@ from babelbatch.records import Benchmark
 from babelbatch.scoring import Result, score
 from babelbatch.search import Exact
 from babelbatch.search_ranking import layout, search_ranks
-from babelbatch.sources.tatoeba import published
+from babelbatch.sources.tatoeba import REVISION, published
 from babelbatch.trec import write_trec
 from babelbatch.vectors import VectorWriter
 
@@ -234,6 +234,26 @@ def test_another_number_of_sentences_is_logged(folder, caplog):
     with caplog.at_level(logging.WARNING):
         load_benchmark(str(folder), ["sw"])
     assert "tatoeba.swh-eng.swh: sentences: 2 instead of 390, as published" in caplog.text
+
+
+def test_what_is_fetched(published_files, monkeypatch, tmp_path):
+    """Each file by its address at the pinned commit, with its checksum, into the cache."""
+    asked = []
+
+    def downloaded(url: str, sha256: str | None, target: Path) -> Path:
+        asked.append((url, sha256, target))
+        return Path(published_files) / target.name
+
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path))
+    monkeypatch.setattr("babelbatch.sources.tatoeba.downloaded", downloaded)
+    assert load_benchmark(languages=["fa"]).fingerprint == load_benchmark(published_files, ["fa"]).fingerprint
+    address = f"https://raw.githubusercontent.com/facebookresearch/LASER/{REVISION}/data/tatoeba/v1/"
+    names = ["tatoeba.pes-eng.pes", "tatoeba.pes-eng.eng"]
+    assert [(url, target) for url, _, target in asked] == [
+        (address + name, tmp_path / "tatoeba" / REVISION / name) for name in names
+    ]
+    known = published()["fa"]
+    assert [sha256 for _, sha256, _ in asked] == [known.sha256, known.sha256_english]
 
 
 def test_without_a_connection(folder):

@@ -129,7 +129,8 @@ def _problems_of_range(cfg: dict) -> Iterator[str]:
 
 def _problems_of_folders(cfg: dict) -> Iterator[str]:
     for path, value in _leaves(cfg, ""):
-        if path.endswith(".data_dir") and isinstance(value, str) and not Path(value).is_dir():
+        given = isinstance(value, str) and value != MISSING
+        if path.endswith(".data_dir") and given and not Path(value).is_dir():
             yield f"{path}: there is no folder '{value}'"
     names = {"encoder.name_or_path": cfg.get("encoder", {}).get("name_or_path"), "teacher": cfg.get("teacher")}
     for path, name in names.items():
@@ -197,8 +198,8 @@ def _problems_of_validation(cfg: dict) -> Iterator[str]:
         yield "validation: it is the corpus itself; leave it out, and some of the corpus is held out"
     if cfg["data"].get("validation_fraction"):
         yield (
-            "data.validation_fraction: nothing is held out where there is a validation corpus; leave it out, or set "
-            "corpus@validation=null"
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave out either "
+            "this or corpus@validation"
         )
 
 

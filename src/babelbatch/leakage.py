@@ -91,6 +91,23 @@ def refuse_leakage(corpus: Corpus, benchmarks: Mapping[str, Benchmark]) -> None:
             )
 
 
+def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchmarks: Mapping[str, Benchmark]) -> None:
+    """Raises ValueError if more than one in a hundred of the validation corpus's questions are in the corpus, or of a
+    benchmark's questions in the validation corpus, apart from case, punctuation and spaces: the first says nothing of
+    new questions, and the second would choose the weights by the test."""
+    if validation is None:
+        return
+    asked = Counter(map(normalised, validation.question_texts))
+    seen = sum(asked[text] for text in {plain for plain in map(normalised, corpus.question_texts) if plain in asked})
+    if seen > REFUSED_SHARE * len(validation.question_texts):
+        raise ValueError(
+            f"{seen:,} of the {len(validation.question_texts):,} questions of the validation corpus {validation.name} "
+            f"are in the corpus {corpus.name}: its loss would say nothing of new questions; choose another "
+            "corpus@validation, or set train_on_test=true"
+        )
+    refuse_leakage(validation, benchmarks)
+
+
 def _overlap(
     name: str,
     benchmark: Benchmark,

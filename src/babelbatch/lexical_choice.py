@@ -15,7 +15,8 @@ def problems_of_lexical(cfg: dict, schema: str) -> Iterator[str]:
     encoder = cfg["encoder"]
     name = encoder["_target_"].rpartition(".")[2]
     if schema != "evaluate":
-        what = "is not trained" if schema == "train" else "has no vectors to search"
+        what = {"train": "is not trained", "describe": "has no tokens that are cut off"}.get(schema)
+        what = what or "has no vectors to search"
         yield f"encoder: {name} {what}; choose another, and see how good it is with babelbatch-evaluate"
         return
     evaluation = cfg["evaluation"]

@@ -25,7 +25,7 @@ from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.evaluation import Evaluation
 from babelbatch.identity import config_hash, group_of, identity
-from babelbatch.leakage import refuse_leakage
+from babelbatch.leakage import refuse_leakage, refuse_leaking_validation
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
 from babelbatch.loss import Objective
@@ -234,22 +234,6 @@ def build_data(
 def accumulated(cfg: DictConfig) -> int:
     """Batches an optimiser step."""
     return cfg.trainer.get("accumulate_grad_batches", 1)
-
-
-def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchmarks: dict[str, Benchmark]) -> None:
-    """Raises ValueError if more than one in a hundred of the validation corpus's questions are in the corpus, to the
-    letter, or of a benchmark's questions in the validation corpus: the first says nothing of new questions, and the
-    second would choose the weights by the test."""
-    if validation is None:
-        return
-    seen = len(set(validation.question_texts).intersection(corpus.question_texts))
-    if seen > len(validation.question_texts) / 100:
-        raise ValueError(
-            f"{seen:,} of the {len(validation.question_texts):,} questions of the validation corpus {validation.name} "
-            f"are in the corpus {corpus.name}: its loss would say nothing of new questions; choose another "
-            "corpus@validation, or set train_on_test=true"
-        )
-    refuse_leakage(validation, benchmarks)
 
 
 def refuse_silent_monitor(monitor: str, data: PairData) -> None:

@@ -31,14 +31,16 @@ def load_benchmark(
     data_dir: str | None = None,
     languages: list[str] | None = None,
     candidates: Literal["validation", "train+validation"] = "validation",
+    pooled: bool = False,
 ) -> Benchmark:
     """The questions are those of the validation split. The candidates of a language are its distinct passages. A
-    question is answered by its own passage alone, within its language: there is no pool of all languages.
+    question is answered by its own passage alone.
 
     data_dir: a folder with the hub's files, `secondary_task/{train,validation}-*.parquet`.
     languages: default the eight other than English, so that the macro score is the mean over them, which is how TyDi QA
         averages; `en` may be added.
     candidates: whose passages. Those of the training split make it harder, and are no answers.
+    pooled: rank over the pool of all languages too, where what answers a question in another language counts as wrong.
     ValueError: an id that begins with no language.
     """
     known = chosen("TyDi QA", tuple(QUESTIONS), NON_ENGLISH if languages is None else languages)
@@ -57,7 +59,7 @@ def load_benchmark(
             if row.language in known
         ),
         f"TyDi QA GoldP as retrieval: candidate = distinct passage of {candidates}, relevant = the question's own",
-        pooled=False,
+        pooled=pooled,
     )
     for column, language in enumerate(known):
         found = int((benchmark.query_languages == column).sum())

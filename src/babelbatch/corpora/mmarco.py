@@ -164,6 +164,7 @@ def _finish(folder: Path, drawn: Sample, languages: Sequence[str]) -> None:
             choose_texts(folder / name)
     keys, wrong_keys = _keys(drawn, [np.load(_hashes(folder, language)) for language in languages])
     np.save(folder / "keys.npy", keys)
+    log.info("mmarco: %s items with %s passage keys", f"{len(keys):,}", f"{len(np.unique(keys)):,}")
     shape = _shapes(drawn, languages)["negatives"]
     negatives = np.load(folder / "negatives.npy", mmap_mode="r")
     if wrong_keys.size == 0:  # which cannot be mapped for writing

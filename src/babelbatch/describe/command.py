@@ -23,7 +23,7 @@ from babelbatch.leakage import overlaps
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.run_files import write_atomically
 
-_USER_ERROR = 2
+_USER_ERROR, _INTERRUPTED = 2, 130
 _EPILOG = """what can be said, as to babelbatch-train:
   corpus=<{corpora}>, corpus.<key>=
   benchmarks=[<{benchmarks}>], benchmarks.<name>.<key>=
@@ -62,6 +62,8 @@ def main(arguments: list[str]) -> int:
         if isinstance(error.__cause__, ValueError):
             return _refused(str(error.__cause__))
         raise
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 def _described(cfg: DictConfig, console: Console) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,9 +26,10 @@ def characters(texts: Sequence[str], what: str) -> np.ndarray:
     """(T,) int32, the characters of each text, in one pass."""
     lengths = np.empty(len(texts), np.int32)
     with bar(f"reading {what}", len(texts), worth_it=len(texts) >= _WORTH_A_BAR) as progress:
+        sizes = map(len, texts)
         for first in range(0, len(texts), _AT_ONCE):
-            some = texts[first : first + _AT_ONCE]
-            lengths[first : first + len(some)] = list(map(len, some))
+            some = list(islice(sizes, _AT_ONCE))
+            lengths[first : first + len(some)] = some
             progress.advance(len(some))
     return lengths
 

@@ -103,12 +103,13 @@ def load_pretrained(
     use_attention(backbone, attention)
     encoder = Encoder(backbone, tokenizer, settings)
     roles = ("question",) if settings.shared else ("question", "passage")
+    kept = {role: role if stored.get("shared") is False else "question" for role in roles}  # whose weights are there
     for role in roles if settings.dense else ():
         if published:
             for layer, place in zip(encoder.towers[role].dense, published.dense, strict=True):
                 load_dense(layer, place)
         else:
-            load_model(encoder.towers[role].dense, _part(folder, f"{role}_dense.safetensors"))
+            load_model(encoder.towers[role].dense, _part(folder, f"{kept[role]}_dense.safetensors"))
     if stored.get("shared") is False and not settings.shared:
         passage = _model(str(_part(folder, "passage")), trust_remote_code, pooler=settings.pooling == "pooler")
         encoder.towers["passage"].backbone.load_state_dict(passage.state_dict(), strict=False)
@@ -118,7 +119,7 @@ def load_pretrained(
                 f"encoder.dimensions: {settings.dimensions}, but {folder} was trained with {stored['dimensions']}"
             )
         for role in roles:
-            load_model(encoder.towers[role].projection, _part(folder, f"{role}_projection.safetensors"))
+            load_model(encoder.towers[role].projection, _part(folder, f"{kept[role]}_projection.safetensors"))
     return encoder.train()  # as new: transformers hands out models with dropout switched off
 
 

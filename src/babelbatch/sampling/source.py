@@ -55,11 +55,13 @@ class Source:
                 cross_weights = _powers(presence.pairs(columns, rows) * allowed, sampling.pair_exponent)
             elif sampling.cross_language != "any":
                 cross_weights = allowed.astype(np.float64)
-        if name is not None and not self.kinds and not len(presence.any_monolingual(columns, rows)):
-            raise ValueError(
-                f"part '{name}' has nothing to train on in {', '.join(self._languages)}; leave it out of corpus.parts, "
-                "or add its languages to sampling.languages"
-            )
+        if not self.kinds:  # so it is a part; another strategy may draw from it, or none
+            pools = presence.any_monolingual(columns, rows), presence.crosslingual(columns, rows)
+            if not any(map(len, pools)):
+                raise ValueError(
+                    f"part '{name}' has nothing to train on in {', '.join(self._languages)}; leave it out of "
+                    "corpus.parts, or add its languages to sampling.languages"
+                )
         tables = (None, None) if presence.complete else (corpus.questions[start:stop], corpus.passages[start:stop])
         self._pairs = LanguagePairs(columns, *tables, seed, same_weights, cross_weights)
 

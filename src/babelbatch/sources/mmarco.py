@@ -70,19 +70,23 @@ def triples(path: Path) -> Iterator[np.ndarray]:
     """
     columns = ["question", "positive", "negative"]
     try:
-        if path.stat().st_size == 0:
+        if (size := path.stat().st_size) == 0:
             raise ValueError(f"{path}: the file is empty; copy or download it again")
-        with pv.open_csv(
-            path,
-            pv.ReadOptions(use_threads=False, column_names=columns, block_size=_BLOCK),
-            pv.ParseOptions(delimiter="\t", quote_char=False),
-            pv.ConvertOptions(column_types=dict.fromkeys(columns, pa.int32()), null_values=[]),
-        ) as reader:
+        with path.open("rb") as file, bar("mMARCO, triples", size, worth_it=True) as progress:
+            reader = pv.open_csv(
+                file,
+                pv.ReadOptions(use_threads=False, column_names=columns, block_size=_BLOCK),
+                pv.ParseOptions(delimiter="\t", quote_char=False),
+                pv.ConvertOptions(column_types=dict.fromkeys(columns, pa.int32()), null_values=[]),
+            )
+            done = 0
             for batch in reader:
                 block = np.stack([column.to_numpy() for column in batch.columns], axis=1)
                 if (block < 0).any():
                     raise pa.ArrowInvalid("a negative number")
                 yield block
+                progress.advance(file.tell() - done)
+                done = file.tell()
     except pa.ArrowInvalid as error:
         raise _fault(path, error) from None
     except OSError as error:
@@ -121,6 +125,7 @@ def texts(path: Path, wanted: np.ndarray, description: str, on_end: Callable[[in
             state[id_] = 2
             if text := decoded(raw, place).partition("\t")[2].strip():
                 yield id_, text
+        progress.advance(size)
     on_end(lines)
 
 
