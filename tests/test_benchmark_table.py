@@ -434,3 +434,13 @@ def test_a_pool_that_there_is_not_cannot_be_watched():
     with pytest.raises(ConfigError, match="monitor: miracl has no pool of all languages; set monitor=miracl/mono"):
         check_jobs("train", forced(watched), multirun=False)
     check_jobs("train", forced([*watched, "benchmarks.miracl.pooled=true"]), multirun=False)
+
+
+def test_a_pool_that_no_full_ranking_can_hold():
+    register()
+    message = (
+        "evaluation: the pool of miracl has 106 million passages, which cannot be ranked in full; set evaluation=s"
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        check_jobs("train", forced(["benchmarks=miracl"]), multirun=False)
+    check_jobs("train", forced(["benchmarks=miracl", "benchmarks.miracl.languages=[yo,sw]"]), multirun=False)

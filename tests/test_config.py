@@ -49,6 +49,7 @@ def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_p
     }
     extra = [own[group, option]] if (group, option) in own else []
     value = f"[{option}]" if group == "benchmarks" else option
+    extra += ["evaluation=search"] if option in {"miracl", "mr_tydi", "mewsli_x"} and group == "benchmarks" else []
     if group == "corpus" and option in SAMPLING_OF:
         extra.append(f"sampling={SAMPLING_OF[option]}")
     of_mining = group in {"index", "mining"}

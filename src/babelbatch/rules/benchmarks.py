@@ -9,6 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _TABLE = "babelbatch.benchmarks.table.load_benchmark"
+_LARGE = {
+    "babelbatch.benchmarks.miracl.load_benchmark": "106 million passages",
+    "babelbatch.benchmarks.mr_tydi.load_benchmark": "58 million passages",
+    "babelbatch.benchmarks.mewsli_x.load_benchmark": "a million entities",
+}
+"""Pools whose vectors no full ranking can hold, if they are whole."""
 
 
 def problems_of_benchmarks(cfg: dict) -> Iterator[str]:
@@ -16,6 +22,13 @@ def problems_of_benchmarks(cfg: dict) -> Iterator[str]:
     for name, node in (cfg.get("benchmarks") or {}).items():
         if isinstance(node, dict) and node.get("_target_") == _TABLE:
             yield from _problems_of_table(f"benchmarks.{name}", node)
+        elif isinstance(node, dict) and node.get("_target_") in _LARGE:
+            whole = node.get("languages") is None or "mewsli_x" in node["_target_"]
+            if whole and "evaluation" in cfg and cfg["evaluation"].get("index") is None:
+                yield (
+                    f"evaluation: the pool of {name} has {_LARGE[node['_target_']]}, which cannot be ranked in full; "
+                    "set evaluation=search"
+                )
     first, _, rest = str(cfg.get("monitor")).partition("/")
     watched = (cfg.get("benchmarks") or {}).get(first)
     if isinstance(watched, dict) and watched.get("pooled") is False and rest.startswith("multilingual/"):
