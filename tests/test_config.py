@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from babelbatch.check import check
 from babelbatch.config import ConfigError, better, job_folder, learning_rate_for, register, run_folder, sha256_of
 from babelbatch.identity import config_hash
-from babelbatch.launch import CONF, check_jobs, forced
+from babelbatch.launch import CONF, check_jobs, forced, own_sweep
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 
@@ -791,6 +791,12 @@ def test_an_experiments_own_sweep_is_checked_whole(tmp_path: Path) -> None:
     file.write_text("\n".join(lines))
     planned = check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))
     assert len(planned) == 4
+    typed = ["experiment=question", "++seed=1,2,3"]
+    assert own_sweep("train", typed, str(tmp_path)) == ["sampling=x_x,x_y", "hydra.sweeper.params=null"]
+    other = check_jobs("train", typed, multirun=True, config_dir=str(tmp_path))
+    assert len(other) == 6
+    assert len(set(other) & set(planned)) == 2  # seed 1 of both
+    assert own_sweep("train", ["++seed=0,1"]) == []
     file.write_text("\n".join([*lines, "      sampling.alpha: 1"]))
     with pytest.raises(ConfigError, match=r"sampling\.alpha: x_y means alpha 0; to mix, set sampling=hybrid"):
         check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))

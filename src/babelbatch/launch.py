@@ -62,6 +62,8 @@ def _launched(root: str, show: Callable[[list[Path], bool], None]) -> int:
     arguments = get_args_parser().parse_args()
     replaced = dict(zip(arguments.overrides, forced(arguments.overrides), strict=True))
     sys.argv = [replaced.get(argument, argument) for argument in sys.argv]
+    if arguments.multirun:
+        sys.argv += own_sweep(root, list(replaced.values()), arguments.config_dir)
     jobs = Jobs(root)
     run = hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(jobs)
     if not _will_run(arguments):
@@ -118,9 +120,11 @@ def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: s
     """
     problems: dict[str, None] = {}
     planned: dict[Path, str] = {}
+    search = _search(config_dir)
+    if multirun:
+        overrides = overrides + own_sweep(root, overrides, config_dir)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
-        for job in _jobs(_own_sweep(root, search + overrides) + overrides) if multirun else [overrides]:
+        for job in _jobs(overrides) if multirun else [overrides]:
             try:
                 cfg = _composed(root, search + job)
                 check(cfg, root, launcher=_launcher(cfg) if multirun else None)
@@ -161,14 +165,24 @@ def forced(overrides: list[str]) -> list[str]:
     return [override if as_it_is(override) else f"++{override}" for override in overrides]
 
 
-def _own_sweep(root: str, overrides: list[str]) -> list[str]:
-    """What the configuration itself sweeps over (`hydra.sweeper.params`, as an experiment may set it), as overrides."""
-    plain = [override.input_line for override in _parsed(overrides) if not override.is_sweep_override()]
-    try:
-        cfg = compose(root, [line for line in plain if line is not None], return_hydra_config=True)
-    except _REFUSALS:
-        return []  # told when the jobs are composed
-    return [f"{key}={value}" for key, value in (cfg.hydra.sweeper.params or {}).items()]
+def own_sweep(root: str, overrides: list[str], config_dir: str | None = None) -> list[str]:
+    """What an experiment itself sweeps over (`hydra.sweeper.params`), as overrides to add to those that were typed;
+    a key that was typed wins. Hydra would sweep over both."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            typed = _parsed(overrides)
+            plain = [override.input_line for override in typed if not override.is_sweep_override()]
+            chosen = [*_search(config_dir), *(line for line in plain if line is not None)]
+            params = compose(root, chosen, return_hydra_config=True).hydra.sweeper.params or {}
+        except (*_REFUSALS, ConfigError):
+            return []  # told when the jobs are composed
+    keys = {override.key_or_group for override in typed}
+    own = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in keys]
+    return [*forced(own), "hydra.sweeper.params=null"] if params else []
+
+
+def _search(config_dir: str | None) -> list[str]:
+    return [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
 
 
 def _jobs(overrides: list[str]) -> list[list[str]]:
