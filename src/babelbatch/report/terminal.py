@@ -91,7 +91,9 @@ def tables(rows: list[Row]) -> dict[tuple[str, str], list[tuple[str, ...]]]:
 def print_tables(rows: list[Row]) -> None:
     """One table a benchmark, in the terminal."""
     for (benchmark, metric), (header, *lines) in tables(rows).items():
-        table = Table(title=f"{benchmark}: {metric} by setting; rank distance (less is less language bias)")
+        distances = any(line[COLUMNS.index("rank distance")] != "-" for line in lines)
+        note = "; rank distance (less is less language bias)" if distances else ""
+        table = Table(title=f"{benchmark}: {metric} by setting{note}")
         for column in header:
             table.add_column(column, justify="left" if column in {"strategy", "run"} else "right", overflow="fold")
         for line in lines:
