@@ -176,6 +176,19 @@ def test_runs_of_several_projects_and_damaged_files(tmp_path: Path) -> None:
     assert told.endswith("): remove its run, or repeat it\n")
 
 
+def test_a_benchmark_is_shown_by_its_own_metric(tmp_path: Path) -> None:
+    run = tmp_path / "multirun" / "sweep" / "a"
+    run.mkdir(parents=True)
+    facts = {"benchmarks": ["miracl", "xquad_r"], "metric/miracl": "ndcg@10", "metric/xquad_r": "map"}
+    (run / "metrics.json").write_text(json.dumps(facts))
+    said = dashboard(tmp_path, "dry_run=true", "entity=me").stdout
+    assert "miracl/monolingual/ndcg@10" in said
+    assert "miracl/ndcg@10_by_language" in said
+    assert "miracl: monolingual nDCG@10 by alpha" in said
+    assert "xquad_r/monolingual/map" in said
+    assert "miracl/monolingual/map" not in said
+
+
 def test_saved_twice_it_is_one_workspace(tmp_path: Path) -> None:
     """What a person added or set in the app stays."""
     arguments = ("project=trial", "benchmarks=b")

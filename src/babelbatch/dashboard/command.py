@@ -30,12 +30,12 @@ _EXTRA = "pip install 'babelbatch[dashboard]'"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """entity: None means that of the account."""
+    """entity: None means that of the account. benchmarks: each with the metric to read first."""
 
     entity: str | None
     project: str
     name: str
-    benchmarks: tuple[str, ...]
+    benchmarks: dict[str, str]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -107,7 +107,7 @@ def understood(given: dict[str, str], runs: LocalRuns) -> Request:
     Raises ValueError if the runs disagree, or nothing says which benchmarks to show.
     """
     benchmarks = tuple(name for name in given.get("benchmarks", "").strip("[]").replace(" ", "").split(",") if name)
-    benchmarks = tuple(dict.fromkeys(benchmarks)) or runs.benchmarks
+    benchmarks = {name: runs.benchmarks.get(name, "map") for name in benchmarks} or runs.benchmarks
     if not benchmarks:
         place = given.get("runs", "multirun")
         raise ValueError(

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
+
+from babelbatch.metrics import TITLES
 
 _SETTINGS = ("monolingual", "crosslingual", "multilingual")
 _BIAS = {
@@ -25,13 +27,15 @@ _KINDS = ("x_x", "x_y")
 _STEP = "trainer/global_step"
 
 
-def workspace(entity: str, project: str, name: str, benchmarks: Sequence[str]) -> ws.Workspace:
+def workspace(entity: str, project: str, name: str, benchmarks: Mapping[str, str]) -> ws.Workspace:
     """The whole workspace: for each benchmark the ratio, its trade-offs, language bias and cells; then curves and runs.
+
+    benchmarks: each with the metric to read first.
 
     The same arguments give the same workspace to the byte: panels have fixed ids, so that what a person rearranges in
     the app still finds them after an update.
     """
-    sections = [section for benchmark in benchmarks for section in _of_benchmark(benchmark)]
+    sections = [section for benchmark in benchmarks.items() for section in _of_benchmark(*benchmark)]
     sections += [
         _curves(),
         ws.Section(name="Runs", panels=[wr.RunComparer(diff_only="split")], layout_settings=_wide()),
@@ -61,13 +65,13 @@ def updated(earlier: ws.Workspace, ours: ws.Workspace) -> ws.Workspace:
     return earlier
 
 
-def _of_benchmark(benchmark: str) -> list[ws.Section]:
+def _of_benchmark(benchmark: str, metric: str) -> list[ws.Section]:
+    title = TITLES[metric]
     alpha = [
-        _against_alpha(f"{benchmark}/{setting}/map", f"{benchmark}: {setting} mAP by alpha") for setting in _SETTINGS
+        _against_alpha(f"{benchmark}/{setting}/{metric}", f"{benchmark}: {setting} {title} by alpha")
+        for setting in _SETTINGS
     ]
-    bias = [
-        _against_alpha(f"{benchmark}/multilingual/{metric}", f"{benchmark}: {title}") for metric, title in _BIAS.items()
-    ]
+    bias = [_against_alpha(f"{benchmark}/multilingual/{name}", f"{benchmark}: {said}") for name, said in _BIAS.items()]
     return [
         ws.Section(
             name=f"{benchmark}: alpha",
@@ -76,7 +80,10 @@ def _of_benchmark(benchmark: str) -> list[ws.Section]:
             panels=[*alpha, _rank_distance(benchmark)],
         ),
         ws.Section(
-            name=f"{benchmark}: trade-offs", is_open=True, layout_settings=_wide(), panels=[_parallel(benchmark)]
+            name=f"{benchmark}: trade-offs",
+            is_open=True,
+            layout_settings=_wide(),
+            panels=[_parallel(benchmark, metric)],
         ),
         ws.Section(
             name=f"{benchmark}: language bias",
@@ -90,7 +97,7 @@ def _of_benchmark(benchmark: str) -> list[ws.Section]:
             name=f"{benchmark}: cells",
             layout_settings=ws.SectionLayoutSettings(columns=2, rows=1),
             panels=[
-                _pictures(f"{benchmark}/map_by_language", f"{benchmark}: mAP, question by candidate language"),
+                _pictures(f"{benchmark}/{metric}_by_language", f"{benchmark}: {title}, question by candidate language"),
                 wr.WeavePanelSummaryTable(table_name=f"{benchmark}/cells"),
             ],
         ),
@@ -114,11 +121,14 @@ def _rank_distance(benchmark: str) -> wr.ScatterPlot:
     return _against_alpha(f"{benchmark}/multilingual/rank_distance", title, log=True)
 
 
-def _parallel(benchmark: str) -> wr.ParallelCoordinatesPlot:
-    def column(metric: wr.Config | wr.SummaryMetric, title: str, **scale: bool) -> wr.ParallelCoordinatesPlotColumn:
-        return wr.ParallelCoordinatesPlotColumn(metric=metric, display_name=title, **scale)
+def _parallel(benchmark: str, metric: str) -> wr.ParallelCoordinatesPlot:
+    def column(of: wr.Config | wr.SummaryMetric, title: str, **scale: bool) -> wr.ParallelCoordinatesPlotColumn:
+        return wr.ParallelCoordinatesPlotColumn(metric=of, display_name=title, **scale)
 
-    scores = [column(wr.SummaryMetric(f"{benchmark}/{setting}/map"), f"{setting} mAP") for setting in _SETTINGS]
+    scores = [
+        column(wr.SummaryMetric(f"{benchmark}/{setting}/{metric}"), f"{setting} {TITLES[metric]}")
+        for setting in _SETTINGS
+    ]
     distance = wr.SummaryMetric(f"{benchmark}/multilingual/rank_distance")
     return wr.ParallelCoordinatesPlot(
         title=f"{benchmark}: what goes with what",
@@ -160,10 +170,10 @@ def _curves() -> ws.Section:
     )
 
 
-def _columns(benchmarks: Sequence[str]) -> list[str]:
+def _columns(benchmarks: Mapping[str, str]) -> list[str]:
     """The first columns of the list of runs."""
     scores = [
-        *(f"summary:{benchmark}/{setting}/map" for benchmark in benchmarks for setting in _SETTINGS),
+        *(f"summary:{name}/{setting}/{metric}" for name, metric in benchmarks.items() for setting in _SETTINGS),
         *(f"summary:{benchmark}/multilingual/rank_distance" for benchmark in benchmarks),
     ]
     return ["run:displayName", *(f"config:{name}.value" for name in ("strategy", "alpha", "seed")), *scores]

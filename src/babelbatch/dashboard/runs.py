@@ -13,11 +13,12 @@ from babelbatch.run_files import CONFIG_FILE, METRICS_FILE
 
 @dataclass(frozen=True, slots=True)
 class LocalRuns:
-    """folders: of the finished runs. benchmarks: all that they were evaluated on, in the order met.
+    """folders: of the finished runs. benchmarks: all that they were evaluated on, in the order met, each with the
+    metric to read first.
     entities, projects: those that their configurations name for W&B."""
 
     folders: tuple[Path, ...]
-    benchmarks: tuple[str, ...]
+    benchmarks: dict[str, str]
     entities: tuple[str, ...]
     projects: tuple[str, ...]
 
@@ -28,17 +29,18 @@ def read_runs(place: Path) -> LocalRuns:
     Raises ValueError, with the file's name, for one that cannot be read.
     """
     found = sorted(file.parent for depth in ("", "*/", "*/*/") for file in place.glob(depth + METRICS_FILE))
-    benchmarks: dict[str, None] = {}
+    benchmarks: dict[str, str] = {}
     entities: dict[str, None] = {}
     projects: dict[str, None] = {}
     for folder in found:
         metrics = _read(folder / METRICS_FILE)
-        benchmarks |= dict.fromkeys(metrics.get("benchmarks") or ())
+        for name in metrics.get("benchmarks") or ():
+            benchmarks.setdefault(name, metrics.get(f"metric/{name}", "map"))
         logged = ((_read(folder / CONFIG_FILE).get("logger") or {}).get("wandb")) or {}
         for names, key in ((entities, "entity"), (projects, "project")):
             if logged.get(key):
                 names[logged[key]] = None
-    return LocalRuns(tuple(found), tuple(benchmarks), tuple(entities), tuple(projects))
+    return LocalRuns(tuple(found), benchmarks, tuple(entities), tuple(projects))
 
 
 def _read(path: Path) -> dict:
