@@ -203,7 +203,7 @@ def test_train_on_mlqa_r_test_on_xquad_r(shared_data: Path, tmp_path: Path) -> N
     scores = {key: value for key, value in found.items() if key.startswith("xquad_r/")}
     expected |= {f"xquad_r/multilingual/top10_share/{q}-{c}" for q in XQUAD_R for c in XQUAD_R}
     assert set(scores) == expected
-    assert len(expected) == 6 * (3 * 12 + 110) + 7 * 12 + 121
+    assert len(expected) == 8 * (3 * 12 + 110) + 7 * 12 + 121
     assert all(math.isfinite(value) and (value >= 0 or "mrc" in key) for key, value in scores.items())
     assert found["languages/xquad_r"] == sorted(XQUAD_R)
     assert "sentence" in found["protocol/xquad_r"]
