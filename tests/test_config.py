@@ -797,6 +797,10 @@ def test_an_experiments_own_sweep_is_checked_whole(tmp_path: Path) -> None:
     assert len(other) == 6
     assert len(set(other) & set(planned)) == 2  # seed 1 of both
     assert own_sweep("train", ["++seed=0,1"]) == []
+    with pytest.raises(
+        ConfigError, match="experiment: question is a sweep of its own; type it in a command of its own"
+    ):
+        own_sweep("train", ["experiment=question,demo"], str(tmp_path))
     file.write_text("\n".join([*lines, "      sampling.alpha: 1"]))
     with pytest.raises(ConfigError, match=r"sampling\.alpha: x_y means alpha 0; to mix, set sampling=hybrid"):
         check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))

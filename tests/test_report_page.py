@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from babelbatch.cli import _compare
+from babelbatch.metrics import NAMES, TITLES
 from babelbatch.report import command
 from babelbatch.report.page import number, write_report
 from babelbatch.report.settings import Settings
@@ -247,6 +248,13 @@ def test_no_report_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[s
         .out.splitlines()[-1]
         .startswith(f"There is no report. {folder}/per_query.parquet is missing")
     )
+
+
+@pytest.mark.parametrize("metric", [name for name in NAMES if name not in {"map", "ndcg@10"}])
+def test_a_report_by_any_metric(tmp_path: Path, metric: str) -> None:
+    write_sweep(tmp_path, LEVELS, seeds=2, metric=metric, within_only=True)
+    text = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
+    assert f"monolingual {TITLES[metric]}" in text
 
 
 @pytest.mark.parametrize("within_only", [False, True])

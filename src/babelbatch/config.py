@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.identity import config_hash, is_relevant, short
 
 DEFAULT_MONITOR = "validation/loss"
+_PLACES_OF_DATA = (".data_dir", ".path", ".dictionaries")
 
 
 class ConfigError(ValueError):
@@ -167,21 +168,24 @@ def job_folder(overrides: str, *, _root_: DictConfig) -> str:
     """A job's folder name: what it overrides, and 8 digits of the hash of its configuration, such as
     `hybrid_alpha-0.25_seed-1_0f3a9c12`. It does not depend on the sweep around it, nor on the time.
 
-    overrides: as Hydra writes them into a folder's name. Where data lie is not said. At most 100 characters, for any
-    file system, and without those that would have to be quoted on a command line.
+    overrides: as Hydra writes them into a folder's name. Where data lie is not said, nor an experiment that is the
+    run's name. At most 100 characters, for any file system, and none that would have to be quoted on a command line.
     """
     parts: list[tuple[int, str]] = []
     relevant = True
     for piece in filter(None, overrides.split(",")):
         key, _, value = piece.lstrip("+").partition("=")
         if value or key.startswith("~"):  # otherwise the rest of a list
-            relevant = is_relevant(key) and not key.endswith(".data_dir")
+            relevant = is_relevant(key) and not key.endswith(_PLACES_OF_DATA)
+        if key == "experiment":
+            value = value.rpartition("/")[2]
+            relevant = value != _root_.name
         if relevant:
             said = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
             named = value and ("." in key or key == "seed")
             # What is compared comes first: the rest may be cut off.
             group = key.partition(".")[0]
-            place = 0 if key == "sampling" else 1 if group in {"sampling", "loss", "seed"} else 2
+            place = 0 if key in {"sampling", "experiment"} else 1 if group in {"sampling", "loss", "seed"} else 2
             parts.append((place, f"{key.rpartition('.')[2]}-{said}" if named else said))
     readable = "_".join(text for _, text in sorted(parts, key=lambda part: part[0]))[:90].strip("_-") or "default"
     return f"{readable}_{short(config_hash(_root_))}"

@@ -62,8 +62,16 @@ def _launched(root: str, show: Callable[[list[Path], bool], None]) -> int:
     arguments = get_args_parser().parse_args()
     replaced = dict(zip(arguments.overrides, forced(arguments.overrides), strict=True))
     sys.argv = [replaced.get(argument, argument) for argument in sys.argv]
-    if arguments.multirun:
-        sys.argv += own_sweep(root, list(replaced.values()), arguments.config_dir)
+    try:
+        own = own_sweep(root, list(replaced.values()), arguments.config_dir)
+    except ConfigError as error:
+        print(f"babelbatch: {error}", file=sys.stderr)
+        return USER_ERROR
+    if own and arguments.multirun:
+        behind = max(place for place, argument in enumerate(sys.argv) if argument in replaced.values()) + 1
+        sys.argv[behind:behind] = own  # argparse takes the overrides in one piece
+    elif own and _will_run(arguments) and global_rank() == 0:
+        print("babelbatch: this experiment is a sweep; with -m all its jobs are run, without it one", file=sys.stderr)
     jobs = Jobs(root)
     run = hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(jobs)
     if not _will_run(arguments):
@@ -167,18 +175,31 @@ def forced(overrides: list[str]) -> list[str]:
 
 def own_sweep(root: str, overrides: list[str], config_dir: str | None = None) -> list[str]:
     """What an experiment itself sweeps over (`hydra.sweeper.params`), as overrides to add to those that were typed;
-    a key that was typed wins. Hydra would sweep over both."""
+    a key that was typed wins. Hydra would sweep over both.
+
+    Raises ConfigError for several experiments of which one has a sweep of its own: Hydra would drop it.
+    """
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             typed = _parsed(overrides)
-            plain = [override.input_line for override in typed if not override.is_sweep_override()]
-            chosen = [*_search(config_dir), *(line for line in plain if line is not None)]
-            params = compose(root, chosen, return_hydra_config=True).hydra.sweeper.params or {}
-        except (*_REFUSALS, ConfigError):
+        except ConfigError:
             return []  # told when the jobs are composed
-    keys = {override.key_or_group for override in typed}
+        plain = [each.input_line or "" for each in typed if not each.is_sweep_override()]
+        several = [each for each in typed if each.key_or_group == "experiment" and each.is_sweep_override()]
+        for option in several[0].sweep_string_iterator() if several and several[0].is_choice_sweep() else ():
+            if _sweeper_params(root, [*_search(config_dir), *plain, f"experiment={option}"]):
+                raise ConfigError([f"experiment: {option} is a sweep of its own; type it in a command of its own"])
+        params = _sweeper_params(root, [*_search(config_dir), *plain])
+    keys = {each.key_or_group for each in typed}
     own = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in keys]
     return [*forced(own), "hydra.sweeper.params=null"] if params else []
+
+
+def _sweeper_params(root: str, overrides: list[str]) -> dict[str, str]:
+    try:
+        return dict(compose(root, overrides, return_hydra_config=True).hydra.sweeper.params or {})
+    except _REFUSALS:
+        return {}  # told when the jobs are composed
 
 
 def _search(config_dir: str | None) -> list[str]:

@@ -16,12 +16,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.identity import identity
-from babelbatch.metrics import SETTINGS
+from babelbatch.metrics import NAMES, SETTINGS
 from babelbatch.run_files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE
 
 NEEDED = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
 """The columns of per_query.parquet that a report cannot do without."""
-WELCOME = ("map@20", "ndcg@10", "recall@1", "recall@10", "recall@100", "language_preference", "same_language@10")
+WELCOME = (*(name for name in NAMES if name != "map"), "language_preference", "same_language@10")
 """Columns that it uses where they are present."""
 AGAIN = "remove that folder and run the job again, or name only the other runs in runs="
 
