@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from babelbatch.records import ABSENT, Corpus
 
-torch.set_num_threads(2)
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same on a slow, shared machine
 settings.load_profile("repeatable")
 
