@@ -49,7 +49,8 @@ def result(logger, step):
     metrics = {"b/multilingual/map": 0.75, "b/multilingual/map/de": 0.5, "b/multilingual/map/en": 1.0}
     metrics |= {"b/crosslingual/map/de": 0.25, "b/crosslingual/map/de-en": 0.25}
     metrics |= {"b/multilingual/top10_share/de-de": 0.75, "b/multilingual/top10_share/de-en": 0.25}
-    logger.log_result(SimpleNamespace(benchmark="b", metrics=metrics, languages=("de", "en"), matrices=cells), step)
+    result = {"benchmark": "b", "metric": "map", "metrics": metrics, "languages": ("de", "en"), "matrices": cells}
+    logger.log_result(SimpleNamespace(**result), step)
 
 def done(logger, call):
     "Waits until the run has made a call."
