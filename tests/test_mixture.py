@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -253,9 +253,9 @@ def test_parts_do_not_keep_step_with_kinds(parts: dict[str, Corpus]) -> None:
 
 def test_the_parts_of_a_step_are_a_matter_of_chance(parts: dict[str, Corpus]) -> None:
     """Over seeds, any one step is of each part as often as its size says."""
-    mixing = {"weights": [24.0, 48.0, 12.0], "parts": [0, 1, 2]}
+    weights = {"x_x": [24.0, 48.0, 12.0]}
     for step in (0, 5, 63, 64, 1_000):
-        counts = np.bincount([Mixing(**mixing, seed=seed).at(step)[0] for seed in range(1_500)])
+        counts = np.bincount([Mixing(weights, seed).at("x_x", step)[0] for seed in range(1_500)])
         assert chisquare(counts, np.array([24, 48, 12]) / 84 * 1_500).pvalue > 1e-3
 
 
@@ -268,14 +268,35 @@ def test_the_places_of_a_part_are_counted_without_the_steps_before(
     weights: list[float], seed: int, blocks: int
 ) -> None:
     """Each part's places are 0, 1, 2 and so on, each once, over whole blocks; and as many as its share says."""
-    mixing = Mixing(list(range(len(weights))), weights, seed)
+    mixing = Mixing({"x_x": weights}, seed)
     steps = 64 * blocks
-    found = [mixing.at(step) for step in range(steps)]
+    found = [mixing.at("x_x", step) for step in range(steps)]
     for part, weight in enumerate(weights):
         places = sorted(place for own, place in found if own == part)
         assert places == list(range(len(places)))
         assert abs(len(places) - steps * weight / math.fsum(weights)) < 3
-    assert mixing.at(10**9) == Mixing(list(range(len(weights))), weights, seed).at(10**9)
+    assert mixing.at("x_x", 10**9) == Mixing({"x_x": weights}, seed).at("x_x", 10**9)
+
+
+@given(
+    weights=st.lists(st.tuples(*[st.just(0.0) | st.floats(0.01, 100)] * 2), min_size=1, max_size=6),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_both_kinds_go_through_a_part_at_one_pace(weights: list[tuple[float, float]], seed: int) -> None:
+    """Steps that would draw from a part, be they of the one kind or the other, have its places 0, 1, 2 and so on, each
+    once, and no more of them than the kind with the larger share needs."""
+    kinds = dict(zip(("x_x", "x_y"), map(list, zip(*weights, strict=True)), strict=True))
+    assume(all(map(any, kinds.values())))
+    mixing, steps = Mixing(kinds, seed), 64 * 4
+    found = [{kind: mixing.at(kind, step) for kind in kinds} for step in range(steps)]
+    for part in range(len(weights)):
+        shares = [own[part] / math.fsum(own) for own in kinds.values()]
+        for kind, share in zip(kinds, shares, strict=True):
+            assert abs(sum(step[kind][0] == part for step in found) - steps * share) < 3 * len(weights)
+        places = [{place for own, place in step.values() if own == part} for step in found]
+        taken = [place for of_step in places for place in of_step]
+        assert sorted(taken) == list(range(len(taken)))
+        assert abs(len(taken) - steps * max(shares)) < 3 * len(weights)
 
 
 @pytest.mark.parametrize("sampling", [X_X, HYBRID, replace(X_X, same_language="pair")])
@@ -289,7 +310,7 @@ def test_an_epoch_of_a_part_holds_every_item_at_most_once(parts: dict[str, Corpu
     sizes = {"a": 36, "b": 12}
     for step in range(64 * 9):
         plan = sampler.plan(step)
-        _, place = sampler._mixing[plan.kind].at(step)
+        _, place = sampler._mixing.at(plan.kind, step)
         drawn.setdefault((plan.part, place // (sizes[plan.part] // 4)), []).extend(plan.items.tolist())
     assert len(drawn) > 20
     last = {part: max(epoch for own, epoch in drawn if own == part) for part in sizes}
@@ -297,6 +318,62 @@ def test_an_epoch_of_a_part_holds_every_item_at_most_once(parts: dict[str, Corpu
         assert len(items) == len(set(items))
         if epoch < last[part]:
             assert len(items) == sizes[part]
+
+
+@pytest.mark.parametrize("draw", ["random", "stratified"])
+def test_no_item_twice_where_a_part_gives_one_kind_only(make_corpus: MakeCorpus, draw: str) -> None:
+    """256 parallel items, 128 in English. Every X-Y step, and two in three of the X-X steps, are of the parallel part.
+    It would be drawn from in every step, so that its epochs are those of a corpus of one piece: 64 steps, a block."""
+    corpus = load_corpus(
+        {"parallel": distinct(make_corpus(256), "parallel"), "english": distinct(make_corpus(128, ("en",)), "english")}
+    )
+    sampler = Sampler(corpus, replace(HYBRID, alpha_draw=draw), seed=0)
+    batches = 0
+    for epoch in range(50):
+        found = [sampler.plan(step) for step in range(64 * epoch, 64 * epoch + 64)]
+        items = [item for plan in found if plan.part == "parallel" for item in plan.items.tolist()]
+        assert len(items) == len(set(items))
+        batches += len(items) // 4
+    assert batches == pytest.approx(64 * 50 * 5 / 6, rel=0.02)
+
+
+@pytest.mark.parametrize("draw", ["random", "stratified"])
+def test_a_step_of_a_hybrid_is_that_step_of_the_pure_strategy(parts: dict[str, Corpus], draw: str) -> None:
+    """Where each part gives both kinds; else the parts of one kind change the pace of the others."""
+    corpus = load_corpus({name: parts[name] for name in ("many", "two")})
+    pure = {"x_x": Sampler(corpus, X_X, seed=6), "x_y": Sampler(corpus, X_Y, seed=6)}
+    for step, plan in enumerate(plans(Sampler(corpus, replace(HYBRID, alpha_draw=draw), seed=6), 300)):
+        assert same(plan, pure[plan.kind].plan(step))
+
+
+@pytest.mark.parametrize(
+    ("sampling", "parallel", "shares"),
+    [
+        (replace(X_X, languages=["en"]), 0, (100, 10)),
+        (replace(X_X, languages=["en"], same_language="pair"), 0, (100, 10)),
+        (X_X, 0, (100, 100)),
+        (X_Y, 10, (100, 10)),
+        (replace(X_Y, cross_language="x_en"), 10, (100, 10)),
+        (HYBRID, 10, (100, 10)),
+    ],
+)
+def test_a_part_weighs_what_can_be_drawn_from_it(
+    make_corpus: MakeCorpus, sampling: Sampling, parallel: int, shares: tuple[int, int]
+) -> None:
+    """Part a has 100 items in English and German. Of the 100 of part b the first 10 are in English, the others in
+    German, as are the first `parallel`."""
+    without = {
+        f"no_{text}": [(item, "de") for item in range(parallel, 10)] + [(item, "en") for item in range(10, 100)]
+        for text in ("question", "passage")
+    }
+    b = make_corpus(100, ("de", "en"), **without)
+    corpus = load_corpus({"a": distinct(make_corpus(100, ("de", "en")), "a"), "b": distinct(b, "b")})
+    drawn = Counter((plan.kind, plan.part) for plan in plans(Sampler(corpus, sampling, seed=1), 64 * 40))
+    kinds = {"x_x": (100, 100), "x_y": shares} if sampling.name == "hybrid" else {sampling.name: shares}
+    for kind, (of_a, of_b) in kinds.items():
+        steps = drawn[kind, "a"] + drawn[kind, "b"]
+        # The kinds of a hybrid are drawn by chance.
+        assert drawn[kind, "b"] == pytest.approx(steps * of_b / (of_a + of_b), abs=60 if len(kinds) > 1 else 2)
 
 
 def test_items_of_a_small_part_come_equally_often(parts: dict[str, Corpus]) -> None:

@@ -46,7 +46,7 @@ class Mixture:
     """What a corpus was put together from: P corpora, each of them consecutive items.
 
     names: P distinct names. starts: P first items, ascending from 0.
-    exponent: a batch is of a part with probability proportional to size ** exponent.
+    exponent: a batch is of a part with probability proportional to n ** exponent, of n items that it can draw from.
     """
 
     names: tuple[str, ...]

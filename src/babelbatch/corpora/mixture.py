@@ -14,8 +14,9 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     """The items of all parts, one part after the other, in all their languages.
 
     parts: corpora under names of your own. Ids get the name in front, `name/id`.
-    exponent: a batch is of a part with probability proportional to (its items) ** exponent, among the parts that can
-        give a batch of the step's kind: 1 is by size, 0 is evenly, between them small parts come more often.
+    exponent: a batch is of a part with probability proportional to n ** exponent, n being the items of the part that a
+        batch of the step's kind can be drawn from: 1 is by size, 0 is evenly among the parts that have any, between
+        them small parts come more often.
 
     Keys of different parts are different, except where two parts have a passage with the same text: its items then
     share a key, and what is held out for validation of one is held out of the other. Texts are not copied; tables are,

@@ -29,7 +29,8 @@ class Sampler:
     Without replacement: within an epoch of a pool of n items (those that exist in the step's languages) no item
     occurs twice. An epoch is n // batch_size steps; the rest of its order is dropped, and another epoch has another
     order. Pools of equal size share their order: in a fully parallel corpus an epoch holds every item at most once,
-    whatever the languages. In a mixture the same holds of each part, its epochs counted in steps that draw from it.
+    whatever the languages. In a mixture the same holds of each part, its epochs counted in its places: the steps that
+    one of the kinds would draw from it (`mixing.py`). A place that turns out to be another part's is passed over.
 
     alpha: the probability of an X-X batch, as a function of the step.
     rows: the rows of the corpus to draw from, each once, by default all (a validation split plans over its own rows).
@@ -53,7 +54,7 @@ class Sampler:
         columns = _columns(corpus, sampling.languages)
         ever = {"x_x": max(self.alpha.values) > 0, "x_y": min(self.alpha.values) < 1}
         wanted = {kind for kind in ever if ever[kind]}
-        self._mixing: dict[str, Mixing] = {}
+        self._mixing: Mixing | None = None
         if corpus.mixture is None:
             presence = Presence(corpus) if presence is None else presence
             self._sources = [Source(corpus, presence, sampling, columns, seed, rows, wanted)]
@@ -63,12 +64,12 @@ class Sampler:
             own = rows if rows is None else rows[(rows >= start) & (rows < stop)]
             part = Presence(corpus, start, stop)
             self._sources.append(Source(corpus, part, sampling, columns, seed, own, wanted, start, stop, name))
-        self._mixing = {kind: self._mixing_of(kind, corpus.mixture) for kind in wanted}
+        self._mixing = Mixing({kind: self._weights(kind, corpus.mixture) for kind in sorted(wanted)}, seed)
 
     def plan(self, step: int) -> Plan:
         """Items and languages of the global batch at `step`, in O(batch_size) whatever the step."""
         kind = "x_x" if self.is_same_language(step) else "x_y"
-        part, place = self._mixing[kind].at(step) if self._mixing else (0, step)
+        part, place = self._mixing.at(kind, step) if self._mixing else (0, step)
         return self._sources[part].plan(kind, step, place)
 
     def is_same_language(self, step: int) -> bool:
@@ -78,11 +79,12 @@ class Sampler:
             return floor(self.alpha.before(step + 1) + offset) > floor(self.alpha.before(step) + offset)
         return uniform(self.seed, KIND, step) < self.alpha.at(step)
 
-    def _mixing_of(self, kind: str, mixture: Mixture) -> Mixing:
-        parts = [part for part, source in enumerate(self._sources) if kind in source.kinds]
-        if not parts:
+    def _weights(self, kind: str, mixture: Mixture) -> list[float]:
+        """Of each part, for batches of that kind: 0 if it gives none."""
+        sizes = [source.sizes.get(kind, 0) for source in self._sources]
+        if not any(sizes):
             raise ValueError(f"no part of the mixture ({', '.join(mixture.names)}) {_LACKS[kind]}")
-        return Mixing(parts, [self._sources[part].size ** float(mixture.exponent) for part in parts], self.seed)
+        return [size ** float(mixture.exponent) if size else 0.0 for size in sizes]
 
 
 _LACKS = {

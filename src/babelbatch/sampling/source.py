@@ -18,7 +18,7 @@ class Source:
 
     columns: the languages to train on. rows: those to draw from, among [start, stop), or None for all.
     wanted: the kinds of batches to draw. kinds: those of them that can be drawn: a part of a mixture need not give
-        both, nor have all languages. size: items to draw from.
+        both, nor have all languages. sizes: of a part, for each of its kinds, the items that such batches draw from.
     Raises ValueError for a pool smaller than a batch.
     """
 
@@ -40,8 +40,8 @@ class Source:
         self._languages = [corpus.languages[column] for column in columns]
         if start and rows is not None:
             rows = rows - start
-        self.size = len(corpus.questions[start:stop]) if rows is None else len(rows)
-        self.kinds = set()
+        self.kinds: set[str] = set()
+        self.sizes: dict[str, int] = {}
         same_weights, cross_weights = None, None
         if "x_x" in wanted:
             self._add_same_language(presence, rows)
@@ -87,6 +87,7 @@ class Source:
             self._any_monolingual = presence.any_monolingual(self._columns, rows)
             if self._is_enough(self._any_monolingual, "a batch of same-language pairs"):
                 self.kinds.add("x_x")
+                self.sizes["x_x"] = len(self._any_monolingual)
             return
         pools = presence.monolingual(self._columns, rows)
         own = [
@@ -97,6 +98,8 @@ class Source:
         if not own:
             return
         self.kinds.add("x_x")
+        if self._name is not None:  # to count items of all languages takes as long as the pools: only parts need it
+            self.sizes["x_x"] = len(presence.any_monolingual(self._columns, rows))
         self._monolingual, self._own_columns = [pools[place] for place in own], self._columns[own]
         sizes = np.array([len(pool) for pool in self._monolingual], np.float64)
         weights = sizes**self._sampling.language_exponent
@@ -112,6 +115,7 @@ class Source:
             )
         if self._is_enough(self._crosslingual, "an X-Y batch"):
             self.kinds.add("x_y")
+            self.sizes["x_y"] = len(self._crosslingual)
 
     def _is_enough(self, pool: Pool, purpose: str, language: str | None = None) -> bool:
         """Whether the pool holds a batch. Only a part of a mixture may have none of a kind, or in a language."""
