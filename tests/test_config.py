@@ -475,6 +475,23 @@ def test_one_problem(overrides: list[str], expected: str | None) -> None:
         assert expected in found
 
 
+@pytest.mark.parametrize("loss", ["mimo", "language_kl", "alignment"])
+def test_bitext_has_no_text_in_two_languages(loss: str, tmp_path: Path) -> None:
+    """Alone, or in all parts of a mixture; beside another part it may stand."""
+    more = ["sampling=x_y", f"loss={loss}", f"teacher={tmp_path}"]
+    part = "+corpus@corpus.parts.talks=parallel_sentences"
+    for corpus in (
+        ["corpus=parallel_sentences"],
+        ["corpus=bitext", f"corpus.data_dir={tmp_path}"],
+        ["corpus=mixture", part],
+    ):
+        (problem,) = problems(*corpus, *more)
+        assert problem.startswith("loss: ")
+        assert "needs a text in two languages, but an item of bitext has its question in one" in problem
+        assert problems(*corpus, "sampling=x_y") == []
+    assert problems(*MIXTURE, part, *more) == []
+
+
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [

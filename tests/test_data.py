@@ -11,11 +11,13 @@ import pytest
 import torch
 
 from babelbatch.batches import BatchBuilder
+from babelbatch.code_switching import CodeSwitching
 from babelbatch.data import PairData
 from babelbatch.encoder import Encoder, static
+from babelbatch.negatives import Mined
 from babelbatch.records import ABSENT, Batch, Corpus, Needs, Padded, Plan, Versions
 from babelbatch.sampling import Sampler, Sampling
-from babelbatch.validation_split import held_out
+from babelbatch.validation_split import HeldOutPassages, held_out
 from conftest import MakeCorpus
 
 HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=4)
@@ -131,6 +133,23 @@ def test_a_lesson_is_in_the_teachers_tokens(make_corpus, encoder):
     assert {share.lesson.passages.counts for share in shares} == {(1, 1)}
     with pytest.raises(ValueError, match=r"^loss\.language: the corpus hand-made has no 'fr' for the teacher to read"):
         BatchBuilder(corpus, encoder, teacher, "fr")
+
+
+def test_a_lesson_is_of_the_texts_before_they_were_switched(make_corpus, tmp_path, monkeypatch):
+    """Everything that the student reads in English is switched; the teacher reads what it was."""
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "en-de.txt").write_text("question frage\npassage stelle\n")
+    corpus = make_corpus(60)
+    encoder = static((*corpus.question_texts, *corpus.passage_texts, "frage stelle"), vocab_size=300, hidden_size=8)
+    module = data(
+        corpus, encoder, ENGLISH, steps=20, transform=CodeSwitching(str(tmp_path), probability=1.0, copies=3),
+        needs=Needs(taught_language="en"), teacher=encoder,
+    )  # fmt: skip
+    for batch in module.train_dataloader():
+        items = (batch.plan.items // 3).tolist()
+        assert texts(encoder, batch, "questions") == [f"frage {item} en" for item in items]
+        assert said(encoder, batch.lesson.chunks, batch.lesson.questions) == [f"question {item} en" for item in items]
+        assert said(encoder, batch.lesson.chunks, batch.lesson.passages) == [f"passage {item} en" for item in items]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -290,6 +309,47 @@ def test_training_and_validation_are_disjoint(corpus, encoder):
         assert training
         assert validation
         assert not training & validation
+
+
+@pytest.mark.parametrize("source", ["own", "mined", "switched"])
+def test_held_out_passages_are_not_trained_on(make_corpus, encoder, source, tmp_path, monkeypatch):
+    """Each item has the passages of the ten items after it as negatives. Training has those that are not held out, the
+    validation loss has them all, but for mined ones, which its items have none of."""
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "en-de.txt").write_text("passage stelle\n")
+    plain = make_corpus(60, keys=[item // 2 for item in range(60)])
+    others = (np.arange(60)[:, None] + np.arange(2, 12)) % 60
+    corpus = replace(
+        plain,
+        negatives=plain.passages[others].transpose(0, 2, 1),
+        negative_keys=np.repeat(plain.keys[others][:, None], 3, axis=1),
+    )
+    options = {}
+    if source == "mined":
+        items, languages, slots = (axis.ravel() for axis in np.indices(corpus.negatives.shape))
+        scores = np.zeros(len(items), np.float32)
+        options["mined"] = Mined(items, languages, corpus.negatives.ravel(), slots + 1, scores, scores)
+        corpus = plain
+    if source == "switched":
+        options["transform"] = CodeSwitching(str(tmp_path), probability=1.0, copies=2)
+    module = data(corpus, encoder, **options)
+    held = set(plain.keys[apart(plain)].tolist())
+    for batch in module.train_dataloader():
+        items = batch.plan.items // (2 if source == "switched" else 1)
+        expected = [key for item in items for key in plain.keys[others[item]].tolist() if key not in held]
+        assert batch.candidate_keys.tolist()[4:] == expected
+        assert len(batch.candidates) == batch.candidate_counts[0] == 4 + len(expected) < 44
+    for batch in module.val_dataloader():
+        assert len(batch.candidates) == (4 if source == "mined" else 44)
+
+
+def test_what_counts_as_a_held_out_passage(make_corpus):
+    """By its row, though it has another item's key; by its key, though no item has it; not by being absent."""
+    corpus = make_corpus(4, no_passage=[(1, "zh")])
+    unseen = HeldOutPassages(corpus, np.arange(4) == 1)
+    rows, keys = np.array([[3, 4, 5], [50, 6, ABSENT]]), np.array([[0, 1, 2], [1, ABSENT, ABSENT]])
+    assert unseen(rows, keys).tolist() == [[True, True, False], [True, False, False]]
+    assert not HeldOutPassages(corpus, np.zeros(4, bool))(rows, keys).any()
 
 
 def test_validation_is_the_same_for_every_strategy_and_seed(corpus, encoder):

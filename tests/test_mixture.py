@@ -481,3 +481,23 @@ def test_validation_is_over_all_parts_together(parts: dict[str, Corpus]) -> None
     assert trained <= set(np.flatnonzero(~apart).tolist())
     batches = [data.builder(data.sampler.plan(step), step) for step in range(8)]
     assert {batch.plan.part for batch in batches} == {"many", "english"}
+
+
+def test_what_is_held_out_of_one_part_is_no_negative_in_another(make_corpus):
+    """Part b has the German passages of part a as hard negatives, as texts of its own."""
+    one, other = make_corpus(40, ("de",)), make_corpus(40, ("de",), negatives=2)
+    own = (*(f"other {number}" for number in range(40)), *one.passage_texts, *one.passage_texts)
+    other = replace(
+        other, question_texts=tuple(f"asked {number}" for number in range(40)), passage_texts=own,
+        negative_keys=np.full_like(other.negative_keys, ABSENT),
+    )  # fmt: skip
+    corpus = load_corpus({"a": one, "b": other})
+    encoder = static([*one.passage_texts, *own], vocab_size=200, hidden_size=4)
+    data = PairData(corpus, Sampling("x_x", 1.0, 8), encoder, 0, 40, validation_fraction=0.3)
+    held = set(corpus.keys[held_out(corpus.keys, corpus.ids, 0.3)].tolist())
+    parts = {"a": 0, "b": 0}
+    for batch in data.train_dataloader():
+        wrong = batch.candidate_keys.tolist()[8:]
+        assert not held & set(wrong)
+        parts[batch.plan.part] += len(wrong)
+    assert parts["a"] == 0 < parts["b"]

@@ -179,14 +179,11 @@ def test_joined_behind_the_corpus_s_own(make_corpus):
     assert joined.negatives[4, 2].tolist()[2:] == [1]
 
 
-def test_what_is_held_out_stays_out(corpus):
-    """Item 2 is held out: it gets no negatives, and its passages (6, 7, 8) are nobody's."""
-    held_out = np.arange(6) == 2
-    joined = with_negatives(corpus, SOME, held_out)
-    assert joined.negatives.shape == (6, 3, 1)
-    assert joined.negatives[0, 1].tolist() == [10]
-    assert joined.negatives[5, 2].tolist() == [14]
-    assert (joined.negatives != ABSENT).sum() == 2
+def test_held_out_items_get_none(corpus):
+    joined = with_negatives(corpus, SOME, np.arange(6) == 2)
+    assert (joined.negatives[2] == ABSENT).all()
+    assert joined.negatives[0, 1].tolist() == [7, 10]
+    assert (joined.negatives != ABSENT).sum() == 3
 
 
 def test_the_order_of_rows_is_kept(corpus):

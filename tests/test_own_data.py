@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from hydra.utils import instantiate
 from babelbatch.code_switching import read_dictionary
 from babelbatch.config import register
 from babelbatch.corpora.world_facts import load_corpus as built_in
+from babelbatch.data import PairData
+from babelbatch.encoder import static
 from babelbatch.launch import CONF, check_jobs, forced
-from babelbatch.records import ABSENT
+from babelbatch.records import ABSENT, Needs
 from commands import SMALL, metrics, run
 
 DOCS = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
@@ -73,6 +76,42 @@ def test_both_samples_are_one_corpus(documented):
     assert tables[0] == tables[1]
     assert [row[:2] for row in tables[0]] == [("lima", "en"), ("lima", "de"), ("peru", "en")]
     assert tables[0][0][4] == ["Quito is the capital of Ecuador."]
+
+
+def test_sentences_as_a_table_have_a_lesson_in_every_language(tmp_path, monkeypatch):
+    """The command of docs/training.md: whatever language a sentence is in, the teacher reads its English."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
+    pairs = [(f"Sentence {number}.", f"Satz {number}.") for number in range(30)]
+    Path("sentences.csv").write_text("english,german\n" + "".join(f"{one},{other}\n" for one, other in pairs))
+    Path("teacher").mkdir()
+    docs = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    (typed,) = re.findall(r"^babelbatch-train (loss=mimo .*?)```$", docs, re.M | re.S)
+    register()
+    said = forced(shlex.split(typed.replace("\\\n", " ").replace("<encoder>", "./teacher")))
+    check_jobs("train", said, multirun=False)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", said)
+    corpus, sampling = (instantiate(node, _convert_="all") for node in (cfg.corpus, cfg.sampling))
+    assert sampling.alpha == cfg.data.validation_fraction == 0
+    encoder = static([text for pair in pairs for text in pair], vocab_size=200, hidden_size=4)
+    sampling = replace(sampling, batch_size=10)
+    needs = Needs(taught_language=cfg.loss.get("language", "en"))
+    data = PairData(corpus, sampling, encoder, 0, 6, validation_fraction=0, needs=needs, teacher=encoder)
+    english = set()
+    for batch in data.train_dataloader():
+        lesson = batch.lesson
+        assert lesson.questions.pairs.tolist() == lesson.passages.pairs.tolist() == list(range(10))
+        read = [
+            text
+            for chunk in lesson.chunks
+            for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
+        ]
+        expected = [corpus.question_texts[row] for row in corpus.questions[batch.plan.items, 0]]
+        for side in (lesson.questions, lesson.passages):
+            assert [read[row].replace(" .", ".") for row in side.rows.tolist()] == expected
+        english |= set((batch.plan.question_languages == 0).tolist())
+    assert english == {True, False}
 
 
 def test_the_dictionary_is_read(documented):

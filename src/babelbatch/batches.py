@@ -13,6 +13,7 @@ from babelbatch.encoder import Encoder
 from babelbatch.encoding import tokens_of
 from babelbatch.records import ABSENT, Batch, Corpus, Lesson, Padded, Plan, Versions
 from babelbatch.tokens import Tokens
+from babelbatch.validation_split import HeldOutPassages
 
 # What a forward pass costs beside its tokens, in tokens: a processor is busy with few, a GPU waits for its orders.
 OVERHEAD_ON_CPU, OVERHEAD_ON_GPU = 64, 8192
@@ -22,14 +23,23 @@ class BatchBuilder:
     """Turns plans into tokenised batches. Tokenises the corpus once, when it is made.
 
     teacher, taught_language: an encoder that reads each pair in that language, if the corpus has it so; or neither.
+    original, copies: what the teacher reads, if that is another corpus of the same languages: the one that `corpus` has
+        so many transformed versions of each item of, item n's from n * copies.
     """
 
     def __init__(
-        self, corpus: Corpus, encoder: Encoder, teacher: Encoder | None = None, taught_language: str | None = None
+        self,
+        corpus: Corpus,
+        encoder: Encoder,
+        teacher: Encoder | None = None,
+        taught_language: str | None = None,
+        original: Corpus | None = None,
+        copies: int = 1,
     ) -> None:
         self._corpus = corpus
+        self._original, self._copies = corpus if original is None else original, copies
         self._texts = _TextsOf(corpus, encoder)
-        self._lessons = None if teacher is None else _TextsOf(corpus, teacher)
+        self._lessons = None if teacher is None else _TextsOf(self._original, teacher)
         if taught_language is not None and taught_language not in corpus.languages:
             raise ValueError(
                 f"loss.language: the corpus {corpus.name} has no '{taught_language}' for the teacher to read; it has: "
@@ -47,11 +57,13 @@ class BatchBuilder:
         overhead: int = OVERHEAD_ON_CPU,
         token_limit: int | None = None,
         taught: bool = False,
+        unseen: HeldOutPassages | None = None,
     ) -> Batch:
         """The share of one of several ranks: consecutive questions of the plan, their positives, then their hard
         negatives that exist, in the passage's language. And what the plan says of other languages.
 
         overhead, token_limit: see `length_sorted_chunks`. taught: with a lesson for the teacher.
+        unseen: passages that are nobody's hard negatives, as if they were absent.
         """
         corpus = self._corpus
         questions = corpus.questions[plan.items, plan.question_languages]
@@ -59,6 +71,8 @@ class BatchBuilder:
         negatives = corpus.negatives[plan.items, plan.passage_languages]
         negative_keys = corpus.negative_keys[plan.items, plan.passage_languages]
         exists = negatives != ABSENT
+        if unseen is not None:
+            exists &= ~unseen(negatives, negative_keys)
         keys = corpus.keys[plan.items]
         assert (questions != ABSENT).all(), "planned a question in a language that it does not exist in"
         assert (positives != ABSENT).all(), "planned a passage in a language that it does not exist in"
@@ -103,11 +117,11 @@ class BatchBuilder:
     def _lesson(
         self, plan: Plan, shares: Sequence[np.ndarray], rank: int, overhead: int, token_limit: int | None
     ) -> Lesson:
-        corpus = self._corpus
+        original, items = self._original, plan.items // self._copies
         assert self._lessons is not None, "there is no teacher"
-        languages = np.full(len(plan.items), self._taught)
+        languages = np.full(len(items), self._taught)
         (questions, *of_questions), (passages, *of_passages) = (
-            _versions(table, plan.items, languages, shares, rank) for table in (corpus.questions, corpus.passages)
+            _versions(table, items, languages, shares, rank) for table in (original.questions, original.passages)
         )
         chunks, question_chunks, rows, _ = self._lessons(questions, passages, overhead, token_limit)
         return Lesson(

@@ -22,7 +22,7 @@ from babelbatch.pools import Presence
 from babelbatch.records import Batch, Corpus, Mixture, Needs
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.translations import Translations
-from babelbatch.validation_split import held_out
+from babelbatch.validation_split import HeldOutPassages, held_out
 
 
 class PairData(pl.LightningDataModule):
@@ -30,9 +30,10 @@ class PairData(pl.LightningDataModule):
 
     corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, validation, needs, teacher
     and transform come from the run.
-    mined: hard negatives for the items that are not held out, of passages that are not.
+    mined: hard negatives for the items that are not held out, beside the corpus's own. Passages that are held out are
+        no negatives in training batches.
     validation: a corpus of its own for the validation loss, all of it; then nothing of `corpus` is held out.
-    transform: makes the texts that are trained on. Those of the validation loss stay what they are.
+    transform: makes the texts that are trained on. Those of the validation loss and the teacher's stay what they are.
     steps: training batches to provide.
     validation_fraction: share of the passages that is held out for the validation loss; 0 for none. The split is a
         function of the item ids alone: the same in every run, whatever the seed.
@@ -82,14 +83,15 @@ class PairData(pl.LightningDataModule):
         else:
             self.validation_sampler = _validation_sampler(validation, sampling)
         judged = corpus if validation is None else validation
-        rows = np.flatnonzero(~apart)
+        original, copies = corpus, 1
         if transform is not None:
-            corpus = transform(corpus)
-            rows = np.flatnonzero(~np.repeat(apart, transform.copies))
+            corpus, copies = transform(corpus), transform.copies
+            apart = np.repeat(apart, copies)
             presence = Presence(corpus)
         needs = needs or Needs()
-        self.sampler = Sampler(corpus, sampling, seed, rows, presence, steps)
-        self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language)
+        self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence, steps)
+        self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language, original, copies)
+        self._unseen = HeldOutPassages(corpus, apart) if apart.any() and corpus.negatives.shape[2] else None
         self._validation_builder = self.builder if judged is corpus else BatchBuilder(judged, encoder)
         translated = needs.questions or needs.passages
         self._translations = Translations(corpus, sampling.languages, seed, needs) if translated else None
@@ -97,7 +99,9 @@ class PairData(pl.LightningDataModule):
         self._done = 0
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.sampler, self.builder, self.steps, self._done, self._translations, self._taught)
+        return self._loader(
+            self.sampler, self.builder, self.steps, self._done, self._translations, self._taught, self._unseen
+        )
 
     def val_dataloader(self) -> DataLoader | list:
         if self.validation_sampler is None:
@@ -124,6 +128,7 @@ class PairData(pl.LightningDataModule):
         done: int,
         translations: Translations | None = None,
         taught: bool = False,
+        unseen: HeldOutPassages | None = None,
     ) -> DataLoader:
         overhead, rank, ranks = self.forward_overhead, 0, 1
         if self.trainer is not None:
@@ -142,6 +147,7 @@ class PairData(pl.LightningDataModule):
             overhead=OVERHEAD_ON_CPU if overhead is None else overhead,
             token_limit=self.chunk_tokens,
             taught=taught,
+            unseen=unseen,
         )
         # batch_size=None: an index is a step, and what comes back is a whole planned batch.
         return DataLoader(

@@ -120,15 +120,11 @@ def read_negatives(path: Path, corpus: Corpus) -> Mined:
 def with_negatives(corpus: Corpus, mined: Mined, held_out: np.ndarray) -> Corpus:
     """The corpus with the mined negatives behind its own.
 
-    held_out: (N,) bool. Held-out items get none, so that the validation loss stays what it is without them; and the
-    passages of held-out items become nobody's, so that training does not see them. Nor does a passage that is among
-    the corpus's own negatives of the same item and language.
+    held_out: (N,) bool. Held-out items get none, so that the validation loss stays what it is without them. A passage
+    that is among the corpus's own negatives of the same item and language is not added again.
     """
-    item, language = np.nonzero((corpus.passages != ABSENT) & held_out[:, None])
-    unseen = np.zeros(len(corpus.passage_texts), bool)
-    unseen[corpus.passages[item, language]] = True
     own = (corpus.negatives[mined.items, mined.languages] == mined.passages[:, None]).any(axis=1)
-    kept = np.flatnonzero(~(held_out[mined.items] | unseen[mined.passages] | own))
+    kept = np.flatnonzero(~(held_out[mined.items] | own))
     items, languages, passages = mined.items[kept], mined.languages[kept], mined.passages[kept]
     slot = items * len(corpus.languages) + languages
     order = np.argsort(slot, kind="stable")

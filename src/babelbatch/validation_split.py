@@ -1,4 +1,5 @@
-"""Which items are held out for the validation loss: a function of their ids and passage keys alone."""
+"""Which items are held out for the validation loss, a function of their ids and passage keys alone; and which passages
+training is therefore not to see."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
+
+from babelbatch.records import ABSENT, Corpus
 
 
 def held_out(keys: np.ndarray, ids: Sequence[str], fraction: float) -> np.ndarray:
@@ -24,6 +27,29 @@ def held_out(keys: np.ndarray, ids: Sequence[str], fraction: float) -> np.ndarra
     smallest = np.full(keys.max() + 1, 2**32 - 1, np.uint32)
     np.minimum.at(smallest, keys, hashes)
     return (_mixed(smallest) < fraction * 2**32)[keys]
+
+
+class HeldOutPassages:
+    """The passages of held-out items, in every language. Memory: that of those items' rows, not of the corpus's.
+
+    held_out: (N,) bool, from `held_out`.
+    """
+
+    def __init__(self, corpus: Corpus, held_out: np.ndarray) -> None:
+        items = np.flatnonzero(held_out)
+        rows = np.unique(corpus.passages[items])
+        self._rows, self._keys = rows[rows != ABSENT], np.unique(corpus.keys[items])
+
+    def __call__(self, rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Whether passages are among them: by their rows of `passage_texts`, or by their passage keys, as translations
+        that no item has are, and the same text in another part of a mixture."""
+        return _among(rows, self._rows) | _among(keys, self._keys)
+
+
+def _among(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+    if len(ascending) == 0:
+        return np.zeros(values.shape, bool)
+    return ascending[np.minimum(ascending.searchsorted(values), len(ascending) - 1)] == values
 
 
 def _mixed(value: np.ndarray) -> np.ndarray:

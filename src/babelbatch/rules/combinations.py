@@ -9,7 +9,7 @@ from omegaconf import MISSING
 
 from babelbatch.config import DEFAULT_MONITOR
 from babelbatch.rules.benchmarks import problems_of_benchmarks
-from babelbatch.rules.corpora import problems_of_corpus, problems_of_kinds
+from babelbatch.rules.corpora import problems_of_corpus, problems_of_kinds, problems_of_versions
 from babelbatch.rules.lexical import is_lexical, problems_of_lexical
 from babelbatch.rules.ranges import leaves, problems_of_ranges
 from babelbatch.rules.sampling import problems_of_sampling
@@ -77,6 +77,7 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
+    yield from problems_of_versions(cfg["corpus"], cfg["loss"])
     yield from _problems_of_negatives(cfg)
     yield from problems_of_validation(cfg)
     yield from _problems_of_objective(cfg)

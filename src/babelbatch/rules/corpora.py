@@ -10,6 +10,9 @@ from typing import Any
 from babelbatch.rules.sampling import alphas
 from babelbatch.signatures import closest
 
+_COMPARING = {"Mimo", "LanguageKL", "Alignment"}
+"""Objectives that need a text in two languages."""
+
 
 def problems_of_corpus(corpus: Mapping[str, Any], path: str = "corpus") -> Iterator[str]:
     """Those of a corpus in itself, which stands at `path`. Each begins with the path of the key."""
@@ -50,6 +53,18 @@ def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) ->
         yield (
             "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
             "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture"
+        )
+
+
+def problems_of_versions(corpus: Mapping[str, Any], loss: Mapping[str, Any]) -> Iterator[str]:
+    """An objective that compares languages of a text, and a corpus that has each text of an item in one only."""
+    parts = corpus.get("parts")
+    whole = [part for part in parts.values() if isinstance(part, dict)] if isinstance(parts, dict) else [corpus]
+    name = str(loss.get("_target_")).rpartition(".")[2]
+    if name in _COMPARING and whole and all(_is(part, "bitext") for part in whole):
+        yield (
+            f"loss: {name} needs a text in two languages, but an item of bitext has its question in one and its "
+            "passage in the other; set loss=contrastive, or give the sentences as corpus=table (see docs/training.md)"
         )
 
 
