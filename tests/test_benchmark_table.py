@@ -126,6 +126,19 @@ def test_one_language_for_all(tmp_path):
         load_benchmark(str(tmp_path), split="dev")
 
 
+def test_a_folder_is_believed_then_a_column_then_the_language_of_all(tmp_path):
+    assert answers(load_benchmark(str(beir(tmp_path / "mine")), language="sw")) == EXPECTED
+    said = [{key: value for key, value in QUERIES[0].items() if key != "language"}, *QUERIES[1:]]
+    write(tmp_path / "mine" / "queries.jsonl", said)
+    assert set(answers(load_benchmark(str(tmp_path / "mine"), language="sw"))) == {
+        ("q1", "sw"), ("q1", "en"), ("q2", "en"),
+    }  # fmt: skip
+    for folder in ("de", "sw"):
+        beir(tmp_path / "folders" / folder)
+        write(tmp_path / "folders" / folder / "queries.jsonl", QUERIES[1:])
+    assert load_benchmark(str(tmp_path / "folders"), language="fr").languages == ("de", "sw")
+
+
 def test_binary_judgements_have_no_gains(tmp_path):
     beir(tmp_path)
     write(tmp_path / "qrels" / "test.tsv", [row | {"score": 1} for row in QRELS[:3]])

@@ -42,8 +42,8 @@ def load_corpus(
     columns: the names of the columns where they are other ones than those above: `{question: query}`; for the wide form
         a pattern, `{question: "question_{language}", passage: "passage_{language}"}`, or a column for each language,
         `{question: {en: query, de: frage}, passage: {en: text, de: antwort}}`.
-    language: of all rows, where there is no column that says it. A file of its own for each language needs neither:
-        its name is then the language (`de.jsonl`).
+    language: of all rows, where there is no column that says it: a column is believed rather than this. A file of its
+        own for each language needs neither: its name is then the language (`de.jsonl`).
     languages: only these; default all that occur, in the order in which they do.
     negatives: at most so many of an item and language; default all.
     ValueError, with file and line: a row that cannot be read or lacks something, two rows of one id and language.
@@ -161,13 +161,13 @@ class _Reader:
         return chosen
 
     def _language_of(self, place: Place, record: Record, columns: Layout) -> str:
-        if self._language is not None:
-            return self._language
         if columns.language is not None:
             language = text_in(record, columns.language, place)
             if not re.fullmatch(LANGUAGE, language):
                 raise ValueError(f"{place}: '{language[:40]}' is not a language; write a code such as en or zh-Hant")
             return language
+        if self._language is not None:
+            return self._language
         language = place.path.name.partition(".")[0]
         if not re.fullmatch(LANGUAGE, language):
             raise ValueError(
