@@ -269,6 +269,12 @@ def test_what_is_refused(typed, message, capsys, tmp_path, monkeypatch):
     assert told.out == ""
 
 
+def test_a_cache_that_cannot_be_written(pairs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(pairs))
+    assert main(["corpus=table", f"corpus.path={pairs}"]) == 2
+    assert capsys.readouterr().err.startswith(f"babelbatch: {pairs}/corpora: cannot be written (Not a directory); ")
+
+
 def test_help_names_what_there_is(capsys):
     with pytest.raises(SystemExit) as end:
         main(["--help"])
