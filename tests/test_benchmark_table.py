@@ -430,6 +430,7 @@ def test_scores_are_those_of_pytrec_eval(tmp_path, index):
         (["path=.", "hub=a/b"], "benchmarks.table.hub: there is benchmarks.table.path already; leave out one of them"),
         (["path=.", "revision=abc"], "benchmarks.table.revision: only for a data set of the hub; leave it out"),
         (["path=.", "layout=trec", "columns={query: q}"], "benchmarks.table.columns: files of layout=trec go by the"),
+        (["path=.", "layout=trec", "split=dev"], "benchmarks.table.split: files of layout=trec have no splits; leave "),
         (["path=.", "layout=bier"], "benchmarks.table.layout: 'bier' is not one of 'beir', 'trec', 'mteb'"),
     ],
 )
@@ -438,6 +439,12 @@ def test_options_that_contradict(overrides, problem):
     given = [f"benchmarks.table.{override}" for override in overrides]
     with pytest.raises(ConfigError, match=re.escape(f"- {problem}")):
         check_jobs("train", forced(["benchmarks=table", *given]), multirun=False)
+
+
+def test_a_split_of_trec_that_a_pattern_names():
+    register()
+    given = ["path=.", "layout=trec", "split=dev", 'qrels="qrels.{split}.txt"']
+    check_jobs("train", forced(["benchmarks=table", *(f"benchmarks.table.{one}" for one in given)]), multirun=False)
 
 
 def test_a_pool_that_there_is_not_cannot_be_watched():

@@ -91,7 +91,7 @@ def test_a_full_disk_is_named_and_a_file_elsewhere_is_not_taken_for_it(tmp_path)
     def full(_: Path) -> list[str]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as `write` does: it names no file
 
-    with pytest.raises(ValueError, match=r"cache/benchmarks: cannot be written \(No space left on device\); make room "):
+    with pytest.raises(ValueError, match=r"cache/benchmarks: cannot be written \(No space left on device\); make ro"):
         made(full)
     with pytest.raises(FileNotFoundError):
         made(lambda _: (tmp_path / "mine.jsonl").read_text())

@@ -67,7 +67,7 @@ def load_benchmark(
             `id<tab>title<tab>text`, `qrels` of `query 0 candidate score`. The first two may be JSONL, as above.
         `mteb`: Parquet files with the columns of `beir` in folders `queries`, `corpus` and `qrels`.
         All of them also in a folder for each language, `<language>/queries.jsonl`; of mteb `<language>-queries`.
-    split: which judgements, of `beir` and `mteb`.
+    split: which judgements, of `beir` and `mteb`; of `trec` where a pattern below has `{split}` in it.
     queries, candidates, qrels: where the files are instead, below path: patterns with `*`, `{language}` and `{split}`.
     columns: names of columns where they are other ones: `{query: question}`; for query_id, query, candidate_id, title,
         candidate, language, judged_query, judged_candidate and score.

@@ -19,7 +19,7 @@ from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.omissions import Omissions
-from babelbatch.sources.sentences import sentences
+from babelbatch.sources.sentences import VERSION, sentences
 from babelbatch.sources.squad import Example, examples
 from babelbatch.stored_corpus import signature_of, stored_corpus
 
@@ -81,7 +81,10 @@ def load_corpus(
             assembly.finish()
         return known
 
-    made_of = {"languages": known, "passage": passage, "files": [signature_of(paths) for paths in files.values()]}
+    made_of = {
+        "languages": known, "passage": passage, "sentences": VERSION if passage == "sentence" else None,
+        "files": [signature_of(paths) for paths in files.values()],
+    }  # fmt: skip
     return stored_corpus(_NAMES[translations], made_of, build)
 
 
