@@ -11,9 +11,10 @@ from pathlib import Path
 from babelbatch.assembly import Assembly
 from babelbatch.records import Corpus
 from babelbatch.sources.columns import LANGUAGE, Layout, by_language, layout, settled
-from babelbatch.sources.lines import Place, Record, text_in, text_of
+from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
-from babelbatch.stored_corpus import signature_of, stored_corpus
+from babelbatch.stored_corpus import stored_corpus
+from babelbatch.stored_folder import signature_of
 
 log = logging.getLogger(__name__)
 
@@ -111,10 +112,10 @@ class _Reader:
         for role in ("id", "language"):
             if getattr(columns, role) is None and getattr(self._first, role) is not None:
                 raise ValueError(f"{place}: no '{getattr(self._first, role)}', which the first row has; add it")
-        id_ = f"{place.path.name}:{place.line}" if columns.id is None else _name(record, columns.id, place)
+        id_ = f"{place.path.name}:{place.line}" if columns.id is None else id_in(record, columns.id, place)
         key = None
         if columns.passage_id is not None and record[columns.passage_id] not in (None, ""):
-            key = _name(record, columns.passage_id, place)
+            key = id_in(record, columns.passage_id, place)
         if self._wide:
             self._add_wide(place, record, columns, id_, key, assembly)
         else:
@@ -178,13 +179,6 @@ class _Reader:
 
     def _new_layout(self, names: tuple[str, ...]) -> Layout:
         return layout(names, self.columns, self.given)  # type: ignore[arg-type]
-
-
-def _name(record: Record, column: str, place: Place) -> str:
-    """A text, or a whole number as one."""
-    value = record[column]
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if whole else text_of(value, f"'{column}'", place)
 
 
 def _optional(record: Record, column: str, place: Place) -> str | None:
