@@ -126,6 +126,19 @@ def test_one_language_for_all(tmp_path):
         load_benchmark(str(tmp_path), split="dev")
 
 
+def test_a_folder_is_believed_then_a_column_then_the_language_of_all(tmp_path):
+    assert answers(load_benchmark(str(beir(tmp_path / "mine")), language="sw")) == EXPECTED
+    said = [{key: value for key, value in QUERIES[0].items() if key != "language"}, *QUERIES[1:]]
+    write(tmp_path / "mine" / "queries.jsonl", said)
+    assert set(answers(load_benchmark(str(tmp_path / "mine"), language="sw"))) == {
+        ("q1", "sw"), ("q1", "en"), ("q2", "en"),
+    }  # fmt: skip
+    for folder in ("de", "sw"):
+        beir(tmp_path / "folders" / folder)
+        write(tmp_path / "folders" / folder / "queries.jsonl", QUERIES[1:])
+    assert load_benchmark(str(tmp_path / "folders"), language="fr").languages == ("de", "sw")
+
+
 def test_binary_judgements_have_no_gains(tmp_path):
     beir(tmp_path)
     write(tmp_path / "qrels" / "test.tsv", [row | {"score": 1} for row in QRELS[:3]])
@@ -417,6 +430,7 @@ def test_scores_are_those_of_pytrec_eval(tmp_path, index):
         (["path=.", "hub=a/b"], "benchmarks.table.hub: there is benchmarks.table.path already; leave out one of them"),
         (["path=.", "revision=abc"], "benchmarks.table.revision: only for a data set of the hub; leave it out"),
         (["path=.", "layout=trec", "columns={query: q}"], "benchmarks.table.columns: files of layout=trec go by the"),
+        (["path=.", "layout=trec", "split=dev"], "benchmarks.table.split: files of layout=trec have no splits; leave "),
         (["path=.", "layout=bier"], "benchmarks.table.layout: 'bier' is not one of 'beir', 'trec', 'mteb'"),
     ],
 )
@@ -425,6 +439,12 @@ def test_options_that_contradict(overrides, problem):
     given = [f"benchmarks.table.{override}" for override in overrides]
     with pytest.raises(ConfigError, match=re.escape(f"- {problem}")):
         check_jobs("train", forced(["benchmarks=table", *given]), multirun=False)
+
+
+def test_a_split_of_trec_that_a_pattern_names():
+    register()
+    given = ["path=.", "layout=trec", "split=dev", 'qrels="qrels.{split}.txt"']
+    check_jobs("train", forced(["benchmarks=table", *(f"benchmarks.table.{one}" for one in given)]), multirun=False)
 
 
 def test_a_pool_that_there_is_not_cannot_be_watched():

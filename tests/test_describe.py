@@ -205,16 +205,30 @@ def test_what_is_said_of_it(pairs):
 
 
 def test_languages_that_are_probably_one_or_empty(make_corpus):
-    corpus = make_corpus(3, ("zh-hant", "en", "zh_Hant"), no_question=[(item, "en") for item in range(3)])
+    none = [(item, "en") for item in range(3)]
+    corpus = make_corpus(3, ("zh-hant", "en", "zh_Hant"), no_question=none, no_passage=none)
     assert list(problems(corpus_facts(corpus, None, 1), [], [])) == [
         "hand-made: the languages 'zh-hant' and 'zh_Hant' differ in spelling only; give them one name",
-        "corpus: no item has both question and passage in 'en': there is no X-X batch in it; leave it out of the "
-        "languages, or add its texts under the same ids",
+        "corpus: no item has a question or passage in 'en' and the other of the two in any language: there is no batch "
+        "in it; leave it out of the languages, or add its texts under the same ids",
     ]
     one = corpus_facts(make_corpus(3, ("en",)), None, 1)
     assert list(notes(one, [], [])) == [
         "corpus: no item is in two languages: only sampling=x_x, or another that crosses none"
     ]
+
+
+def test_languages_for_x_y_only(make_corpus):
+    """Of parallel sentences no language has an X-X pair, of other corpora some have none: neither is a problem."""
+    parallel = corpus_facts(make_corpus(2, ("de", "en"), no_question=[(0, "en"), (1, "de")],
+                                        no_passage=[(0, "de"), (1, "en")]), None, 1)  # fmt: skip
+    asked = corpus_facts(make_corpus(2, ("de", "en", "fr"), no_passage=[(0, "fr"), (1, "fr")]), None, 1)
+    for facts, languages in ((parallel, "de, en"), (asked, "fr")):
+        assert list(problems(facts, [], [])) == []
+        assert list(notes(facts, [], [])) == [
+            f"corpus: no item has both question and passage in {languages}: X-Y batches only; set sampling=x_y, make "
+            "it a part of a mixture, or for X-X batches leave them out of the languages"
+        ]
 
 
 def test_the_command(pairs, tmp_path, capsys):
@@ -253,6 +267,12 @@ def test_what_is_refused(typed, message, capsys, tmp_path, monkeypatch):
     told = capsys.readouterr()
     assert message in told.err
     assert told.out == ""
+
+
+def test_a_cache_that_cannot_be_written(pairs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(pairs))
+    assert main(["corpus=table", f"corpus.path={pairs}"]) == 2
+    assert capsys.readouterr().err.startswith(f"babelbatch: {pairs}/corpora: cannot be written (Not a directory); ")
 
 
 def test_help_names_what_there_is(capsys):

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from babelbatch.corpora import squad
 from babelbatch.corpora.squad import LANGUAGES, load_corpus
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources.sentences import sentences
@@ -49,6 +50,19 @@ def test_translations_of_xtreme_by_sentence(tmp_path):
     assert text(corpus, "passage", "q1", "de") == "De says two of paragraph 0."
     assert text(corpus, "passage", "q2", "zh") == "Zh says one of paragraph 1。"
     assert len(set(corpus.keys.tolist())) == 4  # each sentence answers one question
+
+
+def test_sentences_of_another_version_are_not_taken(tmp_path, monkeypatch):
+    built = []
+    write_squad(tmp_path, 3, [])
+    assembly = squad.Assembly
+    monkeypatch.setattr(squad, "Assembly", lambda *given: built.append(given) or assembly(*given))
+    for passage, times in (("context", 1), ("sentence", 2)):
+        for version in ("sentencex 1", "sentencex 2"):
+            monkeypatch.setattr(squad, "VERSION", version)
+            load_corpus("none", str(tmp_path), passage=passage)
+        assert len(built) == times
+        built.clear()
 
 
 def test_english_alone(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -63,6 +65,36 @@ def test_built_once():
     assert again.fingerprint == first.fingerprint
     assert replace(again, pooled=False, metric="map").fingerprint == first.fingerprint
     assert replace(again, gains=None).fingerprint != first.fingerprint
+
+
+def test_built_again_by_another_version(monkeypatch):
+    """It may read the same files otherwise."""
+    made()
+    monkeypatch.setattr("babelbatch.stored_folder.__version__", "0.0.1")
+    with pytest.raises(RuntimeError, match="built again"):
+        made(build_again)
+
+
+def build_again(folder: Path) -> list[str]:
+    raise RuntimeError("built again")
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "file"))
+    message = f"{tmp_path}/file/benchmarks: cannot be written (Not a directory); make room there, or set BABELBATCH_C"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        made()
+
+
+def test_a_full_disk_is_named_and_a_file_elsewhere_is_not_taken_for_it(tmp_path):
+    def full(_: Path) -> list[str]:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as `write` does: it names no file
+
+    with pytest.raises(ValueError, match=r"cache/benchmarks: cannot be written \(No space left on device\); make ro"):
+        made(full)
+    with pytest.raises(FileNotFoundError):
+        made(lambda _: (tmp_path / "mine.jsonl").read_text())
 
 
 def test_a_damaged_folder_is_named(tmp_path):

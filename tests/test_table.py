@@ -149,6 +149,10 @@ def test_without_ids_each_row_is_an_item(tmp_path):
     assert (corpus.languages, list(corpus.ids)) == (("en",), ["a.jsonl:1", "a.jsonl:2"])
 
 
+def test_a_column_is_believed_rather_than_the_language_of_all(tmp_path):
+    assert load_corpus(str(write(tmp_path / "a.jsonl", LONG)), language="fr").languages == ("en", "de")
+
+
 def test_a_folder_with_a_file_a_language(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()

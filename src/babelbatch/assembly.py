@@ -6,7 +6,6 @@ bits of BLAKE2.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from babelbatch.records import ABSENT
 from babelbatch.sources.lines import Place
 from babelbatch.stored_corpus import IDS, PASSAGES, QUESTIONS
-from babelbatch.texts import TextWriter, choose_texts
+from babelbatch.texts import TextWriter, choose_texts, text_hash
 
 _ROW = np.dtype(
     [
@@ -107,7 +106,7 @@ class Assembly:
         number = self._texts[file].append(text)
         self._ids.append(id_)
         place = self._files.setdefault(path, len(self._files))
-        hashes = (*_hash(id_), *_hash(text), *((0, 0) if key is None else _hash(key)))
+        hashes = (*text_hash(id_), *text_hash(text), *((0, 0) if key is None else text_hash(key)))
         self._rows[kind].append((*hashes, self._column[language], number, self._order, place, line))
         self._order += 1
 
@@ -192,11 +191,6 @@ class _Rows:
     def _write(self) -> None:
         np.array(self._waiting, _ROW).tofile(self._file)
         self._waiting.clear()
-
-
-def _hash(text: str) -> tuple[int, int]:
-    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 
 
 def _in_order(hashes: np.ndarray, checks: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

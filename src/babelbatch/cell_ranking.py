@@ -8,10 +8,10 @@ import numpy as np
 
 from babelbatch.ranking import Ranks, rank
 from babelbatch.records import Benchmark
-from babelbatch.scorer import Vectors
+from babelbatch.scorer import Matrix
 
 
-def rank_cells(benchmark: Benchmark, queries: Vectors, candidates: Vectors) -> Ranks:
+def rank_cells(benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Ranks:
     """As `ranking.rank`, of a benchmark that is not pooled: its relevant candidates among those of their `cells`. Ranks
     in the pool are those within the language.
 

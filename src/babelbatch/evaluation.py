@@ -19,7 +19,7 @@ from babelbatch.lexical import Lexical
 from babelbatch.query_sample import sample_questions
 from babelbatch.ranking import rank
 from babelbatch.records import Benchmark
-from babelbatch.scorer import Vectors
+from babelbatch.scorer import Matrix
 from babelbatch.scoring import Result, score, score_searched
 from babelbatch.trec import write_trec
 from babelbatch.vectors import VectorWriter
@@ -110,7 +110,7 @@ class Evaluation:
         facts |= {f"search_recall/{benchmark.name}/{pool}": recall for pool, recall in found.recall.items()}
         return score_searched(benchmark, found.ranks, found.top, facts)
 
-    def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Vectors, Vectors]:
+    def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Matrix, Matrix]:
         if isinstance(encoder, Lexical):
             if self.debias != "none":
                 raise ValueError("debias works on dense vectors, which a lexical encoder has none of: set debias=none")
@@ -127,7 +127,7 @@ class Evaluation:
         )
 
 
-def _scored(benchmark: Benchmark, queries: Vectors, candidates: Vectors) -> Result:
+def _scored(benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Result:
     if not benchmark.pooled:
         return score(benchmark, rank_cells(benchmark, queries, candidates))
     return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))

@@ -78,11 +78,6 @@ def rank_distance(ranks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return (np.maximum.reduceat(ranks, starts) - np.minimum.reduceat(ranks, starts)).astype(np.float64)
 
 
-def sorted_within(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """`values` in CSR form, ascending within each row."""
-    return values[_within(values, offsets)]
-
-
 def _within(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """The order that sorts each row."""
     return np.lexsort((values, np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))))

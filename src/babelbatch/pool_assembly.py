@@ -6,7 +6,6 @@ compared by 128 bits of BLAKE2.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from array import array
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import numpy as np
 
 from babelbatch.sources.lines import Place
 from babelbatch.stored_benchmark import CANDIDATE_IDS, CANDIDATES, QUERIES, QUERY_IDS
-from babelbatch.texts import TextWriter, choose_texts
+from babelbatch.texts import TextWriter, choose_texts, text_hash
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class PoolAssembly:
         """What may answer a query. Ids are distinct over all languages. A text may be empty."""
         self._ids.append(id_)
         self._texts.append(text)
-        hash_, check = _hash(id_)
+        hash_, check = text_hash(id_)
         self._hashes.append(hash_)
         self._checks.append(check)
         self._lines.append(place.line)
@@ -162,7 +161,7 @@ class PoolAssembly:
                 continue
             if query not in ids:
                 raise ValueError(f"{place}: there is no query '{query}'; add it, or remove the row")
-            hash_, check = _hash(candidate)
+            hash_, check = text_hash(candidate)
             at = int(np.searchsorted(hashes, np.uint64(hash_)))
             if at == len(hashes) or (hashes[at], checks[order[at]]) != (hash_, check):
                 raise ValueError(f"{place}: there is no candidate '{candidate}'; add it, or remove the row")
@@ -174,8 +173,3 @@ class PoolAssembly:
 
     def _save(self, table: str, values: np.ndarray) -> None:
         np.save(self._folder / f"{table}.npy", values)
-
-
-def _hash(id_: str) -> tuple[int, int]:
-    digest = hashlib.blake2b(id_.encode(), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")

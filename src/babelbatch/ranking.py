@@ -15,7 +15,7 @@ import torch
 from babelbatch.id_order import by_descending_id
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark
-from babelbatch.scorer import Vectors, scorer
+from babelbatch.scorer import Matrix, scorer
 
 _BLOCK_SCORES = 8_000_000  # scores held at once
 
@@ -47,7 +47,7 @@ class Top:
     across: np.ndarray
 
 
-def rank(benchmark: Benchmark, queries: Vectors, candidates: Vectors, k: int) -> tuple[Ranks, Top]:
+def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> tuple[Ranks, Top]:
     """Scores every query with every candidate by dot product, ranks the relevant ones, and finds the k first.
 
     queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. k: places, at most C. Equal scores
@@ -99,7 +99,7 @@ def rank(benchmark: Benchmark, queries: Vectors, candidates: Vectors, k: int) ->
 
 
 def best(
-    queries: Vectors, candidates: Vectors, candidate_ids: Sequence[str], k: int
+    queries: Matrix, candidates: Matrix, candidate_ids: Sequence[str], k: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The k candidates with the greatest scores for each query, best first, ties as in `rank`: a block at a time
     (rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores)."""

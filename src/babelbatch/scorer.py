@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 
-Vectors = np.ndarray | csr_array
+Matrix = np.ndarray | csr_array
 """(n, d) float32, a text a row: what an encoder makes, or the weights of the terms that occur in a text."""
 
 
-def scorer(queries: Vectors, candidates: Vectors) -> Callable[[np.ndarray], np.ndarray]:
+def scorer(queries: Matrix, candidates: Matrix) -> Callable[[np.ndarray], np.ndarray]:
     """A function from (r,) rows of the queries to their (r, C) float32 scores with all candidates.
 
     queries: (Q, d). candidates: (C, d), dense if the queries are, else sparse. Equal candidates have equal scores.

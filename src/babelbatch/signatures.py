@@ -92,13 +92,14 @@ def closest(name: str, known: list[str]) -> str:
     return f", did you mean '{found[0]}'?" if found else ""
 
 
-def _is_float(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether it is one as a float may be given: True and False are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 _PLAIN = {
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "float": _is_float,
+    "float": is_number,
     "str": lambda value: isinstance(value, str),
     "bool": lambda value: isinstance(value, bool),
     "list": lambda value: isinstance(value, list),

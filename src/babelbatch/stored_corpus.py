@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from babelbatch.records import Corpus
-from babelbatch.stored_folder import described, signature_of, stored_folder
+from babelbatch.stored_folder import described, stored_folder
 from babelbatch.texts import Texts
-
-__all__ = ["FORMAT", "IDS", "PASSAGES", "QUESTIONS", "TABLES", "signature_of", "stored_corpus"]
 
 FORMAT = 1
 """Goes up when what the files mean changes."""

@@ -8,11 +8,13 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from babelbatch import __version__
 from babelbatch.cache_folder import cache_folder
 from babelbatch.durable import flush_folder
 from babelbatch.run_files import write_atomically
@@ -30,26 +32,28 @@ def stored_folder(
     build: writes into a folder, which may hold what an earlier, interrupted call left; returns what `described` gives
         back, as JSON can write it.
     Of processes that ask at the same time one builds and the others wait. What is there is whole: the folder gets its
-    name when all of it is written.
+    name when all of it is written. It is built again by another version of babelbatch, which may read the same files
+    otherwise. ValueError: the cache cannot be written to; and whatever `build` raises.
     """
-    said = json.dumps({**made_of, "name": name}, sort_keys=True)
+    said = json.dumps({**made_of, "name": name, "babelbatch": __version__}, sort_keys=True)
     plural = {"corpus": "corpora", "benchmark": "benchmarks"}[kind]
     entry = cache_folder(plural) / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
     manifest = entry / f"{kind}.json"
-    if not manifest.is_file():
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(entry):
-            if not manifest.is_file():
-                temporary = entry.with_suffix(".tmp")
-                temporary.mkdir(exist_ok=True)
-                log.info("building the %s %s in %s", kind, name, entry)
-                facts = build(temporary)
-                sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir()) if path.is_file()}
-                content = {**facts, "name": name, "made_of": json.loads(said), "bytes": sizes}
-                write_atomically(temporary / manifest.name, json.dumps(content, indent=1))
-                shutil.rmtree(entry, ignore_errors=True)
-                temporary.rename(entry)
-                flush_folder(entry.parent)
+    with _told_of_the_disk(entry.parent):
+        if not manifest.is_file():
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(entry):
+                if not manifest.is_file():
+                    temporary = entry.with_suffix(".tmp")
+                    temporary.mkdir(exist_ok=True)
+                    log.info("building the %s %s in %s", kind, name, entry)
+                    facts = build(temporary)
+                    sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir()) if path.is_file()}
+                    content = {**facts, "name": name, "made_of": json.loads(said), "bytes": sizes}
+                    write_atomically(temporary / manifest.name, json.dumps(content, indent=1))
+                    shutil.rmtree(entry, ignore_errors=True)
+                    temporary.rename(entry)
+                    flush_folder(entry.parent)
     return entry
 
 
@@ -70,6 +74,26 @@ def described(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
 def signature_of(paths: Sequence[Path]) -> list[list[object]]:
     """What tells a version of some files from another without reading them: name, size and time of the last change."""
     return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+
+
+@contextmanager
+def _told_of_the_disk(folder: Path) -> Iterator[None]:
+    """Turns what the system says when the folder cannot be written to into a ValueError with the remedy.
+
+    An error that names a file elsewhere, one that is read, is left as it is; a full disk names none.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error.filename, (str, PathLike)):
+            named = Path(error.filename)
+            if not (named.is_relative_to(folder) or folder.is_relative_to(named)):
+                raise
+        reason = error.strerror or str(error)
+        raise ValueError(
+            f"{folder}: cannot be written ({reason}); make room there, or set BABELBATCH_CACHE to a folder on another "
+            "disk"
+        ) from error
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
 from bisect import bisect_right
@@ -122,6 +123,13 @@ class Joined(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         for prefix, part in zip(self._prefixes, self._parts, strict=True):
             yield from (prefix + text for text in part) if prefix else part
+
+
+def text_hash(text: str) -> tuple[int, int]:
+    """Two halves of a 128-bit hash: one to sort by and look for, one that tells whether two texts agree in the first
+    by chance."""
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 
 
 class _Numbers:

@@ -17,10 +17,10 @@ import numpy as np
 from babelbatch.metrics import SETTINGS
 from babelbatch.ranking import best
 from babelbatch.records import Benchmark
-from babelbatch.scorer import Vectors
+from babelbatch.scorer import Matrix
 
 
-def write_trec(folder: Path, benchmark: Benchmark, queries: Vectors, candidates: Vectors, depth: int) -> None:
+def write_trec(folder: Path, benchmark: Benchmark, queries: Matrix, candidates: Matrix, depth: int) -> None:
     """Writes the files of all settings: for each query the best `depth` candidates, all its judgements.
 
     queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. Scores are written with all their

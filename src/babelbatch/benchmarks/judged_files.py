@@ -22,8 +22,9 @@ class Readers:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Files that belong together. language: of all that is in them; None where each row says it.
+    """Files that belong together. language: of all that is in them, whatever a row says; None where each row says it.
 
+    otherwise: the language of the rows that do not say theirs. None: each must.
     query_prefix, candidate_prefix: put before the ids, where other parts may have the same ones for something else.
     """
 
@@ -31,6 +32,7 @@ class Part:
     language: str | None = None
     query_prefix: str = ""
     candidate_prefix: str = ""
+    otherwise: str | None = None
 
 
 def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
@@ -48,7 +50,7 @@ def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
     for paths, read_kind, prefix, put in kinds:
         for path in paths:
             for row in read_kind(path):
-                language = part.language or row.language
+                language = part.language or row.language or part.otherwise
                 if language is None:
                     raise ValueError(
                         f"{row.place}: nothing says its language; add a column 'language', name yours in "

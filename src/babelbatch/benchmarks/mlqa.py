@@ -7,18 +7,13 @@ asks for the sentence instead, in the development set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
-from babelbatch.benchmarks.passages import Asked, passage_benchmark
+from babelbatch.benchmarks.passages import own_paragraphs, passage_benchmark
 from babelbatch.records import Benchmark
-from babelbatch.sources.hub import Published, check_count, located
+from babelbatch.sources.hub import check_count, located
 from babelbatch.sources.languages import chosen
-from babelbatch.sources.squad import examples
-
-SOURCE = Published("facebook/mlqa", "refs/pr/5", "CC BY-SA 3.0")
-"""The conversion to Parquet that the hub's staff proposed; the main branch has a script only."""
+from babelbatch.sources.squad import MLQA
 
 QUESTIONS = {
     "dev": {"ar": 517, "de": 512, "en": 1_148, "es": 500, "hi": 507, "vi": 511, "zh": 504},
@@ -43,19 +38,14 @@ def load_benchmark(
     """
     known = chosen("MLQA", tuple(QUESTIONS[split]), languages)
     patterns = [f"mlqa.{language}.{language}/{_FILES[split]}-*.parquet" for language in known]
-    files = dict(zip(known, located(SOURCE, patterns, data_dir), strict=True))
+    files = dict(zip(known, located(MLQA, patterns, data_dir), strict=True))
     benchmark = passage_benchmark(
         "mlqa",
         known,
-        (row for language, paths in files.items() for path in paths for row in _rows(path, language)),
+        (row for language, paths in files.items() for path in paths for row in own_paragraphs(path, language)),
         f"MLQA {split}: candidate = paragraph, relevant = the question's own, in every language that has it",
     )
     for column, language in enumerate(known):
         found = int((benchmark.query_languages == column).sum())
         check_count(f"MLQA {split}, '{language}': questions", found, QUESTIONS[split][language], data_dir)
     return benchmark
-
-
-def _rows(path: Path, language: str) -> Iterator[Asked]:
-    for example in examples(path):
-        yield Asked(example.place, language, example.id, example.question, example.context, example.context)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from babelbatch.records import Benchmark
 from babelbatch.sources.lines import Place
+from babelbatch.sources.squad import examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class Asked:
     question: str
     key: str
     passage: str
+
+
+def own_paragraphs(path: Path, language: str) -> Iterator[Asked]:
+    """The questions of a file of the SQuAD format, each with its whole context."""
+    for example in examples(path):
+        yield Asked(example.place, language, example.id, example.question, example.context, example.context)
 
 
 def passage_benchmark(

@@ -67,11 +67,12 @@ def load_benchmark(
             `id<tab>title<tab>text`, `qrels` of `query 0 candidate score`. The first two may be JSONL, as above.
         `mteb`: Parquet files with the columns of `beir` in folders `queries`, `corpus` and `qrels`.
         All of them also in a folder for each language, `<language>/queries.jsonl`; of mteb `<language>-queries`.
-    split: which judgements, of `beir` and `mteb`.
+    split: which judgements, of `beir` and `mteb`; of `trec` where a pattern below has `{split}` in it.
     queries, candidates, qrels: where the files are instead, below path: patterns with `*`, `{language}` and `{split}`.
     columns: names of columns where they are other ones: `{query: question}`; for query_id, query, candidate_id, title,
         candidate, language, judged_query, judged_candidate and score.
-    language: of all rows, where neither a column nor a folder says it.
+    language: of all rows, where neither a column nor a folder says it. A folder is believed rather than a column, and a
+        column rather than this.
     languages: only these, in this order; default all. They also make up the pool of the multilingual setting.
     ids_join_languages: whether a query id in two languages is one query, which has the answers of both. False where
         each language has its own ids, and its own judgements.
@@ -105,7 +106,8 @@ def load_benchmark(
     made_of = {
         "layout": layout, "columns": columns, "languages": languages,
         "parts": [
-            [part.language, part.query_prefix, part.candidate_prefix, signature_of(part.files.all())] for part in parts
+            [part.language, part.otherwise, part.query_prefix, part.candidate_prefix, signature_of(part.files.all())]
+            for part in parts
         ],
     }  # fmt: skip
     of = f"{hub} @ {revision}" if hub else root.resolve().name
@@ -173,5 +175,6 @@ def _parts(
         of_code = Files(*(files[role].get(code, ()) for role in ("queries", "candidates", "qrels")))
         prefix = f"{code}:" if code is not None else ""
         in_both = {"candidates", "qrels"} <= apart  # else a judgement does not say whose candidate it names
-        parts.append(Part(of_code, code or language, "" if ids_join_languages else prefix, prefix if in_both else ""))
+        prefixes = "" if ids_join_languages else prefix, prefix if in_both else ""
+        parts.append(Part(of_code, code, *prefixes, otherwise=language))
     return parts

@@ -6,14 +6,10 @@ XQuAD-R (`lareqa.py`) asks for the sentence instead, of the same paragraphs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-from babelbatch.benchmarks.passages import Asked, passage_benchmark
+from babelbatch.benchmarks.passages import own_paragraphs, passage_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.languages import chosen
-from babelbatch.sources.squad import examples
 
 SOURCE = Published("google/xquad", "51adfef1c1287aab1d2d91b5bead9bcfb9c68583", "CC BY-SA 4.0")
 LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
@@ -33,14 +29,14 @@ def load_benchmark(data_dir: str | None = None, languages: list[str] | None = No
     benchmark = passage_benchmark(
         "xquad",
         known,
-        (row for language, paths in zip(known, files, strict=True) for path in paths for row in _rows(path, language)),
+        (
+            row
+            for language, paths in zip(known, files, strict=True)
+            for path in paths
+            for row in own_paragraphs(path, language)
+        ),
         "XQuAD: candidate = paragraph, relevant = the question's own, in every language",
     )
     check_count("XQuAD: questions", len(benchmark.query_ids), QUESTIONS * len(known), data_dir)
     check_count("XQuAD: paragraphs", len(benchmark.candidate_ids), PARAGRAPHS * len(known), data_dir)
     return benchmark
-
-
-def _rows(path: Path, language: str) -> Iterator[Asked]:
-    for example in examples(path):
-        yield Asked(example.place, language, example.id, example.question, example.context, example.context)

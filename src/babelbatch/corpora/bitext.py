@@ -16,7 +16,8 @@ from babelbatch.sources.bitext import Pair, aligned, columns, units
 from babelbatch.sources.hub import Published, located
 from babelbatch.sources.lines import Place, records, text_in
 from babelbatch.sources.omissions import Omissions
-from babelbatch.stored_corpus import signature_of, stored_corpus
+from babelbatch.stored_corpus import stored_corpus
+from babelbatch.stored_folder import signature_of
 
 Collection = Literal[
     "europarl",

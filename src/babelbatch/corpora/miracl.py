@@ -15,7 +15,8 @@ from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import text_of
 from babelbatch.sources.miracl import Judgement, Question
 from babelbatch.sources.wikipedia import passages
-from babelbatch.stored_corpus import signature_of, stored_corpus
+from babelbatch.stored_corpus import stored_corpus
+from babelbatch.stored_folder import signature_of
 
 log = logging.getLogger(__name__)
 

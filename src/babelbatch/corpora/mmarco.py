@@ -22,7 +22,8 @@ from babelbatch.run_files import write_atomically
 from babelbatch.sources import mmarco
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.stored_corpus import IDS, PASSAGES, QUESTIONS, signature_of, stored_corpus
+from babelbatch.stored_corpus import IDS, PASSAGES, QUESTIONS, stored_corpus
+from babelbatch.stored_folder import signature_of
 from babelbatch.texts import TextWriter, choose_texts
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from babelbatch.records import Corpus
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.lines import records, text_in
 from babelbatch.sources.omissions import Omissions
-from babelbatch.stored_corpus import signature_of, stored_corpus
+from babelbatch.stored_corpus import stored_corpus
+from babelbatch.stored_folder import signature_of
 
 
 @dataclass(frozen=True, slots=True)

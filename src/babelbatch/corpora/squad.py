@@ -19,15 +19,14 @@ from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.omissions import Omissions
-from babelbatch.sources.sentences import sentences
-from babelbatch.sources.squad import Example, examples
-from babelbatch.stored_corpus import signature_of, stored_corpus
+from babelbatch.sources.sentences import VERSION, sentences
+from babelbatch.sources.squad import MLQA, Example, examples
+from babelbatch.stored_corpus import stored_corpus
+from babelbatch.stored_folder import signature_of
 
 Translations = Literal["none", "mlqa", "xtreme"]
 
 SQUAD = Published("rajpurkar/squad", "7b6d24c440a36b6815f21b70d25016731768db1f", "CC BY-SA 4.0")
-MLQA = Published("facebook/mlqa", "refs/pr/5", "CC BY-SA 3.0")
-"""The conversion to Parquet that the hub's staff proposed; the main branch has a script only."""
 
 XTREME = "https://storage.googleapis.com/xtreme_translations/SQuAD/translate-train/squad.translate.train.en-{}.json"
 """Translations of texts that are CC BY-SA 4.0; no licence of their own is stated, nor checksums."""
@@ -81,7 +80,10 @@ def load_corpus(
             assembly.finish()
         return known
 
-    made_of = {"languages": known, "passage": passage, "files": [signature_of(paths) for paths in files.values()]}
+    made_of = {
+        "languages": known, "passage": passage, "sentences": VERSION if passage == "sentence" else None,
+        "files": [signature_of(paths) for paths in files.values()],
+    }  # fmt: skip
     return stored_corpus(_NAMES[translations], made_of, build)
 
 

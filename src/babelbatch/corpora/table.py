@@ -11,9 +11,10 @@ from pathlib import Path
 from babelbatch.assembly import Assembly
 from babelbatch.records import Corpus
 from babelbatch.sources.columns import LANGUAGE, Layout, by_language, layout, settled
-from babelbatch.sources.lines import Place, Record, text_in, text_of
+from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
-from babelbatch.stored_corpus import signature_of, stored_corpus
+from babelbatch.stored_corpus import stored_corpus
+from babelbatch.stored_folder import signature_of
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ def load_corpus(
     columns: the names of the columns where they are other ones than those above: `{question: query}`; for the wide form
         a pattern, `{question: "question_{language}", passage: "passage_{language}"}`, or a column for each language,
         `{question: {en: query, de: frage}, passage: {en: text, de: antwort}}`.
-    language: of all rows, where there is no column that says it. A file of its own for each language needs neither:
-        its name is then the language (`de.jsonl`).
+    language: of all rows, where there is no column that says it: a column is believed rather than this. A file of its
+        own for each language needs neither: its name is then the language (`de.jsonl`).
     languages: only these; default all that occur, in the order in which they do.
     negatives: at most so many of an item and language; default all.
     ValueError, with file and line: a row that cannot be read or lacks something, two rows of one id and language.
@@ -111,10 +112,10 @@ class _Reader:
         for role in ("id", "language"):
             if getattr(columns, role) is None and getattr(self._first, role) is not None:
                 raise ValueError(f"{place}: no '{getattr(self._first, role)}', which the first row has; add it")
-        id_ = f"{place.path.name}:{place.line}" if columns.id is None else _name(record, columns.id, place)
+        id_ = f"{place.path.name}:{place.line}" if columns.id is None else id_in(record, columns.id, place)
         key = None
         if columns.passage_id is not None and record[columns.passage_id] not in (None, ""):
-            key = _name(record, columns.passage_id, place)
+            key = id_in(record, columns.passage_id, place)
         if self._wide:
             self._add_wide(place, record, columns, id_, key, assembly)
         else:
@@ -161,13 +162,13 @@ class _Reader:
         return chosen
 
     def _language_of(self, place: Place, record: Record, columns: Layout) -> str:
-        if self._language is not None:
-            return self._language
         if columns.language is not None:
             language = text_in(record, columns.language, place)
             if not re.fullmatch(LANGUAGE, language):
                 raise ValueError(f"{place}: '{language[:40]}' is not a language; write a code such as en or zh-Hant")
             return language
+        if self._language is not None:
+            return self._language
         language = place.path.name.partition(".")[0]
         if not re.fullmatch(LANGUAGE, language):
             raise ValueError(
@@ -178,13 +179,6 @@ class _Reader:
 
     def _new_layout(self, names: tuple[str, ...]) -> Layout:
         return layout(names, self.columns, self.given)  # type: ignore[arg-type]
-
-
-def _name(record: Record, column: str, place: Place) -> str:
-    """A text, or a whole number as one."""
-    value = record[column]
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if whole else text_of(value, f"'{column}'", place)
 
 
 def _optional(record: Record, column: str, place: Place) -> str | None:

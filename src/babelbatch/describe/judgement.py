@@ -16,10 +16,11 @@ def problems(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequen
         yield from _twins(whole)
     if corpus is not None:
         for language, found in corpus["languages"].items():
-            if not found["pairs"]:
+            if not (found["pairs"] or _crosses(language, corpus)):
                 yield (
-                    f"corpus: no item has both question and passage in '{language}': there is no X-X batch in it; "
-                    "leave it out of the languages, or add its texts under the same ids"
+                    f"corpus: no item has a question or passage in '{language}' and the other of the two in any "
+                    "language: there is no batch in it; leave it out of the languages, or add its texts under the same "
+                    "ids"
                 )
     for found in overlaps:
         if found.refused:
@@ -35,6 +36,12 @@ def notes(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence[
         if not corpus["crosslingual_items"]:
             yield "corpus: no item is in two languages: only sampling=x_x, or another that crosses none"
         languages = corpus["languages"]
+        crossed = [name for name, found in languages.items() if not found["pairs"] and _crosses(name, corpus)]
+        if crossed:
+            yield (
+                f"corpus: no item has both question and passage in {', '.join(crossed)}: X-Y batches only; set "
+                "sampling=x_y, make it a part of a mixture, or for X-X batches leave them out of the languages"
+            )
         for name, told in (
             ("repeated_pairs", "items repeat question and passage of another"),
             ("ambiguous_questions", "items ask what another item asks and answer it with a passage of another key: in "
@@ -61,6 +68,12 @@ def notes(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence[
                 f"{found.benchmark}: {found.near:,} of its questions are nearly in the corpus (Jaccard similarity of "
                 f"three characters in a row at least {NEAR})"
             )
+
+
+def _crosses(language: str, corpus: Facts) -> bool:
+    """Whether an item has its question in the language and a passage in another, or the reverse."""
+    cells, others = corpus["cells"], [other for other in corpus["languages"] if other != language]
+    return any(cells[f"{language}-{other}"] or cells[f"{other}-{language}"] for other in others)
 
 
 def _twins(whole: Facts) -> Iterator[str]:

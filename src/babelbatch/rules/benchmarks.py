@@ -50,3 +50,9 @@ def _problems_of_table(path: str, node: dict) -> Iterator[str]:
         yield f"{path}.revision: only for a data set of the hub; leave it out"
     if node.get("layout") == "trec" and node.get("columns"):
         yield f"{path}.columns: files of layout=trec go by the order of their fields; leave it out, or set layout=beir"
+    named = [node.get(role) for role in ("queries", "candidates", "qrels")]
+    if node.get("layout") == "trec" and "split" in node and not any("{split}" in str(pattern) for pattern in named):
+        yield (
+            f"{path}.split: files of layout=trec have no splits; leave it out, or name the file by it, such as "
+            f"'{path}.qrels=\"qrels.{{split}}.txt\"'"
+        )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from babelbatch.signatures import is_number
+
 _RANGES = {  # path: (least, most)
     "sampling.alpha": (0, 1),
     "sampling.batch_size": (2, None),
@@ -76,7 +78,7 @@ def problems_of_ranges(cfg: dict) -> Iterator[str]:
     known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
     for place, path, value in known:
         least, most = _RANGES[place]
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not is_number(value):
             continue
         if not value >= least or (most is not None and value > most):
             allowed = f"between {least} and {most}" if most is not None else f"at least {least}"

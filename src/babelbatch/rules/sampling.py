@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from babelbatch.signatures import is_number
+
 _PURE = {"x_x": 1, "x_y": 0, "mixed": 1, "english": 1, "x_en": 0}
 _TO_AN_END = ("linear", "cosine", "switch")
 
@@ -27,9 +29,9 @@ def problems_of_alpha(sampling: Mapping[str, Any]) -> Iterator[str]:
         yield f"switch_at: schedule {schedule} has no switch; set sampling.schedule=switch, or leave it out (null)"
     if steps is not None and schedule != "steps":
         yield f"alpha_steps: schedule {schedule} does not follow them; set sampling.schedule=steps, or leave them out"
-    if _is_number(end) and not 0 <= end <= 1:
+    if is_number(end) and not 0 <= end <= 1:
         yield f"alpha_end: {end} is not between 0 and 1"
-    if _is_number(place) and not 0 < place < 1:
+    if is_number(place) and not 0 < place < 1:
         yield f"switch_at: {place} is not a fraction between 0 and 1"
     if isinstance(steps, list):
         yield from _problems_of_steps(steps)
@@ -62,7 +64,7 @@ def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _problems_of_steps(steps: list) -> Iterator[str]:
-    if not steps or not all(isinstance(step, list) and len(step) == 2 and all(map(_is_number, step)) for step in steps):
+    if not steps or not all(isinstance(step, list) and len(step) == 2 and all(map(is_number, step)) for step in steps):
         yield f"alpha_steps: {steps} is not a list of [fraction, alpha] pairs, such as [[0.5,0]]"
         return
     fractions = [fraction for fraction, _ in steps]
@@ -79,8 +81,4 @@ def alphas(sampling: Mapping[str, Any]) -> set[Any]:
     steps = sampling.get("alpha_steps")
     later = [step[-1] for step in steps if isinstance(step, list) and step] if isinstance(steps, list) else []
     found = [sampling.get("alpha"), sampling.get("alpha_end"), *later]
-    return {alpha for alpha in found if _is_number(alpha)}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return {alpha for alpha in found if is_number(alpha)}

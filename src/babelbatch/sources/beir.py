@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.sources.lines import Place, Record, records, text_in, text_of
+from babelbatch.sources.lines import Place, Record, id_in, records, text_in
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "query_id": ("_id", "id"),
@@ -117,11 +117,7 @@ def _name(record: Record, role: str, columns: Columns, place: Place) -> str | No
 
 
 def _id(record: Record, role: str, columns: Columns, place: Place) -> str:
-    """A text, or a whole number as one."""
-    name = _name(record, role, columns, place)
-    value = record[name]
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if whole else text_of(value, f"'{name}'", place)
+    return id_in(record, _name(record, role, columns, place), place)
 
 
 def _language(record: Record, columns: Columns, place: Place) -> str | None:

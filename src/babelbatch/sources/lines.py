@@ -130,6 +130,13 @@ def text_of(value: object, what: str, place: Place, *, blank: bool = False) -> s
     return value
 
 
+def id_in(record: Record, key: str, place: Place) -> str:
+    """The text under a key, or a whole number as one. ValueError as for `text_in`."""
+    value = record.get(key)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole else text_in(record, key, place)
+
+
 def list_in(record: Record, key: str, place: Place) -> list:
     """The list under a key. ValueError: there is none, or it is something else."""
     if key not in record:

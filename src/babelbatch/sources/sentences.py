@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import sentencex
+
+VERSION = f"sentencex {version('sentencex')}"
+"""Whose rules they are. Another version may split otherwise."""
 
 
 def sentences(text: str, language: str) -> list[tuple[int, int]]:

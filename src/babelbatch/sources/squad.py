@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babelbatch.sources.documents import elements
-from babelbatch.sources.lines import Place, Record, list_in, records, text_in, text_of
+from babelbatch.sources.hub import Published
+from babelbatch.sources.lines import Place, Record, id_in, list_in, records, text_in, text_of
+
+MLQA = Published("facebook/mlqa", "refs/pr/5", "CC BY-SA 3.0")
+"""The conversion to Parquet that the hub's staff proposed; the main branch has a script only. It has MLQA itself and
+the translations of SQuAD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ def examples(path: Path, *, blank: bool = False) -> Iterator[Example]:
     for place, row, context in rows:
         question = text_in(row, "question", place, blank=blank)
         context = text_of(context, "'context'", place, blank=blank)
-        yield Example(place, _id(row, place), question, context, _answers(row, context, place))
+        yield Example(place, id_in(row, "id", place), question, context, _answers(row, context, place))
 
 
 def _flat(path: Path) -> Iterator[tuple[Place, Record, object]]:
@@ -77,12 +82,6 @@ def _objects(record: Record, key: str, where: object) -> list[Record]:
         found = json.dumps(values, default=str, ensure_ascii=False)[:40] if key in record else "missing"
         raise ValueError(f"{where}: '{key}' is {found}, not a list of objects")
     return values
-
-
-def _id(row: Record, place: Place) -> str:
-    """The id, which a nested file may give as a number."""
-    value = row.get("id")
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text_in(row, "id", place)
 
 
 def _answers(row: Record, context: str, place: Place) -> tuple[Answer, ...]:
