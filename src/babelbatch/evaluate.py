@@ -13,6 +13,7 @@ from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.identity import config_hash, group_of
+from babelbatch.inputs import signed
 from babelbatch.lexical import Lexical
 from babelbatch.loggers import finish
 from babelbatch.run_files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
-    origin = provenance()
+    origin = provenance() | signed(cfg)
     encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     parameters = 0
     if isinstance(encoder, Encoder):
