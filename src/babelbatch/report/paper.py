@@ -18,7 +18,7 @@ MODELS = {"xlm-roberta-base": "xlmr", "LaBSE": "labse"}
 _HEADS = {"monolingual": "Mo.", "crosslingual": "Cr.", "multilingual": "Mul."}
 _TITLES = {"xquad_r": "XQuAD-R", "mlqa_r": "MLQA-R", "miracl": "MIRACL"}
 LANGUAGES = {
-    "miracl": tuple(["sw", "bn", "hi", "ko", "th", "te", "fi", "ja", "es", "fr", "ru", "zh", "fa", "ar", "id"])
+    "miracl": ("sw", "bn", "hi", "ko", "th", "te", "fi", "ja", "es", "fr", "ru", "zh", "fa", "ar", "id"),
 }
 """What the paper's means are over, of a benchmark that has more languages."""
 _MAP = (*(of_setting(setting, "map") for setting in _HEADS), RANK_DISTANCE)
