@@ -153,6 +153,8 @@ def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path) -> No
         done = run("babelbatch-evaluate", *arguments, languages, f"output_dir={name}", cwd=tmp_path)
         found = metrics(tmp_path / name)
         assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-9), name
+        told = {"strategy": "hybrid", "alpha": 0.5, "seed": 0} if name != "folder" else {}
+        assert {key: found[key] for key in ("strategy", "alpha", "seed") if key in found} == told
         assert "multilingual" in done.stdout
         assert len(list((tmp_path / name / "wandb").glob("offline-run-*"))) == 1
         assert "world_facts/multilingual/map" in (tmp_path / name / "csv" / "metrics.csv").read_text()

@@ -18,7 +18,7 @@ LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
     | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "id_order"},
     {"config", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
-    {"rules", "stored_corpus", "stored_benchmark"},
+    {"rules", "stored_corpus", "stored_benchmark", "inputs"},
     {"assembly", "pool_assembly"},
     {"check"},
     {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
@@ -40,7 +40,7 @@ LAYERS = [
 ]
 DOORS = {
     "hydra": {"config", "launch", "sweep", "job", "worker", "build", "describe"},
-    "omegaconf": {"config", "rules", "check", "identity", "launch", "sweep", "job", "worker", "build"}
+    "omegaconf": {"config", "rules", "check", "identity", "inputs", "launch", "sweep", "job", "worker", "build"}
     | {"train", "evaluate", "mine", "report", "describe"},
     "faiss": {"search"},
     "filelock": {"run_lock", "tokens", "stored_folder"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from pathlib import Path
@@ -12,10 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.build import build, build_benchmarks, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
-from babelbatch.identity import config_hash, group_of
+from babelbatch.identity import config_hash, group_of, identity
+from babelbatch.inputs import signed
 from babelbatch.lexical import Lexical
 from babelbatch.loggers import finish
-from babelbatch.run_files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE
+from babelbatch.run_files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, TRAINED
 from babelbatch.run_folder import facts_about, provenance, write_results
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
-    origin = provenance()
+    origin = provenance() | signed(cfg)
     encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     parameters = 0
     if isinstance(encoder, Encoder):
@@ -33,6 +35,8 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     benchmarks = build_benchmarks(cfg)
     evaluation = build(cfg.evaluation)
     facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
+    if cfg.checkpoint:
+        facts |= facts_of_run(Path(cfg.checkpoint))
     loggers = start_loggers(cfg, folder, "evaluate", group_of(cfg, folder), facts)
     try:
         started = time.perf_counter()
@@ -53,6 +57,21 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         **origin,
     }
     write_results(folder, results, facts)
+
+
+def facts_of_run(checkpoint: Path) -> dict[str, object]:
+    """What a report compares by: strategy, alpha and seed of the finished run that `checkpoint` is in, and under
+    `trained/<key>` the settings that it was trained with. Nothing of any other encoder."""
+    place = checkpoint.absolute()
+    folder = place.parent.parent if place.is_file() else place.parent if place.name == ENCODER_FOLDER else place
+    if not ((folder / METRICS_FILE).is_file() and (folder / CONFIG_FILE).is_file()):
+        return {}
+    metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+    settings = identity(OmegaConf.load(folder / CONFIG_FILE))
+    not_trained_with = ("benchmarks.", "evaluation.", "callbacks.evaluate")
+    return {key: metrics.get(key) for key in ("strategy", "alpha", "seed")} | {
+        f"{TRAINED}{key}": value for key, value in settings.items() if not key.startswith(not_trained_with)
+    }
 
 
 def load_checkpoint(path: Path) -> Encoder:

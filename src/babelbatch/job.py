@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.check import check
 from babelbatch.config import ConfigError
 from babelbatch.identity import config_hash, differences, identity, settled_yaml
+from babelbatch.inputs import changed
 from babelbatch.ranks import global_rank
 from babelbatch.run_files import (
     CHECKPOINT_FOLDER,
@@ -63,7 +64,7 @@ def run_here(root: str, cfg: DictConfig, folder: Path) -> End:
     def work() -> End:
         with held(folder) if global_rank() == 0 else nullcontext():
             if is_finished(folder, config_hash(cfg)):
-                return ALREADY
+                return _already(cfg, folder)
             check(cfg, root)  # the command line's own check does not know the jobs of every sweeper
             done = RESUMED if _begun(folder) else FINISHED
             _entry(root)(settle(cfg, folder), folder)
@@ -81,7 +82,7 @@ def run_apart(root: str, cfg: DictConfig, folder: Path, processes: int, settings
     def work() -> End:
         with held(folder):
             if is_finished(folder, config_hash(cfg)):
-                return ALREADY
+                return _already(cfg, folder)
             check(cfg, root)  # the command line's own check does not know the jobs of every sweeper
             done = RESUMED if _begun(folder) else FINISHED
             settle(cfg, folder)
@@ -91,6 +92,12 @@ def run_apart(root: str, cfg: DictConfig, folder: Path, processes: int, settings
         return replace(end, stopped=outcome.signum)
 
     return _told(work, folder)
+
+
+def kept(cfg: DictConfig, folder: Path) -> End:
+    """The end of a job whose folder holds its complete results: nothing is run again. It fails if the data are not
+    those that the results were made with."""
+    return _told(lambda: _already(cfg, folder), folder)
 
 
 def settle(cfg: DictConfig, folder: Path) -> DictConfig:
@@ -107,6 +114,13 @@ def settle(cfg: DictConfig, folder: Path) -> DictConfig:
             (folder / stale).unlink(missing_ok=True)
         write_atomically(folder / CONFIG_FILE, settled_yaml(cfg))
     return cfg
+
+
+def _already(cfg: DictConfig, folder: Path) -> End:
+    if found := changed(cfg, folder):
+        taken = f"{folder} was finished with other data; to run it again, remove it or set another output_dir"
+        raise ConfigError([taken, *found])
+    return ALREADY
 
 
 def _refuse_another_run(cfg: DictConfig, folder: Path) -> None:

@@ -21,6 +21,7 @@ from babelbatch.encoder.model import Role
 from babelbatch.encoding import encode
 from babelbatch.evaluate import load_checkpoint
 from babelbatch.identity import config_hash
+from babelbatch.inputs import signed
 from babelbatch.mining import Mining, SearchPool, answer_groups, choose, deepest, search_pools, used_questions
 from babelbatch.negatives import Mined, concatenated, write_negatives
 from babelbatch.progress import bar
@@ -45,7 +46,7 @@ def mine(cfg: DictConfig, folder: Path) -> None:
 
     The vectors that an earlier attempt left in the folder are not made again.
     """
-    sources = provenance()
+    sources = provenance() | signed(cfg)
     torch.set_num_threads(cfg.threads or _THREADS)
     encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device

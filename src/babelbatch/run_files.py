@@ -14,6 +14,8 @@ CONFIG_FILE = "config.yaml"
 ENCODER_FOLDER = "encoder"
 CHECKPOINT_FOLDER = "checkpoints"
 TRACEBACK_FILE = "traceback.txt"
+TRAINED = "trained/"
+"""What the keys begin with under which the metrics.json of an evaluation keeps the settings of the evaluated run."""
 
 
 def is_finished(folder: Path, config_hash: str) -> bool:

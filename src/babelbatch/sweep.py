@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.config import register
 from babelbatch.identity import config_hash
-from babelbatch.job import ALREADY, ELSEWHERE, FAILED, FINISHED, USER_ERROR, End, run_apart, run_here
+from babelbatch.job import ELSEWHERE, FAILED, FINISHED, USER_ERROR, End, kept, run_apart, run_here
 from babelbatch.ranks import devices_a_node, global_rank, world_size
 from babelbatch.run_files import TRACEBACK_FILE, is_finished
 from babelbatch.run_lock import Held, held
@@ -42,7 +42,7 @@ class Jobs:
         folder = Path(hydra.runtime.output_dir)
         launcher = hydra.launcher["_target_"]
         # A job may be asked for twice; how it went the first time is what matters.
-        end = ALREADY if is_finished(folder, config_hash(cfg)) else self._run(cfg, folder, hydra)
+        end = kept(cfg, folder) if is_finished(folder, config_hash(cfg)) else self._run(cfg, folder, hydra)
         self.ends.setdefault(folder, end)
         if end.stopped:
             raise Stopped(end.stopped)

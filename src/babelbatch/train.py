@@ -25,6 +25,7 @@ from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.evaluation import Evaluation
 from babelbatch.identity import config_hash, group_of, identity
+from babelbatch.inputs import signed
 from babelbatch.leakage import refuse_leakage, refuse_leaking_validation
 from babelbatch.learner import Learner
 from babelbatch.loggers import finish
@@ -48,7 +49,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     """
     _hush()
     refuse_missing_gpu(cfg)
-    sources = provenance()  # now: the checkout may change while the run lasts
+    sources = provenance() | signed(cfg)  # now: the checkout and the data may change while the run lasts
     torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 

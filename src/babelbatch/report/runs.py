@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.identity import identity
 from babelbatch.metrics import NAMES, SETTINGS
-from babelbatch.run_files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE
+from babelbatch.run_files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE, TRAINED
 
 NEEDED = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
 """The columns of per_query.parquet that a report cannot do without."""
@@ -29,7 +29,8 @@ AGAIN = "remove that folder and run the job again, or name only the other runs i
 @dataclass(frozen=True, slots=True)
 class Run:
     """One finished run. metrics: its metrics.json. settings: its configuration as path -> value, without what cannot
-    change the result. per_query: the columns of its per_query.parquet that a report uses."""
+    change the result; of the evaluation of a run, that run's beside its own. per_query: the columns of its
+    per_query.parquet that a report uses."""
 
     folder: Path
     metrics: dict[str, Any]
@@ -102,7 +103,20 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"{path} is missing, so nobody knows what the run was; {AGAIN}") from None
     except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
         raise ValueError(f"{path} is no configuration ({_line(error)}); {AGAIN}") from None
-    return Run(folder, metrics, settings, _per_query(folder / PER_QUERY_FILE, metrics["benchmarks"]))
+    return Run(
+        folder, metrics, _with_trained(settings, metrics), _per_query(folder / PER_QUERY_FILE, metrics["benchmarks"])
+    )
+
+
+def _with_trained(settings: dict[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an evaluation and of the run that it evaluated, so that evaluations are compared as their runs
+    would be. Where the run lies is not one of them, but which .ckpt file of it is."""
+    trained = {key.removeprefix(TRAINED): value for key, value in metrics.items() if key.startswith(TRAINED)}
+    if not trained:
+        return settings
+    own = {key: value for key, value in settings.items() if key != "checkpoint" and not key.startswith("encoder.")}
+    checkpoint = Path(str(settings.get("checkpoint")))
+    return trained | own | ({"checkpoint": checkpoint.name} if checkpoint.suffix == ".ckpt" else {})
 
 
 def read_curves(run: Run) -> dict[str, list[tuple[int, float]]]:
