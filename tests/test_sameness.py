@@ -107,12 +107,13 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
 
 
 def assert_close(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
-    """To rtol 1e-5, sums of entries that cancel (a key's bias has no gradient but rounding) to 1e-7 of the largest."""
+    """To rtol 1e-5, sums of entries that cancel (a key's bias has no gradient but rounding) to 5e-7 of the largest: four
+    roundings of it, which differ with the number of threads."""
     assert one.keys() == other.keys()
     assert len(one) > 10
     largest = max(float(gradient.abs().max()) for gradient in one.values())
     for name, gradient in one.items():
-        scale = max(1e-5 * float(gradient.abs().max()), 1e-7 * largest)
+        scale = max(1e-5 * float(gradient.abs().max()), 5e-7 * largest)
         torch.testing.assert_close(other[name], gradient, rtol=1e-5, atol=scale, msg=name)
 
 
