@@ -107,8 +107,8 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
 
 
 def assert_close(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
-    """To rtol 1e-5, sums of entries that cancel (a key's bias has no gradient but rounding) to 5e-7 of the largest: four
-    roundings of it, which differ with the number of threads."""
+    """To rtol 1e-5, sums of entries that cancel (a key's bias has no gradient but rounding) to 5e-7 of the largest:
+    four roundings of it, which differ with the number of threads."""
     assert one.keys() == other.keys()
     assert len(one) > 10
     largest = max(float(gradient.abs().max()) for gradient in one.values())
