@@ -16,7 +16,8 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 LAYERS = [
     {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "id_order"},
+    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "id_order"}
+    | {"cache_lock"},
     {"config", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
     {"rules", "stored_corpus", "stored_benchmark", "inputs"},
     {"assembly", "pool_assembly"},
@@ -43,7 +44,7 @@ DOORS = {
     "omegaconf": {"config", "rules", "check", "identity", "inputs", "launch", "sweep", "job", "worker", "build"}
     | {"train", "evaluate", "mine", "report", "describe"},
     "faiss": {"search"},
-    "filelock": {"run_lock", "tokens", "stored_folder"},
+    "filelock": {"run_lock", "tokens", "cache_lock"},
     "bm25s": {"lexical"},
     "Stemmer": {"lexical"},
     "sklearn": {"lexical"},

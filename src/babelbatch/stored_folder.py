@@ -12,10 +12,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from babelbatch import __version__
 from babelbatch.cache_folder import cache_folder
+from babelbatch.cache_lock import acquired
 from babelbatch.durable import flush_folder
 from babelbatch.run_files import write_atomically
 
@@ -98,13 +97,8 @@ def _told_of_the_disk(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(entry: Path) -> Iterator[None]:
-    """Holds the entry's lock, which the system releases when its holder dies. Says so once if it has to wait."""
-    lock = FileLock(entry.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("another process is building %s: waiting for it", entry)
-        lock.acquire()
+    """Holds the entry's lock."""
+    lock = acquired(entry.with_suffix(".lock"), f"building {entry}")
     try:
         yield
     finally:

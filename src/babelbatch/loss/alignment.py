@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from babelbatch.loss.contrastive import Contrastive
-from babelbatch.loss.interface import Counterparts, Encoded, Loss
+from babelbatch.loss.interface import Counterparts, Encoded, Loss, averaged
 from babelbatch.records import Needs
 
 
@@ -45,7 +44,7 @@ class Alignment(Contrastive):
         loss = super().forward(encoded, progress)
         sides = ((encoded.questions, encoded.other_questions), (encoded.candidates, encoded.other_passages))
         found = [squared_distance(vectors, others) for vectors, others in sides if others is not None]
-        distance = torch.stack(found).mean() if found else torch.zeros_like(loss.value)
+        distance = averaged(found, loss.value)
         value = loss.value + self.weight * distance
         return Loss(value, loss.masked, {"contrastive": loss.value, "alignment": distance})
 

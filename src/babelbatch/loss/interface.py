@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from babelbatch.records import Needs
@@ -65,6 +66,11 @@ class Loss:
     value: Tensor
     masked: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def averaged(found: Sequence[Tensor], like: Tensor) -> Tensor:
+    """The mean of scalars, one a side; 0 of none, a scalar as `like` is."""
+    return torch.stack(list(found)).mean() if found else torch.zeros_like(like)
 
 
 class Objective(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor
 from babelbatch.collectives import gathered
 from babelbatch.loss.blocks import in_blocks
 from babelbatch.loss.contrastive import Contrastive
-from babelbatch.loss.interface import Counterparts, Encoded, Loss
+from babelbatch.loss.interface import Counterparts, Encoded, Loss, averaged
 from babelbatch.loss.positions import positions, same_passage
 from babelbatch.records import Needs
 
@@ -59,7 +59,7 @@ class LanguageKL(Contrastive):
         for name, others in (("questions", encoded.other_questions), ("passages", encoded.other_passages)):
             if others is not None:
                 found.append(language_divergence(encoded, others, name, temperature, mask=self.mask_same_passage))
-        divergence = torch.stack(found).mean() if found else torch.zeros_like(loss.value)
+        divergence = averaged(found, loss.value)
         value = loss.value + self.weight * divergence
         return Loss(value, loss.masked, {"contrastive": loss.value, "language_kl": divergence})
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from babelbatch.loss.contrastive import Contrastive
-from babelbatch.loss.interface import Counterparts, Encoded, Loss
+from babelbatch.loss.interface import Counterparts, Encoded, Loss, averaged
 from babelbatch.loss.teacher import Teacher
 from babelbatch.records import Needs
 
@@ -53,7 +53,7 @@ class Mimo(Contrastive):
         loss = super().forward(encoded, progress)
         sides = ((encoded.questions, encoded.taught_questions), (encoded.candidates, encoded.taught_passages))
         found = [cosine_distance(self.projection, vectors, taught) for vectors, taught in sides if taught is not None]
-        distillation = torch.stack(found).mean() if found else torch.zeros_like(loss.value)
+        distillation = averaged(found, loss.value)
         weight = 0.0 if progress < self.warmup else self.contrastive_weight
         value = weight * loss.value + (1 - weight) * distillation
         return Loss(value, loss.masked, {"contrastive": loss.value, "distillation": distillation})

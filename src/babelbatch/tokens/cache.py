@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from babelbatch.cache_lock import acquired
 from babelbatch.durable import flush_folder
 from babelbatch.tokens.store import IDS_FILE, IDS_TYPE, OFFSETS_FILE, OFFSETS_TYPE
 
@@ -151,15 +152,10 @@ def _checksum(path: Path) -> int:
 
 @contextmanager
 def _locked(root: Path, name: str, doing: str) -> Iterator[None]:
-    """Holds the entry's lock, which the system releases when its holder dies. Says so once if it has to wait."""
+    """Holds the entry's lock."""
     with _using_disk():
         root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(_lock_file(root, name))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            log.info("another process is %s: waiting for it", doing)
-            lock.acquire()
+        lock = acquired(_lock_file(root, name), doing)
     try:
         yield
     finally:
