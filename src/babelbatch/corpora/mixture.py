@@ -7,7 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.records import ABSENT, Corpus, Mixture
-from babelbatch.texts import Joined
+from babelbatch.texts import Joined, text_hash
 
 
 def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
@@ -126,7 +126,10 @@ def _shared_texts(corpora: list[Corpus]) -> tuple[list[np.ndarray], int]:
     sizes = [len(corpus.passage_texts) for corpus in corpora]
     starts = _starts(sizes)
     hashes = np.concatenate(
-        [np.fromiter(map(hash, corpus.passage_texts), np.int64, len(corpus.passage_texts)) for corpus in corpora]
+        [
+            np.fromiter((text_hash(text)[0] for text in corpus.passage_texts), np.uint64, len(corpus.passage_texts))
+            for corpus in corpora
+        ]
     )
     order = np.argsort(hashes, kind="stable")
     texts = Joined([corpus.passage_texts for corpus in corpora])
