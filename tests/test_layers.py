@@ -28,6 +28,7 @@ LAYERS = [
     | {"code_switching", "leakage"},
     {"tuning", "encoding", "scoring", "search_ranking", "cell_ranking", "trec"},
     {"batches", "translations"},
+    {"loader"},
     {"data", "learner", "evaluation"},
     {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
     {"report", "build"},

@@ -12,6 +12,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -219,8 +220,10 @@ def test_workers_leave_signals_to_the_training_process(corpus: Corpus, tmp_path:
     """As `kill -- -pgid` or a batch system sends them: to every process of the job."""
 
     def to_all() -> None:
-        for child in multiprocessing.active_children():
-            os.kill(child.pid, signal.SIGTERM)
+        workers = [child.pid for child in multiprocessing.active_children()]
+        assert len(workers) >= 2
+        for pid in [*workers, forkserver._forkserver._forkserver_pid]:
+            os.kill(pid, signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
 
     expected = Run(corpus, tmp_path / "whole", workers=2).fit().outcome()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn.functional import pad
 
 from babelbatch.chunks import length_sorted_chunks
-from babelbatch.encoder import Encoder
 from babelbatch.encoding import tokens_of
 from babelbatch.records import ABSENT, Batch, Corpus, Lesson, Padded, Plan, Versions
 from babelbatch.tokens import Tokens
 from babelbatch.validation_split import HeldOutPassages
+
+if TYPE_CHECKING:
+    from babelbatch.encoder import Encoder
 
 # What a forward pass costs beside its tokens, in tokens: a processor is busy with few, a GPU waits for its orders.
 OVERHEAD_ON_CPU, OVERHEAD_ON_GPU = 64, 8192

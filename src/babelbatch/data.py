@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset
-from torch.utils.data import Sampler as Order
+from torch.utils.data import DataLoader
 
 from babelbatch.batches import OVERHEAD_ON_CPU, OVERHEAD_ON_GPU, BatchBuilder
 from babelbatch.code_switching import CodeSwitching
 from babelbatch.encoder import Encoder
+from babelbatch.loader import planned_batches
 from babelbatch.negatives import Mined, with_negatives
 from babelbatch.pools import Presence
 from babelbatch.records import Batch, Corpus, Mixture, Needs
@@ -149,50 +147,7 @@ class PairData(pl.LightningDataModule):
             taught=taught,
             unseen=unseen,
         )
-        # batch_size=None: an index is a step, and what comes back is a whole planned batch.
-        return DataLoader(
-            _PlannedBatches(sampler, translations, build, steps),
-            sampler=_Remaining(steps, done),
-            batch_size=None,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            worker_init_fn=_ignore_signals,
-            # Its own: each new iterator draws from it, and validating more often must not change the training.
-            generator=torch.Generator(),
-        )
-
-
-def _ignore_signals(worker: int) -> None:
-    """A signal to a whole group of processes is for the one that trains: it needs its workers until it has stopped."""
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, signal.SIG_IGN)
-
-
-class _PlannedBatches(Dataset):
-    """Step -> batch, as a map-style dataset of whole batches."""
-
-    def __init__(self, sampler: Sampler, translations: Translations | None, build: partial[Batch], steps: int) -> None:
-        self._sampler, self._translations, self._build, self._steps = sampler, translations, build, steps
-
-    def __len__(self) -> int:
-        return self._steps
-
-    def __getitem__(self, step: int) -> Batch:
-        plan = self._sampler.plan(step)
-        return self._build(plan if self._translations is None else self._translations(plan, step), step)
-
-
-class _Remaining(Order[int]):
-    """The steps that are still to do. Its length is that of all steps: Lightning counts the done ones by itself."""
-
-    def __init__(self, steps: int, done: int) -> None:
-        self._steps, self._done = steps, done
-
-    def __len__(self) -> int:
-        return self._steps
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self._done, self._steps))
+        return planned_batches(sampler, translations, build, steps, done, self.num_workers)
 
 
 def _validation_sampler(

@@ -1,0 +1,91 @@
+"""Processes that prepare batches: how they start, and how they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from babelbatch.loader import planned_batches
+
+COUNTING = """
+import os, time
+from babelbatch.loader import planned_batches
+
+class Counted:
+    def plan(self, step):
+        return step
+
+def build(plan, step):
+    return plan, os.getpid()
+
+if __name__ == "__main__":
+    seen = set()
+    for step, worker in planned_batches(Counted(), None, build, steps=2_000, done=0, workers=2):
+        if worker not in seen:
+            seen.add(worker)
+            print(worker, flush=True)
+        time.sleep(0.05)
+"""
+
+
+class Counted:
+    def plan(self, step: int) -> int:
+        return step
+
+
+def with_its_process(plan: int, step: int) -> str:
+    return f"{plan} {step} {os.getpid()}"
+
+
+def test_batches_come_in_order_whoever_builds_them() -> None:
+    for workers in (0, 2):
+        loader = planned_batches(Counted(), None, with_its_process, steps=9, done=2, workers=workers)
+        for _ in range(2):  # an epoch, and another by the same workers
+            batches = [tuple(map(int, batch.split())) for batch in loader]
+            assert [(plan, step) for plan, step, _ in batches] == [(step, step) for step in range(2, 9)]
+            assert len({builder for *_, builder in batches} - {os.getpid()}) == workers
+        assert len(loader) == 9
+
+
+def test_this_process_is_not_forked() -> None:
+    """A thread of its own may hold a lock of the interpreter at the moment of a fork, and the child waits for it
+    without end."""
+    forks = []
+    os.register_at_fork(before=lambda: forks.append(None))
+    assert len(list(planned_batches(Counted(), None, with_its_process, steps=9, done=0, workers=2))) == 9
+    assert not forks
+    if not (pid := os.fork()):
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert forks  # one would have been seen
+
+
+def test_workers_do_not_outlive_who_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "counting.py"
+    script.write_text(COUNTING)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, start_new_session=True) as killed:
+        assert killed.stdout is not None
+        workers = {int(killed.stdout.readline()) for _ in range(2)}
+        assert workers <= of_the_session(killed.pid)
+        killed.send_signal(signal.SIGKILL)
+    patience = time.monotonic() + 60
+    while of_the_session(killed.pid) and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert of_the_session(killed.pid) == set()
+
+
+def of_the_session(leader: int) -> set[int]:
+    """The living processes of a session: workers, the server that forks them, the tracker of resources."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, session, *_ = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(session) == leader and state != "Z":
+            found.add(int(stat.parent.name))
+    return found
