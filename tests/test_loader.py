@@ -67,7 +67,9 @@ def test_this_process_is_not_forked() -> None:
 def test_workers_do_not_outlive_who_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "counting.py"
     script.write_text(COUNTING)
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, start_new_session=True) as killed:
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as killed:
         assert killed.stdout is not None
         workers = {int(killed.stdout.readline()) for _ in range(2)}
         assert workers <= of_the_session(killed.pid)

@@ -84,10 +84,10 @@ def _context() -> ForkServerContext:
     """Workers are forked by a server that has one thread, never by the training process.
 
     Its threads (those of a process group, of an experiment tracker) may hold a lock of the interpreter at the moment of
-    a fork, which the child then waits for without end: CPython up to 3.11 does, in PyOS_AfterFork_Child.
+    a fork, which the child then waits for without end (CPython 3.11: PyOS_AfterFork_Child).
 
-    The server and its workers are deaf to SIGTERM and SIGINT. A signal to a whole group of processes is for the one that
-    trains: it needs its workers until it has stopped.
+    The server and its workers are deaf to SIGTERM and SIGINT. A signal to a whole group of processes is for the one
+    that trains: it needs its workers until it has stopped.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__, "babelbatch.batches"])  # torch once, and not again in each worker
