@@ -56,7 +56,7 @@ DOORS = {
     "wandb_workspaces": {"dashboard"},
     "babel": {"sources"},
     "peft": {"tuning"},
-    "huggingface_hub": {"sources"},
+    "huggingface_hub": {"sources", "encoder"},
     "datasets": {"sources"},
     "pooch": {"sources", "cache_folder"},
     "ijson": {"sources"},

@@ -33,10 +33,10 @@ def pretrained(
     attention: Attention | None = None,
     trust_remote_code: bool = False,
 ) -> Encoder:
-    """An encoder from a Hugging Face name, a local folder, a sentence-transformers folder or one that babelbatch saved.
+    """An encoder from a folder of Hugging Face, of sentence-transformers or of babelbatch, here or on the hub.
 
-    What is None is taken from a local folder where it says (babelbatch's and sentence-transformers' files do), else
-    from the defaults of `Settings`; a hub name says nothing.
+    What is None is taken from the folder where it says (babelbatch's and sentence-transformers' files do), else from
+    the defaults of `Settings`.
     attention: how it is computed, see `use_attention`; it is no part of the encoder that is saved.
     Raises ValueError if configuration, tokenizer or any of the weights are missing or damaged.
     """

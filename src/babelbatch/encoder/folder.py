@@ -21,9 +21,10 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from babelbatch.encoder.attention import first_position, use_attention
+from babelbatch.encoder.hub import folder_on_hub
 from babelbatch.encoder.merging import plain_weights
 from babelbatch.encoder.model import Encoder, Settings
-from babelbatch.encoder.sentence_transformers_folder import read_folder
+from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, read_folder
 from babelbatch.encoder.sentence_transformers_weights import load_dense, load_static
 from babelbatch.encoder.stored_settings import SETTINGS_FILE, store_settings, stored_settings
 
@@ -85,11 +86,14 @@ def load_pretrained(
     """See `backbones.pretrained`. `asked` are the settings that override what the folder says."""
     folder = Path(name_or_path).expanduser()
     published = None
+    if not folder.is_dir():
+        if folder.is_absolute() or name_or_path.startswith("."):
+            raise ValueError(f"encoder.name_or_path: there is no folder {name_or_path}")
+        saying = (SETTINGS_FILE, MODULES_FILE)
+        folder = folder_on_hub(name_or_path, saying=saying, pooling_is_said="pooling" in asked) or folder
     if folder.is_dir():
         published = None if (folder / SETTINGS_FILE).exists() else read_folder(folder)
         name_or_path = str(published.backbone if published else folder)
-    elif folder.is_absolute() or name_or_path.startswith("."):
-        raise ValueError(f"encoder.name_or_path: there is no folder {name_or_path}")
     stored = published.settings if published else stored_settings(folder)
     settings = Settings(**{**stored, **asked})
     if published and published.is_static:

@@ -15,6 +15,7 @@ from babelbatch.encoder.attention import COUNT_POSITIONS_FROM_PADDING
 from babelbatch.encoder.dense import Dense
 from babelbatch.encoder.json_files import read, read_if_there
 
+MODULES_FILE = "modules.json"
 _POOLINGS = {
     "cls": "cls",
     "mean": "mean",
@@ -54,9 +55,9 @@ class Published:
 
 def read_folder(folder: Path) -> Published | None:
     """None for a folder that sentence-transformers did not save. ValueError: an `Encoder` cannot be what it says."""
-    if not (folder / "modules.json").exists():
+    if not (folder / MODULES_FILE).exists():
         return None
-    modules = [(_name(module["type"], folder), folder / module["path"]) for module in read(folder / "modules.json")]
+    modules = [(_name(module["type"], folder), folder / module["path"]) for module in read(folder / MODULES_FILE)]
     names = [name for name, _ in modules]
     is_static = names[:1] == ["StaticEmbedding"]
     rest = names[1:] if is_static else names[2:]
