@@ -195,3 +195,16 @@ def test_the_command(tmp_path: Path):
     assert {"mrc@10", "peer@100", "rank_distance"} <= {key.split("/")[2] for key in found if key.count("/") == 2}
     for name in ("per_query.parquet", "trec/world_facts_multilingual.run", "world_facts_map.png"):
         assert (tmp_path / "found" / name).is_file()
+
+
+@pytest.mark.slow
+def test_a_sweep_of_evaluations_ends_with_its_report(tmp_path: Path):
+    few = ["benchmarks.world_facts.languages=[de,en]", "logger=none"]
+    done = run("babelbatch-evaluate", "-m", "encoder=bm25,char_ngrams", *few, cwd=tmp_path)
+    place = tmp_path / "multirun" / "evaluate"
+    for folder in place.glob("*_*"):  # whose table is whose
+        assert f"world_facts: {folder.name}" in " ".join(done.stdout.split())
+    assert done.stdout.endswith(f"Who leads, and how sure that is:\n  {place / 'report' / 'report.html'}\n")
+    report = (place / "report" / "report.md").read_text()
+    assert "Nothing here was trained by a seed: intervals and tests are over questions only." in report
+    assert "run at least three" not in report

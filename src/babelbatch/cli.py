@@ -76,12 +76,14 @@ def _report(place: Path, folders: list[Path]) -> None:
 
 
 def _score(folders: list[Path], sweep: bool) -> None:
-    """The scores of the finished evaluations of a command."""
+    """The scores of the finished evaluations of a command; and of a sweep, a report."""
     from babelbatch.report.terminal import print_scores
 
     print_scores(folders)
     print("The results lie in", *folders, sep="\n  ")
     print("metrics.json (every cell), per_query.parquet, <benchmark>_<metric>.png")
+    if sweep:
+        _report(folders[0].parent, folders)
 
 
 def _mined(folders: list[Path], sweep: bool) -> None:

@@ -102,16 +102,18 @@ def print_tables(rows: list[Row]) -> None:
 
 
 def print_scores(folders: Iterable[Path]) -> None:
-    """The macro scores of finished runs, one table a benchmark, in the terminal."""
+    """The macro scores of finished runs, one table a run and benchmark, in the terminal."""
+    several = len(folders := list(folders)) > 1
     for folder in folders:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         for benchmark in metrics["benchmarks"]:
+            title = f"{benchmark}: {folder.name}" if several else benchmark
             searched = f"search/{benchmark}" in metrics
             first = metrics.get(f"metric/{benchmark}", "map")
             names = _SEARCHED if searched else _IN_TERMINAL
             names = names if first in names else (first, names[0], *names[2:])
             columns = names if searched else (*names, "rank dist.", "of pool")
-            table = Table("setting", *columns, title=benchmark)
+            table = Table("setting", *columns, title=title)
             names = names if searched else (*names, *POOL_NAMES)
             for setting in SETTINGS:
                 keys = [f"{benchmark}/{setting}/{metric}" for metric in names]

@@ -69,7 +69,9 @@ def caveats(study: Study, found: Found) -> list[str]:
     """What a reader must know before believing the rest."""
     notes = []
     seeds = [len(group.seeds) for group in study.groups]
-    if max(seeds) == 1:
+    if all(group.seeds == (None,) for group in study.groups):
+        notes.append("Nothing here was trained by a seed: intervals and tests are over questions only.")
+    elif max(seeds) == 1:
         notes.append(
             "One seed: intervals and tests are over questions only. Another seed might order the strategies otherwise; "
             "run at least three (seed=0,1,2)."
