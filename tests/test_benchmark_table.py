@@ -202,6 +202,26 @@ def test_a_folder_for_each_language(tmp_path):
         load_benchmark(str(tmp_path), layout="trec", languages=["en", "yo"])
 
 
+def test_some_of_the_folders_under_judgements_of_all(tmp_path):
+    """The judgements name candidates of a language that is left out."""
+    for language in ("en", "sw"):
+        write(tmp_path / language / "queries.jsonl", [{"_id": "q", "text": f"asked in {language}"}])
+        write(tmp_path / language / "corpus.jsonl", [{"_id": f"in_{language}", "text": language}])
+    judged = [{"query-id": "q", "corpus-id": f"in_{language}", "score": 1} for language in ("en", "sw")]
+    write(tmp_path / "qrels" / "test.tsv", judged)
+    both = {"in_en": 1.0, "in_sw": 1.0}
+    assert answers(load_benchmark(str(tmp_path))) == {("q", "en"): both, ("q", "sw"): both}
+    one = load_benchmark(str(tmp_path), languages=["sw"])
+    assert (answers(one), list(one.candidate_ids)) == ({("q", "sw"): {"in_sw": 1.0}}, ["in_sw"])
+
+
+@pytest.mark.parametrize("languages", [["en", "en"], []])
+def test_languages_are_named_once(tmp_path, languages):
+    message = f"languages: {languages} names no language, or one twice; name each once"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load_benchmark(str(beir(tmp_path)), languages=languages)
+
+
 def test_files_of_other_names(tmp_path):
     """Topics of each language, over one collection with one file of judgements."""
     beir(tmp_path)

@@ -136,6 +136,8 @@ class PoolAssembly:
 
     def _kept(self, languages: Sequence[str] | None) -> list[str]:
         came = sorted({*self._codes, *(language for _, language in self._queries)})
+        if languages is not None and (not languages or len(set(languages)) < len(languages)):
+            raise ValueError(f"languages: {list(languages)} names no language, or one twice; name each once")
         for language in languages or []:
             if language not in came:
                 raise ValueError(f"languages: there is nothing in '{language}'; there are: {', '.join(came)}")

@@ -170,8 +170,8 @@ def _parts(
         )
     parts = []
     for code in dict.fromkeys(code for found in files.values() for code in found):
-        if code is not None and languages is not None and code not in languages:
-            continue
+        if code is not None and languages is not None and code not in languages and "qrels" in apart:
+            continue  # where judgements are not apart, they name what is in the other languages too
         of_code = Files(*(files[role].get(code, ()) for role in ("queries", "candidates", "qrels")))
         prefix = f"{code}:" if code is not None else ""
         in_both = {"candidates", "qrels"} <= apart  # else a judgement does not say whose candidate it names
