@@ -72,7 +72,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _described(cfg: DictConfig, console: Console) -> int:
-    outputs = {key: Path(cfg[key]).expanduser() for key in ("json", "markdown") if cfg[key] is not None}
+    named = {"json": cfg.json, "markdown": cfg.markdown}
+    outputs = {key: Path(path).expanduser() for key, path in named.items() if path is not None}
     for key, path in outputs.items():
         _try(key, path)  # before the work, which may take long
     corpus: Corpus | None = instantiate(cfg.corpus, _convert_="all") if cfg.corpus else None
