@@ -67,10 +67,10 @@ def assembled(folder: Path, rows: list[tuple], languages: tuple[str, ...] = ("de
     """rows: (kind, id, language, text[, key])."""
 
     def build(place: Path) -> tuple[str, ...]:
-        assembly = Assembly(place, languages)
-        for line, (kind, id_, language, text, *key) in enumerate(rows, start=1):
-            getattr(assembly, kind)(id_, language, text, FILE, line, *key)
-        assembly.finish(**options)
+        with Assembly(place, languages) as assembly:
+            for line, (kind, id_, language, text, *key) in enumerate(rows, start=1):
+                getattr(assembly, kind)(id_, language, text, FILE, line, *key)
+            assembly.finish(**options)
         return languages
 
     return stored_corpus(folder.name, {"rows": rows, **options}, build)
@@ -161,6 +161,15 @@ def test_an_interrupted_build_leaves_nothing_that_is_taken_for_whole(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stored_corpus("small", {"rows": ROWS}, interrupted)
     assert len(assembled(tmp_path / "small", ROWS)) == 3
+
+
+@pytest.mark.parametrize("row", [("question", "d", "en", "\ud800"), ROWS[0]])
+def test_a_build_that_failed_leaves_no_files(tmp_path, row):
+    """They may be large, and the mended data have a folder of their own. Refused: a text, and what `finish` finds."""
+    with pytest.raises(ValueError, match=r"surrogates not allowed|a second question"):
+        assembled(tmp_path / "small", [*ROWS, row])
+    (folder,) = (tmp_path / "cache" / "corpora").glob("small-*.tmp")
+    assert list(folder.iterdir()) == []
 
 
 def test_a_damaged_folder_is_named(tmp_path):

@@ -6,11 +6,11 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from babelbatch import __version__
 from babelbatch.cache_folder import cache_folder
@@ -19,6 +19,10 @@ from babelbatch.durable import flush_folder
 from babelbatch.run_files import write_atomically
 
 log = logging.getLogger(__name__)
+
+
+class Closeable(Protocol):
+    def close(self) -> None: ...
 
 
 def stored_folder(
@@ -68,6 +72,16 @@ def described(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
         yield manifest
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder} is damaged ({error}); remove it, and it will be built again") from error
+
+
+def discard(files: Iterable[Closeable], folder: Path) -> None:
+    """Closes the files of a build that failed and cannot be gone on with, and empties its folder: they may be large,
+    and whoever mends the data builds another folder."""
+    for file in files:
+        with suppress(OSError, ValueError):  # a full disk, which is perhaps why it failed; or it is closed already
+            file.close()
+    for path in folder.iterdir():
+        path.unlink()
 
 
 def signature_of(paths: Sequence[Path]) -> list[list[object]]:
