@@ -135,3 +135,10 @@ def test_without_a_connection_the_command_that_fetches_is_named():
     )
     with pytest.raises(ValueError, match=re.escape(command)):
         located(PUBLISHED, ["a.tsv"], None)
+
+
+def test_a_part_that_was_not_fetched_while_there_was_a_connection(tmp_path, monkeypatch):
+    """The hub's library then gives the folder of what was, as if it were whole."""
+    monkeypatch.setattr("babelbatch.sources.hub.fetched", lambda *_: tmp_path)
+    with pytest.raises(ValueError, match=r"a\.tsv: there is no such file; there is no connection, and it was not fet"):
+        located(PUBLISHED, ["a.tsv"], None)
