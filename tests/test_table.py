@@ -243,6 +243,8 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
         b'id,language,question,passage,negatives\n1,en,q,p,"[""n""]"\n',
         ", line 2: 'negatives' is a list written as a text; give each negative a column of its own, negative_1, ",
     ),
+    "no row": ("a.csv", b"id,language,question,passage\n", ": there is no row in it; copy or download it again"),
+    "head": ("a.csv", b"\nid,language,question,passage\n", ", line 1: the head line must name each column once, not "),
     "format": ("a.xlsx", b"x", ": not a format that can be read"),
 }
 
@@ -281,6 +283,14 @@ def test_bad_rows_of_the_wide_form(tmp_path):
         (
             {"columns": {"question": "question_{language}"}},
             "columns.passage: columns.question names a column a language",
+        ),
+        (
+            {"columns": {"question": "question_{language}", "passage": "passage_{language}", "negatives": "wrong"}},
+            "columns.negatives: columns.question names a column a language, so must this, such as negatives_{language}",
+        ),
+        (
+            {"columns": {"negatives": "negatives_{language}"}},
+            "columns.negatives: columns.question names no column a language, so must this, such as negatives",
         ),
         ({"columns": {"id": "id_{language}"}}, "columns.id: one column, not one a language"),
         (
