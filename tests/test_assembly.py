@@ -145,6 +145,22 @@ def test_built_once(tmp_path):
     assert assembled(tmp_path / "once", ROWS[:4]).fingerprint != first.fingerprint
 
 
+@pytest.mark.parametrize("name", ["v1.0+a/b", "+".join(f"a_part_with_a_long_name_{number}" for number in range(20))])
+def test_a_name_that_is_no_file_name(tmp_path, name):
+    """As a mixture gets from the names of its parts."""
+
+    def build(place: Path) -> tuple[str, ...]:
+        with Assembly(place, ["en"]) as assembly:
+            assembly.question("a", "en", "Who?", FILE, 1)
+            assembly.finish()
+        return ("en",)
+
+    corpora = [stored_corpus(name, {"version": version}, build) for version in (1, 2)]
+    assert [corpus.name for corpus in corpora] == [name] * 2
+    made = sorted(path.suffix for path in (tmp_path / "cache" / "corpora").iterdir())
+    assert made == ["", "", ".lock", ".lock"]
+
+
 def test_the_fingerprint_does_not_depend_on_where_a_corpus_is(tmp_path):
     corpus = assembled(tmp_path / "small", ROWS)
     values = {name: np.array(getattr(corpus, name)) for name in ("questions", "passages", "keys", "negatives")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ from babelbatch.durable import flush_folder
 from babelbatch.run_files import write_atomically
 
 log = logging.getLogger(__name__)
+
+_LONGEST_NAME = 60  # characters, of a mixture's many parts; file systems take 255 bytes
 
 
 class Closeable(Protocol):
@@ -40,7 +43,8 @@ def stored_folder(
     """
     said = json.dumps({**made_of, "name": name, "babelbatch": __version__}, sort_keys=True)
     plural = {"corpus": "corpora", "benchmark": "benchmarks"}[kind]
-    entry = cache_folder(plural) / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    plain = re.sub(r"[^A-Za-z0-9_+-]", "_", name)[:_LONGEST_NAME]
+    entry = cache_folder(plural) / f"{plain}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
     manifest = entry / f"{kind}.json"
     with _told_of_the_disk(entry.parent):
         if not manifest.is_file():
