@@ -17,6 +17,7 @@ import pytest
 from babelbatch.corpora.table import load_corpus
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources.columns import layout, settled
+from babelbatch.sources.tables import HubTable
 from test_config import problems
 
 
@@ -341,6 +342,14 @@ def test_a_data_set_that_the_hub_library_loads(tmp_path):
     write(folder / "train.parquet", [*rows, {**rows[0], "id": "x", "passage": " "}])
     with pytest.raises(ValueError, match=r"published \(train\), line 5: 'passage' is empty"):
         load_corpus(hub=str(folder))
+
+
+def test_a_commit_of_the_hub_is_not_asked_for_what_was_read(tmp_path, monkeypatch):
+    write(tmp_path / "train.jsonl", LONG)
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    first = load_corpus(hub=str(tmp_path), revision=commit)
+    monkeypatch.setattr(HubTable, "_builder", lambda _: pytest.fail("asked"))
+    assert load_corpus(hub=str(tmp_path), revision=commit).fingerprint == first.fingerprint
 
 
 def test_without_a_connection_the_way_out_is_named():
