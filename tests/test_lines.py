@@ -60,6 +60,14 @@ DAMAGED = {  # file: its content, and what stands behind its path in the message
     "utf8.jsonl": (b'{"a": "x"}\n{"a": "\xff"}', ", line 2: not valid UTF-8 at byte 7; convert the file to UTF-8"),
     "cut.jsonl": (b'{"a": "x"}\n{"a": "y', f", line 2, column 7: {_CUT}"),
     "list.jsonl": (b'["x"]', ', line 1: ["x"] is not an object such as {"id": ...}'),
+    "digits.jsonl": (
+        b'{"a": %s}' % (b"1" * 5000),
+        ", line 1: not JSON that can be read (Exceeds the limit (4300 digits",
+    ),
+    "deep.jsonl": (
+        b'{"a": %s' % (b"[" * 100_000),
+        ", line 1: not JSON that can be read (maximum recursion depth exceed",
+    ),
     "cut.tsv": (b"a\tb\n1\t2\n3", ", line 3: 1 fields instead of 2, separated by tabs; the line may be cut"),
     "twice.csv": (b"a,a\n1,2", ", line 1: the head line must name each column once, not a, a"),
     "cut.csv": (b'a,b\n1,2\n3,"4', f", line 3: {_QUOTES}"),

@@ -229,6 +229,11 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
         ", line 2: no column 'language'; there are: id, question, passage; name it in columns.language, set "
         "language=en if all rows are in one, or give each language a file: en.jsonl",
     ),
+    "a split is no language": (
+        "dev.csv",
+        b"id,question,passage\n1,q,p\n",
+        ", line 2: no column 'language'; there are: ",
+    ),
     "negatives": (
         "a.jsonl",
         b'{"id": "1", "language": "en", "question": "q", "passage": "p", "negatives": {"a": 1}}',

@@ -163,6 +163,8 @@ def _json_lines(path: Path) -> Iterator[tuple[Place, Record]]:
                 f"{place}, column {error.colno}: not valid JSON ({error.msg}); there is one object a line, and the "
                 "last one may be cut off"
             ) from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
+            raise ValueError(f"{place}: not JSON that can be read ({str(error)[:60]})") from None
         if not isinstance(record, dict):
             raise ValueError(f'{place}: {line[:40]} is not an object such as {{"id": ...}}')
         yield place, record
