@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -202,16 +203,26 @@ def test_a_folder_for_each_language(tmp_path):
         load_benchmark(str(tmp_path), layout="trec", languages=["en", "yo"])
 
 
-def test_some_of_the_folders_under_judgements_of_all(tmp_path):
-    """The judgements name candidates of a language that is left out."""
+@pytest.mark.parametrize("place", ["path", "hub"])
+def test_some_of_the_folders_under_judgements_of_all(tmp_path, monkeypatch, place):
+    """The judgements name candidates of a language that is left out. Of the hub there is what was asked for."""
+    folder, hub = tmp_path / "folder", tmp_path / "hub"
     for language in ("en", "sw"):
-        write(tmp_path / language / "queries.jsonl", [{"_id": "q", "text": f"asked in {language}"}])
-        write(tmp_path / language / "corpus.jsonl", [{"_id": f"in_{language}", "text": language}])
+        write(folder / language / "queries.jsonl", [{"_id": "q", "text": f"asked in {language}"}])
+        write(folder / language / "corpus.jsonl", [{"_id": f"in_{language}", "text": language}])
     judged = [{"query-id": "q", "corpus-id": f"in_{language}", "score": 1} for language in ("en", "sw")]
-    write(tmp_path / "qrels" / "test.tsv", judged)
+    write(folder / "qrels" / "test.tsv", judged)
+
+    def fetched(_, globs: list[str]) -> Path:
+        for file in (file.relative_to(folder) for glob in globs for file in folder.glob(glob)):
+            (hub / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / file, hub / file)
+        return hub
+
+    monkeypatch.setattr("babelbatch.benchmarks.table.fetched", fetched)
     both = {"in_en": 1.0, "in_sw": 1.0}
-    assert answers(load_benchmark(str(tmp_path))) == {("q", "en"): both, ("q", "sw"): both}
-    one = load_benchmark(str(tmp_path), languages=["sw"])
+    assert answers(load_benchmark(str(folder))) == {("q", "en"): both, ("q", "sw"): both}
+    one = load_benchmark(**{place: str(folder)}, languages=["sw"])
     assert (answers(one), list(one.candidate_ids)) == ({("q", "sw"): {"in_sw": 1.0}}, ["in_sw"])
 
 

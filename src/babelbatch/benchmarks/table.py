@@ -89,12 +89,18 @@ def load_benchmark(
     given = {"queries": queries, "candidates": candidates, "qrels": qrels}
     patterns = {role: (said,) if (said := given[role]) else PATTERNS[layout][role] for role in given}
     patterns = {role: tuple(each.replace("{split}", split) for each in these) for role, these in patterns.items()}
-    if hub is None:
-        root = Path(str(path))
-    else:
-        globs = [glob for these in patterns.values() for each in these for glob in _globs(each, languages)]
-        root = fetched(Published(hub, revision, "see its page"), globs)
-    files = {role: _found(root, role, these, layout, split) for role, these in patterns.items()}
+
+    def found(languages: list[str] | None) -> tuple[Path, dict[str, dict[str | None, tuple[Path, ...]]]]:
+        if hub is None:
+            root = Path(str(path))
+        else:
+            globs = [glob for these in patterns.values() for each in these for glob in _globs(each, languages)]
+            root = fetched(Published(hub, revision, "see its page"), globs)
+        return root, {role: _found(root, role, these, layout, split) for role, these in patterns.items()}
+
+    root, files = found(languages)
+    if hub is not None and languages is not None and None in files["qrels"]:
+        root, files = found(None)  # judgements of all name what is in the other languages too
     parts = _parts(files, language, languages, ids_join_languages)
 
     def build(folder: Path) -> list[str]:
