@@ -88,7 +88,11 @@ def load_corpus(
             assembly.finish()
         return languages
 
-    made_of = {"limit": limit, "parts": [[part.name, signature_of(part.files)] for part in parts]}
+    made_of = {
+        "limit": limit,
+        "languages": languages,
+        "parts": [[part.name, signature_of(part.files)] for part in parts],
+    }
     return stored_corpus(name, made_of, build)
 
 
