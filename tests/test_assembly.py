@@ -67,10 +67,10 @@ def assembled(folder: Path, rows: list[tuple], languages: tuple[str, ...] = ("de
     """rows: (kind, id, language, text[, key])."""
 
     def build(place: Path) -> tuple[str, ...]:
-        assembly = Assembly(place, languages)
-        for line, (kind, id_, language, text, *key) in enumerate(rows, start=1):
-            getattr(assembly, kind)(id_, language, text, FILE, line, *key)
-        assembly.finish(**options)
+        with Assembly(place, languages) as assembly:
+            for line, (kind, id_, language, text, *key) in enumerate(rows, start=1):
+                getattr(assembly, kind)(id_, language, text, FILE, line, *key)
+            assembly.finish(**options)
         return languages
 
     return stored_corpus(folder.name, {"rows": rows, **options}, build)
@@ -145,6 +145,22 @@ def test_built_once(tmp_path):
     assert assembled(tmp_path / "once", ROWS[:4]).fingerprint != first.fingerprint
 
 
+@pytest.mark.parametrize("name", ["v1.0+a/b", "+".join(f"a_part_with_a_long_name_{number}" for number in range(20))])
+def test_a_name_that_is_no_file_name(tmp_path, name):
+    """As a mixture gets from the names of its parts."""
+
+    def build(place: Path) -> tuple[str, ...]:
+        with Assembly(place, ["en"]) as assembly:
+            assembly.question("a", "en", "Who?", FILE, 1)
+            assembly.finish()
+        return ("en",)
+
+    corpora = [stored_corpus(name, {"version": version}, build) for version in (1, 2)]
+    assert [corpus.name for corpus in corpora] == [name] * 2
+    made = sorted(path.suffix for path in (tmp_path / "cache" / "corpora").iterdir())
+    assert made == ["", "", ".lock", ".lock"]
+
+
 def test_the_fingerprint_does_not_depend_on_where_a_corpus_is(tmp_path):
     corpus = assembled(tmp_path / "small", ROWS)
     values = {name: np.array(getattr(corpus, name)) for name in ("questions", "passages", "keys", "negatives")}
@@ -161,6 +177,15 @@ def test_an_interrupted_build_leaves_nothing_that_is_taken_for_whole(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stored_corpus("small", {"rows": ROWS}, interrupted)
     assert len(assembled(tmp_path / "small", ROWS)) == 3
+
+
+@pytest.mark.parametrize("row", [("question", "d", "en", "\ud800"), ROWS[0]])
+def test_a_build_that_failed_leaves_no_files(tmp_path, row):
+    """They may be large, and the mended data have a folder of their own. Refused: a text, and what `finish` finds."""
+    with pytest.raises(ValueError, match=r"surrogates not allowed|a second question"):
+        assembled(tmp_path / "small", [*ROWS, row])
+    (folder,) = (tmp_path / "cache" / "corpora").glob("small-*.tmp")
+    assert list(folder.iterdir()) == []
 
 
 def test_a_damaged_folder_is_named(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -200,6 +201,36 @@ def test_a_folder_for_each_language(tmp_path):
     assert (one.languages, list(one.candidate_ids)) == (("sw",), ["sw:10", "sw:11", "sw:9"])
     with pytest.raises(ValueError, match="languages: there is nothing in 'yo'; there are: en"):
         load_benchmark(str(tmp_path), layout="trec", languages=["en", "yo"])
+
+
+@pytest.mark.parametrize("place", ["path", "hub"])
+def test_some_of_the_folders_under_judgements_of_all(tmp_path, monkeypatch, place):
+    """The judgements name candidates of a language that is left out. Of the hub there is what was asked for."""
+    folder, hub = tmp_path / "folder", tmp_path / "hub"
+    for language in ("en", "sw"):
+        write(folder / language / "queries.jsonl", [{"_id": "q", "text": f"asked in {language}"}])
+        write(folder / language / "corpus.jsonl", [{"_id": f"in_{language}", "text": language}])
+    judged = [{"query-id": "q", "corpus-id": f"in_{language}", "score": 1} for language in ("en", "sw")]
+    write(folder / "qrels" / "test.tsv", judged)
+
+    def fetched(_, globs: list[str]) -> Path:
+        for file in (file.relative_to(folder) for glob in globs for file in folder.glob(glob)):
+            (hub / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / file, hub / file)
+        return hub
+
+    monkeypatch.setattr("babelbatch.benchmarks.table.fetched", fetched)
+    both = {"in_en": 1.0, "in_sw": 1.0}
+    assert answers(load_benchmark(str(folder))) == {("q", "en"): both, ("q", "sw"): both}
+    one = load_benchmark(**{place: str(folder)}, languages=["sw"])
+    assert (answers(one), list(one.candidate_ids)) == ({("q", "sw"): {"in_sw": 1.0}}, ["in_sw"])
+
+
+@pytest.mark.parametrize("languages", [["en", "en"], []])
+def test_languages_are_named_once(tmp_path, languages):
+    message = f"languages: {languages} names no language, or one twice; name each once"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load_benchmark(str(beir(tmp_path)), languages=languages)
 
 
 def test_files_of_other_names(tmp_path):

@@ -164,6 +164,11 @@ FAULTS = {  # format, what is done to its first file, and what stands behind its
     "tmx, cut": ("tmx", cut_bytes, ", line "),
     "tmx, no units": ("tmx", lambda path: path.write_text("<a/>"), f": no translation unit <tu> in it{_AGAIN}"),
     "tmx, empty": ("tmx", emptied, ", line 1, column 1: not valid XML (no element found); the file may be cut off: c"),
+    "tmx, other languages": (
+        "tmx",
+        lambda path: path.write_text(path.read_text().replace('xml:lang="de', 'xml:lang="nl')),
+        ": no unit is in both de and en, which its name says; there are: en, en-gb, fr, nl, nl-at; name it by two of",
+    ),
     "tmx, cut gzip": ("tmx gzipped", cut_bytes, ", after entry 0: damaged gzip file (Compressed file ended before the"),
 }
 
@@ -184,6 +189,20 @@ def test_corruptions(tmp_path, fault):
         message = f"{path}{message}"
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         load_corpus(str(tmp_path))
+
+
+def test_chinese_as_opus_writes_it(tmp_path):
+    """`zh_CN` in names, `zh-CN` or `zh` inside: one language, under the code that other sources have."""
+    write_moses(tmp_path, [("Hello.", "你好。")], languages=("en", "zh_CN"))
+    variants = "".join(
+        f'<tuv xml:lang="{code}"><seg>{text}</seg></tuv>'
+        for code, text in (("zh-TW", "謝謝。"), ("zh-CN", "谢谢。"), ("en", "Thanks."))
+    )
+    (tmp_path / "books.en-zh_CN.tmx").write_text(TMX.format(f"<tu>{variants}</tu>"))
+    assert asked(load_corpus(str(tmp_path))) == {
+        ("en", "Hello.", "zh", "你好。"), ("zh", "你好。", "en", "Hello."),
+        ("en", "Thanks.", "zh", "谢谢。"), ("zh", "谢谢。", "en", "Thanks."),
+    }  # fmt: skip
 
 
 def test_places_of_units(tmp_path):

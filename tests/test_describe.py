@@ -275,6 +275,26 @@ def test_a_cache_that_cannot_be_written(pairs, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith(f"babelbatch: {pairs}/corpora: cannot be written (Not a directory); ")
 
 
+@pytest.mark.parametrize("key", ["json", "markdown"])
+@pytest.mark.parametrize(("place", "reason"), [("file/found", "File exists"), ("folder", "Is a directory")])
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path, capsys, key, place, reason):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    assert main(["corpus=world_facts", f"{key}={tmp_path / place}"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.endswith(f"  - {key}: {tmp_path / place} cannot be written ({reason}); name another file\n")
+
+
+def test_a_disk_that_fills_up_meanwhile(pairs, tmp_path, monkeypatch, capsys):
+    def full(*_) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("babelbatch.describe.command.write_atomically", full)
+    assert main(["corpus=table", f"corpus.path={pairs}", f"json={tmp_path}/a.json"]) == 2
+    assert "a.json cannot be written (No space left on device); " in capsys.readouterr().err
+
+
 def test_help_names_what_there_is(capsys):
     with pytest.raises(SystemExit) as end:
         main(["--help"])

@@ -153,6 +153,20 @@ def test_keys_join_through_a_chain_of_languages(tmp_path, write_lareqa):
     assert grouped(answer_keys(read("", str(folder), None), whole_paragraph=False)) == {frozenset("abc")}
 
 
+def test_keys_join_what_is_said_in_two_places(tmp_path, write_lareqa):
+    """Else a passage, and as a negative its own text, would be a wrong answer beside itself."""
+    said = {
+        "de": [(["Ja.", "Nein."], [("a", "?", 0)]), (["Ja.", "Ja.", "Nie."], [("b", "?", 0)])],
+        "en": [(["No.", "Yes."], [("c", "?", 0)]), (["Ja."], [("d", "?", 0)]), (["It is.", "No."], [("e", "?", 0)])],
+    }
+    corpus = load_corpus(data_dir=str(write_lareqa(tmp_path, said)), negatives=2)
+    key = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    assert key["a"] == key["b"] == key["d"]
+    assert len({key["a"], key["c"], key["e"]}) == 3
+    assert corpus.negative_keys[1, 0].tolist() == [key["b"], ABSENT]
+    assert corpus.negative_keys[4, 1].tolist() == [key["c"], ABSENT]
+
+
 def texts(table: tuple[str, ...], rows: np.ndarray) -> list[str | None]:
     return [None if row == ABSENT else table[row] for row in rows.tolist()]
 
@@ -257,6 +271,22 @@ def test_an_offset_that_does_not_point_at_the_answer(tmp_path, write_lareqa):
     assert message_of(lambda: read("", str(folder), None)) == (
         f"{folder / 'en.json'}, paragraph 0, question 'id': the context does not say 'Two' at answer_start 6; "
         "offsets count characters, not bytes, from 0"
+    )
+
+
+def test_what_is_not_unicode(tmp_path, write_lareqa):
+    folder = write_lareqa(tmp_path, {"en": [(["One.", "Two."], [("id", "?", 0)])]})
+    change(folder / "en.json", lambda paragraph: paragraph["qas"][0].update(question="What \ud800?"))
+    assert message_of(lambda: load_corpus(data_dir=str(folder))) == (
+        f"{folder / 'en.json'}, paragraph 0, question 'id', 'question': character 5 is half of a surrogate pair, which "
+        "is not Unicode; mend the file"
+    )
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    (tmp_path / "en.json").mkdir()
+    assert (
+        message_of(lambda: read("", str(tmp_path), None)) == f"{tmp_path / 'en.json'}: cannot be read (Is a directory)"
     )
 
 

@@ -60,6 +60,14 @@ DAMAGED = {  # file: its content, and what stands behind its path in the message
     "utf8.jsonl": (b'{"a": "x"}\n{"a": "\xff"}', ", line 2: not valid UTF-8 at byte 7; convert the file to UTF-8"),
     "cut.jsonl": (b'{"a": "x"}\n{"a": "y', f", line 2, column 7: {_CUT}"),
     "list.jsonl": (b'["x"]', ', line 1: ["x"] is not an object such as {"id": ...}'),
+    "digits.jsonl": (
+        b'{"a": %s}' % (b"1" * 5000),
+        ", line 1: not JSON that can be read (Exceeds the limit (4300 digits",
+    ),
+    "deep.jsonl": (
+        b'{"a": %s' % (b"[" * 100_000),
+        ", line 1: not JSON that can be read (maximum recursion depth exceed",
+    ),
     "cut.tsv": (b"a\tb\n1\t2\n3", ", line 3: 1 fields instead of 2, separated by tabs; the line may be cut"),
     "twice.csv": (b"a,a\n1,2", ", line 1: the head line must name each column once, not a, a"),
     "cut.csv": (b'a,b\n1,2\n3,"4', f", line 3: {_QUOTES}"),
@@ -134,4 +142,11 @@ def test_without_a_connection_the_command_that_fetches_is_named():
         "type `hf download --repo-type dataset someone/something --revision abc --include 'a.tsv'`, or set data_dir"
     )
     with pytest.raises(ValueError, match=re.escape(command)):
+        located(PUBLISHED, ["a.tsv"], None)
+
+
+def test_a_part_that_was_not_fetched_while_there_was_a_connection(tmp_path, monkeypatch):
+    """The hub's library then gives the folder of what was, as if it were whole."""
+    monkeypatch.setattr("babelbatch.sources.hub.fetched", lambda *_: tmp_path)
+    with pytest.raises(ValueError, match=r"a\.tsv: there is no such file; there is no connection, and it was not fet"):
         located(PUBLISHED, ["a.tsv"], None)

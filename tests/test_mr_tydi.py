@@ -63,6 +63,15 @@ def test_the_files_of_a_folder(tmp_path: Path) -> None:
     assert (len(pool), pool["2#3"], pool["4#0"]) == (4, "부산 부산은 항구 도시이다.", "")
 
 
+@pytest.mark.parametrize("value", [None, REMOVED])
+def test_a_question_without_negatives(tmp_path: Path, value: object) -> None:
+    """The loading script at castorini/mr-tydi takes a row that lacks them, or has null, for one with none."""
+    path = written(tmp_path) / TRAIN
+    json_line(2, negative_passages=value)(path)
+    _, second, _ = mr_tydi.questions(path)
+    assert ([passage.id for passage in second.positives], second.negatives) == (["2#3"], ())
+
+
 def test_the_published_totals() -> None:
     """The numbers of test questions and of passages that mteb's statistics of its own copy name."""
     _, _, test, pool = map(sum, zip(*mr_tydi.COUNTS.values(), strict=True))

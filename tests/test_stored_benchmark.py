@@ -75,6 +75,18 @@ def test_built_again_by_another_version(monkeypatch):
         made(build_again)
 
 
+def test_a_build_that_failed_leaves_no_files(tmp_path):
+    def refused(folder: Path) -> list[str]:
+        with PoolAssembly(folder) as assembly:
+            assembly.candidate("c1", "en", "text", Place(Path("corpus.jsonl"), 1))
+            return assembly.finish()
+
+    with pytest.raises(ValueError, match="no query has a relevant candidate"):
+        made(refused)
+    (folder,) = (tmp_path / "cache" / "benchmarks").glob("small-*.tmp")
+    assert list(folder.iterdir()) == []
+
+
 def build_again(folder: Path) -> list[str]:
     raise RuntimeError("built again")
 

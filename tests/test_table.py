@@ -17,6 +17,7 @@ import pytest
 from babelbatch.corpora.table import load_corpus
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources.columns import layout, settled
+from babelbatch.sources.tables import HubTable
 from test_config import problems
 
 
@@ -228,6 +229,11 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
         ", line 2: no column 'language'; there are: id, question, passage; name it in columns.language, set "
         "language=en if all rows are in one, or give each language a file: en.jsonl",
     ),
+    "a split is no language": (
+        "dev.csv",
+        b"id,question,passage\n1,q,p\n",
+        ", line 2: no column 'language'; there are: ",
+    ),
     "negatives": (
         "a.jsonl",
         b'{"id": "1", "language": "en", "question": "q", "passage": "p", "negatives": {"a": 1}}',
@@ -243,6 +249,8 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
         b'id,language,question,passage,negatives\n1,en,q,p,"[""n""]"\n',
         ", line 2: 'negatives' is a list written as a text; give each negative a column of its own, negative_1, ",
     ),
+    "no row": ("a.csv", b"id,language,question,passage\n", ": there is no row in it; copy or download it again"),
+    "head": ("a.csv", b"\nid,language,question,passage\n", ", line 1: the head line must name each column once, not "),
     "format": ("a.xlsx", b"x", ": not a format that can be read"),
 }
 
@@ -281,6 +289,14 @@ def test_bad_rows_of_the_wide_form(tmp_path):
         (
             {"columns": {"question": "question_{language}"}},
             "columns.passage: columns.question names a column a language",
+        ),
+        (
+            {"columns": {"question": "question_{language}", "passage": "passage_{language}", "negatives": "wrong"}},
+            "columns.negatives: columns.question names a column a language, so must this, such as negatives_{language}",
+        ),
+        (
+            {"columns": {"negatives": "negatives_{language}"}},
+            "columns.negatives: columns.question names no column a language, so must this, such as negatives",
         ),
         ({"columns": {"id": "id_{language}"}}, "columns.id: one column, not one a language"),
         (
@@ -331,6 +347,14 @@ def test_a_data_set_that_the_hub_library_loads(tmp_path):
     write(folder / "train.parquet", [*rows, {**rows[0], "id": "x", "passage": " "}])
     with pytest.raises(ValueError, match=r"published \(train\), line 5: 'passage' is empty"):
         load_corpus(hub=str(folder))
+
+
+def test_a_commit_of_the_hub_is_not_asked_for_what_was_read(tmp_path, monkeypatch):
+    write(tmp_path / "train.jsonl", LONG)
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    first = load_corpus(hub=str(tmp_path), revision=commit)
+    monkeypatch.setattr(HubTable, "_builder", lambda _: pytest.fail("asked"))
+    assert load_corpus(hub=str(tmp_path), revision=commit).fingerprint == first.fingerprint
 
 
 def test_without_a_connection_the_way_out_is_named():

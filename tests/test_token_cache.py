@@ -442,9 +442,11 @@ def test_the_folder_of_the_cache(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.setenv("BABELBATCH_CACHE", "~/kept")
     assert cache_folder("tokens") == Path("/home/someone/kept/tokens")
-    monkeypatch.delenv("BABELBATCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
     if sys.platform == "linux":
+        monkeypatch.setenv("BABELBATCH_CACHE", "")  # as good as not set
+        assert cache_folder("tokens") == Path("/caches/babelbatch/tokens")
+        monkeypatch.delenv("BABELBATCH_CACHE")
         assert cache_folder("tokens") == Path("/caches/babelbatch/tokens")
 
 

@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from babelbatch.records import ABSENT
 from babelbatch.sources.lines import Place
 from babelbatch.stored_corpus import IDS, PASSAGES, QUESTIONS
+from babelbatch.stored_folder import discard
 from babelbatch.texts import TextWriter, choose_texts, text_hash
 
 _ROW = np.dtype(
@@ -29,7 +30,7 @@ _WAITING = 16_384
 
 class Assembly:
     """Takes texts one at a time; `finish` makes the files of a stored corpus (`stored_corpus.stored_corpus`) of them.
-    In a `with` block nothing stays open if a text is refused.
+    In a `with` block nothing stays open, and nothing in the folder, if a text is refused.
 
     folder: where they go; what an interrupted assembly left there is overwritten. languages: all that may come; None
         takes what comes, in the order of its first text.
@@ -44,15 +45,13 @@ class Assembly:
         self._rows = {name: _Rows(folder / f"{name}.rows") for name in ("question", "passage", "negative")}
         self._files: dict[Path, int] = {}
         self._order = 0
-        self._ended = False
 
     def __enter__(self) -> Assembly:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if not self._ended:
-            for file in (self._ids, *self._texts.values(), *self._rows.values()):
-                file.close()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            discard((self._ids, *self._texts.values(), *self._rows.values()), self._folder)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -77,7 +76,6 @@ class Assembly:
         Passages have one key if they have one text or one key given, also through a chain of these.
         ValueError, with both places: an item has two questions, or two passages, in a language.
         """
-        self._ended = True
         self._ids.close()
         for writer in self._texts.values():
             writer.close()

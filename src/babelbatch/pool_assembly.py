@@ -15,6 +15,7 @@ import numpy as np
 
 from babelbatch.sources.lines import Place
 from babelbatch.stored_benchmark import CANDIDATE_IDS, CANDIDATES, QUERIES, QUERY_IDS
+from babelbatch.stored_folder import discard
 from babelbatch.texts import TextWriter, choose_texts, text_hash
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 class PoolAssembly:
     """Takes rows one at a time; `finish` makes the files of a stored benchmark (`stored_benchmark.stored_benchmark`).
-    In a `with` block nothing stays open if a row is refused.
+    In a `with` block nothing stays open, and nothing in the folder, if a row is refused.
 
     folder: where they go; what an interrupted assembly left there is overwritten.
     """
@@ -36,14 +37,13 @@ class PoolAssembly:
         self._codes: dict[str, int] = {}
         self._queries: dict[tuple[str, str], tuple[str, Place]] = {}
         self._judgements: dict[tuple[str, str], tuple[float, Place]] = {}
-        self._ended = False
 
     def __enter__(self) -> PoolAssembly:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if not self._ended:
-            self._end()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            discard((self._ids, self._texts), self._folder)
 
     def candidate(self, id_: str, language: str, text: str, place: Place) -> None:
         """What may answer a query. Ids are distinct over all languages. A text may be empty."""
@@ -89,7 +89,8 @@ class PoolAssembly:
         ValueError, with the place: a candidate's id comes twice; a judgement names a query or a candidate that there is
         not; no query is left.
         """
-        self._end()
+        self._ids.close()
+        self._texts.close()
         kept = self._kept(languages)
         old_rows = self._relevant()
 
@@ -129,13 +130,10 @@ class PoolAssembly:
         self._save("gains", np.array([gain for _, gain in found], np.float64))
         return kept
 
-    def _end(self) -> None:
-        self._ended = True
-        self._ids.close()
-        self._texts.close()
-
     def _kept(self, languages: Sequence[str] | None) -> list[str]:
         came = sorted({*self._codes, *(language for _, language in self._queries)})
+        if languages is not None and (not languages or len(set(languages)) < len(languages)):
+            raise ValueError(f"languages: {list(languages)} names no language, or one twice; name each once")
         for language in languages or []:
             if language not in came:
                 raise ValueError(f"languages: there is nothing in '{language}'; there are: {', '.join(came)}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from babelbatch import __version__
 from babelbatch.cache_folder import cache_folder
@@ -19,6 +20,12 @@ from babelbatch.durable import flush_folder
 from babelbatch.run_files import write_atomically
 
 log = logging.getLogger(__name__)
+
+_LONGEST_NAME = 60  # characters, of a mixture's many parts; file systems take 255 bytes
+
+
+class Closeable(Protocol):
+    def close(self) -> None: ...
 
 
 def stored_folder(
@@ -36,7 +43,8 @@ def stored_folder(
     """
     said = json.dumps({**made_of, "name": name, "babelbatch": __version__}, sort_keys=True)
     plural = {"corpus": "corpora", "benchmark": "benchmarks"}[kind]
-    entry = cache_folder(plural) / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    plain = re.sub(r"[^A-Za-z0-9_+-]", "_", name)[:_LONGEST_NAME]
+    entry = cache_folder(plural) / f"{plain}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
     manifest = entry / f"{kind}.json"
     with _told_of_the_disk(entry.parent):
         if not manifest.is_file():
@@ -68,6 +76,16 @@ def described(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
         yield manifest
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder} is damaged ({error}); remove it, and it will be built again") from error
+
+
+def discard(files: Iterable[Closeable], folder: Path) -> None:
+    """Closes the files of a build that failed and cannot be gone on with, and empties its folder: they may be large,
+    and whoever mends the data builds another folder."""
+    for file in files:
+        with suppress(OSError, ValueError):  # a full disk, which is perhaps why it failed; or it is closed already
+            file.close()
+    for path in folder.iterdir():
+        path.unlink()
 
 
 def signature_of(paths: Sequence[Path]) -> list[list[object]]:

@@ -89,12 +89,18 @@ def load_benchmark(
     given = {"queries": queries, "candidates": candidates, "qrels": qrels}
     patterns = {role: (said,) if (said := given[role]) else PATTERNS[layout][role] for role in given}
     patterns = {role: tuple(each.replace("{split}", split) for each in these) for role, these in patterns.items()}
-    if hub is None:
-        root = Path(str(path))
-    else:
-        globs = [glob for these in patterns.values() for each in these for glob in _globs(each, languages)]
-        root = fetched(Published(hub, revision, "see its page"), globs)
-    files = {role: _found(root, role, these, layout, split) for role, these in patterns.items()}
+
+    def found(languages: list[str] | None) -> tuple[Path, dict[str, dict[str | None, tuple[Path, ...]]]]:
+        if hub is None:
+            root = Path(str(path))
+        else:
+            globs = [glob for these in patterns.values() for each in these for glob in _globs(each, languages)]
+            root = fetched(Published(hub, revision, "see its page"), globs)
+        return root, {role: _found(root, role, these, layout, split) for role, these in patterns.items()}
+
+    root, files = found(languages)
+    if hub is not None and languages is not None and None in files["qrels"]:
+        root, files = found(None)  # judgements of all name what is in the other languages too
     parts = _parts(files, language, languages, ids_join_languages)
 
     def build(folder: Path) -> list[str]:
@@ -170,8 +176,8 @@ def _parts(
         )
     parts = []
     for code in dict.fromkeys(code for found in files.values() for code in found):
-        if code is not None and languages is not None and code not in languages:
-            continue
+        if code is not None and languages is not None and code not in languages and "qrels" in apart:
+            continue  # where judgements are not apart, they name what is in the other languages too
         of_code = Files(*(files[role].get(code, ()) for role in ("queries", "candidates", "qrels")))
         prefix = f"{code}:" if code is not None else ""
         in_both = {"candidates", "qrels"} <= apart  # else a judgement does not say whose candidate it names

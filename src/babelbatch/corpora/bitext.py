@@ -88,7 +88,11 @@ def load_corpus(
             assembly.finish()
         return languages
 
-    made_of = {"limit": limit, "parts": [[part.name, signature_of(part.files)] for part in parts]}
+    made_of = {
+        "limit": limit,
+        "languages": languages,
+        "parts": [[part.name, signature_of(part.files)] for part in parts],
+    }
     return stored_corpus(name, made_of, build)
 
 
@@ -126,7 +130,8 @@ def _rows(files: Sequence[Path]) -> Iterator[tuple[Place, str, str]]:
 
 
 def _part(name: str, one: str, other: str, files: list[Path], read: Callable) -> _Part:
-    return _Part(name, (_CODES.get(one, one), _CODES.get(other, other)), files, read)
+    one, other = (_CODES.get(code.lower(), code) for code in (one, other))
+    return _Part(name, (one, other), files, read)
 
 
 _FILE = re.compile(r".+\.(?P<pair>(?P<one>[A-Za-z_]+)-(?P<other>[A-Za-z_]+))\.(?P<end>[A-Za-z_]+)(\.gz)?")

@@ -38,8 +38,12 @@ def load_corpus(
     passages = np.full(shape, ABSENT, np.int32)
     hard = np.full((*shape, negatives), ABSENT, np.int32)
     hard_keys = np.full((*shape, negatives), ABSENT, np.int64)
+    answered = {
+        file.paragraphs[question.paragraph].sentences[question.sentence]: key_of[question.id]
+        for file in files
+        for question in file.questions
+    }
     for column, file in enumerate(files):
-        answered = {(q.paragraph, q.sentence): key_of[q.id] for q in file.questions}
         for question in file.questions:
             row = row_of[question.id]
             paragraph = file.paragraphs[question.paragraph]
@@ -49,7 +53,7 @@ def load_corpus(
             for slot, sentence in enumerate(_nearest_sentences(file, question)[:negatives]):
                 text = paragraph.sentences[sentence]
                 hard[row, column, slot] = passage_texts.setdefault(text, len(passage_texts))
-                hard_keys[row, column, slot] = answered.get((question.paragraph, sentence), ABSENT)
+                hard_keys[row, column, slot] = answered.get(text, ABSENT)
     return Corpus(
         name=dataset if data_dir is None else "lareqa",
         languages=tuple(file.language for file in files),

@@ -18,6 +18,8 @@ from babelbatch.stored_folder import signature_of
 
 log = logging.getLogger(__name__)
 
+_SPLITS = {"dev", "val"}  # what a file of that name holds, rather than Domung or Vehes
+
 
 def load_corpus(
     path: str | None = None,
@@ -170,7 +172,7 @@ class _Reader:
         if self._language is not None:
             return self._language
         language = place.path.name.partition(".")[0]
-        if not re.fullmatch(LANGUAGE, language):
+        if not re.fullmatch(LANGUAGE, language) or language in _SPLITS:
             raise ValueError(
                 f"{place}: no column '{self.columns['language']}'; there are: {', '.join(record)}; name it in "
                 "columns.language, set language=en if all rows are in one, or give each language a file: en.jsonl"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
+from errno import EISDIR
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -67,6 +72,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _described(cfg: DictConfig, console: Console) -> int:
+    named = {"json": cfg.json, "markdown": cfg.markdown}
+    outputs = {key: Path(path).expanduser() for key, path in named.items() if path is not None}
+    for key, path in outputs.items():
+        _try(key, path)  # before the work, which may take long
     corpus: Corpus | None = instantiate(cfg.corpus, _convert_="all") if cfg.corpus else None
     benchmarks: dict[str, Benchmark] = {
         name: replace(instantiate(node, _convert_="all"), name=name) for name, node in cfg.benchmarks.items()
@@ -91,16 +100,32 @@ def _described(cfg: DictConfig, console: Console) -> int:
         console.print("No problems.", highlight=False)
     facts = {"corpus": of_corpus, "benchmarks": {str(facts["name"]): facts for facts in of_benchmarks}}
     facts |= {"overlap": [asdict(overlap) for overlap in shared], "problems": wrong, "notes": told}
-    if cfg.json is not None:
-        _write(cfg.json, json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    if cfg.markdown is not None:
-        _write(cfg.markdown, to_markdown(found, wrong, told))
+    texts = {
+        "json": json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        "markdown": to_markdown(found, wrong, told),
+    }
+    for key, path in outputs.items():
+        with _told_of(key, path):
+            write_atomically(path, texts[key])
     return _USER_ERROR if wrong else 0
 
 
-def _write(path: str, text: str) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(Path(path), text)
+def _try(key: str, path: Path) -> None:
+    """Makes the folder that a file goes to. ConfigError: the file cannot be written there."""
+    with _told_of(key, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+
+
+@contextmanager
+def _told_of(key: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError([f"{key}: {path} cannot be written ({error.strerror}); name another file"]) from error
 
 
 def _refused(message: str) -> int:

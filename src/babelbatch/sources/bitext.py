@@ -37,9 +37,13 @@ def columns(path: Path) -> Iterator[tuple[Place, str, str]]:
 def units(path: Path, pair: Pair) -> Iterator[tuple[Place, str, str]]:
     """The translation units of a TMX file (LISA, TMX 1.4b) that are in both languages, without markup.
 
-    A variant is in a language if its code begins with that of the language: `en-GB` is English. The place counts units.
+    A variant is in a language if its code is that of the language, or begins with it: `en-GB` is English. Case does not
+    matter, nor whether `zh_CN` or `zh-CN` is written. The place counts units. ValueError: damage, and if no unit is in
+    both languages.
     """
-    number = 0
+    number, found = 0, False
+    codes: set[str] = set()
+    wanted = [language.lower().replace("_", "-") for language in pair]
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             body = None
@@ -49,9 +53,12 @@ def units(path: Path, pair: Pair) -> Iterator[tuple[Place, str, str]]:
                 elif event == "end" and node.tag == "tu":
                     number += 1
                     told = _variants(node)
-                    one, other = (told.get(language.lower()) for language in pair)
+                    one, other = map(told.get, wanted)
                     if one is not None and other is not None:
+                        found = True
                         yield Place(path, number), one, other
+                    elif not found:
+                        codes.update(told)
                     if body is not None:
                         body.clear()  # or the whole file stays in memory
     except ElementTree.ParseError as error:
@@ -68,18 +75,25 @@ def units(path: Path, pair: Pair) -> Iterator[tuple[Place, str, str]]:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
     if number == 0:
         raise ValueError(f"{path}: no translation unit <tu> in it; copy or download it again")
+    if not found:
+        raise ValueError(
+            f"{path}: no unit is in both {pair[0]} and {pair[1]}, which its name says; there are: "
+            f"{', '.join(sorted(codes))}; name it by two of these"
+        )
 
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def _variants(unit: ElementTree.Element) -> dict[str, str]:
-    """The first text of a unit in each language."""
+    """The first text of a unit under each code, and under the language that the code begins with."""
     told: dict[str, str] = {}
     for variant in unit.iter("tuv"):
         code = variant.get(_XML_LANG) or variant.get("lang") or ""
         if (segment := variant.find("seg")) is not None:
-            told.setdefault(code.lower().split("-")[0], _text(segment))
+            code, text = code.lower().replace("_", "-"), _text(segment)
+            told.setdefault(code, text)
+            told.setdefault(code.partition("-")[0], text)
     return told
 
 

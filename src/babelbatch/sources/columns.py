@@ -63,6 +63,10 @@ def settled(said: Mapping[str, Said] | None) -> dict[str, Said]:
             f"columns.{one}: columns.{other} names a column a language, so this must too, such as {one}_{{language}} "
             f"or {{en: {one}}}"
         )
+    if "negatives" in said and by_language(whole["negatives"]) != by_language(whole["question"]):
+        wide = by_language(whole["question"])
+        form, remedy = ("a column", "such as negatives_{language}") if wide else ("no column", "such as negatives")
+        raise ValueError(f"columns.negatives: columns.question names {form} a language, so must this, {remedy}")
     return whole
 
 
@@ -90,7 +94,7 @@ def layout(names: Sequence[str], columns: Mapping[str, Said], given: frozenset[s
     single = [one(role) for role in ("id", "language", "passage_id")]
     names = [name for name in names if name not in single]  # `passage_id` is no passage in Indonesian
     wide = by_language(columns["question"])
-    negatives = _matched(names, columns["negatives"])
+    negatives = _matched(names, columns["negatives"]) if "negatives" in given or not wide else []
     if not negatives and "negatives" in given and not wide:
         raise KeyError(columns["negatives"])
     if not negatives and "negatives" not in given:

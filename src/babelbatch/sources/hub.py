@@ -36,7 +36,11 @@ def located(published: Published, patterns: Sequence[str], data_dir: str | None)
         if not root.is_dir():
             raise ValueError(f"data_dir: there is no folder {data_dir}")
     else:
-        root, remedy = fetched(published, patterns), "the data set has changed; set data_dir to local files"
+        # Without a connection the hub's library takes what is in its cache for whole.
+        remedy = (
+            "there is no connection, and it was not fetched yet, or the data set has changed; set data_dir to a folder"
+        )
+        root = fetched(published, patterns)
     found = [sorted(path for path in root.glob(pattern) if path.is_file()) for pattern in patterns]
     for pattern, files in zip(patterns, found, strict=True):
         if not files:

@@ -117,16 +117,18 @@ def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tup
 def answer_keys(files: tuple[LanguageFile, ...], *, whole_paragraph: bool) -> dict[str, int]:
     """Maps each question id to its passage key: which questions are answered by the same passage, in any language.
 
-    The key is the connected component of the graph that joins each question id to its answer sentence (or, if
-    `whole_paragraph`, to its paragraph) in every language. Other sentences of the paragraph stay usable as negatives.
+    The key is the connected component of the graph that joins each question id to the text of its answer sentence (or,
+    if `whole_paragraph`, of its paragraph) in every language: what is said in two places is one passage. Other
+    sentences of the paragraph stay usable as negatives.
     """
     ids = {id_: row for row, id_ in enumerate(dict.fromkeys(q.id for file in files for q in file.questions))}
-    passages: dict[tuple[str, int, int], int] = {}
+    passages: dict[str, int] = {}
     edges = []
     for file in files:
         for question in file.questions:
-            place = (file.language, question.paragraph, -1 if whole_paragraph else question.sentence)
-            edges.append((ids[question.id], passages.setdefault(place, len(ids) + len(passages))))
+            paragraph = file.paragraphs[question.paragraph]
+            text = paragraph.context if whole_paragraph else paragraph.sentences[question.sentence]
+            edges.append((ids[question.id], passages.setdefault(text, len(ids) + len(passages))))
     rows, columns = np.array(edges).T
     size = len(ids) + len(passages)
     graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(size, size))
@@ -151,10 +153,12 @@ def _fetch(dataset: str, language: str) -> Path:
 
 
 def _read_file(path: Path, language: str) -> LanguageFile:
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path}: the file is empty; copy or download it again")
     try:
-        data = json.loads(path.read_bytes())["data"]
+        if not (content := path.read_bytes()):
+            raise ValueError(f"{path}: the file is empty; copy or download it again")
+        data = json.loads(content)["data"]
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not valid UTF-8 at byte {error.start}; convert the file to UTF-8") from None
     except json.JSONDecodeError as error:
@@ -233,4 +237,12 @@ def _field(record: object, name: str, kind: type[_Value], path: Path, where: str
 def _checked(value: object, kind: type[_Value], path: Path, where: str) -> _Value:
     if not isinstance(value, kind):
         raise ValueError(f"{path}, {where}: {json.dumps(value)[:40]} is not {_KINDS[kind]}")
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{path}, {where}: character {error.start:,} is half of a surrogate pair, which is not Unicode; mend "
+                "the file"
+            ) from None
     return value

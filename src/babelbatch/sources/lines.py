@@ -49,19 +49,14 @@ def records(path: Path) -> Iterator[tuple[Place, Record]]:
     ValueError, with file and line, for whatever cannot be read.
     """
     name = path.name.removesuffix(".gz")
-    if name.endswith(".parquet"):
-        yield from _parquet(path)
-    elif name.endswith((".jsonl", ".json")):
-        yield from _json_lines(path)
-    elif name.endswith(".csv"):
-        yield from _csv(path)
-    elif name.endswith(".tsv"):
-        rows = fields(path, None)
-        head = next(rows)[1]
-        _check_head(head, Place(path, 1))
-        yield from ((place, dict(zip(head, row, strict=True))) for place, row in rows)
-    else:
+    read = next((read for end, read in _READERS.items() if name.endswith(end)), None)
+    if read is None:
         raise ValueError(f"{path}: not a format that can be read; there are: {', '.join(FORMATS)}")
+    row = None
+    for row in read(path):
+        yield row
+    if row is None:
+        raise ValueError(f"{path}: there is no row in it; copy or download it again")
 
 
 def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]:
@@ -168,9 +163,21 @@ def _json_lines(path: Path) -> Iterator[tuple[Place, Record]]:
                 f"{place}, column {error.colno}: not valid JSON ({error.msg}); there is one object a line, and the "
                 "last one may be cut off"
             ) from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
+            raise ValueError(f"{place}: not JSON that can be read ({str(error)[:60]})") from None
         if not isinstance(record, dict):
             raise ValueError(f'{place}: {line[:40]} is not an object such as {{"id": ...}}')
         yield place, record
+
+
+def _tsv(path: Path) -> Iterator[tuple[Place, Record]]:
+    head: list[str] | None = None
+    for place, row in fields(path, None):
+        if head is None:
+            head = row
+            _check_head(head, place)
+        else:
+            yield place, dict(zip(head, row, strict=True))
 
 
 def _csv(path: Path) -> Iterator[tuple[Place, Record]]:
@@ -213,7 +220,7 @@ def _whole_lines(path: Path) -> Iterator[tuple[Place, str]]:
 
 
 def _check_head(head: list[str], place: Place) -> None:
-    if len(set(head)) < len(head) or not all(name.strip() for name in head):
+    if not head or len(set(head)) < len(head) or not all(name.strip() for name in head):
         raise ValueError(f"{place}: the head line must name each column once, not {', '.join(head)[:80]}")
 
 
@@ -234,6 +241,9 @@ def _parquet(path: Path) -> Iterator[tuple[Place, Record]]:
         ) from None
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+_READERS = {".parquet": _parquet, ".jsonl": _json_lines, ".json": _json_lines, ".csv": _csv, ".tsv": _tsv}
 
 
 def _unreadable(path: Path, error: OSError) -> ValueError:

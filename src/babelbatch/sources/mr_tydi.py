@@ -56,7 +56,7 @@ COUNTS: dict[str, tuple[int, int, int, int]] = {
 @dataclass(frozen=True, slots=True)
 class Question:
     """positives: passages that answer it, in train mostly one. negatives: of train, from the 30 that BM25 ranks first;
-    may be none, and are none in dev and test."""
+    may be none, and are none in dev and test. A row may lack them: the publishers' own script reads it as none."""
 
     place: Place
     id: str
@@ -86,7 +86,9 @@ def questions(path: Path) -> Iterator[Question]:
         if id_ in seen:
             raise ValueError(f"{place}: question id '{id_}' again, after line {seen[id_].line:,}; ids must be unique")
         seen[id_] = place
-        positives, negatives = (_passages(record, f"{kind}_passages", place) for kind in ("positive", "negative"))
+        positives = _passages(record, "positive_passages", place)
+        told = record.get("negative_passages") is not None
+        negatives = _passages(record, "negative_passages", place) if told else ()
         if not positives:
             raise ValueError(f"{place}: 'positive_passages' is empty; a question needs a passage that answers it")
         yield Question(place, id_, text_in(record, "query", place), positives, negatives)

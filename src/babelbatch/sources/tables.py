@@ -5,12 +5,15 @@ One row at a time, each with its place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from babelbatch.sources.lines import FORMATS, Place, Record, records
+
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def files_of(path: str) -> list[Path]:
@@ -45,7 +48,12 @@ class HubTable:
     revision: str | None = None
 
     def version(self) -> list[str]:
-        """What changes with the content: for each file of the hub its commit, of a local one its time of change."""
+        """What changes with the content: for each file of the hub its commit, of a local one its time of change.
+
+        A commit as `revision` says it all, and nobody is asked: what was read before is there without a connection.
+        """
+        if _COMMIT.fullmatch(self.revision or ""):
+            return []
         files = (self._builder().config.data_files or {}).get(self.split)
         return sorted(map(str, files.origin_metadata)) if files is not None else []
 
