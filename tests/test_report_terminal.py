@@ -40,6 +40,19 @@ def test_markdown(tmp_path: Path) -> None:
     )
 
 
+def test_a_long_metric_does_not_cut_the_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = searched(tmp_path / "0") / "metrics.json"
+    record = json.loads(metrics.read_text())
+    del record["search/b"]
+    pool = {"b/multilingual/rank_distance": 4024.9, "b/multilingual/rank_distance_normalised": 0.5756}
+    metrics.write_text(json.dumps(record | pool))
+    print_scores([metrics.parent])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    for setting in ("monolingual", "crosslingual", "multilingual"):
+        assert f"│ {setting}" in shown
+
+
 def test_runs_that_look_alike_are_told_apart_by_their_folder(tmp_path: Path) -> None:
     folders = [finished(tmp_path / f"{number}_lr-{number}", "hybrid", 0, 0.5) for number in range(2)]
     header, *lines = tables(read_rows(folders))["b", "mAP"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from babelbatch.metrics import POOL_NAMES, SETTINGS, TITLES
 from babelbatch.run_files import METRICS_FILE
@@ -111,7 +111,7 @@ def print_scores(folders: Iterable[Path]) -> None:
             names = _SEARCHED if searched else _IN_TERMINAL
             names = names if first in names else (first, names[0], *names[2:])
             columns = names if searched else (*names, "rank dist.", "of pool")
-            table = Table("setting", *columns, title=benchmark)
+            table = Table(Column("setting", no_wrap=True), *columns, title=benchmark)
             names = names if searched else (*names, *POOL_NAMES)
             for setting in SETTINGS:
                 keys = [f"{benchmark}/{setting}/{metric}" for metric in names]
