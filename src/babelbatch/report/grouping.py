@@ -27,6 +27,7 @@ _ALIKE = {
     "metric": "another metric to read first",
     "search": "another way to find candidates",
 }
+_NAME = 40  # characters of a run's name that a table has room for
 _NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads")
 
 
@@ -168,7 +169,10 @@ def _end_of(path: str, all_paths: Set[str]) -> str:
 
 def _parts(path: str) -> list[str]:
     parts = [part for part in path.split("/") if part]
-    return parts[:-1] if len(parts) > 1 and parts[-1] == ENCODER_FOLDER else parts
+    if len(parts) == 1 or parts[-1] != ENCODER_FOLDER:
+        return parts
+    *above, run, _ = parts
+    return [*above, run if len(run) <= _NAME else f"{run[: _NAME - 12]}...{run[-9:]}"]  # it ends in _ and its hash
 
 
 def _priority(path: str) -> tuple[int, str]:
