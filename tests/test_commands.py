@@ -88,6 +88,7 @@ def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
         assert found["alpha_realised"] == alpha or alpha == 0.5
         assert yaml.safe_load((folder / "config.yaml").read_text())["output_dir"] == str(folder)
         assert {path.name for path in (folder / "checkpoints").iterdir()} == {"step-00000012.ckpt"}
+        assert len(list(folder.rglob("*.ckpt"))) == 1  # and Lightning keeps none elsewhere
         assert (folder / "world_facts_map.png").read_bytes()[:4] == b"\x89PNG"
         table = pq.read_table(folder / "per_query.parquet")
         pool = table.filter(pc.equal(table["setting"], "multilingual"))

@@ -253,6 +253,24 @@ def test_defaults_of_a_signature_can_be_overridden_without_a_plus() -> None:
     ]  # fmt: skip
 
 
+def test_what_is_not_key_and_value_is_named() -> None:
+    assert problems("seed 0", "corpus.languages=[en,de", "corpus.columns.question=question_{language}", "seed=1") == [
+        "'seed 0' is not understood; settings are written key=value, such as sampling.alpha=0.5",
+        "corpus.languages: '[en,de' cannot be read (no viable alternative at input '[en,de'); close every bracket, or, "
+        "if they are part of a text, quote it: 'corpus.languages=\"[en,de\"'",
+        "corpus.columns.question: 'question_{language}' cannot be read (mismatched input '{' expecting <EOF>); close "
+        "every bracket, or, if they are part of a text, quote it: "
+        "'corpus.columns.question=\"question_{language}\"'",
+    ]
+
+
+def test_the_options_of_a_group_include_those_below_it() -> None:
+    (found,) = problems("experiment=paper/xlmr_hybird")
+    assert found.startswith("experiment: no option 'paper/xlmr_hybird', did you mean 'paper/xlmr_hybrid'? (there are: ")
+    assert "demo, mlqa_r, lareqa/en_en, " in found
+    assert "question/typology" in found
+
+
 def test_reports_every_problem_at_once() -> None:
     found = problems(
         "sampling=hybird",

@@ -21,7 +21,7 @@ from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.judgement import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.encoder import static
-from babelbatch.leakage import overlaps
+from babelbatch.leakage import Overlap, overlaps
 from commands import run
 from test_leakage import asking
 
@@ -160,8 +160,8 @@ evaluation questions in the corpus
 ┡━━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━┩
 │ asked     │         2 │        1 │      1 │
 └───────────┴───────────┴──────────┴────────┘
-asked: "WHERE IS LIMA?" (1.00) "Where is Lima?"
-asked: "Who wrote Emmas?" (0.91) "Who wrote Emma?"
+asked: "WHERE IS LIMA?" (1.00), in the corpus "Where is Lima?"
+asked: "Who wrote Emmas?" (0.91), in the corpus "Who wrote Emma?"
 
 """
 
@@ -181,11 +181,21 @@ def test_in_the_terminal(pairs):
     assert [line.rstrip() for line in page.getvalue().split("\n")] == GOLDEN.split("\n")
 
 
+def test_near_questions_are_shown_where_they_differ() -> None:
+    template = "In which year did the following country or territory adopt the money that circulates there today: {}?"
+    overlap = Overlap("asked", 9, 0, 1, ((template.format("Niger"), template.format("Nigeria"), 0.97),))
+    (block,) = blocks(None, [], [overlap])
+    assert block.lines == (
+        'asked: "... that circulates there today: Niger?" (0.97), '
+        'in the corpus "... that circulates there today: Nigeria?"',
+    )
+
+
 def test_as_markdown(pairs):
     text = to_markdown(list(blocks(*described(pairs))), ["first"], [])
     assert text.startswith("## corpus table\n\n| language | questions | passages | X-X pairs | negatives |")
     assert "\n| --- | ---: | ---: | ---: |\n| en | 6 | 1 | 0 |\n| de | 1 | 1 | 0 |\n" in text
-    assert '\n* asked: "WHERE IS LIMA?" (1.00) "Where is Lima?"\n' in text
+    assert '\n* asked: "WHERE IS LIMA?" (1.00), in the corpus "Where is Lima?"\n' in text
     assert text.endswith("## Problems\n\n* first\n\n")
 
 

@@ -42,6 +42,21 @@ def test_encoders_are_called_by_their_names(tmp_path: Path) -> None:
     assert [group.label for group in groups_in(tmp_path)] == ["mixed large", "mixed small"]
 
 
+def test_encoders_without_a_name_or_with_one_that_others_have_too(tmp_path: Path) -> None:
+    """As evaluations have them: of a run, of two encoder folders of runs, of two models of one name, of a baseline."""
+    static = {"_target_": "babelbatch.encoder.static", "vocab_size": 9}
+    write_run(tmp_path / "run", "hybrid", 0.5, settings={"encoder": static})
+    long = f"hybrid_{'languages-en_de_zh_' * 4}92f1a8ae"
+    names = ("runs/a/encoder", "runs/b/encoder", f"runs/{long}/encoder", "/x/model", "/y/model/")
+    for number, name in enumerate(names):
+        encoder = {"_target_": "babelbatch.encoder.pretrained", "name_or_path": name}
+        write_run(tmp_path / f"{number}", settings={"encoder": encoder, "sampling": None})
+    write_run(tmp_path / "lexical", settings={"encoder": {"_target_": "babelbatch.lexical.BM25"}, "sampling": None})
+    labels = sorted(group.label for group in groups_in(tmp_path))
+    short = "hybrid_languages-en_de_zh_la..._92f1a8ae"
+    assert labels == ["BM25", "a", "b", "hybrid alpha=0.5 static", short, "x/model", "y/model"]
+
+
 def test_the_ends_of_a_sweep_over_alpha_are_called_what_they_are(tmp_path: Path) -> None:
     for alpha in (0.0, 0.25, 1.0):
         write_run(tmp_path / f"{alpha}", "hybrid", alpha)

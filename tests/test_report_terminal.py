@@ -40,11 +40,38 @@ def test_markdown(tmp_path: Path) -> None:
     )
 
 
+def test_a_long_metric_does_not_cut_the_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = searched(tmp_path / "0") / "metrics.json"
+    record = json.loads(metrics.read_text())
+    del record["search/b"]
+    pool = {
+        "b/multilingual/map": 0.25,
+        "b/multilingual/rank_distance": 4024.9,
+        "b/multilingual/rank_distance_normalised": 0.5756,
+    }
+    metrics.write_text(json.dumps(record | pool))
+    print_scores([metrics.parent])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    for setting in ("monolingual", "crosslingual", "multilingual"):
+        assert f"│ {setting}" in shown
+
+
 def test_runs_that_look_alike_are_told_apart_by_their_folder(tmp_path: Path) -> None:
     folders = [finished(tmp_path / f"{number}_lr-{number}", "hybrid", 0, 0.5) for number in range(2)]
     header, *lines = tables(read_rows(folders))["b", "mAP"]
     assert header[-1] == "run"
     assert [line[-1] for line in lines] == ["0_lr-0", "1_lr-1"]
+
+
+def test_long_names_of_folders_stand_below_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"x_y_batch_size-32_languages-en_de_zh_languages-en_de_zh_1_max_steps-20_lr-{n}" for n in range(2)]
+    print_tables(read_rows([finished(tmp_path / name, "hybrid", 0, 0.5) for name in names]))
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-2:] == [f"  1  {names[0]}", f"  2  {names[1]}"]
+    assert max(map(len, shown[:-2])) <= 80
+    assert [line.split("│")[-2].strip() for line in shown if line.startswith("│")] == ["1", "2"]
+    assert any("strategy" in line for line in shown)
 
 
 def test_the_table_fits_a_narrow_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

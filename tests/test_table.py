@@ -192,6 +192,12 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
         ", line 2: no column 'question'; there are: id, language, query, passage; name the right one in columns, such "
         "as columns.question=query",
     ),
+    "wide columns": (
+        "a.csv",
+        b"id,question_en,passage_en,passage_id\n1,q,p,1\n",
+        ", line 2: no column 'question'; there are: id, question_en, passage_en, passage_id; there is a column for "
+        'each language: set columns to \'{question: "question_{language}", passage: "passage_{language}"}\'',
+    ),
     "type": (
         "a.jsonl",
         b'{"id": "1", "language": "en", "question": 3, "passage": "p"}',

@@ -15,6 +15,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException
@@ -245,17 +246,41 @@ def _problems_of_overrides(name: str, overrides: list[str]) -> list[str]:
 def _problem_of_override(override: Override, error: Exception) -> str:
     key = override.key_or_group
     if isinstance(error, MissingConfigException):
-        options = _loader().get_group_options(key)
+        options = _options(key)
         value = ", ".join(map(str, override.value() if isinstance(override.value(), list) else [override.value()]))
         return f"{key}: no option '{value}'{closest(value, options)} (there are: {', '.join(options)})"
     return f"{key}: {_reason(error.__cause__ or error)}"
 
 
+def _options(group: str) -> list[str]:
+    """Those of the group, then those in the groups below it, such as `paper/xlmr_hybrid` of `experiment`."""
+    below = _loader().get_group_options(group, ObjectType.GROUP)
+    nested = [f"{name}/{option}" for name in below for option in _options(f"{group}/{name}")]
+    return [*_loader().get_group_options(group), *nested]
+
+
 def _parsed(overrides: list[str]) -> list[Override]:
-    try:
-        return OverridesParser.create(config_loader=_loader()).parse_overrides(overrides)
-    except HydraException as error:
-        raise ConfigError([_reason(error)]) from error
+    """Raises ConfigError with each that is not key=value in Hydra's grammar."""
+    parser = OverridesParser.create(config_loader=_loader())
+    parsed, problems = [], []
+    for override in overrides:
+        try:
+            parsed += parser.parse_overrides([override])
+        except HydraException as error:
+            problems.append(_problem_of_grammar(override.removeprefix("++"), _reason(error)))
+    if problems:
+        raise ConfigError(problems)
+    return parsed
+
+
+def _problem_of_grammar(override: str, reason: str) -> str:
+    key, equals, value = override.partition("=")
+    if not equals:
+        return f"'{override}' is not understood; settings are written key=value, such as sampling.alpha=0.5"
+    return (
+        f"{key}: '{value}' cannot be read ({reason}); close every bracket, or, if they are part of a text, quote it: "
+        f"'{key}=\"{value}\"'"
+    )
 
 
 def _loader() -> ConfigLoader:

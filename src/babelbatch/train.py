@@ -92,6 +92,8 @@ def train(cfg: DictConfig, folder: Path) -> None:
             plugins=AtomicIO(),
             logger=loggers or False,
             default_root_dir=str(folder),
+            # Said, or Lightning adds a ModelCheckpoint of its own, which writes the whole state at every validation.
+            enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks.values()),
             val_check_interval=cfg.trainer.val_check_interval * accumulated(cfg),  # Lightning counts batches
         )
         own_signals(trainer)

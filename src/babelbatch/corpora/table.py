@@ -10,7 +10,7 @@ from pathlib import Path
 
 from babelbatch.assembly import Assembly
 from babelbatch.records import Corpus
-from babelbatch.sources.columns import LANGUAGE, Layout, by_language, layout, settled
+from babelbatch.sources.columns import LANGUAGE, WIDE, Layout, by_language, is_wide, layout, settled
 from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
 from babelbatch.stored_corpus import stored_corpus
@@ -106,9 +106,12 @@ class _Reader:
         try:
             columns = self._layout(tuple(record))
         except KeyError as missing:
+            remedy = "name the right one in columns, such as columns.question=query"
+            if not self._wide and is_wide(tuple(record)):
+                said = ", ".join(f'{role}: "{pattern}"' for role, pattern in WIDE.items())
+                remedy = f"there is a column for each language: set columns to '{{{said}}}'"
             raise ValueError(
-                f"{place}: no column '{missing.args[0]}'; there are: {', '.join(record)}; "
-                "name the right one in columns, such as columns.question=query"
+                f"{place}: no column '{missing.args[0]}'; there are: {', '.join(record)}; {remedy}"
             ) from None
         self._first = self._first or columns
         for role in ("id", "language"):

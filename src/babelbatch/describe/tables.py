@@ -72,7 +72,7 @@ def blocks(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence
                 for found in overlaps
             ),
             tuple(
-                f"{found.benchmark}: {_short(asked)}" + (f" ({near:.2f}) {_short(other)}" if other != asked else "")
+                f"{found.benchmark}: {_example(asked, other, near)}"
                 for found in overlaps
                 for asked, other, near in found.examples
             ),
@@ -151,6 +151,20 @@ def _range(size: dict[str, float] | None) -> str:
     return "-" if size is None else f"{size['median']:,}  {size['p95']:,}  {size['max']:,}"
 
 
-def _short(text: str) -> str:
+def _example(asked: str, other: str, near: float) -> str:
+    """A question of the benchmark, and the one of the corpus that it is near to, each from where they begin to differ
+    if that is far in: questions of one template share a long beginning."""
+    if other == asked:
+        return _short(asked)
+    asked, other = (" ".join(text.split()) for text in (asked, other))
+    start = 0
+    if max(len(asked), len(other)) > _SHOWN:
+        alike = next((n for n, (one, two) in enumerate(zip(asked, other, strict=False)) if one != two), _SHOWN // 2)
+        start = max(0, alike - _SHOWN // 2)
+    return f"{_short(asked, start)} ({near:.2f}), in the corpus {_short(other, start)}"
+
+
+def _short(text: str, start: int = 0) -> str:
     text = " ".join(text.split())
-    return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN]}..."'
+    shown = text[start : start + _SHOWN]
+    return f'"{"..." * (start > 0)}{shown}{"..." * (start + len(shown) < len(text))}"'

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from babelbatch.report.runs import Run
+from babelbatch.run_files import ENCODER_FOLDER
 
 KINDS = {"x_x": "X-X", "x_y": "X-Y"}
 ON_THE_CURVE = ("x_x", "x_y", "hybrid")
@@ -26,6 +27,7 @@ _ALIKE = {
     "metric": "another metric to read first",
     "search": "another way to find candidates",
 }
+_NAME = 40  # characters of a run's name that a table has room for
 _NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads")
 
 
@@ -146,13 +148,31 @@ def _label(own: Mapping[str, Any], chosen: Sequence[str], all_settings: Sequence
             continue
         value = own.get(path, "default")
         name = path.rpartition(".")[2]
-        if path in {"encoder.name_or_path", "checkpoint"}:
-            parts.append(str(value).rstrip("/").rpartition("/")[2])
-        elif name == "_target_":
+        if path == "encoder.name_or_path" and path not in own and "encoder._target_" not in chosen:
+            value, name = own.get("encoder._target_", value), "_target_"  # of no weights, such as BM25
+        if name == "_target_":
             parts.append(str(value).rpartition(".")[2])
+        elif path in {"encoder.name_or_path", "checkpoint"}:
+            if path in own:
+                parts.append(_end_of(str(value), {str(each[path]) for each in all_settings if path in each}))
         else:
             parts.append(f"{name}={value}")
     return " ".join(parts) or "the runs"
+
+
+def _end_of(path: str, all_paths: Set[str]) -> str:
+    """As much of a path's end as tells it from the others. A run's own folder of weights is called by the run."""
+    parts, *others = (_parts(each) for each in (path, *sorted(all_paths - {path})))
+    unlike = (n for n in range(1, len(parts)) if all(other[-n:] != parts[-n:] for other in others))
+    return "/".join(parts[-next(unlike, len(parts)) :])
+
+
+def _parts(path: str) -> list[str]:
+    parts = [part for part in path.split("/") if part]
+    if len(parts) == 1 or parts[-1] != ENCODER_FOLDER:
+        return parts
+    *above, run, _ = parts
+    return [*above, run if len(run) <= _NAME else f"{run[: _NAME - 12]}...{run[-9:]}"]  # it ends in _ and its hash
 
 
 def _priority(path: str) -> tuple[int, str]:

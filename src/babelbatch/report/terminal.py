@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from babelbatch.metrics import POOL_NAMES, SETTINGS, TITLES
 from babelbatch.run_files import METRICS_FILE
@@ -89,16 +89,21 @@ def tables(rows: list[Row]) -> dict[tuple[str, str], list[tuple[str, ...]]]:
 
 
 def print_tables(rows: list[Row]) -> None:
-    """One table a benchmark, in the terminal."""
+    """One table a benchmark, in the terminal. Names of folders, too long for a column, stand below it, numbered."""
     for (benchmark, metric), (header, *lines) in tables(rows).items():
+        names = [line[-1] for line in lines] if header[-1] == "run" else []
+        if names:
+            lines = [(*line[:-1], str(number)) for number, line in enumerate(lines, 1)]
         distances = any(line[COLUMNS.index("rank distance")] != "-" for line in lines)
         note = "; rank distance (less is less language bias)" if distances else ""
         table = Table(title=f"{benchmark}: {metric} by setting{note}")
         for column in header:
-            table.add_column(column, justify="left" if column in {"strategy", "run"} else "right", overflow="fold")
+            table.add_column(column, justify="left" if column == "strategy" else "right", overflow="fold")
         for line in lines:
             table.add_row(*line)
         Console().print(table)
+        for number, name in enumerate(names, 1):
+            print(f"  {number:{len(str(len(names)))}}  {name}")
 
 
 def print_scores(folders: Iterable[Path]) -> None:
@@ -113,7 +118,7 @@ def print_scores(folders: Iterable[Path]) -> None:
             names = _SEARCHED if searched else _IN_TERMINAL
             names = names if first in names else (first, names[0], *names[2:])
             columns = names if searched else (*names, "rank dist.", "of pool")
-            table = Table("setting", *columns, title=title)
+            table = Table(Column("setting", no_wrap=True), *columns, title=title)
             names = names if searched else (*names, *POOL_NAMES)
             for setting in SETTINGS:
                 keys = [f"{benchmark}/{setting}/{metric}" for metric in names]

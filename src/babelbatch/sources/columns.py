@@ -22,6 +22,9 @@ DEFAULTS: dict[str, Said] = {
 }
 """What a table of pairs has, and under which name it is looked for. All but question and passage may be missing."""
 
+WIDE: dict[str, Said] = {"question": "question_{language}", "passage": "passage_{language}"}
+"""What the columns of a row with all languages are mostly called."""
+
 NUMBERED_NEGATIVES = "negative_{number}"
 """Where negatives are looked for if there is no column with a list of them: one a column, as CSV needs it."""
 
@@ -73,6 +76,12 @@ def settled(said: Mapping[str, Said] | None) -> dict[str, Said]:
 def by_language(said: Said) -> bool:
     """Whether there is a column for each language."""
     return isinstance(said, Mapping) or "{language}" in said
+
+
+def is_wide(names: Sequence[str]) -> bool:
+    """Whether the columns with these names are as `WIDE` has them."""
+    names = [name for name in names if name not in DEFAULTS.values()]  # `passage_id`
+    return all(_matched(names, pattern) for pattern in WIDE.values())
 
 
 def layout(names: Sequence[str], columns: Mapping[str, Said], given: frozenset[str]) -> Layout:
