@@ -697,8 +697,9 @@ def test_neither_help_nor_an_error_waits_for_torch() -> None:
 
 
 def test_resolvers() -> None:
-    monitors = ("validation/loss", "x/multilingual/map", "x/multilingual/rank_distance")
+    monitors = ("validation/loss/x_y", "x/multilingual/map", "x/multilingual/rank_distance/de")
     assert [better(monitor) for monitor in monitors] == ["min", "max", "min"]
+    assert better("glossary/multilingual/map") == "max"  # a benchmark, whatever it is called
     targets = ("babelbatch.encoder.pretrained", "babelbatch.encoder.tiny", "babelbatch.encoder.static")
     assert [learning_rate_for(target) for target in targets] == [3e-5, 1e-3, 1e-2]
 
