@@ -26,7 +26,7 @@ _ALIKE = {
     "metric": "another metric to read first",
     "search": "another way to find candidates",
 }
-_NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads")
+_NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads", "device")
 
 
 @dataclass(frozen=True, slots=True)
