@@ -505,6 +505,11 @@ def test_bitext_has_no_text_in_two_languages(loss: str, tmp_path: Path) -> None:
         ),
         (["checkpoint=gone"], "checkpoint: there is no 'gone'"),
         (
+            ["checkpoint=.", "encoder.question_length=96"],
+            "encoder.question_length: the checkpoint's own encoder is used as it is; leave it out, or in place of "
+            "checkpoint set encoder.name_or_path=<run>/encoder",
+        ),
+        (
             ["encoder=tiny"],
             "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path=",
         ),

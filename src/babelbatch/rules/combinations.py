@@ -149,6 +149,12 @@ def _problems_of_encoder(cfg: dict) -> Iterator[str]:
         yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
     elif checkpoint is not None and encoder.get("name_or_path") != MISSING and not is_lexical(encoder):
         yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"
+    elif checkpoint is not None and not is_lexical(encoder):
+        for key in sorted(encoder.keys() - {"_target_", "name_or_path"}):
+            yield (
+                f"encoder.{key}: the checkpoint's own encoder is used as it is; leave it out, or in place of "
+                "checkpoint set encoder.name_or_path=<run>/encoder"
+            )
 
 
 def _problems_of_mining(cfg: dict) -> Iterator[str]:
