@@ -454,6 +454,10 @@ def test_reports_every_problem_at_once() -> None:
         ),
         (["evaluation.index=ivf"], "evaluation.index: 'ivf' is not Exact or IVF or HNSW or None"),
         (["seed=[1"], None),
+        (
+            ["evaluation.index.probes=64"],
+            "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out",
+        ),
         (["evaluation.debias=center"], "evaluation.debias: 'center' is not one of 'none', 'centre', 'lir'"),
         (["evaluation.components=2"], "evaluation.components: only LIR removes components; set evaluation.debias=lir"),
         (["evaluation.debias=lir", "evaluation.components=0"], "evaluation.components: 0 is not at least 1"),

@@ -53,7 +53,9 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
 
 def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
     evaluation = cfg["evaluation"]
-    if evaluation.get("index") is not None:
+    if isinstance(evaluation.get("index"), dict) and "_target_" not in evaluation["index"]:
+        yield "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out"
+    elif evaluation.get("index") is not None:
         everything = "a search does not look at all candidates"
         if evaluation.get("debias", "none") != "none":
             yield f"evaluation.debias: {everything}, which it is fitted on; leave it out, or set evaluation=default"
