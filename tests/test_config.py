@@ -472,6 +472,10 @@ def test_reports_every_problem_at_once() -> None:
         ),
         (["evaluation.index=ivf"], "evaluation.index: 'ivf' is not Exact or IVF or HNSW or None"),
         (["seed=[1"], None),
+        (
+            ["evaluation.index.probes=64"],
+            "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out",
+        ),
         (["evaluation.debias=center"], "evaluation.debias: 'center' is not one of 'none', 'centre', 'lir'"),
         (["evaluation.components=2"], "evaluation.components: only LIR removes components; set evaluation.debias=lir"),
         (["evaluation.debias=lir", "evaluation.components=0"], "evaluation.components: 0 is not at least 1"),
@@ -522,6 +526,11 @@ def test_bitext_has_no_text_in_two_languages(loss: str, tmp_path: Path) -> None:
             "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path",
         ),
         (["checkpoint=gone"], "checkpoint: there is no 'gone'"),
+        (
+            ["checkpoint=.", "encoder.question_length=96"],
+            "encoder.question_length: the checkpoint's own encoder is used as it is; leave it out, or in place of "
+            "checkpoint set encoder.name_or_path=<run>/encoder",
+        ),
         (
             ["encoder=tiny"],
             "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path=",
@@ -715,8 +724,9 @@ def test_neither_help_nor_an_error_waits_for_torch() -> None:
 
 
 def test_resolvers() -> None:
-    monitors = ("validation/loss", "x/multilingual/map", "x/multilingual/rank_distance")
+    monitors = ("validation/loss/x_y", "x/multilingual/map", "x/multilingual/rank_distance/de")
     assert [better(monitor) for monitor in monitors] == ["min", "max", "min"]
+    assert better("glossary/multilingual/map") == "max"  # a benchmark, whatever it is called
     targets = ("babelbatch.encoder.pretrained", "babelbatch.encoder.tiny", "babelbatch.encoder.static")
     assert [learning_rate_for(target) for target in targets] == [3e-5, 1e-3, 1e-2]
 

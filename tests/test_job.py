@@ -167,6 +167,24 @@ def test_a_failed_job_keeps_its_reason_and_lets_its_memory_go(
     assert not (tmp_path / "traceback.txt").exists()
 
 
+def test_a_finished_job_lets_its_memory_go(cfg: DictConfig, work: Callable, tmp_path: Path) -> None:
+    models: list[weakref.ref] = []
+
+    def train(cfg: DictConfig, folder: Path) -> None:
+        model = Model()
+        model.trainer = model  # as a trainer and its model refer to each other
+        models.append(weakref.ref(model))
+        finish(cfg, folder)
+
+    work(train)
+    gc.disable()  # by itself it may come after the next job, or the one after that
+    try:
+        assert run_here("train", cfg, tmp_path) == FINISHED
+        assert models[0]() is None
+    finally:
+        gc.enable()
+
+
 def test_interrupted_from_the_keyboard(
     cfg: DictConfig, work: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from babelbatch import ranking
 from babelbatch.metrics import of_queries
 from babelbatch.ranking import Ranks, Top, rank
 from babelbatch.records import Benchmark
+from babelbatch.scorer import scorer
 
 LANGUAGES = ("de", "en", "zh")
 
@@ -210,6 +212,18 @@ def test_equal_vectors_tie_exactly():
     for query, line in enumerate(queries @ vectors.T):
         best_first = sorted(range(40), key=lambda row, line=line: (line[kinds[row]], ids[row]), reverse=True)
         assert [best_first.index(row) + 1 for row in range(40)] == found[query].tolist()
+
+
+def test_equal_vectors_are_found_without_a_second_copy_of_all():
+    vectors = np.random.default_rng(0).standard_normal((4_000, 512), np.float32)
+    vectors[3_999] = vectors[7]
+    tracemalloc.start()
+    scores_of = scorer(vectors[:1], vectors)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < vectors.nbytes / 4
+    scores = scores_of(np.array([0]))[0]
+    assert scores[3_999] == scores[7]
 
 
 @given(retrievals(), st.integers(1, 40))

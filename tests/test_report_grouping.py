@@ -70,7 +70,7 @@ def test_a_single_group_has_a_name(tmp_path: Path) -> None:
 
 def test_how_the_work_is_done_does_not_part_runs_but_one_seed_counts_once(tmp_path: Path) -> None:
     write_run(tmp_path / "a", settings={"threads": 1})
-    write_run(tmp_path / "b", seed=1, settings={"threads": 2})
+    write_run(tmp_path / "b", seed=1, settings={"threads": 2, "device": "cuda"})
     assert len(groups_in(tmp_path)) == 1
     write_run(tmp_path / "c", settings={"threads": 2})
     with pytest.raises(ValueError, match="one seed") as refusal:

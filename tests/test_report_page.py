@@ -7,12 +7,18 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from babelbatch.cli import _compare
 from babelbatch.metrics import NAMES, TITLES
 from babelbatch.report import command
+from babelbatch.report.bias import preference
+from babelbatch.report.comparisons import study
+from babelbatch.report.grouping import grouped
 from babelbatch.report.page import number, write_report
+from babelbatch.report.runs import find_runs
 from babelbatch.report.settings import Settings
 from run_folders import write_run, write_sweep
 
@@ -89,10 +95,30 @@ def test_language_bias(report: Path) -> None:
     assert "Without preference it would be 0.250, one in 4" in text
     assert "MRC@10" not in text  # these runs do not have it
     rows = list(csv.reader((report.parent / "data" / "facts_language_preference.csv").read_text().splitlines()))
-    assert rows[0] == ["question language", "X-Y", "hybrid alpha=0.5", "X-X"]
-    assert [row[0] for row in rows[1:]] == ["ar", "en", "hi", "th"]
+    assert rows[0] == ["question language", "X-Y", "hybrid alpha=0.5", "X-X", "without preference"]
+    assert [(row[0], row[-1]) for row in rows[1:]] == [(name, "0.25") for name in ("ar", "en", "hi", "th")]
     shares = list(csv.reader((report.parent / "data" / "facts_top10_0.csv").read_text().splitlines()))
     assert {row[2] for row in shares[1:]} == {"0.25"}
+
+
+def test_no_preference_where_few_languages_have_an_answer(tmp_path: Path) -> None:
+    """As in MLQA-R: a version in the question's language then comes first more often than in one of L cases."""
+    run = write_run(tmp_path / "run", bias=True)
+    path = run / "per_query.parquet"
+    some = {f"q{question}" for question in range(10)}  # of 40: answered in ar and en only
+    rows = [
+        row
+        for row in pq.read_table(path).to_pylist()
+        if row["query_id"] not in some or {row["query_language"], row["candidate_language"]} <= {"ar", "en", None}
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    found = preference(study("facts", grouped(find_runs([run]).runs)))
+    assert [(name, fair) for name, fair, _ in found.rows] == [
+        ("ar", (10 / 2 + 30 / 4) / 40), ("en", (10 / 2 + 30 / 4) / 40), ("hi", 1 / 4), ("th", 1 / 4),
+    ]  # fmt: skip
+    assert found.unbiased == (0.3125 + 0.25) / 2
+    text = write_report([run], tmp_path / "report").read_text(encoding="utf-8")
+    assert "it would be 0.281, the mean of one over the number of languages that answer a question" in text
 
 
 def test_names_from_outside_are_escaped(tmp_path: Path) -> None:

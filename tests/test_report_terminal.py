@@ -30,6 +30,15 @@ def test_rows_by_benchmark_and_unfinished_runs_left_out(tmp_path: Path) -> None:
     assert rows[2].cells() == ("x_y", "0.5", "1", "0.2500", "0.2500", "0.2500", "123.4", "12 s")
 
 
+def test_an_evaluation_beside_the_runs_is_none_of_them(tmp_path: Path) -> None:
+    folders = [finished(tmp_path / "0", "x_x", 0, 0.5), tmp_path / "evaluation"]
+    folders[1].mkdir()
+    record = json.loads((folders[0] / "metrics.json").read_text())
+    del record["seconds/train"]
+    (folders[1] / "metrics.json").write_text(json.dumps(record))
+    assert [row.run for row in read_rows(folders)] == ["0"]
+
+
 def test_markdown(tmp_path: Path) -> None:
     assert to_markdown(read_rows([finished(tmp_path / "0", "hybrid", 0, 0.5)])) == (
         "b, mAP by setting:\n"

@@ -313,6 +313,12 @@ def test_an_early_stop_is_remembered(corpus: Corpus, tmp_path: Path) -> None:
     assert_same(expected, stubborn(tmp_path / "cut").fit().outcome())
 
 
+def test_a_run_whose_folder_was_moved_knows_its_best_weights(corpus: Corpus, tmp_path: Path) -> None:
+    expected = Run(corpus, tmp_path / "before").fit().outcome()
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert_same(expected, Run(corpus, tmp_path / "after").fit().outcome())
+
+
 def test_a_checkpoint_of_another_run_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     run = Run(corpus, tmp_path)
     run.checkpoint = Checkpoint(tmp_path, {"sampling.alpha": 0.5, "seed": 0, "encoder.dropout": 0.1})

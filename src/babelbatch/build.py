@@ -1,4 +1,4 @@
-"""What both composition roots do: instantiate a configuration, start the loggers."""
+"""What the composition roots share: instantiate a configuration, find the device, start the loggers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
@@ -19,6 +20,18 @@ build = partial(instantiate, _convert_="all")
 def build_benchmarks(cfg: DictConfig) -> dict[str, Benchmark]:
     """The chosen benchmarks, each under the name that it has in the configuration: metric keys begin with it."""
     return {name: replace(build(node), name=name) for name, node in cfg.benchmarks.items()}
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name; of `auto` the GPU, where there is one. Raises ValueError for what is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # the latter from a torch that was built without CUDA
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device: '{name}' cannot be used ({reason}); set device=auto, cpu or cuda") from error
+    return torch.device(name)
 
 
 def start_loggers(

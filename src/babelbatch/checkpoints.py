@@ -182,6 +182,17 @@ class Best(ModelCheckpoint):
     def __init__(self, dirpath: str, monitor: str, mode: str) -> None:
         super().__init__(dirpath, "best", monitor, mode=mode, save_weights_only=True, enable_version_counter=False)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The folder may lie elsewhere by now. Lightning would then forget what was the best, and look for its weights
+        where they were."""
+
+        def here(path: str) -> str:
+            return str(Path(self.dirpath, Path(path).name)) if path else path
+
+        paths = {name: here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict(state_dict | paths | {"best_k_models": best, "dirpath": self.dirpath})
+
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
         try:
             super()._save_checkpoint(trainer, filepath)

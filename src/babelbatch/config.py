@@ -150,8 +150,10 @@ def register() -> None:
 
 
 def better(monitor: str) -> str:
-    """Whether less (`min`) or more (`max`) of a monitored quantity is better."""
-    return "min" if "loss" in monitor or "rank_distance" in monitor else "max"
+    """Whether less (`min`) or more (`max`) of a monitored quantity is better. A benchmark may have any name."""
+    benchmark, _, name = monitor.partition("/")
+    is_loss = benchmark == "validation" and name.startswith("loss")
+    return "min" if is_loss or name.startswith("multilingual/rank_distance") else "max"
 
 
 def run_folder(output_dir: str | None, name: str, overrides: str, *, _root_: DictConfig) -> str:

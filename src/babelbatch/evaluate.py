@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from babelbatch.build import build, build_benchmarks, start_loggers
+from babelbatch.build import build, build_benchmarks, device_of, start_loggers
 from babelbatch.callbacks import log_final
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.identity import config_hash, group_of, identity
@@ -29,8 +29,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     parameters = 0
     if isinstance(encoder, Encoder):
-        device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device
-        encoder = encoder.to(device).eval()
+        encoder = encoder.to(device_of(cfg.device)).eval()
         parameters = sum(parameter.numel() for parameter in encoder.parameters())
     benchmarks = build_benchmarks(cfg)
     evaluation = build(cfg.evaluation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -70,7 +71,9 @@ def run_here(root: str, cfg: DictConfig, folder: Path) -> End:
             _entry(root)(settle(cfg, folder), folder)
             return done
 
-    return _told(work, folder)
+    end = _told(work, folder)
+    gc.collect()  # a trainer, its model and its data refer to each other: the next job has no room for them
+    return end
 
 
 def run_apart(root: str, cfg: DictConfig, folder: Path, processes: int, settings: Mapping[str, object]) -> End:

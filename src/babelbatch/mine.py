@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from babelbatch.build import build
+from babelbatch.build import build, device_of
 from babelbatch.encoder import Encoder
 from babelbatch.encoder.model import Role
 from babelbatch.encoding import encode
@@ -49,8 +49,7 @@ def mine(cfg: DictConfig, folder: Path) -> None:
     sources = provenance() | signed(cfg)
     torch.set_num_threads(cfg.threads or _THREADS)
     encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if cfg.device == "auto" else cfg.device
-    encoder = encoder.to(device).eval()
+    encoder = encoder.to(device_of(cfg.device)).eval()
     corpus: Corpus = build(cfg.corpus or corpus_of_run(Path(cfg.checkpoint)))
     settings: Mining = build(cfg.mining)
     index: Index = build(cfg.index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -43,8 +44,10 @@ def _sparse(queries: csr_array, candidates: csr_array) -> Callable[[np.ndarray],
 
 
 def _copies(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that equal an earlier one, and for each of them the first such row."""
+    """The rows that equal an earlier one, and for each of them the first such row. Told apart by 128 bits of hash: the
+    vectors themselves would be held twice."""
     first: dict[bytes, int] = {}
-    of = np.array([first.setdefault(vector.tobytes(), row) for row, vector in enumerate(vectors)])
+    hashes = (blake2b(np.ascontiguousarray(vector), digest_size=16).digest() for vector in vectors)
+    of = np.array([first.setdefault(hash_, row) for row, hash_ in enumerate(hashes)])
     copies = np.flatnonzero(of != np.arange(len(vectors)))
     return copies, of[copies]

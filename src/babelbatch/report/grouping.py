@@ -28,7 +28,7 @@ _ALIKE = {
     "search": "another way to find candidates",
 }
 _NAME = 40  # characters of a run's name that a table has room for
-_NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads")
+_NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads", "device")
 
 
 @dataclass(frozen=True, slots=True)

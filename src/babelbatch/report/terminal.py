@@ -52,10 +52,12 @@ class Row:
 
 
 def read_rows(folders: Iterable[Path]) -> list[Row]:
-    """The rows of the finished runs among `folders`, by benchmark, in the order given."""
+    """The rows of the finished trainings among `folders`, by benchmark, in the order given. (Evaluations and minings
+    may lie beside them.)"""
     finished = [folder for folder in folders if (folder / METRICS_FILE).exists()]
     runs = [(folder.name, json.loads((folder / METRICS_FILE).read_text())) for folder in finished]
-    rows = [_row(name, benchmark, run) for name, run in runs for benchmark in run["benchmarks"]]
+    trained = [(name, run) for name, run in runs if "seconds/train" in run]
+    rows = [_row(name, benchmark, run) for name, run in trained for benchmark in run["benchmarks"]]
     return sorted(rows, key=lambda row: (row.benchmark, row.metric))
 
 

@@ -53,7 +53,9 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
 
 def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
     evaluation = cfg["evaluation"]
-    if evaluation.get("index") is not None:
+    if isinstance(evaluation.get("index"), dict) and "_target_" not in evaluation["index"]:
+        yield "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out"
+    elif evaluation.get("index") is not None:
         everything = "a search does not look at all candidates"
         if evaluation.get("debias", "none") != "none":
             yield f"evaluation.debias: {everything}, which it is fitted on; leave it out, or set evaluation=default"
@@ -149,6 +151,12 @@ def _problems_of_encoder(cfg: dict) -> Iterator[str]:
         yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
     elif checkpoint is not None and encoder.get("name_or_path") != MISSING and not is_lexical(encoder):
         yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"
+    elif checkpoint is not None and not is_lexical(encoder):
+        for key in sorted(encoder.keys() - {"_target_", "name_or_path"}):
+            yield (
+                f"encoder.{key}: the checkpoint's own encoder is used as it is; leave it out, or in place of "
+                "checkpoint set encoder.name_or_path=<run>/encoder"
+            )
 
 
 def _problems_of_mining(cfg: dict) -> Iterator[str]:
