@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so before anything that imports it
+os.environ["PYTHONFAULTHANDLER"] = "1"  # SIGABRT makes a process of a test say where it is (`processes.py`)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a background job, whose processes would not heed it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest
