@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,13 @@ from babelbatch.records import ABSENT, Corpus
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same on a slow, shared machine
 settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of many slow tests come first: one that is begun last keeps the other processes of a test run waiting."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
 
 MakeCorpus = Callable[..., Corpus]
 WriteLareqa = Callable[[Path, Mapping[str, list]], Path]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PATIENCE = 240.0  # seconds for what takes ten, on a machine that has much else to do
+PATIENCE = 400.0  # seconds for what takes ten to twenty, on a machine that has much else to do
 
 # For scripts that measure their own memory, in KiB. `ru_maxrss` begins at what the process that started them held.
 PEAK = """
