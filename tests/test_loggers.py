@@ -57,7 +57,7 @@ def done(logger, call):
     import threading
     made = threading.Event()
     logger._send(lambda run: (call(run), made.set()))
-    assert made.wait(60)
+    assert made.wait(200)
 
 def service(number):
     import wandb
@@ -79,7 +79,7 @@ class Job:
     def __init__(
         self,
         folder: Path,
-        seconds: tuple[int, int, int] = (60, 60, 100),
+        seconds: tuple[int, int, int] = (200, 200, 300),
         limit: int | None = None,
         **environment: str,
     ) -> None:
@@ -314,11 +314,11 @@ def test_an_unreachable_server_is_tried_once_and_the_run_is_kept(tmp_path: Path,
     with socket.create_server(("127.0.0.1", 0)) as hole:
         port = 9 if kind == "dead port" else hole.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        job = Job(tmp_path, (6, 6, 100), WANDB_API_KEY="0" * 40, WANDB_BASE_URL=url)
+        job = Job(tmp_path, (6, 6, 300), WANDB_API_KEY="0" * 40, WANDB_BASE_URL=url)
         job.do("logger = start('a'); steps(logger, 0, 20); result(logger, 20); loggers.finish([logger])")
         job.do("logger = start('b'); steps(logger, 0, 20); loggers.finish([logger])")
         log = job.end()
-        other = Job(tmp_path, (6, 6, 100), WANDB_API_KEY="0" * 40, WANDB_BASE_URL=url)
+        other = Job(tmp_path, (6, 6, 300), WANDB_API_KEY="0" * 40, WANDB_BASE_URL=url)
         other.do("logger = start('c'); loggers.finish([logger])")
         log += other.end()
     (warning,) = warnings(log)
@@ -367,12 +367,12 @@ def _freeze_the_client(backend: Backend, job: Job) -> None:
 def test_what_breaks_midway_costs_one_warning(tmp_path: Path, break_it: Break, warning: str) -> None:
     """No call raises, all return, the run ends, and the next run of the process is as if nothing had happened."""
     with Backend() as backend:
-        job = Job(tmp_path, (60, 3, 10 if break_it is _freeze_the_client else 100), **backend.environment())
+        job = Job(tmp_path, (200, 3, 10 if break_it is _freeze_the_client else 300), **backend.environment())
         job.do("logger = start('a'); steps(logger, 0, 50); done(logger, lambda run: None)")
         backend.wait_for_run()
         break_it(backend, job)
         seconds = job.do("at = time.monotonic(); steps(logger, 50, 5000); print(time.monotonic() - at)")
-        job.do("loggers.finish([logger]); wandb_run._UPLOAD_SECONDS, wandb_run._END_SECONDS = 60, 100")
+        job.do("loggers.finish([logger]); wandb_run._UPLOAD_SECONDS, wandb_run._END_SECONDS = 200, 300")
         job.do("next = start('b', mode='offline'); steps(next, 0, 5); loggers.finish([next])")
         log = job.end()
     assert float(seconds) < 30  # wandb's own call takes for ever when its process is frozen
@@ -405,7 +405,7 @@ def test_a_bad_disk_costs_one_warning(tmp_path: Path, what: str) -> None:
     (tmp_path / "runs" / "a").mkdir(parents=True)
     if what == "a file in place of the folder":
         (tmp_path / "runs/a/wandb").write_text("in the way")
-    job = Job(tmp_path, (6, 6, 100), limit=1 << 12 if what == "a full disk" else None)
+    job = Job(tmp_path, (6, 6, 300), limit=1 << 12 if what == "a full disk" else None)
     job.do("logger = start('a'); steps(logger, 0, 20); loggers.finish([logger])")
     (warning,) = warnings(job.end())
     assert warning.startswith("WARNING W&B cannot be used (")

@@ -7,7 +7,9 @@ import os
 import resource
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,7 +40,7 @@ RUN = [  # a minute of nothing but training, if it were let: dropout, accumulati
     "threads=1",
     "output_dir=run",
 ]
-TWO_RANKS = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+MORE = {"one process": [], "two ranks": ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]}
 NO_ROOM = "no checkpoint could be saved ("
 UNEQUAL = ("seconds/", "versions/", "commit", "memory/")  # what may differ between two equal runs
 
@@ -74,24 +76,27 @@ def outcome(folder: Path) -> tuple[bytes, dict, list[list[str]]]:
 
 
 @pytest.fixture(scope="module")
-def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
-    """A run that nobody disturbs, and the arguments that make it what it is."""
-    more = TWO_RANKS if request.param == "two ranks" else []
-    place = tmp_path_factory.mktemp("whole")
-    assert NO_ROOM not in finish(place, *more)
-    return more, place / "run"
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A run that nobody disturbs, one for each of MORE."""
+
+    @cache
+    def run(processes: str) -> Path:
+        place = tmp_path_factory.mktemp("whole")
+        assert NO_ROOM not in finish(place, *MORE[processes])
+        return place / "run"
+
+    return run
 
 
 @pytest.mark.parametrize(
-    ("whole", "how"),
+    ("processes", "how"),
     [
         *(("one process", how) for how in ("SIGKILL", "SIGTERM", "SIGINT", "power cut")),
         *(("two ranks", how) for how in ("SIGTERM", "power cut")),  # SIGKILL: below; SIGINT: test_supervisor.py
     ],
-    indirect=["whole"],
 )
-def test_killed_and_typed_again(whole: tuple[list[str], Path], tmp_path: Path, how: str) -> None:
-    more, expected = whole
+def test_killed_and_typed_again(whole: Callable[[str], Path], tmp_path: Path, processes: str, how: str) -> None:
+    more, expected = MORE[processes], whole(processes)
     folder = tmp_path / "run"
     with command(tmp_path, *more) as process:
         until_saved(folder, 5, process)
@@ -117,10 +122,10 @@ def test_killed_and_typed_again(whole: tuple[list[str], Path], tmp_path: Path, h
     assert len(list((folder / "checkpoints").glob("step-*"))) == 1
 
 
-@pytest.mark.parametrize("whole", ["one process", "two ranks"], indirect=True)
-def test_killed_in_the_final_evaluation(whole: tuple[list[str], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", list(MORE))
+def test_killed_in_the_final_evaluation(whole: Callable[[str], Path], tmp_path: Path, processes: str) -> None:
     """All that is left to do is to evaluate: no step is trained twice."""
-    more, expected = whole
+    more, expected = MORE[processes], whole(processes)
     folder = tmp_path / "run"
     with command(tmp_path, *more) as process:
         until_saved(folder, 40, process)
@@ -142,8 +147,7 @@ def test_a_checkpoint_of_another_configuration(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("whole", ["one process"], indirect=True)
-def test_a_disk_without_room_for_checkpoints(whole: tuple[list[str], Path], tmp_path: Path) -> None:
+def test_a_disk_without_room_for_checkpoints(whole: Callable[[str], Path], tmp_path: Path) -> None:
     """The operating system refuses files as large as a checkpoint: each time it is told, and the run ends as it would
     have, with a worker or without."""
     limit = 600_000
@@ -153,4 +157,4 @@ def test_a_disk_without_room_for_checkpoints(whole: tuple[list[str], Path], tmp_
     assert process.returncode == 0, output
     assert NO_ROOM in output
     assert not list((tmp_path / "run" / "checkpoints").glob("*step*"))
-    assert outcome(tmp_path / "run") == outcome(whole[1])
+    assert outcome(tmp_path / "run") == outcome(whole("one process"))
