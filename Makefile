@@ -7,7 +7,7 @@ demo: $(VENV)/installed
 	$(VENV)/bin/babelbatch-train -m experiment=demo sampling=x_x,x_y,hybrid
 
 test: $(VENV)/installed
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from processes import finished
+
 BIN = Path(sys.executable).parent
 SMALL = [  # seconds a run: three languages, a small new transformer with dropout, one thread, also on a busy machine
     "threads=1",
@@ -24,11 +26,7 @@ SMALL = [  # seconds a run: three languages, a small new transformer with dropou
 
 
 def run(command: str, *arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [BIN / command, *arguments], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
+    return finished(BIN / command, *arguments, cwd=cwd, code=code)
 
 
 def metrics(folder: Path) -> dict:

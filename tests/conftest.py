@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so before anything that imports it
+os.environ["PYTHONFAULTHANDLER"] = "1"  # SIGABRT makes a process of a test say where it is (`processes.py`)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a background job, whose processes would not heed it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest
@@ -19,6 +24,13 @@ from babelbatch.records import ABSENT, Corpus
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same on a slow, shared machine
 settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of many slow tests come first: one that is begun last keeps the other processes of a test run waiting."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
 
 MakeCorpus = Callable[..., Corpus]
 WriteLareqa = Callable[[Path, Mapping[str, list]], Path]

@@ -12,6 +12,8 @@ import threading
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from processes import PATIENCE
+
 
 class Run:
     """What the server knows of one run."""
@@ -91,7 +93,7 @@ class Backend:
         """The variables of a process that logs to this server."""
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": "0" * 40, "WANDB_ERROR_REPORTING": "false"}
 
-    def wait_for_run(self, timeout: float = 120) -> None:
+    def wait_for_run(self, timeout: float = PATIENCE) -> None:
         """Until a run has started."""
         with self._change:
             assert self._change.wait_for(lambda: self.runs, timeout), f"no run started within {timeout} s"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
 
 import pytest
+
+from processes import python
 
 PROBE = """
 import resource
@@ -34,9 +34,7 @@ print(outside, inside, kept, resident() - before)
 
 def probe(**variables: str) -> list[int]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    command = [sys.executable, "-c", PROBE]
-    done = subprocess.run(command, env=clean | variables, capture_output=True, text=True, check=True)
-    return [int(word) for word in done.stdout.split()]
+    return [int(word) for word in python(PROBE, env=clean | variables).stdout.split()]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to")

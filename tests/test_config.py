@@ -1,8 +1,6 @@
 """A configuration's problems: all at once, with path and remedy, before torch is imported."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from babelbatch.check import check
 from babelbatch.config import ConfigError, better, job_folder, learning_rate_for, register, run_folder, sha256_of
 from babelbatch.identity import config_hash
 from babelbatch.launch import CONF, check_jobs, forced, own_sweep
+from processes import python
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 
@@ -715,7 +714,7 @@ def test_neither_help_nor_an_error_waits_for_torch() -> None:
         "try:\n    train()\n"
         "except SystemExit as stop:\n    print(stop.code, 'torch' in sys.modules, 'pytorch_lightning' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = python(script)
     assert done.stdout.strip() == "2 False False"
     assert done.stderr == (
         "babelbatch: the configuration cannot be run:\n"

@@ -6,8 +6,6 @@ import logging
 import os
 import resource
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from babelbatch.loggers import csv_logger
+from processes import python
 
 
 def text(folder: Path) -> str:
@@ -98,8 +97,7 @@ def test_a_kill_loses_no_row(tmp_path: Path) -> None:
         "for step in range(100): logger.log_metrics({'loss': 0.5}, step)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", script, tmp_path])
-    assert done.returncode == -signal.SIGKILL
+    python(script, tmp_path, code=-signal.SIGKILL)
     assert text(tmp_path) == "loss,step\n" + "".join(f"0.5,{step}\n" for step in range(100))
 
 

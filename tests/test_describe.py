@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.encoder import static
 from babelbatch.leakage import Overlap, overlaps
 from commands import run
+from processes import python
 from test_leakage import asking
 
 PAIRS = """\
@@ -319,10 +318,7 @@ def test_nothing_heavy_is_imported(tmp_path, pairs):
         "import sys; from babelbatch.describe import main; assert main(sys.argv[1:]) == 0; "
         "print({'torch', 'transformers', 'datasets', 'pytorch_lightning'} & set(sys.modules))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "corpus=table", f"corpus.path={pairs}"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines()[-1] == "set()"
+    assert python(code, "corpus=table", f"corpus.path={pairs}").stdout.splitlines()[-1] == "set()"
 
 
 @pytest.mark.slow

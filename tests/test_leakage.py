@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import unicodedata
 from dataclasses import replace
 
@@ -15,6 +13,7 @@ from babelbatch import leakage
 from babelbatch.corpora import lareqa
 from babelbatch.leakage import NEAR, normalised, overlaps, refuse_leakage, refuse_leaking_validation
 from babelbatch.records import Benchmark
+from processes import PEAK, python
 
 
 def asking(*texts: str, name: str = "asked") -> Benchmark:
@@ -142,25 +141,21 @@ def test_published_questions(shared_data):
 
 
 _MANY = """
-import resource
 import sys
 sys.path.insert(0, sys.argv[1])
 from test_leakage import asking
 from babelbatch.leakage import overlaps
 asked = asking(*(f"In what year was treaty number {n} of the northern towns signed?" for n in range(0, 10_000, 7)))
 corpus = (f"in which year was treaty {n} of the southern cities broken" for n in range(300_000))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 (found,) = overlaps(corpus, {"asked": asked}, near=True)
-print(found.identical, found.near, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(found.identical, found.near, peak() - before)
 """
 
 
 @pytest.mark.slow
 def test_any_number_of_questions_goes_by(request):
-    done = subprocess.run(
-        [sys.executable, "-c", _MANY, str(request.path.parent)], capture_output=True, text=True, check=True
-    )
-    identical, near, kilobytes = map(int, done.stdout.split())
+    identical, near, kilobytes = map(int, python(PEAK + _MANY, request.path.parent).stdout.split())
     assert (identical, near) == (0, 0)
     assert kilobytes < 30_000, f"{kilobytes:,} KB"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 from babelbatch.loader import planned_batches
+from processes import started, until
 
 COUNTING = """
 import os, time
@@ -41,6 +41,10 @@ def with_its_process(plan: int, step: int) -> str:
     return f"{plan} {step} {os.getpid()}"
 
 
+def with_its_parent(plan: int, step: int) -> str:
+    return str(os.getppid())
+
+
 def test_batches_come_in_order_whoever_builds_them() -> None:
     for workers in (0, 2):
         loader = planned_batches(Counted(), None, with_its_process, steps=9, done=2, workers=workers)
@@ -54,30 +58,19 @@ def test_batches_come_in_order_whoever_builds_them() -> None:
 def test_this_process_is_not_forked() -> None:
     """A thread of its own may hold a lock of the interpreter at the moment of a fork, and the child waits for it
     without end."""
-    forks = []
-    os.register_at_fork(before=lambda: forks.append(None))
-    assert len(list(planned_batches(Counted(), None, with_its_process, steps=9, done=0, workers=2))) == 9
-    assert not forks
-    if not (pid := os.fork()):
-        os._exit(0)
-    os.waitpid(pid, 0)
-    assert forks  # one would have been seen
+    parents = set(planned_batches(Counted(), None, with_its_parent, steps=9, done=0, workers=2))
+    assert parents == {str(forkserver._forkserver._forkserver_pid)}
+    assert parents.isdisjoint({str(os.getpid())})
 
 
 def test_workers_do_not_outlive_who_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "counting.py"
     script.write_text(COUNTING)
-    with subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as killed:
-        assert killed.stdout is not None
+    with started(sys.executable, script, start_new_session=True) as killed:
         workers = {int(killed.stdout.readline()) for _ in range(2)}
         assert workers <= of_the_session(killed.pid)
         killed.send_signal(signal.SIGKILL)
-    patience = time.monotonic() + 60
-    while of_the_session(killed.pid) and time.monotonic() < patience:
-        time.sleep(0.05)
-    assert of_the_session(killed.pid) == set()
+    until(lambda: not of_the_session(killed.pid))
 
 
 def of_the_session(leader: int) -> set[int]:

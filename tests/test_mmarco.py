@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from babelbatch.sources import mmarco
 from babelbatch.sources.mmarco import NAMES
 from corpus_texts import item_texts, two_batches
 from corruptions import Corruption, emptied, line, missing, not_utf8, repeated
+from processes import PEAK, python
 from test_config import problems
 
 TRIPLES = "data/triples.train.ids.small.tsv"
@@ -222,12 +222,10 @@ def test_a_killed_build_goes_on_with_the_language_that_it_was_at(tmp_path: Path,
     expected = loaded(folder, negatives=2).fingerprint
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
 
-    def build(kill_in: str, triples: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", _KILLED, str(folder), kill_in, triples]
-        return subprocess.run(command, capture_output=True, text=True)
+    def build(kill_in: str, triples: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        return python(_KILLED, folder, kill_in, triples, code=code)
 
-    killed = build("english_collection.tsv", "may")
-    assert killed.returncode == -signal.SIGKILL
+    killed = build("english_collection.tsv", "may", -signal.SIGKILL)
     assert killed.stdout.split() == [
         *("german_queries.train.tsv", "german_collection.tsv", "english_queries.train.tsv", "english_collection.tsv")
     ]
@@ -235,7 +233,7 @@ def test_a_killed_build_goes_on_with_the_language_that_it_was_at(tmp_path: Path,
     assert resumed.stdout.split() == [
         *("english_queries.train.tsv", "english_collection.tsv", "french_queries.train.tsv", "french_collection.tsv"),
         expected,
-    ], resumed.stderr
+    ]
     (built,) = (tmp_path / "cache" / "corpora").glob("mmarco-*/")
     assert sorted(path.name for path in built.iterdir() if "texts" not in path.name) == [
         *("corpus.json", "ids.spans.npy", "ids.txt", "keys.npy", "negative_keys.npy", "negatives.npy", "passages.npy"),
@@ -263,8 +261,6 @@ _MILLION = """
 import sys
 from babelbatch.corpora.mmarco import load_corpus
 
-def peak():  # the process's own: ru_maxrss counts that of the one which started it
-    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 before = peak()
 corpus = load_corpus(["de"], triples=100_000, data_dir=sys.argv[1])
 print(len(corpus), len(corpus.passage_texts), peak() - before)
@@ -282,9 +278,7 @@ def test_a_million_passages_stay_on_disk(tmp_path: Path) -> None:
         file.writelines(f"{row}\tWas ist {row}?\n" for row in range(100_000))
     with (folder / PASSAGES).open("w") as file:
         file.writelines(f"{row}\tDas ist {row} {filler}\n" for row in range(10**6))
-    command = [sys.executable, "-c", _MILLION, str(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    items, passages, kilobytes = map(int, result.stdout.split())
+    items, passages, kilobytes = map(int, python(PEAK + _MILLION, folder).stdout.split())
     assert 64_600 < items < 65_700  # 65,132 are hit by one of ten drawn, give or take 150
     assert 120_000 < passages < 2 * items
     assert kilobytes < 200_000, f"{kilobytes:,} KB"

@@ -3,13 +3,13 @@
 import json
 import re
 import shutil
-import subprocess
 from html import unescape
 from pathlib import Path
 
 import pytest
 
 from babelbatch.report.page import write_report
+from processes import finished
 from run_folders import write_sweep
 
 pytestmark = pytest.mark.slow
@@ -104,19 +104,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def looked_at(page: Path, width: int, dark: bool, place: Path) -> tuple[dict, list[str]]:
     """What a script finds in the opened page, and what the browser's console says. In a frame, because a window has a
-    least width."""
+    least width; in virtual time, because otherwise the page may be dumped before the frame has told."""
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH (Debian: apt-get install chromium)")
     copy = place / "probed.html"
     copy.write_text(page.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
     frame = place / "frame.html"
     frame.write_text(FRAME.format(width=width), encoding="utf-8")
-    done = subprocess.run(
-        [
-            CHROMIUM, *OFFLINE, *(["--blink-settings=preferredColorScheme=0"] if dark else []),
-            f"--user-data-dir={place / 'profile'}", "--window-size=1400,1000", "--dump-dom", frame.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+    done = finished(
+        CHROMIUM, *OFFLINE, *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+        f"--user-data-dir={place / 'profile'}", "--window-size=1400,1000", "--virtual-time-budget=10000",
+        "--dump-dom", frame.as_uri(),
     )  # fmt: skip
     found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.S)
     assert found, f"the page did not load\n{done.stdout[-500:]}\n{done.stderr[-2000:]}"

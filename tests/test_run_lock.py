@@ -7,11 +7,14 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from babelbatch.run_lock import Held, held
+from processes import ended, started
 
 HOLD = """
 import sys
@@ -23,12 +26,11 @@ with held(Path(sys.argv[1])):
 """
 
 
-def holder(folder: Path) -> subprocess.Popen:
-    started = subprocess.Popen(
-        [sys.executable, "-c", HOLD, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert started.stdout.readline() == "held\n"
-    return started
+@contextmanager
+def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    with started(sys.executable, "-c", HOLD, folder, stdin=subprocess.PIPE) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
 
 
 def test_a_second_process_hears_who_has_the_folder(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_a_second_process_hears_who_has_the_folder(tmp_path: Path) -> None:
         who = rf"{re.escape(str(tmp_path))}/run runs already: pid {other.pid} on \S+ since \d{{4}}-\d\d-\d\d [\d:]{{8}}"
         with pytest.raises(Held, match=f"^{who}$"), held(tmp_path / "run", patience=0):
             pass
-        other.communicate()
+        ended(other)
     with held(tmp_path / "run"):
         assert json.loads((tmp_path / "run" / "run.lock.json").read_text())["pid"] == os.getpid()
     assert not (tmp_path / "run" / "run.lock.json").exists()
@@ -45,7 +47,7 @@ def test_a_second_process_hears_who_has_the_folder(tmp_path: Path) -> None:
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     with holder(tmp_path) as other:
         other.send_signal(signal.SIGKILL)
-        other.wait()
+        ended(other)
     with held(tmp_path, patience=0):
         pass
 

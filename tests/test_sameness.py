@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -235,7 +236,8 @@ class _Step(nn.Module):
 
 def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=ranks)
+    meet, patience = f"file://{folder}/meet", timedelta(seconds=120)
+    dist.init_process_group("gloo", init_method=meet, timeout=patience, rank=rank, world_size=ranks)
     found = []
     for case in CASES:
         learner = learner_for(corpus, case)
@@ -259,7 +261,7 @@ def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
 def ranks(request: pytest.FixtureRequest, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list]:
     """What each of 2 or 4 real processes found."""
     folder = tmp_path_factory.mktemp("ranks")
-    mp.spawn(_rank, (request.param, folder, corpus), nprocs=request.param)
+    mp.spawn(_rank, (request.param, folder, corpus), nprocs=request.param, daemon=True)  # none outlives the tests
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(request.param)]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import faiss
 import numpy as np
@@ -14,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelbatch.search import HNSW, IVF, NOTHING, Exact, Neighbours, exact_top_k, measured_recall
+from processes import python
 
 CLUSTERED = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)
 
@@ -216,5 +215,5 @@ def test_faiss_and_torch_in_one_process(first):
         "beside = threading.Thread(target=descend); beside.start(); search(); beside.join()\n"
         "print(torch.get_num_threads())\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
+    done = python(script)
+    assert (done.stdout, done.stderr) == ("2\n", "")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from commands import BIN, SMALL, metrics, run
+from commands import BIN, SMALL, metrics, run, weights
+from processes import ended, finished, started
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +27,6 @@ def supervised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("supervised")
     run("babelbatch-train", *PAIRS, *TWO, "output_dir=out", cwd=place)
     return place / "out"
-
-
-def weights(folder: Path) -> bytes:
-    return (folder / "encoder" / "model.safetensors").read_bytes()
 
 
 def scores(folder: Path) -> dict[str, float]:
@@ -81,33 +78,30 @@ def test_mimo_on_two_processes(supervised: Path, tmp_path: Path) -> None:
 
 def test_started_by_torchrun(supervised: Path, tmp_path: Path) -> None:
     command = [BIN / "torchrun", "--nproc-per-node", "2", "--master-port", str(free_port()), BIN / "babelbatch-train"]
-    done = subprocess.run(
-        [*command, *PAIRS, *TWO, "output_dir=out"], cwd=tmp_path, capture_output=True, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    finished(*command, *PAIRS, *TWO, "output_dir=out", cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert weights(tmp_path / "out") == weights(supervised)
 
 
 def test_started_as_srun_does(supervised: Path, tmp_path: Path) -> None:
     """With the variables that Slurm sets for each task."""
-    port = str(free_port())
-    started = [
-        subprocess.Popen(
-            [BIN / "babelbatch-train", *PAIRS, *TWO, "output_dir=out"], cwd=tmp_path, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=os.environ | {
-                "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2",
-                "SLURM_NODEID": "0", "SLURM_NODELIST": "localhost", "SLURM_PROCID": str(task),
-                "SLURM_LOCALID": str(task), "MASTER_PORT": port,
-            },
-        )
-        for task in range(2)
-    ]  # fmt: skip
-    outputs = [process.communicate(timeout=300)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0], outputs
+    said = os.environ | {
+        "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2",
+        "SLURM_NODEID": "0", "SLURM_NODELIST": "localhost", "MASTER_PORT": str(free_port()),
+    }  # fmt: skip
+    with ExitStack() as stack:
+        tasks = [
+            stack.enter_context(
+                started(
+                    BIN / "babelbatch-train", *PAIRS, *TWO, "output_dir=out", cwd=tmp_path,
+                    env=said | {"SLURM_PROCID": str(task), "SLURM_LOCALID": str(task)},
+                )
+            )
+            for task in range(2)
+        ]  # fmt: skip
+        outputs = [ended(process) for process in tasks]
+    assert [process.returncode for process in tasks] == [0, 0], outputs
     assert weights(tmp_path / "out") == weights(supervised)
-    assert sum("The results lie in" in output for output in outputs) == 1
+    assert sum("The results lie in" in output for output, _ in outputs) == 1
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["ranks"] == 2
 
 

@@ -3,27 +3,29 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from babelbatch.supervisor import Outcome, supervise
+from processes import alive, started, until
 
 WORKER = """
 import json, os, signal, sys, time
 rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-settings = json.loads(sys.stdin.readline())
+folder = json.loads(sys.stdin.readline())["folder"]
+def until(*names):
+    while not all(os.path.exists(f"{folder}/{name}") for name in names): time.sleep(0.05)
 def stop(signum, frame):
     print("told", signum, flush=True)
     raise SystemExit(128 + signum)
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGINT, stop)
 about = {"pid": os.getpid(), "group": os.getpgrp(), **os.environ}
-open(f"{settings['folder']}/ready{rank}", "w").write(json.dumps(about))
+open(f"{folder}/now{rank}", "w").write(json.dumps(about))
+os.rename(f"{folder}/now{rank}", f"{folder}/ready{rank}")
 """
 FOREVER = WORKER + "\nwhile True: time.sleep(0.05)"
 
@@ -36,26 +38,9 @@ def told(folder: Path, rank: int) -> dict:
     return json.loads((folder / f"ready{rank}").read_text())
 
 
-def wait_for(*paths: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not all(path.exists() and path.stat().st_size for path in paths):
-        assert time.monotonic() < deadline, f"never appeared: {paths}"
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    """A process that is not a zombie either: of an orphan nobody may collect the exit code."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def wait_for_end(*pids: int) -> None:
-    deadline = time.monotonic() + 60
-    while any(alive(pid) for pid in pids):
-        assert time.monotonic() < deadline, "still alive"
-        time.sleep(0.02)
+def ready(folder: Path) -> bool:
+    """Whether ranks 0 and 1 are."""
+    return all((folder / f"ready{rank}").exists() for rank in (0, 1))
 
 
 def test_ranks_know_their_place_and_log_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -85,23 +70,25 @@ def test_what_slurm_said_is_not_passed_on_to_ranks(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize(("end", "code"), [("sys.exit(5)", 5), ("os.kill(os.getpid(), signal.SIGKILL)", 137)])
 def test_the_others_end_when_one_fails(end: str, code: int, tmp_path: Path) -> None:
-    script = f"{WORKER}\nif rank == 1: {end}\nwhile True: time.sleep(0.05)"
-    assert run(script, 3, tmp_path, grace=0.2) == Outcome(code, 1, 0)
+    script = f"{WORKER}\nif rank == 1:\n    until('ready0', 'ready2')\n    {end}\nwhile True: time.sleep(0.05)"
+    assert run(script, 3, tmp_path, grace=1.0) == Outcome(code, 1, 0)
     assert (tmp_path / "rank2.log").read_text() == "told 15\n"
 
 
-def test_who_does_not_heed_the_first_signal_is_killed(tmp_path: Path) -> None:
+def test_who_does_not_heed_the_first_signal_is_killed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     deaf = WORKER + (
-        "\nif rank == 1: sys.exit(5)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(0.05)"
+        "\nif rank == 1:\n    until('deaf')\n    sys.exit(5)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "open(f'{folder}/deaf', 'w').close()\nwhile True: time.sleep(0.05)"
     )
     assert run(deaf, 2, tmp_path, grace=0.2) == Outcome(5, 1, 0)
     assert not alive(told(tmp_path, 0)["pid"])
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_signals_reach_every_rank_once(signum: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     def send() -> None:
-        wait_for(tmp_path / "ready0", tmp_path / "ready1")
+        until(lambda: ready(tmp_path))
         os.kill(os.getpid(), signum)
 
     thread = threading.Thread(target=send)
@@ -120,7 +107,7 @@ def test_ranks_that_are_stopped_may_take_their_time(tmp_path: Path, capfd: pytes
     slow = FOREVER.replace("raise SystemExit", 'time.sleep(1.5 if rank == 0 else 0); print("saved"); raise SystemExit')
 
     def send() -> None:
-        wait_for(tmp_path / "ready0", tmp_path / "ready1")
+        until(lambda: ready(tmp_path))
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=send)
@@ -139,14 +126,17 @@ def test_orphans_of_a_killed_supervisor_end(tmp_path: Path) -> None:
         "folder = json.loads(_first_line())['folder']\n"
         "threading.Thread(target=_end_with_supervisor, daemon=True).start()\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        "open(f\"{folder}/ready{os.environ['RANK']}\", 'w').write(json.dumps([os.getpid(), child.pid]))\n"
+        "rank = os.environ['RANK']\n"
+        "open(f'{folder}/now{rank}', 'w').write(json.dumps([os.getpid(), child.pid]))\n"
+        "os.rename(f'{folder}/now{rank}', f'{folder}/ready{rank}')\n"
         "time.sleep(600)\n"
     )
     supervisor = (
         "import sys\nfrom pathlib import Path\nfrom babelbatch.supervisor import supervise\n"
         "supervise([sys.executable, '-c', sys.argv[1]], 2, Path(sys.argv[2]), {'folder': sys.argv[2]})\n"
     )
-    with subprocess.Popen([sys.executable, "-c", supervisor, orphan, tmp_path]) as started:
-        wait_for(tmp_path / "ready0", tmp_path / "ready1")
-        started.send_signal(signal.SIGKILL)
-    wait_for_end(*(pid for rank in (0, 1) for pid in json.loads((tmp_path / f"ready{rank}").read_text())))
+    with started(sys.executable, "-c", supervisor, orphan, tmp_path) as process:
+        until(lambda: ready(tmp_path), process)
+        process.send_signal(signal.SIGKILL)
+    orphans = [pid for rank in (0, 1) for pid in json.loads((tmp_path / f"ready{rank}").read_text())]
+    until(lambda: not any(map(alive, orphans)))

@@ -1,8 +1,6 @@
 """The jobs of a command: exit codes, and what folders tell of jobs that ran elsewhere."""
 
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from babelbatch.job import ALREADY, FINISHED, RESUMED, End
 from babelbatch.report.terminal import print_states
 from babelbatch.run_lock import held
 from babelbatch.sweep import NOT_STARTED, Jobs, end_on_disk, exit_code
+from processes import python
 
 MISTAKE, BUG, BUSY = End("failed", 2, "a"), End("failed", 1, "b"), End("running elsewhere", 75, "c")
 CTRL_C, TERMINATED = End("interrupted", 130, stopped=2), End("interrupted", 143)
@@ -53,8 +52,7 @@ def test_jobs_that_are_called_in_another_process_bring_their_resolvers(tmp_path:
         "jobs = pickle.load(open(sys.argv[1], 'rb'))\n"
         "print(jobs.root, jobs.ends, OmegaConf.has_resolver('job_folder'), 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script, tmp_path / "jobs"], capture_output=True, text=True, check=True)
-    assert done.stdout == "train {} True False\n"
+    assert python(script, tmp_path / "jobs").stdout == "train {} True False\n"
 
 
 def test_states_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,16 +4,14 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from commands import BIN, SMALL, job, metrics, run, weights
+from processes import ended, python, until
+from processes import started as started_process
 
 pytestmark = pytest.mark.slow
 
@@ -29,24 +27,8 @@ def states(stdout: str) -> dict[str, str]:
     return {name.partition(":")[0]: state for state, name in rows}
 
 
-@contextmanager
-def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen]:
-    """babelbatch-train in the background, that heeds Ctrl-C; dead afterwards, come what may."""
-    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # background jobs inherit a deaf ear
-    command = [BIN / "babelbatch-train", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, preexec_fn=heeding, **pipes) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_for(happened: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.1)
+def started(*arguments: str, cwd: Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    return started_process(BIN / "babelbatch-train", *arguments, cwd=cwd)
 
 
 def training(log: Path) -> bool:
@@ -110,10 +92,7 @@ def test_skipping_needs_no_torch(tmp_path: Path) -> None:
         "try:\n    train()\n"
         "except SystemExit as stop:\n    print(stop.code, {'torch', 'pytorch_lightning'} & sys.modules.keys())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.endswith("\n0 set()\n")
+    assert python(script, *arguments, cwd=tmp_path).stdout.endswith("\n0 set()\n")
 
 
 def test_an_evaluation_typed_again_is_skipped(tmp_path: Path) -> None:
@@ -145,10 +124,10 @@ def test_fresh_processes_change_nothing_but_the_process(tmp_path: Path) -> None:
 def test_a_killed_job_does_not_take_the_sweep_along(tmp_path: Path) -> None:
     arguments = ["-m", *LONG, "seed=0", "trainer.max_steps=100000,6", "hydra/launcher=fresh", "output_dir=out"]
     with started(*arguments, cwd=tmp_path) as sweep:
-        wait_for(lambda: [log for log in (tmp_path / "out").glob("*/train.log") if training(log)])
+        until(lambda: any(map(training, (tmp_path / "out").glob("*/train.log"))), sweep)
         (worker,) = workers(tmp_path / "out")
         os.kill(worker, signal.SIGKILL)
-        stdout, stderr = sweep.communicate(timeout=120)
+        stdout, stderr = ended(sweep)
     assert sweep.returncode == 1, stderr
     killed, whole = (job(tmp_path / "out", trainer__max_steps=steps) for steps in (100000, 6))
     assert states(stdout) == {killed.name: "failed", whole.name: "finished"}
@@ -160,18 +139,18 @@ def test_a_killed_job_does_not_take_the_sweep_along(tmp_path: Path) -> None:
 def test_orphans_end_with_their_supervisor_and_the_lock_with_them(tmp_path: Path) -> None:
     arguments = [*LONG, "hydra/launcher=fresh", "output_dir=out"]
     with started(*arguments, cwd=tmp_path) as parent:
-        wait_for(lambda: training(tmp_path / "out" / "train.log"))
+        until(lambda: training(tmp_path / "out" / "train.log"), parent)
         assert len(workers(tmp_path / "out")) == 1
         busy = run("babelbatch-train", *arguments, cwd=tmp_path, code=75)
         assert re.search(rf"babelbatch: {tmp_path}/out runs already: pid \d+ on \S+ since ", busy.stderr)
         parent.send_signal(signal.SIGKILL)
-    wait_for(lambda: not workers(tmp_path / "out"))
+    until(lambda: not workers(tmp_path / "out"))
     log = tmp_path / "out" / "train.log"
     before = log.read_text().count("training hybrid")
     with started(*arguments, cwd=tmp_path) as again:  # nobody holds the lock any more
-        wait_for(lambda: log.read_text().count("training hybrid") > before)
+        until(lambda: log.read_text().count("training hybrid") > before, again)
         again.send_signal(signal.SIGTERM)
-        again.communicate(timeout=120)
+        ended(again)
     assert again.returncode == 143
 
 
@@ -181,9 +160,9 @@ def test_orphans_end_with_their_supervisor_and_the_lock_with_them(tmp_path: Path
 def test_a_signal_stops_the_whole_sweep(signum: signal.Signals, launcher: str, tmp_path: Path) -> None:
     arguments = ["-m", *LONG, "seed=0,1", f"hydra/launcher={launcher}", "output_dir=out"]
     with started(*arguments, cwd=tmp_path) as sweep:
-        wait_for(lambda: [log for log in (tmp_path / "out").glob("*/train.log") if training(log)])
+        until(lambda: any(map(training, (tmp_path / "out").glob("*/train.log"))), sweep)
         sweep.send_signal(signum)
-        stdout, stderr = sweep.communicate(timeout=120)
+        stdout, stderr = ended(sweep)
     assert sweep.returncode == 128 + signum, stderr
     assert list(states(stdout).values()) == ["interrupted", "not started"]
     assert stderr.count(f"babelbatch: interrupted ({signum.name}); ") == 1
@@ -194,7 +173,7 @@ def test_a_signal_stops_the_whole_sweep(signum: signal.Signals, launcher: str, t
 def test_two_commands_at_once_run_each_job_once(tmp_path: Path) -> None:
     arguments = ["-m", *SMALL, "logger=none", "seed=0,1,2", "trainer.max_steps=60", "output_dir=out"]
     with started(*arguments, cwd=tmp_path) as one, started(*arguments, cwd=tmp_path) as two:
-        outputs = [process.communicate(timeout=300) for process in (one, two)]
+        outputs = [ended(process) for process in (one, two)]
     codes = {one.returncode, two.returncode}
     assert codes <= {0, 75}, outputs
     seen = [states(stdout) for stdout, _ in outputs]

@@ -8,8 +8,8 @@ import random
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from babelbatch.encoder.backbones import tiny, train_tokenizer
 from babelbatch.evaluation import encode
 from babelbatch.tokens import Texts, Tokens, cache, store, tokenise, tokenizing
 from babelbatch.tokens import texts as texts_module
+from processes import PEAK, ended, python, started, until
 
 TEXTS = ["red green blue", "green blue", "", "grün und blau", "红 绿 蓝"]
 
@@ -396,10 +397,9 @@ def of_the_map(file: str, *fields: str) -> list[int]:
     return list(found.values())
 
 
-@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
-def test_workers_share_the_map(facts, tokenizer, tmp_path, context):
+def test_workers_share_the_map(facts, tokenizer, tmp_path):
     tokens = kept(tmp_path, facts, tokenizer)
-    loader = DataLoader(Rows(tokens), batch_size=None, num_workers=2, multiprocessing_context=context)
+    loader = DataLoader(Rows(tokens), batch_size=None, num_workers=2, multiprocessing_context="forkserver")
     workers = set()
     for item, (ids, private, resident, worker) in enumerate(loader):
         assert torch.equal(ids, tokens.padded(np.arange(item, len(tokens), 8)).input_ids)
@@ -463,9 +463,7 @@ root, task = Path(sys.argv[1]), sys.argv[2]
 really = tokenizing.encoder
 
 def until(name):
-    end = time.monotonic() + 60
-    while not (root / name).exists():
-        assert time.monotonic() < end, name
+    while not (root / name).exists():  # whoever started it ends it
         time.sleep(0.01)
 
 class Said(logging.Handler):
@@ -506,15 +504,14 @@ def expected(tokenizer) -> str:
     return f"5000 True {[id_ for row in tokenizer(TEXTS)['input_ids'] for id_ in row]}"
 
 
-def start(root: Path, task: str) -> subprocess.Popen:
+def start(root: Path, task: str) -> AbstractContextManager[subprocess.Popen[str]]:
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", PROCESS, str(root), task]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return started(sys.executable, "-c", PROCESS, root, task, env=environment)
 
 
-def printed(process: subprocess.Popen) -> list[str]:
-    output, errors = process.communicate(timeout=120)
+def printed(process: subprocess.Popen[str]) -> list[str]:
+    output, errors = ended(process)
     assert process.returncode == 0, errors
     return output.splitlines()
 
@@ -522,24 +519,16 @@ def printed(process: subprocess.Popen) -> list[str]:
 @pytest.mark.slow
 def test_two_at_once_make_it_once(expected, tmp_path):
     """The one that makes it goes on only when the other waits for it."""
-    processes = [start(tmp_path, "together") for _ in range(2)]
     waiting = "another process is tokenising: waiting for it"
-    assert sorted(printed(process) for process in processes) == sorted([[expected], [waiting, expected]])
+    with start(tmp_path, "together") as one, start(tmp_path, "together") as two:
+        assert sorted(map(printed, (one, two))) == sorted([[expected], [waiting, expected]])
     assert (tmp_path / "used").read_text() == "x"
 
 
 @pytest.mark.slow
 def test_killed_amid(tokenizer, tmp_path, monkeypatch):
-    process = start(tmp_path, "killed")
-    try:
-        end = time.monotonic() + 60
-        while not (tmp_path / "amid").exists():
-            assert time.monotonic() < end
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
-    finally:
-        process.kill()
-        process.communicate()
+    with start(tmp_path, "killed") as process:
+        until((tmp_path / "amid").exists, process)
     root = tmp_path / "tokens"
     (left,) = entries(root)
     assert left.suffix == ".tmp"
@@ -567,7 +556,8 @@ def test_what_another_process_is_building_is_left_alone(tokenizer, tmp_path):
 @pytest.mark.slow
 def test_full_disk(expected, tmp_path):
     root = tmp_path / "tokens"
-    warning, made = printed(start(tmp_path, "full"))
+    with start(tmp_path, "full") as process:
+        warning, made = printed(process)
     assert warning == (
         f"token ids cannot be kept in {root} (File too large): they are made in memory, anew in every run; "
         "set BABELBATCH_CACHE to another folder"
@@ -591,10 +581,6 @@ class Texts:
     def __iter__(self):
         return (f"{number % 10} " * 48 for number in range(self.count))
 
-def peak():
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
 words = {"<pad>": 0, **{str(digit): digit + 1 for digit in range(10)}}
 backend = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
 backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -603,15 +589,13 @@ settings = dict(prefix="", max_length=64, description="", cache=Path(sys.argv[1]
 tokenise(Texts(20_000), tokenizer, **settings)  # now the threads and buffers are there
 before = peak()
 tokens = tokenise(Texts(int(sys.argv[2])), tokenizer, **settings)
-print(len(tokens), tokens.ids.nbytes / 2**20, peak() - before)
+print(len(tokens), tokens.ids.nbytes / 2**20, (peak() - before) / 1024)
 """
 
 
 def memory_for(texts: int, root: Path) -> tuple[int, float, float]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", MEMORY, str(root), str(texts)]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    count, size, growth = run.stdout.split()
+    count, size, growth = python(PEAK + MEMORY, root, str(texts), env=environment).stdout.split()
     return int(count), float(size), float(growth)
 
 

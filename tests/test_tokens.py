@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from babelbatch.encoder.backbones import train_tokenizer
 from babelbatch.tokens import Tokens, tokenise
+from processes import python
 
 TEXTS = ["red green blue", "green blue", "blue", "grün und blau", "红 绿 蓝"]
 
@@ -147,8 +146,7 @@ def test_trained_the_same_in_every_process():
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONPATH": os.path.dirname(__file__),
     }
-    run = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == digest(train_tokenizer(many_ties(), 150))
+    assert python(CODE, env=environment).stdout.strip() == digest(train_tokenizer(many_ties(), 150))
 
 
 def test_trained_on_another_order_of_texts():

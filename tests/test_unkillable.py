@@ -7,16 +7,18 @@ import os
 import resource
 import signal
 import subprocess
-import sys
-import time
-from functools import partial
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from commands import BIN
+from processes import alive, descendants, ended, started, until
+
 pytestmark = pytest.mark.slow
 
-BIN = Path(sys.executable).parent
 RUN = [  # a minute of nothing but training, if it were let: dropout, accumulation, a worker, a watched benchmark
     "corpus.languages=[en,de,zh]",
     "benchmarks.world_facts.languages=[en,de,zh]",
@@ -38,33 +40,26 @@ RUN = [  # a minute of nothing but training, if it were let: dropout, accumulati
     "threads=1",
     "output_dir=run",
 ]
-TWO_RANKS = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+MORE = {"one process": [], "two ranks": ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]}
+NO_ROOM = "no checkpoint could be saved ("
 UNEQUAL = ("seconds/", "versions/", "commit", "memory/")  # what may differ between two equal runs
 
 
-def command(place: Path, *more: str) -> subprocess.Popen[str]:
-    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # background jobs inherit a deaf ear
-    return subprocess.Popen(
-        [BIN / "babelbatch-train", *RUN, *more], cwd=place, preexec_fn=heeding, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+def command(place: Path, *more: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return started(BIN / "babelbatch-train", *RUN, *more, cwd=place, stderr=subprocess.STDOUT)
 
 
 def finish(place: Path, *more: str) -> str:
-    with command(place, *more) as started:
-        output, _ = started.communicate(timeout=300)
-    assert started.returncode == 0, output
+    with command(place, *more) as process:
+        output, _ = ended(process)
+    assert process.returncode == 0, output
     return output
 
 
-def wait_for(path: Path, pattern: str, started: subprocess.Popen[str]) -> Path:
-    for _ in range(3_000):
-        found = sorted(path.glob(pattern))
-        if found:
-            return found[0]
-        assert started.poll() is None, started.communicate()[0]
-        time.sleep(0.05)
-    raise AssertionError(f"no {pattern} in {path}")
+def until_saved(folder: Path, step: int, process: subprocess.Popen[str]) -> None:
+    """Or a later one: who looks may be slower than who saves."""
+    first = f"step-{step:08}.ckpt"
+    until(lambda: any(path.name >= first for path in (folder / "checkpoints").glob("step-*.ckpt")), process)
 
 
 def outcome(folder: Path) -> tuple[bytes, dict, list[list[str]]]:
@@ -80,32 +75,40 @@ def outcome(folder: Path) -> tuple[bytes, dict, list[list[str]]]:
     )
 
 
-@pytest.fixture(scope="module", params=["one process", "two ranks"])
-def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
-    """A run that nobody disturbs, and the arguments that make it what it is."""
-    more = TWO_RANKS if request.param == "two ranks" else []
-    place = tmp_path_factory.mktemp("whole")
-    finish(place, *more)
-    return more, place / "run"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A run that nobody disturbs, one for each of MORE."""
+
+    @cache
+    def run(processes: str) -> Path:
+        place = tmp_path_factory.mktemp("whole")
+        assert NO_ROOM not in finish(place, *MORE[processes])
+        return place / "run"
+
+    return run
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT", "power cut"])
-def test_killed_and_typed_again(whole: tuple[list[str], Path], tmp_path: Path, how: str) -> None:
-    more, expected = whole
+@pytest.mark.parametrize(
+    ("processes", "how"),
+    [
+        *(("one process", how) for how in ("SIGKILL", "SIGTERM", "SIGINT", "power cut")),
+        *(("two ranks", how) for how in ("SIGTERM", "power cut")),  # SIGKILL: below; SIGINT: test_supervisor.py
+    ],
+)
+def test_killed_and_typed_again(whole: Callable[[str], Path], tmp_path: Path, processes: str, how: str) -> None:
+    more, expected = MORE[processes], whole(processes)
     folder = tmp_path / "run"
-    with command(tmp_path, *more) as started:
-        try:
-            wait_for(folder / "checkpoints", "step-0000000[5-9].ckpt", started)
-            signum = signal.SIGKILL if how == "power cut" else getattr(signal, how)
-            started.send_signal(signum)
-            output, _ = started.communicate(timeout=120)
-        finally:
-            started.kill()
+    with command(tmp_path, *more) as process:
+        until_saved(folder, 5, process)
+        all_of_it = descendants(process.pid)
+        signum = signal.SIGKILL if how == "power cut" else getattr(signal, how)
+        process.send_signal(signum)
+        output, _ = ended(process)
     codes = {"SIGTERM": 143, "SIGINT": 130}
-    assert started.returncode == codes.get(how, -signal.SIGKILL), output
+    assert process.returncode == codes.get(how, -signal.SIGKILL), output
     assert not (folder / "metrics.json").exists()
     if how == "power cut":
-        time.sleep(2)  # ranks that lost their parent
+        until(lambda: not any(map(alive, all_of_it)))  # ranks that lost their parent, and their workers
         newest = max((folder / "checkpoints").glob("step-*"))
         os.truncate(newest, newest.stat().st_size // 3)
     output = finish(tmp_path, *more)
@@ -119,49 +122,39 @@ def test_killed_and_typed_again(whole: tuple[list[str], Path], tmp_path: Path, h
     assert len(list((folder / "checkpoints").glob("step-*"))) == 1
 
 
-def test_killed_in_the_final_evaluation(whole: tuple[list[str], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", list(MORE))
+def test_killed_in_the_final_evaluation(whole: Callable[[str], Path], tmp_path: Path, processes: str) -> None:
     """All that is left to do is to evaluate: no step is trained twice."""
-    more, expected = whole
+    more, expected = MORE[processes], whole(processes)
     folder = tmp_path / "run"
-    with command(tmp_path, *more) as started:
-        try:
-            wait_for(folder / "checkpoints", "step-00000040.ckpt", started)
-            started.kill()
-            started.communicate(timeout=60)
-        finally:
-            started.kill()
+    with command(tmp_path, *more) as process:
+        until_saved(folder, 40, process)
+        process.kill()
+        ended(process)
     if not (folder / "metrics.json").exists():  # it may have been faster
         assert "going on from " in finish(tmp_path, *more)
     assert outcome(folder)[:2] == outcome(expected)[:2]
 
 
 def test_a_checkpoint_of_another_configuration(tmp_path: Path) -> None:
-    with command(tmp_path) as started:
-        try:
-            wait_for(tmp_path / "run" / "checkpoints", "step-0000000[3-9].ckpt", started)
-        finally:
-            started.kill()
+    with command(tmp_path) as process:
+        until_saved(tmp_path / "run", 3, process)
     with command(tmp_path, "sampling.alpha=0.25", "optimizer.lr=0.01") as again:
-        output, _ = again.communicate(timeout=120)
+        output, _ = ended(again)
     assert again.returncode == 2
     assert "sampling.alpha: 0.5 there, 0.25 here" in output
     assert "optimizer.lr: 0.001 there, 0.01 here" in output
     assert "Traceback" not in output
 
 
-def test_a_disk_without_room_for_checkpoints(tmp_path: Path) -> None:
+def test_a_disk_without_room_for_checkpoints(whole: Callable[[str], Path], tmp_path: Path) -> None:
     """The operating system refuses files as large as a checkpoint: each time it is told, and the run ends as it would
-    have."""
-    small = resource.RLIMIT_FSIZE
-    for place, limit in (("room", None), ("none", 600_000)):
-        folder = tmp_path / place
-        folder.mkdir()
-        starved = None if limit is None else partial(resource.setrlimit, small, (limit, limit))
-        done = subprocess.run(
-            [BIN / "babelbatch-train", *RUN, "data.num_workers=0", "callbacks.checkpoint.every_n_steps=10"],
-            cwd=folder, preexec_fn=starved, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert ("no checkpoint could be saved (" in done.stdout + done.stderr) == (limit is not None)
-    assert not list((tmp_path / "none" / "run" / "checkpoints").glob("*step*"))
-    assert outcome(tmp_path / "none" / "run") == outcome(tmp_path / "room" / "run")
+    have, with a worker or without."""
+    limit = 600_000
+    with command(tmp_path, "data.num_workers=0", "callbacks.checkpoint.every_n_steps=10") as process:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+        output, _ = ended(process)
+    assert process.returncode == 0, output
+    assert NO_ROOM in output
+    assert not list((tmp_path / "run" / "checkpoints").glob("*step*"))
+    assert outcome(tmp_path / "run") == outcome(whole("one process"))

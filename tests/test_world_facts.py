@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import string
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -17,6 +15,7 @@ from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.records import ABSENT
 from babelbatch.sources.world_facts import LANGUAGES, RELATIONS, facts, split, texts
 from babelbatch.sources.world_facts_templates import TEMPLATES
+from processes import python
 
 
 def objects(relation: str) -> dict[str, str]:
@@ -382,5 +381,4 @@ def test_the_same_in_every_process():
     here = f"{load_corpus(negatives=3).fingerprint} {load_benchmark().fingerprint}"
     for seed in ("1", "2"):
         environment = os.environ | {"PYTHONHASHSEED": seed}
-        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-        assert run.stdout.strip() == here
+        assert python(code, env=environment).stdout.strip() == here
