@@ -332,3 +332,15 @@ def test_bad_files_end_in_exit_code_2_without_traceback(case: str, tmp_path: Pat
     assert "Traceback" not in done.stderr
     assert "Traceback" in (tmp_path / "out" / "traceback.txt").read_text()  # for whoever wants to know where
     assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("root", ["train", "evaluate", "mine"])
+def test_help_begins_with_what_the_command_does(root: str, tmp_path: Path) -> None:
+    command = f"babelbatch-{root}"
+    shown = run(command, "--help", cwd=tmp_path).stdout
+    usage, _, does, example, *_ = shown.splitlines()
+    assert usage == f"{command} [-m] [GROUP=OPTION ...] [KEY=VALUE ...]"
+    assert does.endswith("Such as")
+    assert example.startswith(f"  {command} ")
+    assert "encoder: bge_m3, bm25" in shown
+    assert "\nname: " in shown  # the configuration
