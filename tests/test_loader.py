@@ -9,7 +9,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 from babelbatch.loader import planned_batches
-from processes import started, until
+from processes import ended, started, until
 
 COUNTING = """
 import os, time
@@ -22,13 +22,14 @@ class Counted:
 def build(plan, step):
     return plan, os.getpid()
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     seen = set()
     for step, worker in planned_batches(Counted(), None, build, steps=2_000, done=0, workers=2):
         if worker not in seen:
             seen.add(worker)
             print(worker, flush=True)
         time.sleep(0.05)
+    print("done")
 """
 
 
@@ -71,6 +72,20 @@ def test_workers_do_not_outlive_who_is_killed(tmp_path: Path) -> None:
         assert workers <= of_the_session(killed.pid)
         killed.send_signal(signal.SIGKILL)
     until(lambda: not of_the_session(killed.pid))
+
+
+def test_workers_leave_signals_to_the_training_process(tmp_path: Path) -> None:
+    """Also those of a server that something else has started: its own is deaf from its start (`test_resume.py`)."""
+    script = tmp_path / "counting.py"
+    main = "if __name__ == '__main__':\n"
+    others = f"{main}    from multiprocessing import forkserver\n    forkserver.ensure_running()\n"
+    script.write_text(COUNTING.replace("2_000", "100").replace(main, others))
+    with started(sys.executable, script) as counting:
+        for pid in {int(counting.stdout.readline()) for _ in range(2)}:
+            for signum in (signal.SIGTERM, signal.SIGINT):
+                os.kill(pid, signum)
+        output, errors = ended(counting)
+    assert (counting.returncode, output) == (0, "done\n"), errors
 
 
 def of_the_session(leader: int) -> set[int]:

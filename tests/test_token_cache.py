@@ -24,6 +24,7 @@ from babelbatch.cache_folder import cache_folder
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder.backbones import tiny, train_tokenizer
 from babelbatch.evaluation import encode
+from babelbatch.loader import worker_context
 from babelbatch.tokens import Texts, Tokens, cache, store, tokenise, tokenizing
 from babelbatch.tokens import texts as texts_module
 from processes import PEAK, ended, python, started, until
@@ -399,7 +400,7 @@ def of_the_map(file: str, *fields: str) -> list[int]:
 
 def test_workers_share_the_map(facts, tokenizer, tmp_path):
     tokens = kept(tmp_path, facts, tokenizer)
-    loader = DataLoader(Rows(tokens), batch_size=None, num_workers=2, multiprocessing_context="forkserver")
+    loader = DataLoader(Rows(tokens), batch_size=None, num_workers=2, multiprocessing_context=worker_context())
     workers = set()
     for item, (ids, private, resident, worker) in enumerate(loader):
         assert torch.equal(ids, tokens.padded(np.arange(item, len(tokens), 8)).input_ids)

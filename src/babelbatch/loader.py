@@ -18,6 +18,8 @@ from babelbatch.records import Batch, Plan
 from babelbatch.sampling import Sampler
 from babelbatch.translations import Translations
 
+_NOT_HEARD = {signal.SIGTERM, signal.SIGINT}
+
 
 def planned_batches(
     sampler: Sampler,
@@ -40,8 +42,8 @@ def planned_batches(
         batch_size=None,
         num_workers=workers,
         persistent_workers=workers > 0,
-        multiprocessing_context=_context() if workers else None,
-        worker_init_fn=_end_with_the_parent,
+        multiprocessing_context=worker_context() if workers else None,
+        worker_init_fn=_begin,
         # Its own: each new iterator draws from it, and validating more often must not change the training.
         generator=torch.Generator(),
     )
@@ -80,7 +82,7 @@ class _Remaining(Order[int]):
         return iter(range(self._done, self._steps))
 
 
-def _context() -> ForkServerContext:
+def worker_context() -> ForkServerContext:
     """Workers are forked by a server that has one thread, never by the training process.
 
     Its threads (those of a process group, of an experiment tracker) may hold a lock of the interpreter at the moment of
@@ -92,16 +94,18 @@ def _context() -> ForkServerContext:
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__, "babelbatch.batches"])  # torch once, and not again in each worker
     resource_tracker.ensure_running()  # as a side effect it unblocks these signals
-    deaf_before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_HEARD)  # which a new process inherits
     try:
         ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, deaf_before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
 
 
-def _end_with_the_parent(worker: int) -> None:
-    """DataLoader's own watch is on the process that forked the worker, and that is the server."""
+def _begin(worker: int) -> None:
+    """In each worker. It is deaf also where the server was there before, and hears; and it ends with the process that
+    trains: DataLoader's own watch is on the one that forked it, and that is the server."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_HEARD)
 
     def wait() -> None:
         parent = parent_process()
