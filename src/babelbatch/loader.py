@@ -105,7 +105,8 @@ def worker_context() -> ForkServerContext:
 def _begin(worker: int) -> None:
     """In each worker. It is deaf also where the server was there before, and hears; and it ends with the process that
     trains: DataLoader's own watch is on the one that forked it, and that is the server."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_HEARD)
+    for signum in _NOT_HEARD:  # by no thread; a mask is of one thread, and those that follow from it
+        signal.signal(signum, signal.SIG_IGN)
 
     def wait() -> None:
         parent = parent_process()
