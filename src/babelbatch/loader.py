@@ -83,10 +83,10 @@ class _Remaining(Order[int]):
 
 
 def worker_context() -> ForkServerContext:
-    """Workers are forked by a server that has one thread, never by the training process.
+    """Workers are forked by a server that does nothing else, never by the training process.
 
-    Its threads (those of a process group, of an experiment tracker) may hold a lock of the interpreter at the moment of
-    a fork, which the child then waits for without end (CPython 3.11: PyOS_AfterFork_Child).
+    The latter's threads (those of a process group, of an experiment tracker) may hold a lock of the interpreter at the
+    moment of a fork, which the child then waits for without end (CPython 3.11: PyOS_AfterFork_Child).
 
     The server and its workers are deaf to SIGTERM and SIGINT. A signal to a whole group of processes is for the one
     that trains: it needs its workers until it has stopped.
@@ -103,9 +103,9 @@ def worker_context() -> ForkServerContext:
 
 
 def _begin(worker: int) -> None:
-    """In each worker. It is deaf also where the server was there before, and hears; and it ends with the process that
-    trains: DataLoader's own watch is on the one that forked it, and that is the server."""
-    for signum in _NOT_HEARD:  # by no thread; a mask is of one thread, and those that follow from it
+    """In each worker: it is deaf also if something else had started the server before, which then is not; and it ends
+    with the process that trains. (DataLoader's own watch is on the one that forked it, and that is the server.)"""
+    for signum in _NOT_HEARD:  # ignored, not masked: threads that are there already have masks of their own
         signal.signal(signum, signal.SIG_IGN)
 
     def wait() -> None:

@@ -110,11 +110,11 @@ def print_tables(rows: list[Row]) -> None:
 
 def print_scores(folders: Iterable[Path]) -> None:
     """The macro scores of finished runs, one table a run and benchmark, in the terminal."""
-    several = len(folders := list(folders)) > 1
+    folders = list(folders)
     for folder in folders:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         for benchmark in metrics["benchmarks"]:
-            title = f"{benchmark}: {folder.name}" if several else benchmark
+            title = f"{benchmark}: {folder.name}" if len(folders) > 1 else benchmark
             searched = f"search/{benchmark}" in metrics
             first = metrics.get(f"metric/{benchmark}", "map")
             names = _SEARCHED if searched else _IN_TERMINAL
