@@ -18,14 +18,14 @@ from pathlib import Path
 
 import torch
 
-from babelbatch.allocator import freed_memory_kept
-from babelbatch.batches import BatchBuilder
+from babelbatch.batches.builder import BatchBuilder
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import tiny
-from babelbatch.learner import Learner
 from babelbatch.loss import Contrastive
 from babelbatch.sampling import Sampler, Sampling
-from babelbatch.scheduler import constant
+from babelbatch.training.allocator import freed_memory_kept
+from babelbatch.training.learner import Learner
+from babelbatch.training.scheduler import constant
 
 
 def measure(batch_size: int, options: argparse.Namespace) -> None:

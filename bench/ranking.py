@@ -24,11 +24,11 @@ import numpy as np
 import pytrec_eval
 import torch
 
-from babelbatch import bias
 from babelbatch.benchmarks.lareqa import load_benchmark
-from babelbatch.ranking import rank
+from babelbatch.evaluation import bias
+from babelbatch.evaluation.ranking import rank
+from babelbatch.evaluation.scoring import score
 from babelbatch.records import Benchmark
-from babelbatch.scoring import score
 
 DIMENSIONS = 384
 BLOCK = 200  # questions that pytrec_eval gets at once: its dictionaries of all would take tens of gigabytes

@@ -28,9 +28,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from babelbatch.pools import Presence
 from babelbatch.records import ABSENT, Corpus, Mixture
 from babelbatch.sampling import Sampler, Sampling, largest_batch
+from babelbatch.sampling.pools import Presence
 
 STRATEGIES = {
     "x_x": {"alpha": 1.0},

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from babelbatch.search import HNSW, IVF, Exact, Pool, Search, exact_top_k, measured_recall
-from babelbatch.vectors import VectorWriter
+from babelbatch.search.index import HNSW, IVF, Exact, Pool, Search, exact_top_k, measured_recall
+from babelbatch.search.vectors import VectorWriter
 
 SETTINGS = {
     **{f"IVF, probes={probes}": IVF(probes=probes) for probes in (8, 32)},

@@ -37,7 +37,7 @@ from transformers import (
 
 from babelbatch.encoder import pretrained
 from babelbatch.encoder.backbones import train_tokenizer
-from babelbatch.encoding import encode
+from babelbatch.evaluation.encoding import encode
 
 SIZE, LENGTH = 32, 24
 SENTENCES = [

@@ -20,17 +20,17 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 
-from babelbatch.checkpoints import AtomicIO, Checkpoint
+from babelbatch.batches.data_module import PairData
 from babelbatch.corpora.world_facts import load_corpus
-from babelbatch.data import PairData
-from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import tiny
-from babelbatch.learner import Learner
 from babelbatch.loggers import csv_logger
 from babelbatch.loss import Contrastive
 from babelbatch.sampling import Sampling
-from babelbatch.scheduler import linear
-from babelbatch.telemetry import BatchTelemetry
+from babelbatch.training.checkpoints import AtomicIO, Checkpoint
+from babelbatch.training.divergence import FiniteLoss
+from babelbatch.training.learner import Learner
+from babelbatch.training.scheduler import linear
+from babelbatch.training.telemetry import BatchTelemetry
 
 
 def main() -> None:

@@ -42,20 +42,20 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from torch.utils.data import SequentialSampler
 from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaModel
 
-from babelbatch.allocator import freed_memory_kept
-from babelbatch.checkpoints import AtomicIO, Checkpoint
+from babelbatch.batches.data_module import BatchBuilder, PairData
 from babelbatch.corpora.lareqa import load_corpus
-from babelbatch.data import BatchBuilder, PairData
-from babelbatch.divergence import FiniteLoss
 from babelbatch.encoder import Encoder, Settings, pretrained
 from babelbatch.encoder.attention import use_attention
 from babelbatch.encoder.backbones import train_tokenizer
-from babelbatch.learner import Learner
 from babelbatch.loss import Contrastive, contrastive_loss
 from babelbatch.records import Corpus, Padded
 from babelbatch.sampling import Sampling
-from babelbatch.scheduler import constant
-from babelbatch.telemetry import BatchTelemetry
+from babelbatch.training.allocator import freed_memory_kept
+from babelbatch.training.checkpoints import AtomicIO, Checkpoint
+from babelbatch.training.divergence import FiniteLoss
+from babelbatch.training.learner import Learner
+from babelbatch.training.scheduler import constant
+from babelbatch.training.telemetry import BatchTelemetry
 
 LEARNING_RATE, TEMPERATURE = 2e-5, 0.05
 MARK = "seconds of a step: "

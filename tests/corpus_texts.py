@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from babelbatch.data import PairData
+from babelbatch.batches.data_module import PairData
 from babelbatch.encoder import static
 from babelbatch.records import ABSENT, Batch, Corpus
 from babelbatch.sampling import Sampling

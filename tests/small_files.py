@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +17,15 @@ def write_parquet(path: Path, rows: Sequence[dict]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(list(rows)), path)
     return path
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+
+
+def json_lines(*rows: Mapping) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def question(item: int, language: str) -> str:
@@ -133,3 +142,45 @@ def write_pairs(folder: Path, rows: Sequence[tuple[str, str]], columns: tuple[st
     write_parquet(folder / subset / "train-00000-of-00002.parquet", named[:-1])
     write_parquet(folder / subset / "train-00001-of-00002.parquet", named[-1:])
     return folder
+
+
+HELSINKI = "Strike in Helsinki\n\nIn  Helsinki, a union\nhas gone on strike. It is a Monday."
+ARTICLE = {
+    "context": {
+        "document_title": "Strike", "document_url": "https://en.wikinews.org/wiki?curid=1", "document_id": "en-1",
+        "language": "en", "text": HELSINKI,
+        "sentence_spans": [{"start": 0, "end": 18}, {"start": 20, "end": 61}, {"start": 62, "end": 77}],
+    },
+    "mentions": [
+        {"example_id": "m1", "mention_span": {"start": 24, "end": 32, "text": "Helsinki"}, "entity_id": "Q1757",
+         "metadata": {"bin_name": "bin04_1000-inf"}},
+        {"example_id": "m2", "mention_span": {"start": 70, "end": 76, "text": "Monday"}, "entity_id": "Q105"},
+    ],
+}  # fmt: skip
+GERMAN = {
+    "context": {"language": "de", "text": "Ein Montag.", "sentence_spans": [{"start": 0, "end": 11}]},
+    "mentions": [
+        {"example_id": "m3", "mention_span": {"start": 4, "end": 10, "text": "Montag"}, "entity_id": "Q105"},
+    ],
+}  # fmt: skip
+
+
+def entity(id_: str, language: str, description: str, *spans: tuple[int, int]) -> dict:
+    return {
+        "entity_id": id_, "title": "title", "description": description, "description_url": "https://",
+        "description_language": language, "sentence_spans": [{"start": start, "end": end} for start, end in spans],
+    }  # fmt: skip
+
+
+def mewsli_folder(folder: Path) -> Path:
+    write(folder / "wikinews_mentions-test.jsonl", json_lines(ARTICLE, GERMAN))
+    entities = (
+        entity("Q105", "de", "Montag ist ein Tag. Er folgt auf Sonntag. Mehr.", (0, 19), (20, 41)),
+        entity("Q1757", "id", "Helsinki  ialah\nibu kota.", (0, 25)),
+        entity("Q2", "en", "Earth.", (0, 6)),
+    )
+    write(folder / "candidate_set_entities.jsonl", json_lines(*entities))
+    return folder
+
+
+OF_XTREME = ["ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"]

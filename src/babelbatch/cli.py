@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from babelbatch.launch import launch
+from babelbatch.jobs.launch import launch
 
 
 def train() -> None:
@@ -41,7 +41,7 @@ def _compare(folders: list[Path], sweep: bool) -> None:
     """The finished runs of a command, side by side: printed; and of a sweep, as comparison.md and as a report, all
     finished runs in its folder, also those of earlier commands."""
     from babelbatch.report.terminal import print_tables, read_rows, to_markdown
-    from babelbatch.run_files import METRICS_FILE, write_atomically
+    from babelbatch.runs.files import METRICS_FILE, write_atomically
 
     rows = read_rows(folders)
     if not rows:
@@ -90,7 +90,7 @@ def _mined(folders: list[Path], sweep: bool) -> None:
     """What the finished minings of a command found, a line each, and how to train on it."""
     import json
 
-    from babelbatch.run_files import METRICS_FILE, NEGATIVES_FILE
+    from babelbatch.runs.files import METRICS_FILE, NEGATIVES_FILE
 
     for folder in folders:
         found = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.pool_assembly import PoolAssembly
+from babelbatch.benchmarks.assembly import PoolAssembly
 from babelbatch.sources.beir import Judgement, Text
 from babelbatch.sources.mteb import Files
 

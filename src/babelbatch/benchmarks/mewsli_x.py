@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from babelbatch.pool_assembly import PoolAssembly
+from babelbatch.benchmarks.assembly import PoolAssembly
+from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources import mewsli_x
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.stored_benchmark import stored_benchmark
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 
 def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchmark:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from babelbatch.pool_assembly import PoolAssembly
+from babelbatch.benchmarks.assembly import PoolAssembly
+from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources import mr_tydi, wikipedia
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.stored_benchmark import stored_benchmark
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 _TEST = 2  # of the numbers in `mr_tydi.COUNTS`
 

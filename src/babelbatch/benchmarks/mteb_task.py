@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from babelbatch.benchmarks.assembly import PoolAssembly
 from babelbatch.benchmarks.judged_files import Part, Readers, add
-from babelbatch.pool_assembly import PoolAssembly
+from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources import beir
 from babelbatch.sources.hub import Published, check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.mteb import files
-from babelbatch.stored_benchmark import stored_benchmark
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from babelbatch.benchmarks.assembly import PoolAssembly
 from babelbatch.benchmarks.judged_files import Part, Readers, add
-from babelbatch.pool_assembly import PoolAssembly
+from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources import beir, trec
 from babelbatch.sources.hub import Published, fetched
 from babelbatch.sources.lines import FORMATS
 from babelbatch.sources.mteb import Files, of_split
-from babelbatch.stored_benchmark import stored_benchmark
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 Layout = Literal["beir", "trec", "mteb"]
 

@@ -10,14 +10,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from babelbatch.assembly import Assembly
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.bitext import Pair, aligned, columns, units
 from babelbatch.sources.hub import Published, located
 from babelbatch.sources.lines import Place, records, text_in
 from babelbatch.sources.omissions import Omissions
-from babelbatch.stored_corpus import stored_corpus
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 Collection = Literal[
     "europarl",

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from babelbatch.assembly import Assembly
-from babelbatch.cache_folder import cache_folder
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.documents import elements
 from babelbatch.sources.download import web_file
@@ -15,8 +15,8 @@ from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import Place, Record, object_in, text_in, text_of
 from babelbatch.sources.omissions import Omissions
-from babelbatch.stored_corpus import stored_corpus
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.cache import cache_folder
+from babelbatch.storage.folder import signature_of
 
 REVISION = "b6146ffb41562803c45df3c028b4cdad8c09dd4d"
 """Version 1.1. Version 1.0 has the names of answers in English only."""

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from babelbatch.assembly import Assembly
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
 from babelbatch.progress import bar
 from babelbatch.records import Corpus
 from babelbatch.sources import miracl
@@ -15,8 +16,7 @@ from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import text_of
 from babelbatch.sources.miracl import Judgement, Question
 from babelbatch.sources.wikipedia import passages
-from babelbatch.stored_corpus import stored_corpus
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 log = logging.getLogger(__name__)
 

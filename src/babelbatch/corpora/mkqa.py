@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from babelbatch.assembly import Assembly
-from babelbatch.cache_folder import cache_folder
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import Place, Record, list_in, object_in, records, text_in, text_of
 from babelbatch.sources.omissions import Omissions
-from babelbatch.stored_corpus import stored_corpus
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.cache import cache_folder
+from babelbatch.storage.folder import signature_of
 
 REVISION = "651b8cc85c407270b024157aff06ee6ab8c4fc6d"
 URL = f"https://raw.githubusercontent.com/apple/ml-mkqa/{REVISION}/dataset/mkqa.jsonl.gz"

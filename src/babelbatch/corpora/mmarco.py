@@ -16,15 +16,15 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS, stored_corpus
 from babelbatch.corpora.triples import Sample, sample
 from babelbatch.records import ABSENT, Corpus
-from babelbatch.run_files import write_atomically
+from babelbatch.runs.files import write_atomically
 from babelbatch.sources import mmarco
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.stored_corpus import IDS, PASSAGES, QUESTIONS, stored_corpus
-from babelbatch.stored_folder import signature_of
-from babelbatch.texts import TextWriter, choose_texts
+from babelbatch.storage.folder import signature_of
+from babelbatch.storage.texts import TextWriter, choose_texts
 
 log = logging.getLogger(__name__)
 

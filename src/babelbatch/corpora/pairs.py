@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from babelbatch.assembly import Assembly
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.lines import records, text_in
 from babelbatch.sources.omissions import Omissions
-from babelbatch.stored_corpus import stored_corpus
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from babelbatch.assembly import Assembly
-from babelbatch.cache_folder import cache_folder
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import Published, check_count, located
@@ -21,8 +21,8 @@ from babelbatch.sources.languages import chosen
 from babelbatch.sources.omissions import Omissions
 from babelbatch.sources.sentences import VERSION, sentences
 from babelbatch.sources.squad import MLQA, Example, examples
-from babelbatch.stored_corpus import stored_corpus
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.cache import cache_folder
+from babelbatch.storage.folder import signature_of
 
 Translations = Literal["none", "mlqa", "xtreme"]
 

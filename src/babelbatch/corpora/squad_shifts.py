@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from babelbatch.assembly import Assembly
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.omissions import Omissions
 from babelbatch.sources.squad import examples
-from babelbatch.stored_corpus import stored_corpus
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 SOURCE = Published("ludwigschmidt/squadshifts", "refs/convert/parquet", "CC BY 4.0")
 """The hub's own conversion; the main branch has a script only."""

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from babelbatch.assembly import Assembly
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.columns import LANGUAGE, WIDE, Layout, by_language, is_wide, layout, settled
 from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
-from babelbatch.stored_corpus import stored_corpus
-from babelbatch.stored_folder import signature_of
+from babelbatch.storage.folder import signature_of
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import yaml
 
+from babelbatch.configuration.signatures import closest
 from babelbatch.dashboard.runs import LocalRuns, read_runs
-from babelbatch.launch import CONF
-from babelbatch.signatures import closest
+from babelbatch.jobs.launch import CONF
 
 USER_ERROR = 2
 _ARGUMENTS = {

@@ -13,7 +13,7 @@ from typing import Any
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
-from babelbatch.metrics import TITLES
+from babelbatch.evaluation.metrics import TITLES
 
 _SETTINGS = ("monolingual", "crosslingual", "multilingual")
 _BIAS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from babelbatch.run_files import CONFIG_FILE, METRICS_FILE
+from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE
 
 
 @dataclass(frozen=True, slots=True)

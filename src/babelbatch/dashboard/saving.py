@@ -12,7 +12,7 @@ import wandb
 import wandb_workspaces.workspaces as ws
 
 from babelbatch.dashboard.panels import updated
-from babelbatch.wandb_service import end_service
+from babelbatch.loggers.wandb_service import end_service
 
 _ANSWER_SECONDS = 15  # for the server to answer the first question
 _SECONDS = 60  # for all of it

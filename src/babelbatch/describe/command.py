@@ -19,14 +19,14 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
-from babelbatch.config import ConfigError, register
+from babelbatch.benchmarks.leakage import overlaps
+from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.judgement import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
-from babelbatch.launch import CONF, check_jobs, forced
-from babelbatch.leakage import overlaps
+from babelbatch.jobs.launch import CONF, check_jobs, forced
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.run_files import write_atomically
+from babelbatch.runs.files import write_atomically
 
 _USER_ERROR, _INTERRUPTED = 2, 130
 _EPILOG = """what can be said, as to babelbatch-train:
@@ -82,7 +82,7 @@ def _described(cfg: DictConfig, console: Console) -> int:
     }
     encoder = None
     if cfg.encoder:
-        from babelbatch.train import build_encoder  # torch, which nothing else here needs
+        from babelbatch.commands.train import build_encoder  # torch, which nothing else here needs
 
         encoder = build_encoder(cfg.encoder, corpus)
     of_corpus = None if corpus is None else corpus_facts(corpus, encoder, cfg.sample)

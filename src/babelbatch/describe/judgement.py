@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from babelbatch.benchmarks.leakage import NEAR, REFUSED_SHARE, Overlap
 from babelbatch.describe.facts import Facts
-from babelbatch.leakage import NEAR, REFUSED_SHARE, Overlap
 
 _WORTH_TELLING = 0.05  # the share of texts that are cut
 

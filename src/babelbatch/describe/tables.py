@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from babelbatch.benchmarks.leakage import Overlap
 from babelbatch.describe.facts import Facts
-from babelbatch.leakage import Overlap
 
 _MATRIX = 12  # languages; more do not fit beside each other
 _SHOWN = 70  # characters of an example

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from babelbatch.evaluation import Result
-from babelbatch.heatmap import draw
+from babelbatch.evaluation.evaluation import Result
+from babelbatch.evaluation.heatmap import draw
+from babelbatch.evaluation.metrics import TITLES
 from babelbatch.loggers.wandb_tables import cell_table, language_table, matrices_of
-from babelbatch.metrics import TITLES
 
 
 def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Literal
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from babelbatch.evaluation import Result
+from babelbatch.evaluation.evaluation import Result
 from babelbatch.loggers.wandb_pictures import pictures
+from babelbatch.loggers.wandb_service import end_service
 from babelbatch.loggers.wandb_summaries import STEP, Summaries
-from babelbatch.run_files import write_atomically
-from babelbatch.wandb_service import end_service
+from babelbatch.runs.files import write_atomically
 
 if TYPE_CHECKING:
     import wandb

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from babelbatch.collectives import gathered
+from babelbatch.distributed.collectives import gathered
 from babelbatch.loss.blocks import in_blocks
 from babelbatch.loss.interface import Encoded, Loss, Objective
 from babelbatch.loss.positions import positions, same_passage

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from babelbatch.collectives import gathered
+from babelbatch.distributed.collectives import gathered
 from babelbatch.loss.blocks import in_blocks
 from babelbatch.loss.contrastive import Contrastive
 from babelbatch.loss.interface import Counterparts, Encoded, Loss, averaged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from babelbatch.collectives import rank
+from babelbatch.distributed.collectives import rank
 
 
 def positions(

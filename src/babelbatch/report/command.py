@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from babelbatch.configuration.signatures import closest
 from babelbatch.report.settings import Settings
-from babelbatch.signatures import closest
 
 USER_ERROR = 2
 USAGE = """\

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import pyarrow.compute as pc
 
-from babelbatch.metrics import TITLES
+from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report.grouping import Group
 from babelbatch.report.runs import Run
 from babelbatch.statistics import (

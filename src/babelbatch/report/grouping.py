@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from babelbatch.report.runs import Run
-from babelbatch.run_files import ENCODER_FOLDER
+from babelbatch.runs.files import ENCODER_FOLDER
 
 KINDS = {"x_x": "X-X", "x_y": "X-Y"}
 ON_THE_CURVE = ("x_x", "x_y", "hybrid")

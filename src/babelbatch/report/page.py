@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import babelbatch
-from babelbatch.metrics import TITLES
+from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report import analyses, bias, verdicts
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
@@ -31,7 +31,7 @@ from babelbatch.report.tables import (
     to_latex,
     to_markdown,
 )
-from babelbatch.run_files import write_atomically
+from babelbatch.runs.files import write_atomically
 
 PAGE = "report.html"
 DEFAULTS = Settings()

@@ -15,9 +15,9 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from babelbatch.identity import identity
-from babelbatch.metrics import NAMES, SETTINGS
-from babelbatch.run_files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE, TRAINED
+from babelbatch.configuration.identity import identity
+from babelbatch.evaluation.metrics import NAMES, SETTINGS
+from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE, TRAINED
 
 NEEDED = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
 """The columns of per_query.parquet that a report cannot do without."""

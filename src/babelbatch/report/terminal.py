@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from babelbatch.metrics import POOL_NAMES, SETTINGS, TITLES
-from babelbatch.run_files import METRICS_FILE
+from babelbatch.evaluation.metrics import POOL_NAMES, SETTINGS, TITLES
+from babelbatch.runs.files import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
 _IN_TERMINAL = ("map", "map@20", "recall@1", "recall@10")  # what 80 characters hold beside the rank distance

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from babelbatch.metrics import TITLES
+from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report.comparisons import PLACES, Measure, Pair, Study, of_setting
 from babelbatch.report.runs import Found
 

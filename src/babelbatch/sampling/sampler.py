@@ -14,10 +14,10 @@ from math import floor
 
 import numpy as np
 
-from babelbatch.pools import Pool, Presence
 from babelbatch.records import Corpus, Mixture, Plan
 from babelbatch.sampling.alpha import alpha_of
 from babelbatch.sampling.mixing import Mixing
+from babelbatch.sampling.pools import Pool, Presence
 from babelbatch.sampling.randomness import KIND, uniform
 from babelbatch.sampling.settings import Sampling
 from babelbatch.sampling.source import Source

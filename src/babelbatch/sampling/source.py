@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from babelbatch.pools import Pool, Presence
 from babelbatch.records import Corpus, Plan
 from babelbatch.sampling.pairs import LanguagePairs
+from babelbatch.sampling.pools import Pool, Presence
 from babelbatch.sampling.randomness import LANGUAGE, permuted, uniform
 from babelbatch.sampling.settings import Sampling
 

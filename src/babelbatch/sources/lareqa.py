@@ -15,8 +15,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from babelbatch.cache_folder import cache_folder
 from babelbatch.sources.download import downloaded
+from babelbatch.storage.cache import cache_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from babelbatch.cache_lock import acquired
-from babelbatch.durable import flush_folder
+from babelbatch.storage.durable import flush_folder
+from babelbatch.storage.lock import acquired
 from babelbatch.tokens.store import IDS_FILE, IDS_TYPE, OFFSETS_FILE, OFFSETS_TYPE
 
 FORMAT = 1

@@ -5,4 +5,4 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
 class FreshLauncher(BasicLauncher):
     """One job after the other, as Hydra's own launcher. That each runs in a process of its own is the job function's
-    doing (`babelbatch.sweep`), which looks for this class: so there is one place that skips, locks and reports."""
+    doing (`babelbatch.jobs.sweep`), which looks for this class: so there is one place that skips, locks and reports."""

@@ -1,0 +1,1 @@
+"""From a plan to tokenised batches: builder, chunks, loader, hard negatives, validation split, code switching."""

@@ -1,0 +1,205 @@
+"""Artificially code-switched training texts: words of one language replaced by their translations in others.
+
+Litschko, Artemova and Plank 2023, "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially Code-Switched
+Data" (arXiv 2305.05295), as their code does it (github.com/mainlp/CodeSwitchCLIR, codeswitch_clwe.py): each word of an
+English text is, with probability p, looked up in lower case in a dictionary and replaced by its translation; a word
+that the dictionary lacks stays. Bilingual code-switching (BL-CS) uses one dictionary for a text; multilingual (ML-CS)
+draws the language anew for each word. They take the nearest neighbour in a cross-lingual embedding space for a
+translation; here the dictionaries are yours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import regex
+
+from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS, stored_corpus
+from babelbatch.progress import bar
+from babelbatch.records import ABSENT, Corpus
+from babelbatch.sources.lines import lines
+from babelbatch.storage.texts import TextWriter, choose_texts
+
+# Letters with their marks, an apostrophe inside; but the possessive `'s` is no part of the word, and none by itself.
+_WORD = regex.compile(r"(?<!\p{L}['’])[\p{L}\p{M}]+(?:['’](?!s\b)[\p{L}\p{M}]+)*")
+_NAME = regex.compile(r"([A-Za-z]{2,3})-([A-Za-z]{2,3})\.txt")
+_WORTH_A_BAR = 20_000
+
+log = logging.getLogger(__name__)
+
+Dictionary = Mapping[str, Sequence[str]]
+"""A word in lower case, and its translations."""
+
+
+@dataclass(frozen=True)
+class CodeSwitching:
+    """Makes a corpus whose texts in the `source` language are code-switched; other languages stay as they are.
+
+    dictionaries: a folder of files `<source>-<target>.txt` as MUSE publishes them: a word and a translation a line,
+        between them a tab or a space; a word with several translations has several lines. source: the language of the
+        texts that are switched. targets: which dictionaries; default all of the source language that are there.
+    probability: p, of each word; how many are switched depends on how many a dictionary has.
+    texts: which ones; hard negatives are passages.
+    mix: `words`: each word draws its language (ML-CS). `texts`: each text draws one (BL-CS).
+    copies: so many versions of each item, which an epoch holds all of.
+    seed: of the draws. A text is switched in the same way wherever it occurs, in every run: tokens stay cached. A word
+        that is switched at one probability is switched, into the same word, at every higher one.
+    """
+
+    dictionaries: str
+    source: str = "en"
+    targets: list[str] | None = None
+    probability: float = 0.5
+    texts: Literal["both", "questions", "passages"] = "both"
+    mix: Literal["words", "texts"] = "words"
+    copies: int = 1
+    seed: int = 0
+
+    def __call__(self, corpus: Corpus) -> Corpus:
+        """A corpus of the same languages with `copies` times its items: item n's versions are the items from
+        n * copies. Ids and keys are those of the item.
+
+        It is kept in the cache folder. ValueError: the corpus lacks the source language.
+        """
+        if self.source not in corpus.languages:
+            raise ValueError(
+                f"transform.source: the corpus {corpus.name} has no '{self.source}'; it has: "
+                f"{', '.join(corpus.languages)}"
+            )
+        settings = {key: value for key, value in asdict(self).items() if key != "dictionaries"}
+        made_of = {"code_switching": settings, "words": self.fingerprint, "corpus": corpus.fingerprint}
+        switched = stored_corpus(corpus.name, made_of, lambda folder: self._write(corpus, folder))
+        if corpus.mixture is None:
+            return switched
+        starts = tuple(self.copies * start for start in corpus.mixture.starts)
+        return replace(switched, mixture=replace(corpus.mixture, starts=starts))
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """The dictionary of each target language. ValueError: one is missing, or there is none."""
+        folder = Path(self.dictionaries)
+        if not folder.is_dir():
+            raise ValueError(f"transform.dictionaries: there is no folder '{self.dictionaries}'")
+        found = {}
+        for path in sorted(folder.iterdir()):
+            if (name := _NAME.fullmatch(path.name)) and name[1] == self.source != name[2]:
+                found[name[2]] = path
+        for language in self.targets or ():
+            if language not in found:
+                wanted = folder / f"{self.source}-{language}.txt"
+                raise ValueError(f"transform.targets: there is no dictionary {wanted}; there are: {_listed(found)}")
+        if not found:
+            raise ValueError(f"transform.dictionaries: no {self.source}-<language>.txt in {self.dictionaries}")
+        return found if self.targets is None else {language: found[language] for language in self.targets}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with the content of the dictionaries and their languages."""
+        digest = hashlib.sha256()
+        for language, path in self.files.items():
+            digest.update(f"{language}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:16]
+
+    def switched(self, text: str, dictionaries: Sequence[Dictionary], copy: int = 0) -> tuple[str, int, int]:
+        """The text with words replaced, how many were, and how many words it has. A pure function of the seed, the copy
+        and the text."""
+        state = hashlib.blake2b(f"{self.seed} {copy} {text}".encode(), digest_size=8).digest()
+        drawn = random.Random(int.from_bytes(state, "little")).random
+        one = dictionaries[int(drawn() * len(dictionaries))] if self.mix == "texts" else None
+        replaced = words = 0
+
+        def replacement(match: regex.Match) -> str:
+            nonlocal replaced, words
+            words += 1
+            chance, language, choice = drawn(), drawn(), drawn()  # all three, whatever comes of them
+            if chance >= self.probability:
+                return match[0]
+            dictionary = one if one is not None else dictionaries[int(language * len(dictionaries))]
+            translations = dictionary.get(match[0].lower())
+            if translations is None:
+                return match[0]
+            replaced += 1
+            return translations[int(choice * len(translations))]
+
+        return _WORD.sub(replacement, text), replaced, words
+
+    def _write(self, corpus: Corpus, folder: Path) -> tuple[str, ...]:
+        column = corpus.languages.index(self.source)
+        tables = {
+            name: np.repeat(getattr(corpus, name), self.copies, axis=0)
+            for name in ("questions", "passages", "keys", "negatives", "negative_keys")
+        }
+        roles = {
+            QUESTIONS: (corpus.question_texts, ("questions",), self.texts != "passages"),
+            PASSAGES: (corpus.passage_texts, ("passages", "negatives"), self.texts != "questions"),
+        }
+        dictionaries = [read_dictionary(path) for path in self.files.values()]
+        replaced = words = 0
+        for file, (texts, names, wanted) in roles.items():
+            count = len(texts)
+            if wanted:
+                for name in names:
+                    rows = tables[name][:, column]
+                    version = np.arange(len(rows)) % self.copies + 1
+                    version = version.reshape(-1, *[1] * (rows.ndim - 1))
+                    # Number of a text and of its version in one, until it is known which there are.
+                    tables[name] = tables[name].astype(np.int64)
+                    tables[name][:, column] = np.where(rows == ABSENT, ABSENT, rows + count * version)
+            used = np.unique(np.concatenate([tables[name].ravel() for name in names]))
+            used = used[used != ABSENT]
+            for name in names:
+                numbers = tables[name]
+                tables[name] = np.where(numbers == ABSENT, ABSENT, np.searchsorted(used, numbers)).astype(np.int32)
+            writer = TextWriter(folder / file)
+            with bar(
+                f"switching {file.removesuffix('.txt')}", len(used), worth_it=len(used) >= _WORTH_A_BAR
+            ) as progress:
+                for number in used.tolist():
+                    version, row = divmod(number, count)
+                    text = texts[row]
+                    if version:
+                        text, some, of = self.switched(text, dictionaries, version - 1)
+                        replaced, words = replaced + some, words + of
+                    writer.append(text)
+                    progress.advance(1)
+            writer.close()
+            choose_texts(folder / file)
+        writer = TextWriter(folder / IDS)
+        for id_ in corpus.ids:
+            for _ in range(self.copies):
+                writer.append(id_)
+        writer.close()
+        choose_texts(folder / IDS)
+        for name, table in tables.items():
+            np.save(folder / f"{name}.npy", table)
+        log.info(
+            "code-switching: %.1f%% of the %s words of the '%s' texts are now in %s",
+            100 * replaced / max(words, 1), f"{words:,}", self.source, _listed(self.files),
+        )  # fmt: skip
+        return corpus.languages
+
+
+def read_dictionary(path: Path) -> dict[str, tuple[str, ...]]:
+    """The translations of each word, which is in lower case, in the order of the file. ValueError, with the line: it is
+    not a word and its translation."""
+    found: dict[str, dict[str, None]] = {}
+    for place, line in lines(path):
+        parts = [part.strip() for part in line.split("\t")] if "\t" in line else line.split()
+        if len(parts) != 2 or not all(parts):
+            raise ValueError(
+                f"{place}: '{line[:60]}' is not a word and its translation, with a tab or one space between them"
+            )
+        found.setdefault(parts[0].lower(), {})[parts[1]] = None
+    return {word: tuple(translations) for word, translations in found.items()}
+
+
+def _listed(found: Mapping[str, Path]) -> str:
+    return ", ".join(found) or "none"

@@ -1,0 +1,173 @@
+"""Gathers queries, candidates and judgements, in whatever order they come, into a benchmark on disk.
+
+Candidates go to disk as they come; what is held of one are some thirty bytes. Queries and judgements are held. Ids are
+compared by 128 bits of BLAKE2.
+"""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from babelbatch.benchmarks.stored import CANDIDATE_IDS, CANDIDATES, QUERIES, QUERY_IDS
+from babelbatch.sources.lines import Place
+from babelbatch.storage.folder import discard
+from babelbatch.storage.texts import TextWriter, choose_texts, text_hash
+
+log = logging.getLogger(__name__)
+
+
+class PoolAssembly:
+    """Takes rows one at a time; `finish` makes the files of a stored benchmark (`stored_benchmark.stored_benchmark`).
+    In a `with` block nothing stays open, and nothing in the folder, if a row is refused.
+
+    folder: where they go; what an interrupted assembly left there is overwritten.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ids, self._texts = TextWriter(folder / CANDIDATE_IDS), TextWriter(folder / CANDIDATES)
+        self._hashes, self._checks = array("Q"), array("Q")
+        self._lines, self._files, self._languages = array("q"), array("H"), array("H")
+        self._paths: dict[Path, int] = {}
+        self._codes: dict[str, int] = {}
+        self._queries: dict[tuple[str, str], tuple[str, Place]] = {}
+        self._judgements: dict[tuple[str, str], tuple[float, Place]] = {}
+
+    def __enter__(self) -> PoolAssembly:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            discard((self._ids, self._texts), self._folder)
+
+    def candidate(self, id_: str, language: str, text: str, place: Place) -> None:
+        """What may answer a query. Ids are distinct over all languages. A text may be empty."""
+        self._ids.append(id_)
+        self._texts.append(text)
+        hash_, check = text_hash(id_)
+        self._hashes.append(hash_)
+        self._checks.append(check)
+        self._lines.append(place.line)
+        self._files.append(self._paths.setdefault(place.path, len(self._paths)))
+        self._languages.append(self._codes.setdefault(language, len(self._codes)))
+
+    def query(self, id_: str, language: str, text: str, place: Place) -> None:
+        """A query in a language. The same id in another language is the same query, with the same answers.
+
+        ValueError: it is there in this language already.
+        """
+        if (id_, language) in self._queries:
+            raise ValueError(
+                f"{place}: query '{id_}' in '{language}' again, after {self._queries[id_, language][1]}; remove one"
+            )
+        self._queries[id_, language] = (text, place)
+
+    def judgement(self, query: str, candidate: str, gain: float, place: Place) -> None:
+        """What a candidate gains if it is found for a query. At 0 or below it is not relevant: such a row says nothing
+        that a missing one does not say, and may name a candidate that there is not.
+
+        ValueError: the pair is judged already.
+        """
+        if (query, candidate) in self._judgements:
+            raise ValueError(
+                f"{place}: query '{query}' and candidate '{candidate}' are judged again, after "
+                f"{self._judgements[query, candidate][1]}; remove one"
+            )
+        self._judgements[query, candidate] = (gain, place)
+
+    def finish(self, languages: Sequence[str] | None = None) -> list[str]:
+        """Writes texts and tables, and returns the languages.
+
+        languages: those that are kept, in this order; default all that came, sorted. Queries that nothing answers in
+            them are left out, and the log says how many.
+        The candidates of a language stand together, in the order in which they came; so do its queries.
+        ValueError, with the place: a candidate's id comes twice; a judgement names a query or a candidate that there is
+        not; no query is left.
+        """
+        self._ids.close()
+        self._texts.close()
+        kept = self._kept(languages)
+        old_rows = self._relevant()
+
+        codes = np.full(len(self._codes), -1, np.int16)
+        for language, code in self._codes.items():
+            codes[code] = kept.index(language) if language in kept else -1
+        codes = codes[np.asarray(self._languages)]
+        order = np.argsort(codes, kind="stable")
+        order = order[np.count_nonzero(codes < 0) :]
+        new_row = np.full(len(codes), -1, np.int64)
+        new_row[order] = np.arange(len(order))
+        choose_texts(self._folder / CANDIDATE_IDS, order)
+        choose_texts(self._folder / CANDIDATES, order)
+        self._save("candidate_languages", codes[order])
+
+        answers = {
+            query: sorted((int(new_row[old]), gain) for old, gain in found if new_row[old] >= 0)
+            for query, found in old_rows
+        }
+        asked = [(kept.index(language), id_) for id_, language in self._queries if language in kept]
+        answered = sorted(((code, id_) for code, id_ in asked if answers.get(id_)), key=lambda query: query[0])
+        if not answered:
+            raise ValueError(f"no query has a relevant candidate ({len(asked):,} queries, {len(order):,} candidates)")
+        if len(answered) < len(asked):
+            log.info("%d of %d queries are left out: no relevant candidate", len(asked) - len(answered), len(asked))
+        ids, texts = TextWriter(self._folder / QUERY_IDS), TextWriter(self._folder / QUERIES)
+        for code, id_ in answered:
+            ids.append(id_)
+            texts.append(self._queries[id_, kept[code]][0])
+        for writer, file in ((ids, QUERY_IDS), (texts, QUERIES)):
+            writer.close()
+            choose_texts(self._folder / file)
+        found = [pair for _, id_ in answered for pair in answers[id_]]
+        self._save("query_languages", np.array([code for code, _ in answered], np.int16))
+        self._save("relevant_offsets", np.cumsum([0, *(len(answers[id_]) for _, id_ in answered)]))
+        self._save("relevant", np.array([row for row, _ in found], np.int64))
+        self._save("gains", np.array([gain for _, gain in found], np.float64))
+        return kept
+
+    def _kept(self, languages: Sequence[str] | None) -> list[str]:
+        came = sorted({*self._codes, *(language for _, language in self._queries)})
+        if languages is not None and (not languages or len(set(languages)) < len(languages)):
+            raise ValueError(f"languages: {list(languages)} names no language, or one twice; name each once")
+        for language in languages or []:
+            if language not in came:
+                raise ValueError(f"languages: there is nothing in '{language}'; there are: {', '.join(came)}")
+        return came if languages is None else list(languages)
+
+    def _relevant(self) -> list[tuple[str, list[tuple[int, float]]]]:
+        """For each query with relevant candidates, these in the order in which they came, and their gains."""
+        hashes, checks = np.asarray(self._hashes), np.asarray(self._checks)
+        order = np.argsort(hashes, kind="stable")
+        hashes = hashes[order]
+        again = np.flatnonzero(np.diff(hashes) == 0)
+        if len(again):
+            first, second = order[again[0]], order[again[0] + 1]
+            assert checks[first] == checks[second], "two ids agree in 64 bits of their hashes"
+            raise ValueError(
+                f"{self._place(second)}: a candidate with the id of the one at {self._place(first)} "
+                f"({len(again):,} such); ids must be unique"
+            )
+        ids = {id_ for id_, _ in self._queries}
+        found: dict[str, list[tuple[int, float]]] = {}
+        for (query, candidate), (gain, place) in self._judgements.items():
+            if gain <= 0:
+                continue
+            if query not in ids:
+                raise ValueError(f"{place}: there is no query '{query}'; add it, or remove the row")
+            hash_, check = text_hash(candidate)
+            at = int(np.searchsorted(hashes, np.uint64(hash_)))
+            if at == len(hashes) or (hashes[at], checks[order[at]]) != (hash_, check):
+                raise ValueError(f"{place}: there is no candidate '{candidate}'; add it, or remove the row")
+            found.setdefault(query, []).append((int(order[at]), gain))
+        return list(found.items())
+
+    def _place(self, row: int) -> Place:
+        return Place(list(self._paths)[self._files[row]], self._lines[row])
+
+    def _save(self, table: str, values: np.ndarray) -> None:
+        np.save(self._folder / f"{table}.npy", values)

@@ -1,0 +1,52 @@
+"""A benchmark on disk, for pools too large for memory: built once, kept in the cache folder, mapped by every run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from babelbatch.records import Benchmark
+from babelbatch.storage.folder import described, stored_folder
+from babelbatch.storage.texts import Texts
+
+FORMAT = 1
+"""Goes up when what the files mean changes."""
+
+QUERY_IDS, QUERIES, CANDIDATE_IDS, CANDIDATES = "query_ids.txt", "queries.txt", "candidate_ids.txt", "candidates.txt"
+"""Files of texts, see `texts.py`."""
+
+TABLES = ("query_languages", "candidate_languages", "relevant_offsets", "relevant", "gains")
+
+
+def stored_benchmark(
+    name: str,
+    made_of: Mapping[str, object],
+    build: Callable[[Path], list[str]],
+    protocol: str,
+    metric: str,
+    pooled: bool = True,
+) -> Benchmark:
+    """The benchmark that `build` makes, from the cache folder if it was built before; see `stored_folder`.
+
+    made_of: all that it depends on, as JSON can write it: settings, and `signature_of` the files read.
+    build: writes into a folder what `pool_assembly.PoolAssembly.finish` writes, and returns the languages.
+    protocol, metric, pooled: as in `Benchmark`.
+    Candidates stay on disk, queries are read.
+    """
+    folder = stored_folder("benchmark", name, {"format": FORMAT, **made_of}, lambda place: {"languages": build(place)})
+    with described(folder, "benchmark") as manifest:
+        tables = {table: np.load(folder / f"{table}.npy", mmap_mode="r") for table in TABLES}
+        return Benchmark(
+            name=name,
+            languages=tuple(manifest["languages"]),
+            query_ids=tuple(Texts(folder / QUERY_IDS)),
+            query_texts=tuple(Texts(folder / QUERIES)),
+            candidate_ids=Texts(folder / CANDIDATE_IDS),
+            candidate_texts=Texts(folder / CANDIDATES),
+            protocol=protocol,
+            pooled=pooled,
+            metric=metric,
+            **tables | {"gains": None if (tables["gains"] == 1).all() else tables["gains"]},
+        )

@@ -1,0 +1,1 @@
+"""The composition roots, a file a command."""

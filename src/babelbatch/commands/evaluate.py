@@ -1,0 +1,103 @@
+"""The composition root of babelbatch-evaluate: scores a trained run, or any encoder folder, on the benchmarks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from babelbatch.commands.build import build, build_benchmarks, device_of, start_loggers
+from babelbatch.configuration.identity import config_hash, group_of, identity
+from babelbatch.configuration.inputs import signed
+from babelbatch.encoder import Encoder, load, load_architecture
+from babelbatch.lexical import Lexical
+from babelbatch.loggers import finish
+from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, TRAINED
+from babelbatch.runs.results import facts_about, provenance, write_results
+from babelbatch.training.callbacks import log_final
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(cfg: DictConfig, folder: Path) -> None:
+    """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
+    origin = provenance() | signed(cfg)
+    encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
+    parameters = 0
+    if isinstance(encoder, Encoder):
+        encoder = encoder.to(device_of(cfg.device)).eval()
+        parameters = sum(parameter.numel() for parameter in encoder.parameters())
+    benchmarks = build_benchmarks(cfg)
+    evaluation = build(cfg.evaluation)
+    facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
+    if cfg.checkpoint:
+        facts |= facts_of_run(Path(cfg.checkpoint))
+    loggers = start_loggers(cfg, folder, "evaluate", group_of(cfg, folder), facts)
+    try:
+        started = time.perf_counter()
+        results = []
+        for benchmark in benchmarks.values():
+            questions, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
+            log.info("%s: %d questions, %d candidates, %s", benchmark.name, questions, candidates, benchmark.protocol)
+            results.append(evaluation(encoder, benchmark, folder))
+        log_final(loggers, results, step=0)
+    finally:
+        finish(loggers)
+    facts |= {
+        "name": cfg.name,
+        "config_hash": config_hash(cfg),
+        **facts_about(benchmarks),
+        "parameters": parameters,
+        "seconds/evaluate": time.perf_counter() - started,
+        **origin,
+    }
+    write_results(folder, results, facts)
+
+
+def facts_of_run(checkpoint: Path) -> dict[str, object]:
+    """What a report compares by: strategy, alpha and seed of the finished run that `checkpoint` is in, and under
+    `trained/<key>` the settings that it was trained with. Nothing of any other encoder."""
+    place = checkpoint.absolute()
+    folder = place.parent.parent if place.is_file() else place.parent if place.name == ENCODER_FOLDER else place
+    if not ((folder / METRICS_FILE).is_file() and (folder / CONFIG_FILE).is_file()):
+        return {}
+    metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+    settings = identity(OmegaConf.load(folder / CONFIG_FILE))
+    not_trained_with = ("benchmarks.", "evaluation.", "callbacks.evaluate")
+    return {key: metrics.get(key) for key in ("strategy", "alpha", "seed")} | {
+        f"{TRAINED}{key}": value for key, value in settings.items() if not key.startswith(not_trained_with)
+    }
+
+
+def load_checkpoint(path: Path) -> Encoder:
+    """The encoder of a run: of its folder, of the `encoder` folder in it, or of a .ckpt file in its checkpoints folder.
+
+    Raises ValueError if the run did not finish, or if the folder is something else.
+    """
+    if path.is_file():
+        architecture = path.parent.parent / ENCODER_FOLDER
+        if not (architecture / "config.json").exists():
+            raise ValueError(
+                f"checkpoint: {path} is not in the checkpoints folder of a run ({architecture} is missing)"
+            )
+        encoder = load_architecture(architecture)
+        state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+        if any(".lora_A." in name for name in state):  # the weights are in two parts: the run knows how to make them
+            build(OmegaConf.load(path.parent.parent / CONFIG_FILE).tuning)(encoder)
+        prefix = "encoder."
+        encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
+        return encoder
+    if (path / "config.json").exists():
+        return load(path)
+    if (path / METRICS_FILE).exists() and (path / ENCODER_FOLDER).is_dir():
+        return load(path / ENCODER_FOLDER)
+    found = sorted(str(file) for file in path.glob("checkpoints/*.ckpt"))
+    if found:
+        raise ValueError(f"checkpoint: the run in {path} did not finish; it left {', '.join(found)}: name one of them")
+    runs = sorted(file.parent.name for file in path.glob(f"*/{METRICS_FILE}"))
+    hint = f"it is a sweep; name one of its runs: {', '.join(runs)}" if runs else "it holds no finished run"
+    raise ValueError(f"checkpoint: {path} is not a run; {hint}")

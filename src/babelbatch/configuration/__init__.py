@@ -1,0 +1,1 @@
+"""What a configuration may say: schema, check, signatures, identity."""

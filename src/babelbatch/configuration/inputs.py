@@ -1,0 +1,82 @@
+"""The local files that a configuration names as data: what tells a version of them from another."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from babelbatch.configuration.identity import identity
+from babelbatch.configuration.schema import sha256_of
+from babelbatch.runs.files import METRICS_FILE
+
+_GROUPS = ("corpus", "validation", "benchmarks", "transform")
+_KEYS = ("path", "data_dir", "dictionaries", "hub")  # `hub` may be a folder
+_READ_WHOLE = 64 * 2**20  # bytes: up to here by content, which survives a copy or a checkout; larger ones take too long
+_NO_DATA = (".yaml", ".log", ".md", ".py")
+_RUN = "config.yaml"  # a folder that holds it is a run, whose files are no data
+_PREFIX = "inputs/"
+_SHOWN = 5
+
+
+def signed(cfg: DictConfig) -> dict[str, str]:
+    """`inputs/<key>/<file>` -> size and SHA-256 of each file that `corpus`, `validation`, `benchmarks` and `transform`
+    name, or that is below a folder that they name; of a file above 64 MB size and time of the last change.
+
+    Files are named by their path below the key's folder, so that moved data are the same. Left out: hidden files, notes
+    (.md, .py, .yaml, .log), and the folders of runs.
+    """
+    return {
+        f"{_PREFIX}{key}/{name}": _version(file)
+        for key, value in identity(cfg).items()
+        if isinstance(value, str) and key.startswith(tuple(f"{group}." for group in _GROUPS)) and _is_place(key)
+        for name, file in _files(Path(value))
+    }
+
+
+def changed(cfg: DictConfig, folder: Path) -> list[str]:
+    """What is not as it was when the finished run in `folder` read it, such as "corpus.path/train.jsonl (changed)".
+
+    Empty for a run that did not write down its inputs.
+    """
+    metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+    there = {key: value for key, value in metrics.items() if key.startswith(_PREFIX)}
+    if not there:
+        return []
+    here = signed(cfg)
+    found = [
+        f"{key.removeprefix(_PREFIX)} ({'new' if key not in there else 'gone' if key not in here else 'changed'})"
+        for key in sorted(there.keys() | here.keys())
+        if there.get(key) != here.get(key)
+    ]
+    return found if len(found) <= _SHOWN else [*found[:_SHOWN], f"{len(found) - _SHOWN} more"]
+
+
+def _is_place(key: str) -> bool:
+    return key.rpartition(".")[2] in _KEYS
+
+
+def _files(place: Path) -> Iterator[tuple[str, Path]]:
+    if place.is_file():
+        yield place.name, place
+    seen = set()
+    for folder, below, names in os.walk(place, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen or (_RUN in names and Path(folder) != place):  # a link may lead back up
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in names:
+            file = Path(folder, name)
+            if not name.startswith(".") and not name.endswith(_NO_DATA) and file.is_file():
+                yield file.relative_to(place).as_posix(), file
+
+
+def _version(file: Path) -> str:
+    stat = file.stat()
+    content = sha256_of(str(file)) if stat.st_size <= _READ_WHOLE else stat.st_mtime_ns
+    return f"{stat.st_size} {content}"

@@ -1,0 +1,175 @@
+"""What no single signature can know of a configuration: ranges, files, and keys that contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from omegaconf import MISSING
+
+from babelbatch.configuration.rules.benchmarks import problems_of_benchmarks
+from babelbatch.configuration.rules.corpora import (
+    problems_of_corpus,
+    problems_of_kinds,
+    problems_of_versions,
+)
+from babelbatch.configuration.rules.lexical import is_lexical, problems_of_lexical
+from babelbatch.configuration.rules.ranges import leaves, problems_of_ranges
+from babelbatch.configuration.rules.sampling import problems_of_sampling
+from babelbatch.configuration.rules.selection import problems_of_monitor, problems_of_validation
+from babelbatch.configuration.schema import DEFAULT_MONITOR
+
+
+def problems_between(cfg: dict, schema: str) -> Iterator[str]:
+    """What no single signature can know: ranges, files, and keys that contradict each other."""
+    if schema == "describe":
+        if not cfg["corpus"] and not cfg["benchmarks"]:
+            yield "corpus: nothing to look at; choose corpus=, benchmarks=, or both"
+        if not cfg["corpus"] and (cfg["encoder"] or {}).get("_partial_"):
+            yield "encoder: a new encoder takes its tokenizer from a corpus; choose one, or another encoder"
+    elif "benchmarks" in cfg and not cfg["benchmarks"]:
+        yield "benchmarks: choose at least one"
+    yield from problems_of_ranges(cfg)
+    yield from _problems_of_folders(cfg)
+    yield from problems_of_benchmarks(cfg)
+    for path in ("corpus", "validation"):
+        if isinstance(cfg.get(path), dict):
+            yield from problems_of_corpus(cfg[path], path)
+    if schema in {"train", "evaluate"}:
+        yield from _problems_of_scoring(cfg, schema)
+    if is_lexical(cfg["encoder"]):
+        yield from problems_of_lexical(cfg, schema)
+    own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
+    if schema in own:
+        yield from own[schema](cfg)
+
+
+def _problems_of_folders(cfg: dict) -> Iterator[str]:
+    for path, value in leaves(cfg, ""):
+        given = isinstance(value, str) and value != MISSING
+        if path.endswith(".data_dir") and given and not Path(value).is_dir():
+            yield f"{path}: there is no folder '{value}'"
+    names = {"encoder.name_or_path": cfg.get("encoder", {}).get("name_or_path"), "teacher": cfg.get("teacher")}
+    for path, name in names.items():
+        if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
+            yield f"{path}: there is no folder '{name}'"
+
+
+def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
+    evaluation = cfg["evaluation"]
+    if isinstance(evaluation.get("index"), dict) and "_target_" not in evaluation["index"]:
+        yield "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out"
+    elif evaluation.get("index") is not None:
+        everything = "a search does not look at all candidates"
+        if evaluation.get("debias", "none") != "none":
+            yield f"evaluation.debias: {everything}, which it is fitted on; leave it out, or set evaluation=default"
+        if evaluation.get("trec_files"):
+            yield f"evaluation.trec_files: {everything}; leave it out, or set evaluation=default"
+    if evaluation.get("components", 1) != 1 and evaluation.get("debias", "none") != "lir":
+        yield "evaluation.components: only LIR removes components; set evaluation.debias=lir"
+    if "trec_depth" in evaluation and not evaluation.get("trec_files"):
+        yield "evaluation.trec_depth: no TREC files are written; set evaluation.trec_files=true"
+    if evaluation.get("sample_queries") is not None:
+        if schema == "evaluate":
+            yield "evaluation.sample_queries: only for evaluations during training; leave it out"
+        elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
+            yield (
+                "evaluation.sample_queries: nothing is evaluated during training; "
+                "set callbacks.evaluate.during_training=true"
+            )
+
+
+def _problems_of_training(cfg: dict) -> Iterator[str]:
+    trainer, callbacks = cfg["trainer"], cfg["callbacks"]
+    yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
+    yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
+    yield from problems_of_versions(cfg["corpus"], cfg["loss"])
+    yield from _problems_of_negatives(cfg)
+    yield from problems_of_validation(cfg)
+    yield from _problems_of_objective(cfg)
+    dictionaries = (cfg["transform"] or {}).get("dictionaries")
+    if isinstance(dictionaries, str) and dictionaries != MISSING and not Path(dictionaries).is_dir():
+        yield f"transform.dictionaries: there is no folder '{dictionaries}'"
+    for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
+        if key in trainer:
+            yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
+    if "plugins" in trainer:
+        yield "trainer.plugins: set by the run itself, which saves its checkpoints in its own way"
+    if cfg["grad_cache"] and cfg["data"].get("chunk_tokens") is None:
+        yield "data.chunk_tokens: grad_cache holds one chunk in memory; say how large, such as data.chunk_tokens=8192"
+    yield from _problems_of_precision(cfg)
+    yield from _problems_of_scaling(cfg)
+    interval = trainer.get("val_check_interval")
+    if not isinstance(interval, int) or interval < 1:
+        yield f"trainer.val_check_interval: {interval} is not a number of steps"
+    if "best" in callbacks or "early_stopping" in callbacks:
+        yield from problems_of_monitor(cfg)
+    elif cfg["monitor"] != DEFAULT_MONITOR:
+        yield "monitor: nothing watches it; set callbacks=early_stopping"
+
+
+def _problems_of_negatives(cfg: dict) -> Iterator[str]:
+    path = cfg["negatives"]
+    if path is None and cfg["negatives_sha256"] is not None:
+        yield "negatives_sha256: there are no negatives; set negatives=<the table>, or leave it out"
+    elif path is not None and not Path(path).is_file():
+        yield f"negatives: there is no file '{path}'; babelbatch-mine writes one, negatives.parquet"
+
+
+def _problems_of_objective(cfg: dict) -> Iterator[str]:
+    loss, corpus_languages = cfg["loss"], cfg["corpus"].get("languages")
+    if loss["_target_"].rpartition(".")[2] in {"LanguageKL", "Alignment"}:
+        for path, languages in (
+            ("sampling.languages", cfg["sampling"].get("languages")),
+            ("corpus.languages", corpus_languages),
+        ):
+            if isinstance(languages, list) and len(languages) == 1:
+                yield f"{path}: a loss of translations needs two languages; add one, or set loss=contrastive"
+    taught = loss.get("language", "en") if "teacher" in loss else None
+    if isinstance(corpus_languages, list) and taught is not None and taught not in corpus_languages:
+        yield f"corpus.languages: the teacher reads '{taught}', which is not among them; add it, or set loss.language"
+
+
+def _problems_of_precision(cfg: dict) -> Iterator[str]:
+    attention, precision = cfg["encoder"].get("attention"), str(cfg["trainer"].get("precision", "32-true"))
+    if attention == "flash_attention_2" and not precision.startswith(("bf16", "16")):
+        yield (
+            f"encoder.attention: flash_attention_2 computes in half precision only, but trainer.precision is "
+            f"{precision}; set trainer.precision=bf16-mixed, or encoder.attention=sdpa"
+        )
+
+
+def _problems_of_scaling(cfg: dict) -> Iterator[str]:
+    if cfg["optimizer"].get("fused") and str(cfg["trainer"].get("precision", "")).startswith("16"):
+        yield (
+            "optimizer.fused: with trainer.precision=16-mixed gradients cannot be clipped; set optimizer.fused=false, "
+            "or trainer.precision=bf16-mixed"
+        )
+
+
+def _problems_of_encoder(cfg: dict) -> Iterator[str]:
+    encoder, checkpoint = cfg["encoder"], cfg["checkpoint"]
+    if checkpoint is not None and not Path(checkpoint).exists():
+        yield f"checkpoint: there is no '{checkpoint}'"
+    if encoder.get("_partial_"):
+        yield "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path="
+    elif checkpoint is not None and encoder.get("name_or_path") != MISSING and not is_lexical(encoder):
+        yield "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"
+    elif checkpoint is not None and not is_lexical(encoder):
+        for key in sorted(encoder.keys() - {"_target_", "name_or_path"}):
+            yield (
+                f"encoder.{key}: the checkpoint's own encoder is used as it is; leave it out, or in place of "
+                "checkpoint set encoder.name_or_path=<run>/encoder"
+            )
+
+
+def _problems_of_mining(cfg: dict) -> Iterator[str]:
+    yield from _problems_of_encoder(cfg)
+    if not cfg["corpus"] and cfg["checkpoint"] is None:
+        yield "corpus: choose one, or set checkpoint to a run, whose corpus is then mined"
+    mining = cfg["mining"]
+    numbers = [mining.get(key, default) for key, default in (("negatives", 5), ("first_rank", 1), ("last_rank", 100))]
+    if all(isinstance(number, int) for number in numbers):
+        negatives, first, last = numbers
+        if last - first + 1 < negatives:
+            yield f"mining.last_rank: ranks {first} to {last} do not hold {negatives} negatives; raise it"

@@ -1,0 +1,98 @@
+"""Which settings of a corpus, or of the parts of a mixture, contradict each other or the strategy. They come as plain
+mappings, from a configuration that is not built yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from babelbatch.configuration.rules.sampling import alphas
+from babelbatch.configuration.signatures import closest
+
+_COMPARING = {"Mimo", "LanguageKL", "Alignment"}
+"""Objectives that need a text in two languages."""
+
+
+def problems_of_corpus(corpus: Mapping[str, Any], path: str = "corpus") -> Iterator[str]:
+    """Those of a corpus in itself, which stands at `path`. Each begins with the path of the key."""
+    parts = corpus.get("parts")
+    if not isinstance(parts, dict):
+        yield from _problems_of_one(path, corpus)
+        return
+    if not parts:
+        yield f"{path}.parts: nothing to mix; add corpora, such as +corpus@{path}.parts.mine=world_facts"
+    whole = [str(name) for name, part in parts.items() if isinstance(part, dict) and "_target_" in part]
+    for name, part in parts.items():
+        place = f"{path}.parts.{name}"
+        if str(name) not in whole:
+            yield f"{place}: not among the chosen parts ({', '.join(whole) or 'none'}){closest(str(name), whole)}"
+        elif "parts" in part:
+            yield f"{place}: is a mixture itself; name its parts beside the others"
+        else:
+            yield from _problems_of_one(place, part)
+
+
+def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) -> Iterator[str]:
+    """Batches that a strategy draws and the corpus does not have, told before anything is fetched."""
+    found = alphas(sampling)
+    parts = corpus.get("parts")
+    whole = [part for part in parts.values() if isinstance(part, dict)] if isinstance(parts, dict) else []
+    if _is(corpus, "bitext") and found != {0}:
+        yield (
+            "sampling.alpha: in an X-X batch of bitext each sentence would be its own translation; set sampling=x_y, "
+            "or make bitext a part of corpus=mixture"
+        )
+    elif whole and all(_is(part, "bitext") for part in whole) and found != {0}:
+        yield "sampling.alpha: all parts are bitext, which has no X-X batches; set sampling=x_y, or add another corpus"
+    if _is_english(corpus) and found != {1}:
+        yield "sampling.alpha: the corpus is in English only, and X-Y batches need two languages; set sampling=x_x"
+    elif whole and all(map(_is_english, whole)) and found != {1}:
+        yield "sampling.alpha: all parts are in English only; set sampling=x_x, or add a parallel corpus"
+    if (_is(corpus, "miracl") or _is(corpus, "mr_tydi")) and found != {1}:
+        yield (
+            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture"
+        )
+
+
+def problems_of_versions(corpus: Mapping[str, Any], loss: Mapping[str, Any]) -> Iterator[str]:
+    """An objective that compares languages of a text, and a corpus that has each text of an item in one only."""
+    parts = corpus.get("parts")
+    whole = [part for part in parts.values() if isinstance(part, dict)] if isinstance(parts, dict) else [corpus]
+    name = str(loss.get("_target_")).rpartition(".")[2]
+    if name in _COMPARING and whole and all(_is(part, "bitext") for part in whole):
+        yield (
+            f"loss: {name} needs a text in two languages, but an item of bitext has its question in one and its "
+            "passage in the other; set loss=contrastive, or give the sentences as corpus=table (see docs/training.md)"
+        )
+
+
+def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
+    if corpus.get("passage") == "context" and corpus.get("negatives"):
+        yield f"{path}.negatives: they are other sentences of the paragraph; with {path}.passage=context set it to 0"
+    if _is(corpus, "bitext") and corpus.get("collection") is None and corpus.get("data_dir") is None:
+        yield f"{path}.data_dir: missing; set it to a folder of parallel sentences, or set {path}.collection"
+    if _is(corpus, "table"):
+        yield from _problems_of_table(path, corpus)
+
+
+def _problems_of_table(at: str, corpus: Mapping[str, Any]) -> Iterator[str]:
+    path, hub = corpus.get("path"), corpus.get("hub")
+    if path is None and hub is None:
+        yield f"{at}.path: missing; set it to a file or folder, or {at}.hub to a data set of the hub"
+    elif path is not None and hub is not None:
+        yield f"{at}.hub: there is {at}.path already; leave out one of them"
+    elif isinstance(path, str) and not Path(path).exists():
+        yield f"{at}.path: there is no file or folder '{path}'; a data set of the hub is named by {at}.hub"
+    if hub is None:
+        of_hub = ("hub_config", "split", "revision")
+        yield from (f"{at}.{key}: only for a data set of the hub; leave it out" for key in of_hub if key in corpus)
+
+
+def _is(corpus: Mapping[str, Any], name: str) -> bool:
+    return corpus.get("_target_") == f"babelbatch.corpora.{name}.load_corpus"
+
+
+def _is_english(corpus: Mapping[str, Any]) -> bool:
+    return _is(corpus, "pairs") or _is(corpus, "squad_shifts") or corpus.get("translations") == "none"

@@ -1,0 +1,49 @@
+"""Which devices and processes a run may ask for, and how those must have been started."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from babelbatch.distributed.ranks import devices_a_node, srun_counts_in_all, world_size
+
+
+def problems_of_devices(cfg: dict, launcher: str | None) -> Iterator[str]:
+    """launcher: the class that starts the jobs of a sweep; None for a single run."""
+    trainer = cfg["trainer"]
+    devices = devices_a_node(trainer.get("devices", "auto"))
+    if devices is None:
+        yield (
+            f"trainer.devices: {trainer.get('devices', 'auto')!r} does not say how many; "
+            "set a number, or a list such as [0,2]"
+        )
+        return
+    nodes = trainer.get("num_nodes", 1)
+    if not isinstance(nodes, int) or nodes < 1:
+        yield f"trainer.num_nodes: {nodes!r} is not at least 1"
+        return
+    total, started = devices * nodes, world_size() or 1
+    if started > 1 and launcher is not None:
+        yield "hydra/launcher: a sweep starts the processes of its jobs itself; type it without torchrun or srun"
+    elif started > 1 and started != total:
+        yield f"trainer.devices: {started} processes were started, but trainer.devices times num_nodes is {total}"
+    elif srun_counts_in_all():
+        yield (
+            f"trainer.devices: srun was told the number of processes in all; "
+            f"type srun --nodes={nodes} --ntasks-per-node={devices}"
+        )
+    if total == 1:
+        return
+    strategy = trainer.get("strategy", "auto")
+    if isinstance(strategy, str) and (not strategy.startswith("ddp") or re.search("spawn|fork|notebook", strategy)):
+        yield f"trainer.strategy: {total} devices need the strategy ddp, not {strategy!r}; set trainer=ddp"
+    size = cfg["sampling"].get("batch_size")
+    if isinstance(size, int) and size < total:
+        yield f"sampling.batch_size: {size} pairs do not give each of {total} devices one; raise it"
+    if launcher is not None and launcher.endswith(".BasicLauncher"):
+        yield f"trainer.devices: in a sweep, {total} devices need fresh processes; set hydra/launcher=fresh"
+    elif nodes > 1 and started == 1 and (launcher is None or launcher.endswith(".FreshLauncher")):
+        yield (
+            f"trainer.num_nodes: nothing has started the processes on {nodes} machines; "
+            "use srun, torchrun or a launcher such as submitit_slurm"
+        )

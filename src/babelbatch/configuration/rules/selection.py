@@ -1,0 +1,64 @@
+"""How the weights to keep may be chosen: the validation set, and the quantity that is watched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from babelbatch.configuration.schema import DEFAULT_MONITOR
+from babelbatch.configuration.signatures import closest
+
+# The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
+_METRIC = (
+    r"(monolingual|crosslingual|multilingual)/(map|map@20|mrr@100|ndcg@10|ndcg@20|recall@1|recall@10|recall@100)"
+    r"(/[\w-]+)?"
+    r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)(/\w+)?"  # what has a better end
+)
+_NOT_SEARCHED = {"map", "rank_distance", "rank_distance_normalised", "mrc@10"}
+
+
+def problems_of_validation(cfg: dict) -> Iterator[str]:
+    """Whether there is one validation set, and it is another one than the corpus."""
+    validation = cfg["validation"]
+    if validation is None:
+        return
+    if not isinstance(validation, dict) or "_target_" not in validation:
+        yield "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts"
+    elif validation == cfg["corpus"]:
+        yield "validation: it is the corpus itself; leave it out, and some of the corpus is held out"
+    if cfg["data"].get("validation_fraction"):
+        yield (
+            "data.validation_fraction: nothing is held out where there is a validation corpus; leave out either "
+            "this or corpus@validation"
+        )
+
+
+def problems_of_monitor(cfg: dict) -> Iterator[str]:
+    """Whether what early stopping watches is there, and in time."""
+    monitor, steps, interval = cfg["monitor"], cfg["trainer"].get("max_steps"), cfg["trainer"].get("val_check_interval")
+    if isinstance(steps, int) and isinstance(interval, int) and interval > 0 and steps % interval:
+        yield (
+            f"trainer.val_check_interval: {interval} does not divide trainer.max_steps={steps}: the last steps would "
+            "never be judged; set it to a divisor, or set callbacks=default"
+        )
+    first, *rest = monitor.split("/")
+    if first == "validation":
+        if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
+            yield f"monitor: no '{monitor}'; there are validation/loss, validation/loss/x_x and validation/loss/x_y"
+        elif cfg["data"].get("validation_fraction") == 0 and cfg["validation"] is None:
+            yield (
+                f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
+                "raise it, or set callbacks=default"
+            )
+    elif first not in cfg["benchmarks"]:
+        known = [DEFAULT_MONITOR, *(f"{name}/multilingual/map" for name in cfg["benchmarks"])]
+        hint = closest(monitor, known) or f"; there are, for example: {', '.join(known)}"
+        yield f"monitor: nothing is logged as '{monitor}'{hint}"
+    elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
+        yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.during_training=true"
+    elif not re.fullmatch(_METRIC, "/".join(rest)):
+        yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
+    elif cfg["evaluation"].get("index") is not None and rest[1] in _NOT_SEARCHED:
+        yield (
+            f"monitor: a search does not find {rest[1]}; set monitor={first}/{rest[0]}/ndcg@10, or evaluation=default"
+        )

@@ -1,0 +1,213 @@
+"""What a configuration may say at its root, and what the shipped files compute: folders, learning rates."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from babelbatch.configuration.identity import config_hash, is_relevant, short
+
+DEFAULT_MONITOR = "validation/loss"
+_PLACES_OF_DATA = (".data_dir", ".path", ".dictionaries")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run. `problems`: one line each, path first."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("the configuration cannot be run:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+@dataclass
+class TrainConfig:
+    """The root of a training run. Groups are typed by what their `_target_` accepts, see `check`.
+
+    name: the experiment; runs land in multirun/<name>. seed: of everything random.
+    validation: a corpus for the validation loss, in place of what is held out of `corpus`; None holds some out.
+    monitor: the validation quantity that `callbacks=early_stopping` watches: `validation/loss`, a part of it
+        (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
+    transform: what is done to the texts of the corpus before they are trained on; nothing unless chosen.
+    train_on_test: allow benchmarks whose questions are in the corpus.
+    negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: its content,
+        computed where it is not given; so the run is another one if the table is.
+    teacher: a folder or hub name of an encoder that the objective learns from, if it is one that does (loss=mimo).
+    threads: CPU threads, or null for as many as torch takes by itself.
+    grad_cache: hold the activations of one chunk of a batch only, and encode twice (data.chunk_tokens bounds a chunk).
+    output_dir: the folder of the run; of a sweep, the folder of its jobs' folders. None means
+        multirun/<name>, and in it a folder a job, see `job_folder`.
+    """
+
+    corpus: Any = field(default_factory=dict)
+    transform: Any = field(default_factory=dict)
+    sampling: Any = field(default_factory=dict)
+    data: Any = field(default_factory=dict)
+    encoder: Any = field(default_factory=dict)
+    tuning: Any = field(default_factory=dict)
+    loss: Any = field(default_factory=dict)
+    optimizer: Any = field(default_factory=dict)
+    scheduler: Any = field(default_factory=dict)
+    benchmarks: Any = field(default_factory=dict)
+    evaluation: Any = field(default_factory=dict)
+    callbacks: Any = field(default_factory=dict)
+    trainer: Any = field(default_factory=dict)
+    logger: Any = field(default_factory=dict)
+    validation: Any = None
+    name: str = "train"
+    seed: int = 0
+    monitor: str = DEFAULT_MONITOR
+    train_on_test: bool = False
+    negatives: str | None = None
+    negatives_sha256: str | None = None
+    teacher: str | None = None
+    threads: int | None = None
+    grad_cache: bool = False
+    output_dir: str | None = None
+
+
+@dataclass
+class EvaluateConfig:
+    """The root of an evaluation. checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used."""
+
+    encoder: Any = field(default_factory=dict)
+    benchmarks: Any = field(default_factory=dict)
+    evaluation: Any = field(default_factory=dict)
+    logger: Any = field(default_factory=dict)
+    checkpoint: str | None = None
+    device: str = "auto"
+    name: str = "evaluate"
+    output_dir: str | None = None
+
+
+@dataclass
+class DescribeConfig:
+    """The root of a look at data: a corpus, benchmarks, or both. `encoder`: whose tokens to count, if one is chosen.
+
+    near: look for evaluation questions that are nearly in the corpus, not only for those that are.
+    sample: texts of each language that tokens are counted in.
+    json, markdown: files to write what was found into.
+    """
+
+    corpus: Any = field(default_factory=dict)
+    benchmarks: Any = field(default_factory=dict)
+    encoder: Any = field(default_factory=dict)
+    near: bool = True
+    sample: int = 2_000
+    json: str | None = None
+    markdown: str | None = None
+
+
+@dataclass
+class MineConfig:
+    """The root of mining hard negatives.
+
+    checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used, and `corpus` is the run's own unless
+        another is chosen.
+    threads: CPU threads, or null for as many as torch and faiss take by themselves.
+    token_budget: tokens in one forward pass, padding included. keep_vectors: leave the vectors in the folder.
+    """
+
+    encoder: Any = field(default_factory=dict)
+    corpus: Any = field(default_factory=dict)
+    mining: Any = field(default_factory=dict)
+    index: Any = field(default_factory=dict)
+    checkpoint: str | None = None
+    device: str = "auto"
+    threads: int | None = None
+    token_budget: int = 16_384
+    keep_vectors: bool = False
+    name: str = "mine"
+    output_dir: str | None = None
+
+
+SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "mine": MineConfig, "describe": DescribeConfig}
+
+OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder"}}
+"""Groups that nothing need be chosen of."""
+
+
+def register() -> None:
+    """Makes the schemas and the resolvers of the shipped configuration known to Hydra."""
+    store = ConfigStore.instance()
+    for name, schema in SCHEMAS.items():
+        store.store(name=f"{name}_schema", node=schema)
+    for name, resolver in {
+        "better": better,
+        "job_folder": job_folder,
+        "run_folder": run_folder,
+        "sweep_folder": sweep_folder,
+        "learning_rate_for": learning_rate_for,
+        "sha256_of": sha256_of,
+    }.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def better(monitor: str) -> str:
+    """Whether less (`min`) or more (`max`) of a monitored quantity is better. A benchmark may have any name."""
+    benchmark, _, name = monitor.partition("/")
+    is_loss = benchmark == "validation" and name.startswith("loss")
+    return "min" if is_loss or name.startswith("multilingual/rank_distance") else "max"
+
+
+def run_folder(output_dir: str | None, name: str, overrides: str, *, _root_: DictConfig) -> str:
+    """The folder of a single run: `output_dir`, or the one that the same run has as a job of a sweep."""
+    return output_dir or f"{sweep_folder(None, name)}/{job_folder(overrides, _root_=_root_)}"
+
+
+def sweep_folder(output_dir: str | None, name: str) -> str:
+    """The folder that holds the folders of a sweep's jobs."""
+    return output_dir or f"multirun/{name}"
+
+
+def job_folder(overrides: str, *, _root_: DictConfig) -> str:
+    """A job's folder name: what it overrides, and 8 digits of the hash of its configuration, such as
+    `hybrid_alpha-0.25_seed-1_0f3a9c12`. It does not depend on the sweep around it, nor on the time.
+
+    overrides: as Hydra writes them into a folder's name. Where data lie is not said, nor an experiment that is the
+    run's name. At most 100 characters, for any file system, and none that would have to be quoted on a command line.
+    """
+    parts: list[tuple[int, str]] = []
+    relevant = True
+    for piece in filter(None, overrides.split(",")):
+        key, _, value = piece.lstrip("+").partition("=")
+        if value or key.startswith("~"):  # otherwise the rest of a list
+            relevant = is_relevant(key) and not key.endswith(_PLACES_OF_DATA)
+        if key == "experiment":
+            value = value.rpartition("/")[2]
+            relevant = value != _root_.name
+        if relevant:
+            said = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
+            named = value and ("." in key or key == "seed")
+            # What is compared comes first: the rest may be cut off.
+            group = key.partition(".")[0]
+            place = 0 if key in {"sampling", "experiment"} else 1 if group in {"sampling", "loss", "seed"} else 2
+            parts.append((place, f"{key.rpartition('.')[2]}-{said}" if named else said))
+    readable = "_".join(text for _, text in sorted(parts, key=lambda part: part[0]))[:90].strip("_-") or "default"
+    return f"{readable}_{short(config_hash(_root_))}"
+
+
+def learning_rate_for(target: str) -> float:
+    """The default learning rate of an encoder: the paper's for pretrained weights, higher for new ones."""
+    return {"tiny": 1e-3, "static": 1e-2}.get(target.rpartition(".")[2], 3e-5)
+
+
+def sha256_of(path: str | None) -> str | None:
+    """The SHA-256 of a file's content in hexadecimal, or None if there is no such file."""
+    if path is None or not Path(path).is_file():
+        return None
+    stat = Path(path).stat()
+    return _sha256(path, stat.st_mtime_ns, stat.st_size)
+
+
+@cache
+def _sha256(path: str, modified: int, size: int) -> str:
+    """Read once a version of the file: the configurations of all jobs of a sweep ask for it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

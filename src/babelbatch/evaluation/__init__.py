@@ -1,0 +1,1 @@
+"""Encode once, score, rank, measure."""

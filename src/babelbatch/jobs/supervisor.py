@@ -1,0 +1,158 @@
+"""The process above the processes of one job: starts them, passes signals on, and lets none outlive the others.
+
+Workers are told that their supervisor is gone, however it went, by the end of their standard input. They run in
+sessions of their own, so that Ctrl-C in a terminal reaches them once, through the supervisor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from babelbatch.jobs.stopping import exit_code
+
+_STOPPED = {exit_code(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the workers of a job ended.
+
+    code: the exit code of the first one that failed, or 0; 128 + n if signal n ended it. rank: which one that was.
+    signum: what this process was asked to stop with meanwhile, or 0.
+    """
+
+    code: int
+    rank: int
+    signum: int
+
+
+def supervise(
+    command: Sequence[str], processes: int, logs: Path, settings: Mapping[str, object], grace: float = 30.0
+) -> Outcome:
+    """Runs `command` in `processes` processes, and returns when all have ended.
+
+    Rank 0 has this process's output; rank k writes to `logs`/rank<k>.log. Each reads `settings`, one line of JSON,
+    from its standard input, which ends when this process does. SIGINT and SIGTERM are passed on.
+    grace: seconds that the others have to end by themselves when one has failed, then after a SIGTERM; four times as
+        many when they were asked to stop, which takes a checkpoint and the end of logging. A third signal kills.
+    """
+    port = _free_port() if processes > 1 else 0
+    workers: list[subprocess.Popen] = []
+    with _collected(signal.SIGINT, signal.SIGTERM) as received:
+        try:
+            for rank in range(processes):
+                workers.append(_start(command, rank, processes, port, logs, settings))
+            first = _watch(workers, received, grace)
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+                with suppress(BrokenPipeError):
+                    worker.stdin.close()
+    codes = [_as_of_shell(worker.returncode) for worker in workers]
+    if codes[0] == codes[first] == 2:  # told by every rank, and by rank 0 to the user
+        first = 0
+    return Outcome(codes[first], first, received[-1] if received else 0)
+
+
+def _watch(workers: list[subprocess.Popen], received: list[int], grace: float) -> int:
+    """Waits for all workers; ends those that the failure of another leaves behind. Returns the first rank to fail,
+    or 0."""
+    first: int | None = None
+    passed_on = 0
+    deadline = float("inf")
+    steps = [subprocess.Popen.terminate, subprocess.Popen.kill]
+    while running := [worker for worker in workers if worker.poll() is None]:
+        for signum in received[passed_on:]:
+            passed_on += 1
+            for worker in running:
+                worker.send_signal(signum)
+        if len(received) >= 3:
+            for worker in running:
+                worker.kill()
+        if first is None:
+            codes = [_as_of_shell(worker.returncode or 0) for worker in workers]
+            first = next((rank for rank, code in enumerate(codes) if code), None)
+            if first is not None:
+                stopping = bool(received) and codes[first] in _STOPPED
+                # Rank 0 gives up before it has begun if another command runs this job: nothing to wait for then.
+                deadline = time.monotonic() + (0 if codes[0] == 75 else 4 * grace if stopping else grace)
+        if time.monotonic() > deadline and steps:
+            end = steps.pop(0)
+            for worker in running:
+                end(worker)
+            deadline = time.monotonic() + grace
+        time.sleep(0.05)
+    if first is None:
+        first = next((rank for rank, worker in enumerate(workers) if worker.returncode), 0)
+    return first
+
+
+def _start(
+    command: Sequence[str], rank: int, processes: int, port: int, logs: Path, settings: Mapping[str, object]
+) -> subprocess.Popen:
+    output = None
+    if rank:
+        output = (logs / f"rank{rank}.log").open("ab")
+    worker = subprocess.Popen(
+        command,
+        env=_environment(rank, processes, port) if processes > 1 else None,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+    if output is not None:
+        output.close()
+    with suppress(BrokenPipeError):
+        worker.stdin.write(json.dumps(settings).encode() + b"\n")
+        worker.stdin.flush()
+    return worker
+
+
+def _environment(rank: int, processes: int, port: int) -> dict[str, str]:
+    """The variables by which torch and Lightning know the ranks of processes that somebody else started."""
+    # Left in, these would make Lightning believe that srun or torchrun had started the ranks.
+    inherited = {key: value for key, value in os.environ.items() if key not in {"SLURM_NTASKS", "TORCHELASTIC_RUN_ID"}}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS
+    inherited.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    return inherited | {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "NODE_RANK": "0",
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _as_of_shell(returncode: int) -> int:
+    return exit_code(-returncode) if returncode < 0 else returncode
+
+
+@contextmanager
+def _collected(*signums: int) -> Iterator[list[int]]:
+    """Signals are noted in the list instead of being acted upon."""
+    received: list[int] = []
+    before = {signum: signal.signal(signum, lambda number, _: received.append(number)) for signum in signums}
+    try:
+        yield received
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

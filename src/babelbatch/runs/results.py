@@ -1,0 +1,80 @@
+"""What a run leaves on disk, and where its numbers come from."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import babelbatch
+from babelbatch.distributed.ranks import global_rank
+from babelbatch.evaluation.evaluation import Result
+from babelbatch.evaluation.heatmap import draw
+from babelbatch.evaluation.metrics import TITLES
+from babelbatch.records import Benchmark
+from babelbatch.runs.files import METRICS_FILE, PER_QUERY_FILE, write_atomically
+
+
+def write_results(folder: Path, results: list[Result], facts: dict[str, object]) -> None:
+    """Writes per_query.parquet, a heat-map a benchmark (of the metric to read first), and last metrics.json: where it
+    stands, the run is complete.
+
+    Of several ranks only rank 0 writes.
+    facts: what the run was; joins the metrics in metrics.json, which stays flat.
+    """
+    if global_rank() > 0:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        pa.concat_tables([result.per_query for result in results]), folder / PER_QUERY_FILE, compression="zstd"
+    )
+    metrics: dict[str, object] = {}
+    for result in results:
+        metrics |= result.metrics
+        facts = facts | result.facts | {f"metric/{result.benchmark}": result.metric}
+        title = f"{result.benchmark}: {TITLES[result.metric]}"
+        figure = draw(result.matrices[result.metric], result.languages, title)
+        figure.savefig(folder / f"{result.benchmark}_{result.metric.replace('@', '_')}.png", dpi=110)
+    write_atomically(folder / METRICS_FILE, json.dumps(facts | metrics, indent=1, allow_nan=False) + "\n")
+
+
+def facts_about(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
+    """What has to be equal for scores to be compared: the benchmarks, their fingerprints, languages and protocols."""
+    facts: dict[str, object] = {"benchmarks": list(benchmarks)}
+    for name, benchmark in benchmarks.items():
+        facts[f"fingerprint/{name}"] = benchmark.fingerprint
+        facts[f"languages/{name}"] = list(benchmark.languages)
+        facts[f"protocol/{name}"] = benchmark.protocol
+    return facts
+
+
+def provenance() -> dict[str, str | None]:
+    """Versions, and the commit of babelbatch if it runs from a checkout."""
+    packages = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "Babel", "bm25s", "scikit-learn")
+    return {
+        "commit": _commit(),
+        "versions/babelbatch": babelbatch.__version__,
+        "versions/python": platform.python_version(),
+        **{f"versions/{package}": version(package) for package in packages},
+    }
+
+
+def _commit() -> str | None:
+    """The checked-out commit, `+changes` appended if tracked files differ from it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        # Installed into an environment inside some other project's checkout, the file is not tracked there.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

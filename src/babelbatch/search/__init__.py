@@ -1,0 +1,1 @@
+"""Nearest neighbours, vectors on disk, mining."""

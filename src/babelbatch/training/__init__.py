@@ -1,0 +1,1 @@
+"""Learner, GradCache, callbacks, checkpoints."""

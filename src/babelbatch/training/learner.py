@@ -1,0 +1,130 @@
+"""One training step: encode both sides, take the loss."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from babelbatch.distributed.collectives import rank, total, world_size
+from babelbatch.encoder import Encoder
+from babelbatch.encoder.model import Role
+from babelbatch.loss import Counterparts, Encoded, Loss, Objective
+from babelbatch.records import Batch, Lesson, Padded, Versions
+from babelbatch.training.grad_cache import encode_twice
+from babelbatch.training.tuning import parameter_groups
+
+
+class Learner(pl.LightningModule):
+    """An encoder, an objective and how to optimise them.
+
+    optimizer: from parameter groups to an optimiser. scheduler: from (optimiser, total steps) to a schedule.
+    seed: of dropout. A step's draws are a function of (seed, step, rank): a resumed run repeats them.
+    grad_cache: encode a batch's chunks one at a time, and twice: see `encode_twice`.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        loss: Objective,
+        optimizer: Callable[[list[dict]], Optimizer],
+        scheduler: Callable[[Optimizer, int], LRScheduler],
+        total_steps: int,
+        seed: int = 0,
+        grad_cache: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.loss = loss
+        self.gradient_norm: Tensor | None = None
+        self._optimizer = optimizer
+        self._scheduler = scheduler
+        self._total_steps = total_steps
+        self._seed = seed
+        self._grad_cache = grad_cache
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """`loss` is what to differentiate; `value` the loss of the global batch, and `parts` what it is made of, in the
+        order of the objective's names; `masked` as `Loss` has it."""
+        seed_step(self._seed, batch.step, rank())
+        loss = self._loss_of(batch)
+        value, *parts = total(torch.stack([loss.value, *(loss.parts[name] for name in self.loss.parts)]))
+        # Ranks hold parts of a sum, and data-parallel training averages their gradients.
+        return {"loss": loss.value * world_size(), "value": value, "parts": parts, "masked": loss.masked}
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Of the contrastive loss, whatever else is minimised: losses of different objectives can be compared."""
+        loss = self._loss_of(batch)
+        value = total(loss.parts.get("contrastive", loss.value))
+        for key in ("validation/loss", f"validation/loss/{batch.kind}"):
+            self.log(key, value, on_epoch=True, batch_size=len(batch.question_keys), sync_dist=True)
+
+    def configure_optimizers(self) -> dict:
+        optimizer = self._optimizer(parameter_groups(self.encoder, self.loss))
+        scheduler = self._scheduler(optimizer, self._total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clips as Lightning would, and keeps the norm that it finds on the way."""
+        if gradient_clip_algorithm == "value":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        else:
+            self.gradient_norm = clip_grad_norm_(self.parameters(), gradient_clip_val or torch.inf)
+
+    def _loss_of(self, batch: Batch) -> Loss:
+        chunks = [partial(self.encoder, *each) for each in _with_roles(batch.chunks, batch.question_chunks)]
+        if self._grad_cache and torch.is_grad_enabled():
+            vectors = encode_twice(chunks, [part for part in self.encoder.parameters() if part.requires_grad])
+        else:
+            vectors = torch.cat([encode() for encode in chunks])
+        taught_questions, taught_passages = (None, None) if batch.lesson is None else self._taught(batch.lesson)
+        encoded = Encoded(
+            questions=vectors[batch.questions],
+            candidates=vectors[batch.candidates],
+            question_keys=batch.question_keys,
+            candidate_keys=batch.candidate_keys,
+            question_counts=batch.question_counts,
+            candidate_counts=batch.candidate_counts,
+            other_questions=_counterparts(vectors, batch.other_questions),
+            other_passages=_counterparts(vectors, batch.other_passages),
+            taught_questions=taught_questions,
+            taught_passages=taught_passages,
+        )
+        return self.loss(encoded, self.global_step / self._total_steps)
+
+    def _taught(self, lesson: Lesson) -> tuple[Counterparts, Counterparts]:
+        """The teacher's vectors of the questions and of the positives."""
+        teacher = self.loss.teacher
+        assert teacher is not None, "a lesson without a teacher"
+        chunks = [teacher(*each) for each in _with_roles(lesson.chunks, lesson.question_chunks)]
+        vectors = torch.cat(chunks) if chunks else lesson.questions.rows.new_zeros(0, teacher.dimensions).float()
+        return _counterparts(vectors, lesson.questions), _counterparts(vectors, lesson.passages)
+
+
+def _with_roles(chunks: tuple[Padded, ...], question_chunks: int) -> Iterator[tuple[Padded, Role]]:
+    """Each chunk with the tower that it is for: the first ones are the question tower's."""
+    for number, chunk in enumerate(chunks):
+        yield chunk, "question" if number < question_chunks else "passage"
+
+
+def _counterparts(vectors: Tensor, versions: Versions | None) -> Counterparts | None:
+    return None if versions is None else Counterparts(vectors[versions.rows], versions.pairs, versions.counts)
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Puts the global generators of Python, NumPy and torch into a state that depends on the arguments alone."""
+    state = np.random.SeedSequence([seed, step, rank]).generate_state(3)
+    random.seed(int(state[0]))
+    np.random.seed(state[1])
+    torch.manual_seed(int(state[2]))

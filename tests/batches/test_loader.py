@@ -1,0 +1,101 @@
+"""Processes that prepare batches: how they start, and how they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from multiprocessing import forkserver
+from pathlib import Path
+
+from babelbatch.batches.loader import planned_batches
+from processes import ended, started, until
+
+COUNTING = """
+import os, time
+from babelbatch.batches.loader import planned_batches
+
+class Counted:
+    def plan(self, step):
+        return step
+
+def build(plan, step):
+    return plan, os.getpid()
+
+if __name__ == '__main__':
+    seen = set()
+    for step, worker in planned_batches(Counted(), None, build, steps=2_000, done=0, workers=2):
+        if worker not in seen:
+            seen.add(worker)
+            print(worker, flush=True)
+        time.sleep(0.05)
+    print("done")
+"""
+
+
+class Counted:
+    def plan(self, step: int) -> int:
+        return step
+
+
+def with_its_process(plan: int, step: int) -> str:
+    return f"{plan} {step} {os.getpid()}"
+
+
+def with_its_parent(plan: int, step: int) -> str:
+    return str(os.getppid())
+
+
+def test_batches_come_in_order_whoever_builds_them() -> None:
+    for workers in (0, 2):
+        loader = planned_batches(Counted(), None, with_its_process, steps=9, done=2, workers=workers)
+        for _ in range(2):  # an epoch, and another by the same workers
+            batches = [tuple(map(int, batch.split())) for batch in loader]
+            assert [(plan, step) for plan, step, _ in batches] == [(step, step) for step in range(2, 9)]
+            assert len({builder for *_, builder in batches} - {os.getpid()}) == workers
+        assert len(loader) == 9
+
+
+def test_this_process_is_not_forked() -> None:
+    """A thread of its own may hold a lock of the interpreter at the moment of a fork, and the child waits for it
+    without end."""
+    parents = set(planned_batches(Counted(), None, with_its_parent, steps=9, done=0, workers=2))
+    assert parents == {str(forkserver._forkserver._forkserver_pid)}
+    assert parents.isdisjoint({str(os.getpid())})
+
+
+def test_workers_do_not_outlive_who_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "counting.py"
+    script.write_text(COUNTING)
+    with started(sys.executable, script, start_new_session=True) as killed:
+        workers = {int(killed.stdout.readline()) for _ in range(2)}
+        assert workers <= of_the_session(killed.pid)
+        killed.send_signal(signal.SIGKILL)
+    until(lambda: not of_the_session(killed.pid))
+
+
+def test_workers_leave_signals_to_the_training_process(tmp_path: Path) -> None:
+    """Also those of a server that something else has started: its own is deaf from its start (`test_resume.py`)."""
+    script = tmp_path / "counting.py"
+    main = "if __name__ == '__main__':\n"
+    others = f"{main}    from multiprocessing import forkserver\n    forkserver.ensure_running()\n"
+    script.write_text(COUNTING.replace("2_000", "100").replace(main, others))
+    with started(sys.executable, script) as counting:
+        for pid in {int(counting.stdout.readline()) for _ in range(2)}:
+            for signum in (signal.SIGTERM, signal.SIGINT):
+                os.kill(pid, signum)
+        output, errors = ended(counting)
+    assert (counting.returncode, output) == (0, "done\n"), errors
+
+
+def of_the_session(leader: int) -> set[int]:
+    """The living processes of a session: workers, the server that forks them, the tracker of resources."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, session, *_ = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(session) == leader and state != "Z":
+            found.add(int(stat.parent.name))
+    return found

@@ -1,0 +1,17 @@
+"""What the composition roots share."""
+
+import pytest
+import torch
+
+from babelbatch.commands.build import device_of
+
+
+def test_the_device_is_there() -> None:
+    assert device_of("cpu") == torch.device("cpu")
+    assert device_of("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:64"])
+def test_a_device_that_is_not_there_is_the_user_s_to_mend(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^device: '{name}' cannot be used .*; set device=auto, cpu or cuda$"):
+        device_of(name)

@@ -1,0 +1,235 @@
+"""Texts on disk, and the corpus that is gathered of them: against one made by hand, in memory, and damaged."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
+from babelbatch.records import ABSENT, Corpus
+from babelbatch.storage.texts import Texts, TextWriter, choose_texts
+from processes import PEAK, python
+
+FILE = Path("pairs.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
+
+
+def written(path: Path, texts: list[str], rows: list[int] | None = None) -> Texts:
+    writer = TextWriter(path)
+    assert [writer.append(text) for text in texts] == list(range(len(texts)))
+    writer.close()
+    choose_texts(path, None if rows is None else np.array(rows, np.int64))
+    return Texts(path)
+
+
+def test_texts_come_back(tmp_path):
+    texts = written(tmp_path / "a.txt", ["één", "", "ไทย\n", "x"])
+    assert list(texts) == ["één", "", "ไทย\n", "x"]
+    assert (len(texts), texts[2], texts[-1], texts[1:3]) == (4, "ไทย\n", "x", ["", "ไทย\n"])
+    assert list(pickle.loads(pickle.dumps(texts))) == list(texts)
+    with pytest.raises(IndexError):
+        texts[4]
+
+
+def test_chosen_texts(tmp_path):
+    assert list(written(tmp_path / "a.txt", ["a", "bb", "ccc"], [2, 0, 2])) == ["ccc", "a", "ccc"]
+    assert list(written(tmp_path / "b.txt", ["a"], [])) == []
+    assert list(written(tmp_path / "c.txt", [])) == []
+
+
+def test_a_writer_goes_on_behind_what_stays(tmp_path):
+    path = tmp_path / "a.txt"
+    first = TextWriter(path)
+    for text in ("één", "ไทย"):
+        first.append(text)
+    assert first.flush() == 2
+    first.append("lost")
+    first.close()
+    second = TextWriter(path, keep=2)
+    assert second.append("x") == 2
+    second.close()
+    choose_texts(path)
+    assert list(Texts(path)) == ["één", "ไทย", "x"]
+    assert path.read_text() == "één" + "ไทย" + "x"
+
+
+def assembled(folder: Path, rows: list[tuple], languages: tuple[str, ...] = ("de", "en"), **options) -> Corpus:
+    """rows: (kind, id, language, text[, key])."""
+
+    def build(place: Path) -> tuple[str, ...]:
+        with Assembly(place, languages) as assembly:
+            for line, (kind, id_, language, text, *key) in enumerate(rows, start=1):
+                getattr(assembly, kind)(id_, language, text, FILE, line, *key)
+            assembly.finish(**options)
+        return languages
+
+    return stored_corpus(folder.name, {"rows": rows, **options}, build)
+
+
+ROWS = [
+    ("question", "b", "en", "Who?"),
+    ("passage", "b", "en", "Ada."),
+    ("question", "a", "de", "Wo?"),
+    ("passage", "a", "de", "Dort."),
+    ("question", "b", "de", "Wer?"),
+    ("negative", "b", "en", "Bob."),
+    ("negative", "b", "en", "There."),
+    ("passage", "a", "en", "There."),
+    ("question", "c", "en", "Who?"),
+    ("passage", "c", "en", "It was Ada."),
+    ("passage", "b", "de", "Dort."),
+    ("negative", "a", "de", "Nirgends."),
+]
+
+
+def test_against_a_corpus_made_by_hand(tmp_path):
+    corpus = assembled(tmp_path / "small", ROWS)
+    assert (corpus.name, corpus.languages, list(corpus.ids)) == ("small", ("de", "en"), ["b", "a", "c"])
+    assert list(corpus.question_texts) == ["Who?", "Wo?", "Wer?"]
+    assert list(corpus.passage_texts) == ["Ada.", "Dort.", "Bob.", "There.", "It was Ada.", "Nirgends."]
+    assert corpus.questions.tolist() == [[2, 0], [1, ABSENT], [ABSENT, 0]]
+    assert corpus.passages.tolist() == [[1, 0], [1, 3], [ABSENT, 4]]
+    # a and b share the passage "Dort.".
+    assert corpus.keys[0] == corpus.keys[1] != corpus.keys[2]
+    assert corpus.negatives.tolist() == [
+        [[ABSENT, ABSENT], [2, 3]],
+        [[5, ABSENT], [ABSENT, ABSENT]],
+        [[ABSENT] * 2] * 2,
+    ]
+    # "Bob." answers nothing; "There." answers a.
+    assert corpus.negative_keys[0, 1].tolist() == [ABSENT, corpus.keys[1]]
+
+
+def test_given_keys_join_items_and_negatives(tmp_path):
+    rows = [
+        *(("question", id_, "en", f"{id_}?") for id_ in "abc"),
+        ("passage", "a", "en", "one", "p1"),
+        ("passage", "b", "en", "one again", "p1"),
+        ("passage", "c", "en", "two", "p2"),
+        ("negative", "c", "en", "one, differently put", "p1"),
+        ("negative", "c", "en", "three", "p3"),
+    ]
+    corpus = assembled(tmp_path / "keys", rows)
+    assert corpus.keys[0] == corpus.keys[1] != corpus.keys[2]
+    assert corpus.negative_keys[2, 1].tolist() == [corpus.keys[0], ABSENT]
+
+
+def test_at_most_so_many_negatives(tmp_path):
+    assert assembled(tmp_path / "one", ROWS, negatives=1).negatives[0, 1].tolist() == [2]
+    assert assembled(tmp_path / "none", ROWS, negatives=0).negatives.shape == (3, 2, 0)
+
+
+def test_a_second_text_names_both_places(tmp_path):
+    message = (
+        "pairs.jsonl, line 13: a second question in 'en' under its id; pairs.jsonl, line 1 has one already (1 such); "
+        "give each its own id"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        assembled(tmp_path / "twice", [*ROWS, ("question", "b", "en", "Who else?")])
+
+
+def test_built_once(tmp_path):
+    first = assembled(tmp_path / "once", ROWS)
+    again = stored_corpus("once", {"rows": ROWS}, lambda _: pytest.fail("built again"))
+    assert again.fingerprint == first.fingerprint
+    assert assembled(tmp_path / "once", ROWS[:4]).fingerprint != first.fingerprint
+
+
+@pytest.mark.parametrize("name", ["v1.0+a/b", "+".join(f"a_part_with_a_long_name_{number}" for number in range(20))])
+def test_a_name_that_is_no_file_name(tmp_path, name):
+    """As a mixture gets from the names of its parts."""
+
+    def build(place: Path) -> tuple[str, ...]:
+        with Assembly(place, ["en"]) as assembly:
+            assembly.question("a", "en", "Who?", FILE, 1)
+            assembly.finish()
+        return ("en",)
+
+    corpora = [stored_corpus(name, {"version": version}, build) for version in (1, 2)]
+    assert [corpus.name for corpus in corpora] == [name] * 2
+    made = sorted(path.suffix for path in (tmp_path / "cache" / "corpora").iterdir())
+    assert made == ["", "", ".lock", ".lock"]
+
+
+def test_the_fingerprint_does_not_depend_on_where_a_corpus_is(tmp_path):
+    corpus = assembled(tmp_path / "small", ROWS)
+    values = {name: np.array(getattr(corpus, name)) for name in ("questions", "passages", "keys", "negatives")}
+    texts = {name: tuple(getattr(corpus, name)) for name in ("ids", "question_texts", "passage_texts")}
+    in_memory = Corpus("small", ("de", "en"), **texts, **values, negative_keys=np.array(corpus.negative_keys))
+    assert in_memory.fingerprint == corpus.fingerprint
+
+
+def test_an_interrupted_build_leaves_nothing_that_is_taken_for_whole(tmp_path):
+    def interrupted(place: Path) -> None:
+        (place / "ids.txt").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stored_corpus("small", {"rows": ROWS}, interrupted)
+    assert len(assembled(tmp_path / "small", ROWS)) == 3
+
+
+@pytest.mark.parametrize("row", [("question", "d", "en", "\ud800"), ROWS[0]])
+def test_a_build_that_failed_leaves_no_files(tmp_path, row):
+    """They may be large, and the mended data have a folder of their own. Refused: a text, and what `finish` finds."""
+    with pytest.raises(ValueError, match=r"surrogates not allowed|a second question"):
+        assembled(tmp_path / "small", [*ROWS, row])
+    (folder,) = (tmp_path / "cache" / "corpora").glob("small-*.tmp")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_damaged_folder_is_named(tmp_path):
+    assembled(tmp_path / "small", ROWS)
+    (file,) = (tmp_path / "cache" / "corpora").glob("small-*/passages.txt")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"is damaged \(passages.txt has .* bytes instead of .*\); remove it, and it"):
+        assembled(tmp_path / "small", ROWS)
+
+
+_MILLION = """
+import sys
+from pathlib import Path
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import stored_corpus
+from babelbatch.sources.lines import records, text_in
+
+path = Path(sys.argv[1])
+def build(folder):
+    assembly = Assembly(folder, ["de", "en"])
+    for place, record in records(path):
+        text = {key: text_in(record, key, place) for key in ("id", "language", "question", "passage")}
+        assembly.question(text["id"], text["language"], text["question"], path, place.line)
+        assembly.passage(text["id"], text["language"], text["passage"], path, place.line)
+    assembly.finish()
+    return ["de", "en"]
+
+before = peak()
+corpus = stored_corpus("million", {}, build)
+print(len(corpus), len(corpus.passage_texts), peak() - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_million_rows_stay_on_disk(tmp_path):
+    """512 MB of passages; held at the end are some hundred bytes a text, two texts a row."""
+    path = tmp_path / "million.jsonl"
+    filler = "x" * 480
+    with path.open("w") as file:
+        for row in range(1_000_000):
+            item, language = divmod(row, 2)
+            file.write(
+                f'{{"id": "{item}", "language": "{("de", "en")[language]}", "question": "{row}?", '
+                f'"passage": "{row} {filler}"}}\n'
+            )
+    items, passages, kilobytes = map(int, python(PEAK + _MILLION, path).stdout.split())
+    assert (items, passages) == (500_000, 1_000_000)
+    assert kilobytes < 450_000, f"{kilobytes:,} KB"

@@ -1,0 +1,338 @@
+"""What babelbatch-data says of data: counted by hand, shown in a terminal, and typed as a user does."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from asked import asking
+from babelbatch.benchmarks import lareqa as benchmarks
+from babelbatch.benchmarks.leakage import Overlap, overlaps
+from babelbatch.corpora import lareqa
+from babelbatch.corpora.table import load_corpus
+from babelbatch.describe import main
+from babelbatch.describe.facts import benchmark_facts, corpus_facts
+from babelbatch.describe.judgement import notes, problems
+from babelbatch.describe.tables import blocks, show, to_markdown
+from babelbatch.encoder import static
+from commands import run
+from processes import python
+
+PAIRS = """\
+id,language,question,passage,passage_id,negative_1
+a,en,Who wrote Emma?,Jane Austen did.,p1,Not she.
+a,de,Wer schrieb Emma?,Jane Austen.,p1,
+b,en,Who wrote Emma?,Austen wrote it.,p1,
+c,en,Where is Lima?,In Peru.,,
+d,en,Where is Lima?,On the coast.,,
+e,en,Why?,Because.,,
+f,en,Why?,Because.,,
+g,fr,Pourquoi ?,Parce que.,,
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pairs(tmp_path) -> Path:
+    (tmp_path / "pairs.csv").write_text(PAIRS, encoding="utf-8")
+    return tmp_path / "pairs.csv"
+
+
+def test_a_corpus_counted_by_hand(pairs):
+    found = corpus_facts(load_corpus(str(pairs)), None, 10)
+    assert {name: found[name] for name in ("name", "items", "crosslingual_items", "passage_keys")} == {
+        "name": "table", "items": 7, "crosslingual_items": 1, "passage_keys": 5,
+    }  # fmt: skip
+    assert found["languages"]["en"] == {
+        "questions": 6,
+        "passages": 6,
+        "pairs": 6,
+        "negatives": 1,
+        "repeated_questions": 6,
+        "ambiguous_questions": 2,  # c and d; a and b share a key, e and f a passage
+        "repeated_pairs": 1,
+        "question_characters": {"median": 14, "p95": 15, "max": 15},
+        "passage_characters": {"median": 8, "p95": 16, "max": 16},
+    }
+    assert found["languages"]["fr"]["pairs"] == 1
+    assert {cell: count for cell, count in found["cells"].items() if count} == {
+        "en-en": 6, "en-de": 1, "de-en": 1, "de-de": 1, "fr-fr": 1,
+    }  # fmt: skip
+
+
+def test_texts_that_are_missing(make_corpus):
+    """The cells of a corpus with holes, against a loop."""
+    corpus = make_corpus(30, no_question=[(n, "de") for n in range(0, 30, 3)], no_passage=[(n, "en") for n in range(9)])
+    found = corpus_facts(corpus, None, 10)
+    crosslingual = 0
+    for one in range(3):
+        for other in range(3):
+            count = sum(q[one] >= 0 and p[other] >= 0 for q, p in zip(corpus.questions, corpus.passages, strict=True))
+            assert found["cells"][f"{corpus.languages[one]}-{corpus.languages[other]}"] == count
+    for q, p in zip(corpus.questions, corpus.passages, strict=True):
+        crosslingual += any(q[a] >= 0 and p[b] >= 0 for a in range(3) for b in range(3) if a != b)
+    assert found["crosslingual_items"] == crosslingual
+
+
+def test_tokens_and_what_is_cut_off(make_corpus):
+    corpus = make_corpus(20)
+    encoder = static(corpus.question_texts + corpus.passage_texts, vocab_size=200, hidden_size=4, question_length=4)
+    found = corpus_facts(corpus, encoder, 8)["languages"]["en"]["question_tokens"]
+    rows = np.unique(corpus.questions[:, 1])[np.linspace(0, 19, 8).astype(int)]
+    sizes = sorted(len(encoder.tokenizer(corpus.question_texts[row])["input_ids"]) for row in rows)
+    cut = sum(size > 4 for size in sizes) / 8
+    assert found == {"median": sizes[3], "p95": sizes[7], "max": sizes[7], "cut": cut, "of": 8}
+    (note,) = (note for note in notes(corpus_facts(corpus, encoder, 8), [], []) if "cuts off" in note)
+    assert f"{cut:.0%} in en" in note
+    assert note.endswith("; raise encoder.question_length")
+
+
+def test_published_counts(shared_data):
+    """Of MLQA-R: as LAReQA's README has them, and the shared ids of language pairs."""
+    found = benchmark_facts(benchmarks.load_benchmark("mlqa_r", str(shared_data / "mlqa-r")), None, 10)
+    assert {language: counts["candidates"] for language, counts in found["languages"].items()} == {
+        "ar": 2545, "de": 2362, "en": 6264, "es": 1787, "hi": 2426, "vi": 2828, "zh": 2322,
+    }  # fmt: skip
+    cells = {"ar-de": 207, "ar-en": 517, "de-es": 196, "es-zh": 161, "hi-vi": 177, "vi-zh": 184, "zh-zh": 504}
+    assert {cell: found["cells"][cell] for cell in cells} == cells
+    corpus = corpus_facts(lareqa.load_corpus("mlqa_r", str(shared_data / "mlqa-r")), None, 10)
+    assert corpus["cells"] == found["cells"]
+
+
+GOLDEN = """\
+corpus table
+┏━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┓
+┃ language ┃ questions ┃ passages ┃ X-X pairs ┃ negatives ┃ repeated questions ┃
+┡━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━┩
+│ en       │         6 │        6 │         6 │         1 │                  6 │
+│ de       │         1 │        1 │         1 │         0 │                  0 │
+│ fr       │         1 │        1 │         1 │         0 │                  0 │
+└──────────┴───────────┴──────────┴───────────┴───────────┴────────────────────┘
+7 items, 1 of them for X-Y; 5 passage keys; fingerprint 0123456789abcdef
+
+X-X and X-Y pairs: question language by passage language
+┏━━━━┳━━━━┳━━━━┳━━━━┓
+┃    ┃ en ┃ de ┃ fr ┃
+┡━━━━╇━━━━╇━━━━╇━━━━┩
+│ en │  6 │  1 │  0 │
+│ de │  1 │  1 │  0 │
+│ fr │  0 │  0 │  1 │
+└────┴────┴────┴────┘
+
+corpus: lengths (median, 95 %, longest)
+┏━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┓
+┃ language ┃ question characters ┃ passage characters ┃
+┡━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━┩
+│ en       │          14  15  15 │          8  16  16 │
+│ de       │          17  17  17 │         12  12  12 │
+│ fr       │          10  10  10 │         10  10  10 │
+└──────────┴─────────────────────┴────────────────────┘
+
+benchmark asked
+┏━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━┓
+┃ language ┃ queries ┃ candidates ┃ relevant a query ┃ repeated queries ┃
+┡━━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━┩
+│ en       │       2 │          1 │             1.00 │                0 │
+└──────────┴─────────┴────────────┴──────────────────┴──────────────────┘
+by hand; fingerprint 0123456789abcdef
+
+benchmark asked: lengths (median, 95 %, longest)
+┏━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━┓
+┃ language ┃ query characters ┃ candidate characters ┃
+┡━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━┩
+│ en       │       14  16  16 │              9  9  9 │
+└──────────┴──────────────────┴──────────────────────┘
+
+evaluation questions in the corpus
+┏━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━┓
+┃ benchmark ┃ questions ┃ the same ┃ nearly ┃
+┡━━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━┩
+│ asked     │         2 │        1 │      1 │
+└───────────┴───────────┴──────────┴────────┘
+asked: "WHERE IS LIMA?" (1.00), in the corpus "Where is Lima?"
+asked: "Who wrote Emmas?" (0.91), in the corpus "Who wrote Emma?"
+
+"""
+
+
+def described(pairs: Path) -> tuple:
+    corpus = load_corpus(str(pairs))
+    asked = asking("WHERE IS LIMA?", "Who wrote Emmas?")
+    shared = overlaps(corpus.question_texts, {"asked": asked}, near=True)
+    facts = corpus_facts(corpus, None, 10) | {"fingerprint": "0123456789abcdef"}
+    of_asked = [benchmark_facts(asked, None, 10) | {"fingerprint": "0123456789abcdef"}]
+    return facts, of_asked, shared
+
+
+def test_in_the_terminal(pairs):
+    page = StringIO()
+    show(list(blocks(*described(pairs))), Console(file=page, width=80))
+    assert [line.rstrip() for line in page.getvalue().split("\n")] == GOLDEN.split("\n")
+
+
+def test_near_questions_are_shown_where_they_differ() -> None:
+    template = "In which year did the following country or territory adopt the money that circulates there today: {}?"
+    overlap = Overlap("asked", 9, 0, 1, ((template.format("Niger"), template.format("Nigeria"), 0.97),))
+    (block,) = blocks(None, [], [overlap])
+    assert block.lines == (
+        'asked: "... that circulates there today: Niger?" (0.97), '
+        'in the corpus "... that circulates there today: Nigeria?"',
+    )
+
+
+def test_as_markdown(pairs):
+    text = to_markdown(list(blocks(*described(pairs))), ["first"], [])
+    assert text.startswith("## corpus table\n\n| language | questions | passages | X-X pairs | negatives |")
+    assert "\n| --- | ---: | ---: | ---: |\n| en | 6 | 1 | 0 |\n| de | 1 | 1 | 0 |\n" in text
+    assert '\n* asked: "WHERE IS LIMA?" (1.00), in the corpus "Where is Lima?"\n' in text
+    assert text.endswith("## Problems\n\n* first\n\n")
+
+
+def test_what_is_said_of_it(pairs):
+    facts, asked, shared = described(pairs)
+    assert list(problems(facts, asked, shared)) == [
+        "asked: 1 of its 2 questions are in the corpus; more than 1% is refused: remove them from the corpus, or set "
+        "train_on_test=true"
+    ]
+    assert list(notes(facts, asked, shared)) == [
+        "corpus: 1 (en) items repeat question and passage of another",
+        "corpus: 2 (en) items ask what another item asks and answer it with a passage of another key: in one batch "
+        "each counts as a wrong answer to the other; give these passages one passage_id",
+        "asked: 1 of its questions are nearly in the corpus (Jaccard similarity of three characters in a row at least "
+        "0.8)",
+    ]
+
+
+def test_languages_that_are_probably_one_or_empty(make_corpus):
+    none = [(item, "en") for item in range(3)]
+    corpus = make_corpus(3, ("zh-hant", "en", "zh_Hant"), no_question=none, no_passage=none)
+    assert list(problems(corpus_facts(corpus, None, 1), [], [])) == [
+        "hand-made: the languages 'zh-hant' and 'zh_Hant' differ in spelling only; give them one name",
+        "corpus: no item has a question or passage in 'en' and the other of the two in any language: there is no batch "
+        "in it; leave it out of the languages, or add its texts under the same ids",
+    ]
+    one = corpus_facts(make_corpus(3, ("en",)), None, 1)
+    assert list(notes(one, [], [])) == [
+        "corpus: no item is in two languages: only sampling=x_x, or another that crosses none"
+    ]
+
+
+def test_languages_for_x_y_only(make_corpus):
+    """Of parallel sentences no language has an X-X pair, of other corpora some have none: neither is a problem."""
+    parallel = corpus_facts(make_corpus(2, ("de", "en"), no_question=[(0, "en"), (1, "de")],
+                                        no_passage=[(0, "de"), (1, "en")]), None, 1)  # fmt: skip
+    asked = corpus_facts(make_corpus(2, ("de", "en", "fr"), no_passage=[(0, "fr"), (1, "fr")]), None, 1)
+    for facts, languages in ((parallel, "de, en"), (asked, "fr")):
+        assert list(problems(facts, [], [])) == []
+        assert list(notes(facts, [], [])) == [
+            f"corpus: no item has both question and passage in {languages}: X-Y batches only; set sampling=x_y, make "
+            "it a part of a mixture, or for X-X batches leave them out of the languages"
+        ]
+
+
+def test_the_command(pairs, tmp_path, capsys):
+    typed = ["corpus=table", f"corpus.path={pairs}", f"json={tmp_path}/out/a.json", f"markdown={tmp_path}/out/a.md"]
+    assert main(typed) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("corpus table\n┏")
+    assert out.endswith("No problems.\n")
+    facts = json.loads((tmp_path / "out" / "a.json").read_text(encoding="utf-8"))
+    assert (facts["corpus"]["items"], facts["benchmarks"], facts["overlap"], facts["problems"]) == (7, {}, [], [])
+    assert (tmp_path / "out" / "a.md").read_text(encoding="utf-8").startswith("## corpus table\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ([], "corpus: nothing to look at; choose corpus=, benchmarks=, or both"),
+        (["corpus=tabel"], "corpus: no option 'tabel', did you mean 'table'? (there are: "),
+        (
+            ["encoder=tiny", "benchmarks=world_facts"],
+            "encoder: a new encoder takes its tokenizer from a corpus; choose",
+        ),
+        (["corpus=world_facts", "encoder=bm25"], "encoder: BM25 has no tokens that are cut off; choose another"),
+        (["corpus=world_facts", "sample=0"], "sample: 0 is not at least 1"),
+        (["corpus=world_facts", "jsn=x"], "jsn: no such key, did you mean 'json'?"),
+        (
+            ["corpus=world_facts", "corpus.languages=[xx]"],
+            "babelbatch: world_facts has no xx; its languages are ar, de",
+        ),
+        (["corpus=table", "corpus.path=."], "babelbatch: .: no table in this folder; the names of tables end in "),
+    ],
+)
+def test_what_is_refused(typed, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(typed) == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert told.out == ""
+
+
+def test_a_cache_that_cannot_be_written(pairs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(pairs))
+    assert main(["corpus=table", f"corpus.path={pairs}"]) == 2
+    assert capsys.readouterr().err.startswith(f"babelbatch: {pairs}/corpora: cannot be written (Not a directory); ")
+
+
+@pytest.mark.parametrize("key", ["json", "markdown"])
+@pytest.mark.parametrize(("place", "reason"), [("file/found", "File exists"), ("folder", "Is a directory")])
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path, capsys, key, place, reason):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    assert main(["corpus=world_facts", f"{key}={tmp_path / place}"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.endswith(f"  - {key}: {tmp_path / place} cannot be written ({reason}); name another file\n")
+
+
+def test_a_disk_that_fills_up_meanwhile(pairs, tmp_path, monkeypatch, capsys):
+    def full(*_) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("babelbatch.describe.command.write_atomically", full)
+    assert main(["corpus=table", f"corpus.path={pairs}", f"json={tmp_path}/a.json"]) == 2
+    assert "a.json cannot be written (No space left on device); " in capsys.readouterr().err
+
+
+def test_help_names_what_there_is(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    out = capsys.readouterr().out
+    assert re.search(r"corpus=<[\w|]*\btable\b[\w|]*>, corpus\.<key>=", out)
+    assert re.search(r"benchmarks=\[<[\w|]*\bxquad_r\b[\w|]*>\]", out)
+
+
+def test_nothing_heavy_is_imported(tmp_path, pairs):
+    code = (
+        "import sys; from babelbatch.describe import main; assert main(sys.argv[1:]) == 0; "
+        "print({'torch', 'transformers', 'datasets', 'pytorch_lightning'} & set(sys.modules))"
+    )
+    assert python(code, "corpus=table", f"corpus.path={pairs}").stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.slow
+def test_as_typed(tmp_path, shared_data):
+    """A corpus against the benchmark that it was made of: tables, the reason, and exit code 2."""
+    done = run(
+        "babelbatch-data", "corpus=lareqa", f"corpus.data_dir={shared_data}/mlqa-r", "corpus.languages=[en,de]",
+        "benchmarks=mlqa_r", f"benchmarks.mlqa_r.data_dir={shared_data}/mlqa-r", "encoder=static",
+        "encoder.passage_length=24", "sample=200", "near=false", cwd=tmp_path, code=2,
+    )  # fmt: skip
+    assert "\n│ mlqa_r    │     4,199 │    1,660 │      - │\n" in done.stdout
+    assert "\nProblems:\n  - mlqa_r: 1,660 of its 4,199 questions are in the corpus; more than 1%" in done.stdout
+    assert re.search(
+        r"corpus: the encoder cuts off the end of many a passage: \d\d% in en, \d\d% in de; raise enc", done.stdout
+    )
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []  # no folder of a run is left behind

@@ -1,0 +1,60 @@
+"""The jobs of a command: exit codes, and what folders tell of jobs that ran elsewhere."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from babelbatch.jobs.job import ALREADY, FINISHED, RESUMED, End
+from babelbatch.jobs.sweep import NOT_STARTED, Jobs, end_on_disk, exit_code
+from babelbatch.report.terminal import print_states
+from babelbatch.runs.lock import held
+from processes import python
+
+MISTAKE, BUG, BUSY = End("failed", 2, "a"), End("failed", 1, "b"), End("running elsewhere", 75, "c")
+CTRL_C, TERMINATED = End("interrupted", 130, stopped=2), End("interrupted", 143)
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [
+        ([FINISHED, ALREADY, RESUMED], 0),
+        ([FINISHED, BUSY], 75),
+        ([FINISHED, BUSY, BUG], 1),
+        ([BUG, MISTAKE, FINISHED], 2),
+        ([MISTAKE, CTRL_C, NOT_STARTED], 130),
+        ([TERMINATED, NOT_STARTED], 143),
+        ([], 0),
+    ],
+)
+def test_exit_code(ends: list[End], code: int) -> None:
+    assert exit_code(ends) == code
+
+
+def test_what_a_folder_tells(tmp_path: Path) -> None:
+    assert end_on_disk(tmp_path / "gone", "h") == NOT_STARTED
+    folder = tmp_path / "run"
+    folder.mkdir()
+    assert end_on_disk(folder, "h") == NOT_STARTED
+    (folder / "traceback.txt").write_text("too small\n\nTraceback ...")
+    assert end_on_disk(folder, "h") == End("failed", 1, "too small")
+    with held(folder):
+        assert end_on_disk(folder, "h").state == "running elsewhere"
+    (folder / "metrics.json").write_text('{"config_hash": "h"}')
+    assert end_on_disk(folder, "h") == FINISHED
+    assert end_on_disk(folder, "other") == End("failed", 1, "too small")
+
+
+def test_jobs_that_are_called_in_another_process_bring_their_resolvers(tmp_path: Path) -> None:
+    (tmp_path / "jobs").write_bytes(pickle.dumps(Jobs("train")))
+    script = (
+        "import pickle, sys\nfrom omegaconf import OmegaConf\n"
+        "jobs = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "print(jobs.root, jobs.ends, OmegaConf.has_resolver('job_folder'), 'torch' in sys.modules)"
+    )
+    assert python(script, tmp_path / "jobs").stdout == "train {} True False\n"
+
+
+def test_states_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_states(tmp_path, [("finished", "x_x_1", ""), ("failed", "x_y_2", "too small")])
+    assert capsys.readouterr().out == f"\n2 jobs in {tmp_path}:\n  finished  x_x_1\n  failed    x_y_2: too small\n"
