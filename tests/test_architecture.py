@@ -1,153 +1,121 @@
-"""The architecture, held by tests: which way imports go, and which module is the door to which library."""
+"""The architecture: which wing may import which, through which doors, and which wing is the door to which library."""
 
 import ast
-import re
+import importlib
 from pathlib import Path
 
 import pytest
-import yaml
 
 import babelbatch
-from babelbatch.configuration.schema import SCHEMAS
-from babelbatch.jobs.launch import CONF
 
 PACKAGE = Path(babelbatch.__file__).parent
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
-LAYERS = [
-    {"records", "progress", "signatures", "identity", "ranks", "run_files", "stopping", "collectives"}
-    | {"cache_folder", "allocator", "durable", "wandb_service", "vector_cache", "texts", "id_order"}
-    | {"cache_lock"},
-    {"config", "pools", "sources", "run_lock", "supervisor", "stored_folder", "scorer"},
-    {"rules", "stored_corpus", "stored_benchmark", "inputs"},
-    {"assembly", "pool_assembly"},
-    {"check"},
-    {"corpora", "benchmarks", "sampling", "validation_split", "tokens", "chunks", "encoder", "loss", "grad_cache"}
-    | {"metrics", "bias", "debias", "query_sample", "ranking", "scheduler", "heatmap"}
-    | {"statistics", "search", "vectors", "mining", "negatives", "lexical"}
-    | {"code_switching", "leakage"},
-    {"tuning", "encoding", "scoring", "search_ranking", "cell_ranking", "trec"},
-    {"batches", "translations"},
-    {"loader"},
-    {"data", "learner", "evaluation"},
-    {"callbacks", "telemetry", "checkpoints", "divergence", "loggers", "run_folder"},
-    {"report", "build"},
-    {"train", "evaluate"},
-    {"mine"},
-    {"job"},
-    {"sweep", "worker"},
-    {"launch"},
-    {"dashboard", "describe"},
+# From the top floor down. A wing imports only from floors below its own, so not from its neighbours either.
+WINGS = [
     {"cli"},
+    {"describe", "dashboard"},
+    {"jobs"},
+    {"commands"},
+    {"training"},
+    {"batches"},
+    {"sampling", "report"},
+    {"corpora", "configuration", "loggers"},
+    {"runs"},
+    {"benchmarks", "evaluation"},
+    {"sources", "tokens", "loss", "encoder", "lexical", "search"},
+    {"storage", "distributed", "statistics", "records", "progress"},
 ]
 DOORS = {
-    "hydra": {"config", "launch", "sweep", "job", "worker", "build", "describe"},
-    "omegaconf": {"config", "rules", "check", "identity", "inputs", "launch", "sweep", "job", "worker", "build"}
-    | {"train", "evaluate", "mine", "report", "describe"},
-    "faiss": {"search"},
-    "filelock": {"run_lock", "tokens", "cache_lock"},
-    "bm25s": {"lexical"},
     "Stemmer": {"lexical"},
-    "sklearn": {"lexical"},
-    "regex": {"lexical", "code_switching", "leakage"},
-    "pytorch_lightning": {"data", "learner", "callbacks", "telemetry", "checkpoints", "divergence"}
-    | {"loggers", "build", "train"},
-    "wandb": {"loggers", "wandb_service", "dashboard"},
-    "wandb_workspaces": {"dashboard"},
-    "babel": {"sources"},
-    "peft": {"tuning"},
-    "huggingface_hub": {"sources", "encoder"},
-    "datasets": {"sources"},
-    "pooch": {"sources", "cache_folder"},
-    "ijson": {"sources"},
-    "sentencex": {"sources"},
-    "matplotlib": {"heatmap"},
-    "jinja2": {"report"},
     "PIL": {"loggers"},
+    "babel": {"sources"},
+    "bm25s": {"lexical"},
+    "datasets": {"sources"},
+    "faiss": {"search"},
+    "filelock": {"runs", "storage"},
+    "huggingface_hub": {"encoder", "sources"},
+    "hydra": {"commands", "configuration", "describe", "jobs"},
+    "ijson": {"sources"},
+    "jinja2": {"report"},
+    "matplotlib": {"evaluation"},
+    "omegaconf": {"commands", "configuration", "describe", "jobs", "report"},
+    "peft": {"training"},
+    "pooch": {"sources", "storage"},
+    "pytorch_lightning": {"batches", "commands", "loggers", "training"},
+    "regex": {"batches", "benchmarks", "lexical"},
+    "rich": {"describe", "progress", "report"},
+    "safetensors": {"encoder"},
+    "sentencex": {"sources"},
+    "sklearn": {"lexical"},
+    "tokenizers": {"encoder", "tokens"},
+    "transformers": {"encoder", "tokens", "training"},
+    "wandb": {"dashboard", "loggers"},
+    "wandb_workspaces": {"dashboard"},
 }
+FLOOR = {wing: -number for number, wings in enumerate(WINGS) for wing in wings}
+
+each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 
 
-def room(path: Path) -> str:
-    """The module or subpackage directly below babelbatch."""
+def wing_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> set[str]:
-    names: set[str] = set()
+def imports(path: Path) -> list[tuple[str, str | None]]:
+    """(module, name) of `from module import name`, and (module, None) of `import module`."""
+    found: list[tuple[str, str | None]] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            found += [(alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: relative import"
-            names.add(node.module or "")
-    return names
+            found += [(node.module or "", alias.name) for alias in node.names]
+    return found
 
 
-def test_every_module_has_a_layer() -> None:
-    assert {room(path) for path in MODULES} == set().union(*LAYERS)
+def test_every_wing_has_a_floor() -> None:
+    assert {wing_of(path) for path in MODULES} == set(FLOOR)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_down(path: Path) -> None:
-    layer = {name: number for number, names in enumerate(LAYERS) for name in names}
-    for name in imported(path):
-        parts = name.split(".")
-        if parts[0] == "babelbatch" and len(parts) > 1 and parts[1] != room(path):
-            assert layer[parts[1]] < layer[room(path)], f"{room(path)} imports {parts[1]}, which is not below it"
+def test_only_four_modules_lie_outside_the_wings() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "cli.py", "progress.py", "records.py"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_each_library_has_its_doors(path: Path) -> None:
-    for name in imported(path):
-        library = name.split(".")[0]
-        assert room(path) in DOORS.get(library, {room(path)}), f"{library} is imported in {room(path)}"
+def test_every_wing_says_what_it_is_for() -> None:
+    for path in PACKAGE.glob("*/__init__.py"):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        assert 3 <= len(text.splitlines()) <= 10, f"{wing_of(path)}: say what it is for, where to start, what to add"
 
 
 def test_no_dumping_ground() -> None:
     assert not {path.stem for path in MODULES} & {"utils", "common", "helpers", "misc", "base"}
 
 
-def test_nothing_configurable_takes_any_keyword() -> None:
-    targets = {
-        node["_target_"]
-        for path in CONF.rglob("*.yaml")
-        for node in _mappings(yaml.safe_load(path.read_text()))
-        if "_target_" in node
-    }
-    ours = {target for target in targets if target.startswith("babelbatch.")}
-    assert len(ours) >= 15
-    names = {target.rpartition(".")[2] for target in ours}
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            functions = node.body if isinstance(node, ast.ClassDef) and node.name in names else [node]
-            for function in functions:
-                if isinstance(function, ast.FunctionDef) and function.name in {*names, "__init__"}:
-                    in_class = isinstance(node, ast.ClassDef)
-                    if in_class or function.name in names:
-                        assert function.args.kwarg is None, (
-                            f"{path.name}: {function.name} takes **{function.args.kwarg}"
-                        )
+@each_module
+def test_imports_go_down(path: Path) -> None:
+    for module, _ in imports(path):
+        package, _, inner = module.partition(".")
+        wing = inner.partition(".")[0]
+        if package == "babelbatch" and wing and wing != wing_of(path):
+            assert FLOOR[wing] < FLOOR[wing_of(path)], f"{wing_of(path)} imports {wing}, which is not below it"
 
 
-@pytest.mark.parametrize(
-    ("root", "entry"),
-    [
-        ("train", "train.py"), ("evaluate", "evaluate.py"), ("mine", "mine.py"),
-        ("describe", "describe/command.py"),
-    ],
-)  # fmt: skip
-def test_every_root_key_is_read(root: str, entry: str) -> None:
-    """An option that nobody reads does nothing. `monitor` is read by the callbacks' configuration."""
-    source = (PACKAGE / entry).read_text() + (PACKAGE / "build.py").read_text()
-    read = set(re.findall(r"cfg\.(\w+)", source))
-    in_yaml = "".join(path.read_text() for path in CONF.rglob("*.yaml"))
-    for key in SCHEMAS[root].__dataclass_fields__:
-        assert key in read or f"${{{key}}}" in in_yaml, f"{root}: nothing reads '{key}'"
+@each_module
+def test_wings_are_entered_by_their_doors(path: Path) -> None:
+    """A wing's `__all__` names what other wings may use: names that it hands on, or modules of its own."""
+    for module, name in imports(path):
+        parts = module.split(".")
+        if parts[0] != "babelbatch" or len(parts) < 2 or parts[1] == wing_of(path) or not (PACKAGE / parts[1]).is_dir():
+            continue
+        door = parts[2] if len(parts) > 2 else name
+        assert len(parts) <= 3, f"{wing_of(path)} reaches into {module}"
+        doors = importlib.import_module(f"babelbatch.{parts[1]}").__all__
+        assert door in doors, f"{wing_of(path)}: '{door}' is private to the wing {parts[1]}"
 
 
-def _mappings(node: object) -> list[dict]:
-    if isinstance(node, dict):
-        return [node, *(inner for value in node.values() for inner in _mappings(value))]
-    if isinstance(node, list):
-        return [inner for value in node for inner in _mappings(value)]
-    return []
+@each_module
+def test_each_library_has_its_doors(path: Path) -> None:
+    for module, _ in imports(path):
+        library = module.partition(".")[0]
+        assert wing_of(path) in DOORS.get(library, {wing_of(path)}), f"{library} is imported in {wing_of(path)}"

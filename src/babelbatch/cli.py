@@ -32,6 +32,13 @@ def data() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
+def report() -> None:
+    """babelbatch-report"""
+    from babelbatch.report.command import main
+
+    main()
+
+
 def mine() -> None:
     """babelbatch-mine"""
     launch("mine", _mined)
@@ -41,7 +48,8 @@ def _compare(folders: list[Path], sweep: bool) -> None:
     """The finished runs of a command, side by side: printed; and of a sweep, as comparison.md and as a report, all
     finished runs in its folder, also those of earlier commands."""
     from babelbatch.report.terminal import print_tables, read_rows, to_markdown
-    from babelbatch.runs.files import METRICS_FILE, write_atomically
+    from babelbatch.runs.files import METRICS_FILE
+    from babelbatch.storage import write_atomically
 
     rows = read_rows(folders)
     if not rows:

@@ -18,8 +18,8 @@ from babelbatch.configuration.schema import register
 from babelbatch.jobs import job
 from babelbatch.jobs.job import ALREADY, FINISHED, RESUMED, End, run_here, settle
 from babelbatch.jobs.launch import CONF
-from babelbatch.jobs.stopping import Stopped
 from babelbatch.runs.lock import held
+from babelbatch.runs.stopping import Stopped
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,9 @@ from torch import Tensor
 from babelbatch.batches.data_module import PairData
 from babelbatch.corpora.mixture import load_corpus
 from babelbatch.encoder import tiny
-from babelbatch.jobs.stopping import Stopped
 from babelbatch.loss import Contrastive, Mimo
 from babelbatch.records import Corpus
+from babelbatch.runs.stopping import Stopped
 from babelbatch.sampling import Sampling
 from babelbatch.training.checkpoints import AtomicIO, Best, Checkpoint, newest, own_signals, remove_leftovers
 from babelbatch.training.divergence import FiniteLoss

@@ -26,7 +26,7 @@ from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS, stored_corpus
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources.lines import lines
-from babelbatch.storage.texts import TextWriter, choose_texts
+from babelbatch.storage import TextWriter, choose_texts
 
 # Letters with their marks, an apostrophe inside; but the possessive `'s` is no part of the word, and none by itself.
 _WORD = regex.compile(r"(?<!\p{L}['’])[\p{L}\p{M}]+(?:['’](?!s\b)[\p{L}\p{M}]+)*")

@@ -19,8 +19,7 @@ from babelbatch.batches.translations import Translations
 from babelbatch.batches.validation_split import HeldOutPassages, held_out
 from babelbatch.encoder import Encoder
 from babelbatch.records import Batch, Corpus, Mixture, Needs
-from babelbatch.sampling import Sampler, Sampling, largest_batch
-from babelbatch.sampling.pools import Presence
+from babelbatch.sampling import Presence, Sampler, Sampling, largest_batch
 
 
 class PairData(pl.LightningDataModule):

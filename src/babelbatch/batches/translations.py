@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from babelbatch.records import ABSENT, Corpus, Needs, Plan
-from babelbatch.sampling.randomness import below
+from babelbatch.sampling import below
 
 # Streams of their own, beside those of `sampling`: whoever needs translations trains on the same batches as others.
 _QUESTIONS, _PASSAGES = 64, 65

@@ -15,8 +15,7 @@ import numpy as np
 
 from babelbatch.benchmarks.stored import CANDIDATE_IDS, CANDIDATES, QUERIES, QUERY_IDS
 from babelbatch.sources.lines import Place
-from babelbatch.storage.folder import discard
-from babelbatch.storage.texts import TextWriter, choose_texts, text_hash
+from babelbatch.storage import TextWriter, choose_texts, discard, text_hash
 
 log = logging.getLogger(__name__)
 

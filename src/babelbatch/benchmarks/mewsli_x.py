@@ -11,7 +11,7 @@ from babelbatch.records import Benchmark
 from babelbatch.sources import mewsli_x
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 
 def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchmark:

@@ -10,7 +10,7 @@ from babelbatch.records import Benchmark
 from babelbatch.sources import miracl, wikipedia
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 SPLIT: miracl.Split = "dev"
 

@@ -15,7 +15,7 @@ from babelbatch.sources import beir
 from babelbatch.sources.hub import Published, check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.mteb import files
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from babelbatch.records import Benchmark
-from babelbatch.storage.folder import described, stored_folder
-from babelbatch.storage.texts import Texts
+from babelbatch.storage import Texts, described, stored_folder
 
 FORMAT = 1
 """Goes up when what the files mean changes."""

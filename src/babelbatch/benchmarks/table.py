@@ -16,7 +16,7 @@ from babelbatch.sources import beir, trec
 from babelbatch.sources.hub import Published, fetched
 from babelbatch.sources.lines import FORMATS
 from babelbatch.sources.mteb import Files, of_split
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 Layout = Literal["beir", "trec", "mteb"]
 

@@ -11,14 +11,15 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.commands.build import build, build_benchmarks, device_of, start_loggers
+from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash, group_of, identity
 from babelbatch.configuration.inputs import signed
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.lexical import Lexical
-from babelbatch.loggers import finish
+from babelbatch.loggers.wandb_run import finish
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, TRAINED
 from babelbatch.runs.results import facts_about, provenance, write_results
-from babelbatch.training.callbacks import log_final
+from babelbatch.training import log_final
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def load_checkpoint(path: Path) -> Encoder:
         encoder = load_architecture(architecture)
         state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
         if any(".lora_A." in name for name in state):  # the weights are in two parts: the run knows how to make them
-            build(OmegaConf.load(path.parent.parent / CONFIG_FILE).tuning)(encoder)
+            build(load_config(path.parent.parent / CONFIG_FILE).tuning)(encoder)
         prefix = "encoder."
         encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
         return encoder

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from babelbatch.batches.negatives import Mined, concatenated, write_negatives
+from babelbatch.batches import Mined, concatenated, write_negatives
 from babelbatch.commands.build import build, device_of
 from babelbatch.commands.evaluate import load_checkpoint
+from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import signed
-from babelbatch.encoder import Encoder
-from babelbatch.encoder.model import Role
+from babelbatch.encoder import Encoder, Role
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Corpus
-from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, write_atomically
+from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE
 from babelbatch.runs.results import provenance
 from babelbatch.search.index import HNSW, IVF, NOTHING, Exact, Search, measured_recall
 from babelbatch.search.mining import (
@@ -38,6 +38,7 @@ from babelbatch.search.mining import (
     used_questions,
 )
 from babelbatch.search.vectors import Vectors, VectorWriter
+from babelbatch.storage import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def corpus_of_run(checkpoint: Path) -> DictConfig:
     .ckpt file in its checkpoints folder. Raises ValueError if there is no such configuration."""
     for folder in (checkpoint, *checkpoint.absolute().parents[:2]):
         if (folder / CONFIG_FILE).is_file():
-            cfg = OmegaConf.load(folder / CONFIG_FILE)
+            cfg = load_config(folder / CONFIG_FILE)
             if "corpus" in cfg:
                 return cfg.corpus
     raise ValueError(f"checkpoint: {checkpoint} does not say which corpus it was trained on; choose one: corpus=...")

@@ -14,8 +14,7 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from babelbatch.batches.data_module import PairData
-from babelbatch.batches.negatives import Mined, read_negatives
+from babelbatch.batches import Mined, PairData, read_negatives
 from babelbatch.benchmarks.leakage import refuse_leakage, refuse_leaking_validation
 from babelbatch.commands.build import build, build_benchmarks, start_loggers
 from babelbatch.configuration.identity import config_hash, group_of, identity
@@ -24,17 +23,23 @@ from babelbatch.configuration.schema import sha256_of
 from babelbatch.distributed.collectives import leave
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.evaluation.evaluation import Evaluation
-from babelbatch.loggers import finish
+from babelbatch.loggers.wandb_run import finish
 from babelbatch.loss import Objective
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER
 from babelbatch.runs.results import facts_about, provenance, write_results
 from babelbatch.sampling import Sampling, course
-from babelbatch.training.allocator import freed_memory_kept
-from babelbatch.training.callbacks import log_final
-from babelbatch.training.checkpoints import AtomicIO, newest, own_signals, remove_leftovers, step_of
-from babelbatch.training.divergence import FiniteLoss
-from babelbatch.training.learner import Learner
+from babelbatch.training import (
+    AtomicIO,
+    FiniteLoss,
+    Learner,
+    freed_memory_kept,
+    log_final,
+    newest,
+    own_signals,
+    remove_leftovers,
+    step_of,
+)
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from babelbatch.configuration.former_targets import current_value
+
 # Where results go, what is shown, logged and kept, and how fast batches come: none of it changes a weight or a score.
 _IRRELEVANT = (
     "hydra", "output_dir", "name", "logger", "data.num_workers", "callbacks.progress_bar", "callbacks.checkpoint",
@@ -26,7 +28,9 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     """
     whole = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     plain = _resolved(whole)
-    return {path: _canonical(value) for path, value in sorted(_leaves(plain, "")) if is_relevant(path)}
+    return {
+        path: _canonical(current_value(path, value)) for path, value in sorted(_leaves(plain, "")) if is_relevant(path)
+    }
 
 
 def settled_yaml(cfg: DictConfig) -> str:
@@ -55,6 +59,7 @@ def short(config_hash: str) -> str:
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """What tells two identities apart, such as "sampling.alpha: 0.5 there, 0.25 here"."""
+    there, here = ({path: current_value(path, value) for path, value in each.items()} for each in (there, here))
     return [
         f"{path}: {_shown(there, path)} there, {_shown(here, path)} here"
         for path in sorted(there.keys() | here.keys())

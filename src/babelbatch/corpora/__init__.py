@@ -1,1 +1,8 @@
-"""Parallel training data, one file a source; each has a `load_corpus` that returns a `records.Corpus`."""
+"""Training corpora: one file a source.
+
+Each file has a `load_corpus` that returns a `records.Corpus`; `table.py`, for data of your own, is a good one to read
+first. `assembly` and `stored` build a corpus in bounded memory and keep it in the cache.
+A new corpus is one more file and a YAML in `conf/corpus/`.
+"""
+
+__all__ = ["stored"]

@@ -16,8 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS
 from babelbatch.records import ABSENT
 from babelbatch.sources.lines import Place
-from babelbatch.storage.folder import discard
-from babelbatch.storage.texts import TextWriter, choose_texts, text_hash
+from babelbatch.storage import TextWriter, choose_texts, discard, text_hash
 
 _ROW = np.dtype(
     [

@@ -17,7 +17,7 @@ from babelbatch.sources.bitext import Pair, aligned, columns, units
 from babelbatch.sources.hub import Published, located
 from babelbatch.sources.lines import Place, records, text_in
 from babelbatch.sources.omissions import Omissions
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 Collection = Literal[
     "europarl",

@@ -15,8 +15,7 @@ from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import Place, Record, object_in, text_in, text_of
 from babelbatch.sources.omissions import Omissions
-from babelbatch.storage.cache import cache_folder
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import cache_folder, signature_of
 
 REVISION = "b6146ffb41562803c45df3c028b4cdad8c09dd4d"
 """Version 1.1. Version 1.0 has the names of answers in English only."""

@@ -16,7 +16,7 @@ from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import text_of
 from babelbatch.sources.miracl import Judgement, Question
 from babelbatch.sources.wikipedia import passages
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 log = logging.getLogger(__name__)
 

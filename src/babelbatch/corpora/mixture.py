@@ -7,7 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.records import ABSENT, Corpus, Mixture
-from babelbatch.storage.texts import Joined, text_hash
+from babelbatch.storage import Joined, text_hash
 
 
 def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:

@@ -16,8 +16,7 @@ from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import Place, Record, list_in, object_in, records, text_in, text_of
 from babelbatch.sources.omissions import Omissions
-from babelbatch.storage.cache import cache_folder
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import cache_folder, signature_of
 
 REVISION = "651b8cc85c407270b024157aff06ee6ab8c4fc6d"
 URL = f"https://raw.githubusercontent.com/apple/ml-mkqa/{REVISION}/dataset/mkqa.jsonl.gz"

@@ -19,12 +19,10 @@ from scipy.sparse.csgraph import connected_components
 from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS, stored_corpus
 from babelbatch.corpora.triples import Sample, sample
 from babelbatch.records import ABSENT, Corpus
-from babelbatch.runs.files import write_atomically
 from babelbatch.sources import mmarco
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.storage.folder import signature_of
-from babelbatch.storage.texts import TextWriter, choose_texts
+from babelbatch.storage import TextWriter, choose_texts, signature_of, write_atomically
 
 log = logging.getLogger(__name__)
 

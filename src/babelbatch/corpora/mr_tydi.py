@@ -13,7 +13,7 @@ from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import text_of
 from babelbatch.sources.wikipedia import Passage
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 
 def load_corpus(languages: list[str] | None = None, negatives: int = 0, data_dir: str | None = None) -> Corpus:

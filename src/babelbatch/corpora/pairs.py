@@ -12,7 +12,7 @@ from babelbatch.records import Corpus
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.lines import records, text_in
 from babelbatch.sources.omissions import Omissions
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 
 @dataclass(frozen=True, slots=True)

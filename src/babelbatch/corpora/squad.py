@@ -21,8 +21,7 @@ from babelbatch.sources.languages import chosen
 from babelbatch.sources.omissions import Omissions
 from babelbatch.sources.sentences import VERSION, sentences
 from babelbatch.sources.squad import MLQA, Example, examples
-from babelbatch.storage.cache import cache_folder
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import cache_folder, signature_of
 
 Translations = Literal["none", "mlqa", "xtreme"]
 

@@ -14,7 +14,7 @@ from babelbatch.records import Corpus
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.omissions import Omissions
 from babelbatch.sources.squad import examples
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 SOURCE = Published("ludwigschmidt/squadshifts", "refs/convert/parquet", "CC BY 4.0")
 """The hub's own conversion; the main branch has a script only."""

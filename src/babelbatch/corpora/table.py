@@ -14,7 +14,7 @@ from babelbatch.records import Corpus
 from babelbatch.sources.columns import LANGUAGE, WIDE, Layout, by_language, is_wide, layout, settled
 from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
-from babelbatch.storage.folder import signature_of
+from babelbatch.storage import signature_of
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,9 @@
-"""A saved W&B workspace that shows the runs of a project in the terms of this research: `babelbatch-dashboard`.
+"""A saved W&B workspace that shows the runs of a project: `babelbatch-dashboard`.
 
-Needs the extra `dashboard` (wandb-workspaces), and no torch.
+Start at `command.py`; `panels` says what the workspace shows. It needs the extra `dashboard` (wandb-workspaces) and
+does not import torch.
 """
 
-from babelbatch.dashboard.command import main as main
+from babelbatch.dashboard.command import main
+
+__all__ = ["main"]

@@ -26,7 +26,7 @@ from babelbatch.describe.judgement import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.jobs.launch import CONF, check_jobs, forced
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.runs.files import write_atomically
+from babelbatch.storage import write_atomically
 
 _USER_ERROR, _INTERRUPTED = 2, 130
 _EPILOG = """what can be said, as to babelbatch-train:

@@ -12,8 +12,7 @@ import numpy as np
 from babelbatch.progress import bar
 
 if TYPE_CHECKING:
-    from babelbatch.encoder import Encoder
-    from babelbatch.encoder.model import Role
+    from babelbatch.encoder import Encoder, Role
 
 _WORTH_A_BAR = 1_000_000
 _AT_ONCE = 65_536

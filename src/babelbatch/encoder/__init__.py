@@ -1,15 +1,23 @@
 """The encoder: backbone, pooling, projection and normalisation. It knows nothing of training.
 
-`pretrained`, `tiny` and `static` build one; `save` and `load` keep it in a folder (and `..._architecture`
-all but its weights).
+`backbones` builds one (`pretrained`, `tiny`, `static`), `model.Encoder` is one, `folder` saves and loads it.
+A new kind of encoder is a function in `backbones.py` that returns an `Encoder`, and a YAML in `conf/encoder/`.
 """
 
-from babelbatch.encoder.backbones import pretrained as pretrained
-from babelbatch.encoder.backbones import static as static
-from babelbatch.encoder.backbones import tiny as tiny
-from babelbatch.encoder.folder import load as load
-from babelbatch.encoder.folder import load_architecture as load_architecture
-from babelbatch.encoder.folder import save as save
-from babelbatch.encoder.folder import save_architecture as save_architecture
-from babelbatch.encoder.model import Encoder as Encoder
-from babelbatch.encoder.model import Settings as Settings
+from babelbatch.encoder.attention import is_unpadded
+from babelbatch.encoder.backbones import pretrained, static, tiny
+from babelbatch.encoder.folder import load, load_architecture, save, save_architecture
+from babelbatch.encoder.model import Encoder, Role
+
+__all__ = [
+    "Encoder",
+    "Role",
+    "is_unpadded",
+    "load",
+    "load_architecture",
+    "pretrained",
+    "save",
+    "save_architecture",
+    "static",
+    "tiny",
+]

@@ -13,12 +13,11 @@ import torch
 from babelbatch.distributed.collectives import greatest, rank, total_on_cpu, world_size
 from babelbatch.progress import bar
 from babelbatch.search.vector_cache import find, keep
-from babelbatch.storage.cache import cache_folder
+from babelbatch.storage import cache_folder
 from babelbatch.tokens import Tokens, tokenise
 
 if TYPE_CHECKING:
-    from babelbatch.encoder import Encoder
-    from babelbatch.encoder.model import Role
+    from babelbatch.encoder import Encoder, Role
 
 
 def tokens_of(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:

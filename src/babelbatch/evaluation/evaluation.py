@@ -22,7 +22,7 @@ from babelbatch.evaluation.trec import write_trec
 from babelbatch.lexical import Lexical
 from babelbatch.records import Benchmark
 from babelbatch.search.vectors import VectorWriter
-from babelbatch.storage.cache import cache_folder
+from babelbatch.storage import cache_folder
 
 if TYPE_CHECKING:
     from babelbatch.encoder import Encoder

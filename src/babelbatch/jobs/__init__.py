@@ -1,1 +1,7 @@
-"""From the command line to jobs."""
+"""From the command line to finished jobs.
+
+Start at `launch.launch`: it checks all jobs before the first one starts, then Hydra runs them through `sweep` and
+`job`, in this process or in worker processes (`worker`, `supervisor`).
+"""
+
+__all__ = ["launch"]

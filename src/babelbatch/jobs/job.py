@@ -20,7 +20,6 @@ from babelbatch.configuration.identity import config_hash, differences, identity
 from babelbatch.configuration.inputs import changed
 from babelbatch.configuration.schema import ConfigError
 from babelbatch.distributed.ranks import global_rank
-from babelbatch.jobs.stopping import Stopped, exit_code
 from babelbatch.jobs.supervisor import supervise
 from babelbatch.runs.files import (
     CHECKPOINT_FOLDER,
@@ -29,9 +28,10 @@ from babelbatch.runs.files import (
     METRICS_FILE,
     TRACEBACK_FILE,
     is_finished,
-    write_atomically,
 )
 from babelbatch.runs.lock import Held, held
+from babelbatch.runs.stopping import Stopped, exit_code
+from babelbatch.storage import write_atomically
 
 FAILED, USER_ERROR, ELSEWHERE = 1, 2, 75
 _PACKAGE = Path(__file__).parents[1]

@@ -28,10 +28,10 @@ from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.signatures import closest
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.job import ALREADY, ELSEWHERE, FINISHED, RESUMED, USER_ERROR, End
-from babelbatch.jobs.stopping import Stopped, heed_sigterm
-from babelbatch.jobs.stopping import exit_code as exit_code_of_signal
 from babelbatch.jobs.sweep import NOT_STARTED, Jobs, end_on_disk, exit_code
 from babelbatch.runs.files import is_finished
+from babelbatch.runs.stopping import Stopped, heed_sigterm
+from babelbatch.runs.stopping import exit_code as exit_code_of_signal
 
 _PACKAGE = Path(__file__).parents[1]
 # Inside the package when installed from a wheel, at the top of the repository in a checkout.

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.jobs.stopping import exit_code
+from babelbatch.runs.stopping import exit_code
 
 _STOPPED = {exit_code(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
 

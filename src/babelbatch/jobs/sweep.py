@@ -14,9 +14,9 @@ from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.schema import register
 from babelbatch.distributed.ranks import devices_a_node, global_rank, world_size
 from babelbatch.jobs.job import ELSEWHERE, FAILED, FINISHED, USER_ERROR, End, kept, run_apart, run_here
-from babelbatch.jobs.stopping import Stopped
 from babelbatch.runs.files import TRACEBACK_FILE, is_finished
 from babelbatch.runs.lock import Held, held
+from babelbatch.runs.stopping import Stopped
 
 _IN_THIS_PROCESS = (".BasicLauncher", ".FreshLauncher")  # others call the jobs somewhere else
 NOT_STARTED = End("not started")

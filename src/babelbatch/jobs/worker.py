@@ -18,8 +18,8 @@ from omegaconf import OmegaConf
 
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.job import run_here
-from babelbatch.jobs.stopping import heed_sigterm
 from babelbatch.runs.files import CONFIG_FILE
+from babelbatch.runs.stopping import heed_sigterm
 
 
 def main() -> None:

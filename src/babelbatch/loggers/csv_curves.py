@@ -12,7 +12,7 @@ from pathlib import Path
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from babelbatch.runs.files import write_atomically
+from babelbatch.storage import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,7 +23,7 @@ from babelbatch.evaluation.evaluation import Result
 from babelbatch.loggers.wandb_pictures import pictures
 from babelbatch.loggers.wandb_service import end_service
 from babelbatch.loggers.wandb_summaries import STEP, Summaries
-from babelbatch.runs.files import write_atomically
+from babelbatch.storage import write_atomically
 
 if TYPE_CHECKING:
     import wandb
@@ -297,3 +297,13 @@ class WandbRun(Logger):
         reason = f" ({type(error).__name__}: {error})" if error is not None else ""
         numbers = "the run goes on, and its numbers are in csv/metrics.csv and metrics.json"
         log.log(level, "%s%s: %s; %s what W&B kept on disk", problem, reason, numbers, self._upload)
+
+
+def finish(loggers: Iterable[Logger]) -> None:
+    """Ends the W&B run of a job, within a minute whatever happens, so that the next job of a sweep gets its own.
+
+    Called while an exception passes, it marks the run as failed.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            logger.finish()

@@ -1,14 +1,13 @@
-"""What a training step minimises: the contrastive loss, alone or beside a term that draws languages together.
+"""What a training step minimises: the contrastive loss, alone or with a term that draws languages together.
 
-All objectives have one interface, `Objective`, so that batch composition and objective can be crossed.
+Start at `contrastive.py`. All objectives have one interface (`interface.Objective`), so that batch composition and
+objective can be crossed. A new objective is one more file with such a class.
 """
 
-from babelbatch.loss.alignment import Alignment as Alignment
-from babelbatch.loss.contrastive import Contrastive as Contrastive
-from babelbatch.loss.contrastive import contrastive_loss as contrastive_loss
-from babelbatch.loss.interface import Counterparts as Counterparts
-from babelbatch.loss.interface import Encoded as Encoded
-from babelbatch.loss.interface import Loss as Loss
-from babelbatch.loss.interface import Objective as Objective
-from babelbatch.loss.language_kl import LanguageKL as LanguageKL
-from babelbatch.loss.mimo import Mimo as Mimo
+from babelbatch.loss.alignment import Alignment
+from babelbatch.loss.contrastive import Contrastive
+from babelbatch.loss.interface import Counterparts, Encoded, Loss, Objective
+from babelbatch.loss.language_kl import LanguageKL
+from babelbatch.loss.mimo import Mimo
+
+__all__ = ["Alignment", "Contrastive", "Counterparts", "Encoded", "LanguageKL", "Loss", "Mimo", "Objective"]

@@ -31,7 +31,7 @@ from babelbatch.report.tables import (
     to_latex,
     to_markdown,
 )
-from babelbatch.runs.files import write_atomically
+from babelbatch.storage import write_atomically
 
 PAGE = "report.html"
 DEFAULTS = Settings()

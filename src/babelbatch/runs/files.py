@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 METRICS_FILE = "metrics.json"
@@ -25,18 +23,3 @@ def is_finished(folder: Path, config_hash: str) -> bool:
         return json.loads((folder / METRICS_FILE).read_text(encoding="utf-8")).get("config_hash") == config_hash
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file that is either there whole or not there: temporary file in the same folder, flushed, renamed."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
 
-from babelbatch.runs.files import write_atomically
+from babelbatch.storage import write_atomically
 
 LOCK_FILE = "run.lock"
 HOLDER_FILE = "run.lock.json"

@@ -18,7 +18,8 @@ from babelbatch.evaluation.evaluation import Result
 from babelbatch.evaluation.heatmap import draw
 from babelbatch.evaluation.metrics import TITLES
 from babelbatch.records import Benchmark
-from babelbatch.runs.files import METRICS_FILE, PER_QUERY_FILE, write_atomically
+from babelbatch.runs.files import METRICS_FILE, PER_QUERY_FILE
+from babelbatch.storage import write_atomically
 
 
 def write_results(folder: Path, results: list[Result], facts: dict[str, object]) -> None:

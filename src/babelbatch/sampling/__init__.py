@@ -1,9 +1,14 @@
 """Which languages and which items a step holds (arXiv 2408.10536, section 2.2).
 
-`Sampling` holds the settings of a strategy, a `Sampler` plans its steps on a corpus: pure functions of (seed, step).
+`Sampling` holds the settings of a strategy; a `Sampler` plans its steps on a corpus. Plans are pure functions of
+(seed, step), made by a counter-based generator (`randomness`). A new strategy is a setting of `Sampling`, see
+`conf/sampling/`.
 """
 
-from babelbatch.sampling.alpha import course as course
-from babelbatch.sampling.sampler import Sampler as Sampler
-from babelbatch.sampling.sampler import largest_batch as largest_batch
-from babelbatch.sampling.settings import Sampling as Sampling
+from babelbatch.sampling.alpha import course
+from babelbatch.sampling.pools import Presence
+from babelbatch.sampling.randomness import below
+from babelbatch.sampling.sampler import Sampler, largest_batch
+from babelbatch.sampling.settings import Sampling
+
+__all__ = ["Presence", "Sampler", "Sampling", "below", "course", "largest_batch"]

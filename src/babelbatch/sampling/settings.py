@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from babelbatch.configuration.rules.sampling import problems_of_alpha
+from babelbatch.configuration.rules import problems_of_alpha
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import overload
 
 import numpy as np
 
-from babelbatch.runs.files import write_atomically
+from babelbatch.storage import write_atomically
 
 FORMAT = 1
 """Goes up when what the files mean changes."""

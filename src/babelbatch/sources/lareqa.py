@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.sources.download import downloaded
-from babelbatch.storage.cache import cache_folder
+from babelbatch.storage import cache_folder
 
 
 @dataclass(frozen=True, slots=True)

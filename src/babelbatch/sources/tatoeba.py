@@ -15,7 +15,7 @@ from babelbatch.sources.download import downloaded
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import lines, records, text_of
-from babelbatch.storage.cache import cache_folder
+from babelbatch.storage import cache_folder
 
 REVISION = "74bc6ae7ffb7cba670fe0f428d0ede9f666fb821"
 _URL = "https://raw.githubusercontent.com/facebookresearch/LASER/{}/data/tatoeba/v1/{}"

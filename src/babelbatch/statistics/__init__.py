@@ -1,16 +1,13 @@
-"""Which differences are real: intervals and tests over questions and seeds. Needs numpy and scipy only."""
+"""Which differences are real: estimates, intervals and tests over queries and seeds.
 
-from babelbatch.statistics.comparison import (
-    Comparison,
-    Estimate,
-    NonInferiority,
-    compare,
-    estimate,
-    non_inferior,
-)
+Start at `comparison.py`. Needs numpy and scipy only, and knows nothing of runs or files: arrays of scores go in,
+numbers come out. Every test here has its level and coverage measured in `bench/statistics_simulation.py`.
+"""
+
+from babelbatch.statistics.comparison import Comparison, Estimate, NonInferiority, compare, estimate, non_inferior
 from babelbatch.statistics.correction import holm
 from babelbatch.statistics.correlation import Correlation, clustered_spearman
-from babelbatch.statistics.scores import Scores, macro, scores_of
+from babelbatch.statistics.scores import Scores, scores_of
 
 __all__ = [
     "Comparison",
@@ -22,7 +19,6 @@ __all__ = [
     "compare",
     "estimate",
     "holm",
-    "macro",
     "non_inferior",
     "scores_of",
 ]

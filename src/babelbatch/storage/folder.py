@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from babelbatch import __version__
-from babelbatch.runs.files import write_atomically
 from babelbatch.storage.cache import cache_folder
-from babelbatch.storage.durable import flush_folder
+from babelbatch.storage.durable import flush_folder, write_atomically
 from babelbatch.storage.lock import acquired
 
 log = logging.getLogger(__name__)

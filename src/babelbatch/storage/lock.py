@@ -1,8 +1,10 @@
-"""The lock of something in the cache that one process makes and the others wait for."""
+"""Locks of what one process builds in the cache while others wait for it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,3 +22,18 @@ def acquired(file: Path, doing: str) -> FileLock:
         log.info("another process is %s: waiting for it", doing)
         lock.acquire()
     return lock
+
+
+@contextmanager
+def if_free(file: Path) -> Iterator[bool]:
+    """Takes the lock without waiting, if nobody holds it; yields whether it was taken."""
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):  # held, or another user's
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

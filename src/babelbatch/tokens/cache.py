@@ -12,10 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from babelbatch.storage.durable import flush_folder
-from babelbatch.storage.lock import acquired
+from babelbatch.storage import acquired, flush_folder, if_free
 from babelbatch.tokens.store import IDS_FILE, IDS_TYPE, OFFSETS_FILE, OFFSETS_TYPE
 
 FORMAT = 1
@@ -168,12 +166,9 @@ def _remove_leftovers(root: Path, name: str) -> None:
         if folder.stem == name:
             shutil.rmtree(folder, ignore_errors=True)
             continue
-        lock = FileLock(_lock_file(root, folder.stem))
-        try:
-            with lock.acquire(timeout=0):
+        with if_free(_lock_file(root, folder.stem)) as free:
+            if free:
                 shutil.rmtree(folder, ignore_errors=True)
-        except (Timeout, OSError):
-            pass  # being built, or another user's
 
 
 def _temporary(root: Path, name: str) -> Path:

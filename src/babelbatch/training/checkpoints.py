@@ -19,9 +19,9 @@ from pytorch_lightning.plugins import CheckpointIO
 
 from babelbatch.configuration.identity import differences
 from babelbatch.distributed.collectives import greatest
-from babelbatch.jobs.stopping import Stopped
 from babelbatch.records import Batch
-from babelbatch.storage.durable import flush_folder
+from babelbatch.runs.stopping import Stopped
+from babelbatch.storage import flush_folder
 
 log = logging.getLogger(__name__)
 

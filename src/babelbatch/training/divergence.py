@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from babelbatch.batches.data_module import PairData
+from babelbatch.batches import PairData
 from babelbatch.records import Batch
 
 _BATCHES = 50  # between two looks: each makes the processor wait for the GPU

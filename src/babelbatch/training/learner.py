@@ -16,8 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from babelbatch.distributed.collectives import rank, total, world_size
-from babelbatch.encoder import Encoder
-from babelbatch.encoder.model import Role
+from babelbatch.encoder import Encoder, Role
 from babelbatch.loss import Counterparts, Encoded, Loss, Objective
 from babelbatch.records import Batch, Lesson, Padded, Versions
 from babelbatch.training.grad_cache import encode_twice

@@ -8,8 +8,7 @@ import shutil
 from torch import nn
 from transformers import PreTrainedModel
 
-from babelbatch.encoder import Encoder
-from babelbatch.encoder.attention import is_unpadded
+from babelbatch.encoder import Encoder, is_unpadded
 
 
 def full(

@@ -1,5 +1,10 @@
-"""What settings may not be, alone or together. Plain mappings of a configuration go in, lines that name path and remedy
-come out; nothing is imported that takes time."""
+"""What no signature can know: values out of range, and settings that contradict each other, a file a topic.
 
-from babelbatch.configuration.rules.combinations import problems_between as problems_between
-from babelbatch.configuration.rules.devices import problems_of_devices as problems_of_devices
+Plain mappings of a configuration go in, lines `path: problem; remedy` come out. Nothing slow is imported.
+"""
+
+from babelbatch.configuration.rules.combinations import problems_between
+from babelbatch.configuration.rules.devices import problems_of_devices
+from babelbatch.configuration.rules.sampling import problems_of_alpha
+
+__all__ = ["problems_between", "problems_of_alpha", "problems_of_devices"]
