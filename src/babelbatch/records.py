@@ -104,7 +104,7 @@ class Benchmark:
 
     Q queries, C candidates. A query in two languages is two rows with one id.
 
-    query_ids: Q ids, the same in every language (the unit that statistics cluster by).
+    query_ids: Q ids, the same in every language.
     candidate_ids: C distinct ids; ties in score are broken by them, as trec_eval does. They and the texts may be on
         disk (`stored_benchmark.py`).
     query_languages, candidate_languages: (Q,) and (C,) int16, index into `languages`.
@@ -117,6 +117,10 @@ class Benchmark:
     parts: (C,) int16. Candidates of one language in different parts are not ranked together: a query is ranked among
         those of the language and the part of what answers it. None: a language is one part. Not where `pooled`.
     metric: the one to read first, a name of `metrics.NAMES`; tables, maps and the report show it.
+    clusters: (Q,) int32. Queries with equal numbers are about one article, passage or subject, so their scores are not
+        independent; statistics resample whole clusters. Rows with one query id share a cluster. None: a query id is a
+        cluster by itself.
+    cluster_unit: what a cluster is, in the singular, as the report names it: `article`, `passage`, `subject`.
     """
 
     name: str
@@ -134,6 +138,8 @@ class Benchmark:
     pooled: bool = field(default=True, metadata={"fingerprint": False})
     parts: np.ndarray | None = None
     metric: str = field(default="map", metadata={"fingerprint": False})
+    clusters: np.ndarray | None = field(default=None, metadata={"fingerprint": False})
+    cluster_unit: str = field(default="query", metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
         # Ids on disk were compared when they were written; there may be a hundred million of them.
@@ -141,6 +147,9 @@ class Benchmark:
             twice = next(id_ for id_, count in Counter(self.candidate_ids).items() if count > 1)
             raise ValueError(f"benchmark {self.name}: candidate id '{twice}' occurs twice; ids must be unique")
         assert self.parts is None or not self.pooled, "a pool of all languages has no parts"
+        assert self.clusters is None or len(set(zip(self.query_ids, self.clusters.tolist(), strict=True))) == len(
+            set(self.query_ids)
+        ), "rows with one query id share a cluster"
         unanswered = np.flatnonzero(np.diff(self.relevant_offsets) == 0)
         if len(unanswered):
             raise ValueError(
@@ -152,6 +161,14 @@ class Benchmark:
     def fingerprint(self) -> str:
         """Changes with any text, id, language, relevance judgement or the protocol."""
         return _fingerprint(self)
+
+    @property
+    def cluster_numbers(self) -> np.ndarray:
+        """(Q,) int32, the cluster of each query: `clusters`, or where there are none a number for each query id."""
+        if self.clusters is not None:
+            return self.clusters
+        number = {id_: row for row, id_ in enumerate(dict.fromkeys(self.query_ids))}
+        return np.array([number[id_] for id_ in self.query_ids], np.int32)
 
     @property
     def cells(self) -> np.ndarray:

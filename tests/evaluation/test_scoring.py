@@ -164,7 +164,7 @@ def test_matrices():
 def test_per_query():
     table = score(small(), ranks(), top()).per_query
     assert table.column_names == [
-        "benchmark", "setting", "query_id", "query_language", "candidate_language",
+        "benchmark", "setting", "query_id", "cluster", "query_language", "candidate_language",
         "map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100",
         "rank_distance", "rank_distance_normalised",
         "language_preference", "same_language@10", "mrc@10", "peer@100",
@@ -271,3 +271,17 @@ def test_a_question_language_that_is_not_in_the_pool():
     undefined = ("language_preference", "same_language@10", "same_language_lift@10", "mrc@10")
     assert not [key for key in found.metrics if any(name in key for name in undefined)]
     assert found.per_query.to_pylist()[-1]["same_language@10"] is None
+
+
+def test_rows_have_the_cluster_of_their_query():
+    """What the data says about it, or else a number for each query id."""
+    benchmark = small()
+    alone = score(benchmark, ranks(), top()).per_query.to_pylist()
+    assert len({(row["query_id"], row["cluster"]) for row in alone}) == len({row["query_id"] for row in alone}) == 3
+    of_id = dict(zip(dict.fromkeys(benchmark.query_ids), (7, 7, 4), strict=True))
+    clusters = np.array([of_id[id_] for id_ in benchmark.query_ids], np.int32)
+    found = score(replace(benchmark, clusters=clusters, cluster_unit="article"), ranks(), top())
+    assert {(row["query_id"], row["cluster"]) for row in found.per_query.to_pylist()} == set(of_id.items())
+    assert benchmark.fingerprint == replace(benchmark, clusters=clusters).fingerprint
+    with pytest.raises(AssertionError, match="rows with one query id share a cluster"):
+        replace(benchmark, clusters=np.arange(4))

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from babelbatch.benchmarks.clusters import joined_clusters
 from babelbatch.records import Benchmark
 from babelbatch.sources.lareqa import Paragraph, read
 
@@ -55,6 +56,11 @@ def load_benchmark(
         relevant=np.concatenate([np.array(rows, np.int64) for rows in relevant]),
         protocol=f"LAReQA: candidate = {candidate}, relevant = where the answer starts, in every language",
         metric=metric,
+        clusters=joined_clusters(
+            [question.id for _, question in queries],
+            [(column, files[column].paragraphs[question.paragraph].article) for column, question in queries],
+        ),
+        cluster_unit="article",
     )
 
 

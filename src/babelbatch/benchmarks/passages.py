@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from babelbatch.benchmarks.clusters import joined_clusters
 from babelbatch.records import Benchmark
 from babelbatch.sources.lines import Place
 from babelbatch.sources.squad import examples
@@ -49,6 +50,7 @@ def passage_benchmark(
     counts = [0] * len(languages)
     ids: list[str] = []
     questions: dict[tuple[str, int], tuple[str, Place]] = {}  # id and language -> text and place
+    passages: list[tuple[int, str]] = []  # of each question, as in `candidates`
     answers: dict[str, list[int]] = {}
     for row in rows:
         column = column_of[row.language]
@@ -65,6 +67,7 @@ def passage_benchmark(
             )
         questions[row.id, column] = row.question, row.place
         answers.setdefault(row.id, []).append(candidate)
+        passages.append((column, row.key))
     relevant = [sorted(answers[id_]) for id_, _ in questions]
     return Benchmark(
         name=name,
@@ -79,4 +82,6 @@ def passage_benchmark(
         relevant=np.array([candidate for rows_ in relevant for candidate in rows_], np.int64),
         protocol=protocol,
         pooled=pooled,
+        clusters=joined_clusters([id_ for id_, _ in questions], passages),
+        cluster_unit="passage",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from babelbatch.benchmarks.clusters import joined_clusters
 from babelbatch.records import Benchmark
 from babelbatch.sources.world_facts import CLDR_VERSION, choose_languages, facts, split, texts
 
@@ -27,10 +28,11 @@ def load_benchmark(languages: list[str] | None = None, split_seed: int = 0, held
     columns = np.arange(len(chosen), dtype=np.int16)
     first_row = np.arange(len(chosen), dtype=np.int64) * len(facts())
     answers = np.array(asked, np.int64)[:, None] + first_row
+    ids = tuple(facts()[row].id for row in asked) * len(chosen)
     return Benchmark(
         name="world_facts",
         languages=chosen,
-        query_ids=tuple(facts()[row].id for row in asked) * len(chosen),
+        query_ids=ids,
         query_texts=tuple(text.questions[row] for text in told for row in asked),
         query_languages=np.repeat(columns, len(asked)),
         candidate_ids=tuple(f"{language}:{fact.id}" for language in chosen for fact in facts()),
@@ -40,4 +42,6 @@ def load_benchmark(languages: list[str] | None = None, split_seed: int = 0, held
         relevant=np.tile(answers, (len(chosen), 1)).ravel(),
         protocol=f"world_facts of CLDR {CLDR_VERSION}: candidate = the passage of any fact, relevant = the fact asked "
         f"about, in every language; held_out = {held_out}, split_seed = {split_seed}",
+        clusters=joined_clusters(ids, [facts()[row].entities[0] for row in asked] * len(chosen)),
+        cluster_unit="subject",
     )

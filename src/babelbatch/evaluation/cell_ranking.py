@@ -37,6 +37,7 @@ def rank_cells(benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Ran
             relevant=np.searchsorted(pool, benchmark.relevant[pairs]),
             gains=None,
             parts=None,
+            clusters=None,
         )
         ranks[pairs] = rank(alone, queries[asked], candidates[pool], k=1)[0].within_language
     return Ranks(ranks, ranks)

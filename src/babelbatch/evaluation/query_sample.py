@@ -30,4 +30,5 @@ def sample_questions(benchmark: Benchmark, count: int, seed: int = 0) -> Benchma
         relevant_offsets=np.concatenate([[0], np.cumsum(np.diff(offsets)[rows])]),
         relevant=benchmark.relevant[pairs],
         gains=None if benchmark.gains is None else benchmark.gains[pairs],
+        clusters=None if benchmark.clusters is None else benchmark.clusters[rows],
     )

@@ -97,7 +97,7 @@ def _cells(
     size = len(names)
     matrices = {metric: np.full((size, size), np.nan) for metric in metrics}
     tables: list[pa.Table] = []
-    ids = pa.array(benchmark.query_ids)
+    ids, clusters = pa.array(benchmark.query_ids), pa.array(benchmark.cluster_numbers)
     for row in range(size):
         for column in range(size):
             pairs = np.flatnonzero((question_language == row) & (candidate_language == column))
@@ -110,7 +110,7 @@ def _cells(
             for metric, per_query in values.items():
                 matrices[metric][row, column] = per_query.mean()
             setting = "monolingual" if row == column else "crosslingual"
-            tables.append(_rows(benchmark, ids, setting, queries, names[column], values))
+            tables.append(_rows(benchmark, ids, clusters, setting, queries, names[column], values))
     return matrices, tables
 
 
@@ -126,13 +126,14 @@ def _result(
     metrics = _cell_metrics(benchmark, matrices)
     if pool is not None and shares is not None:
         size = len(benchmark.languages)
-        ids = pa.array(benchmark.query_ids)
+        ids, clusters = pa.array(benchmark.query_ids), pa.array(benchmark.cluster_numbers)
         share_of_pool = np.bincount(benchmark.candidate_languages, minlength=size) / len(benchmark.candidate_ids)
         own = shares[np.arange(len(shares)), benchmark.query_languages]
         # A language that nothing in the pool is in can be neither preferred nor avoided.
         pool["same_language@10"] = np.where(share_of_pool[benchmark.query_languages] > 0, own, np.nan)
         matrices["top10_share"] = _means(shares, benchmark.query_languages, size)
-        tables.append(_rows(benchmark, ids, "multilingual", np.arange(len(benchmark.query_ids)), None, pool))
+        rows = np.arange(len(benchmark.query_ids))
+        tables.append(_rows(benchmark, ids, clusters, "multilingual", rows, None, pool))
         metrics |= _pool_metrics(benchmark, pool)
         metrics |= _top_metrics(benchmark, matrices["top10_share"], share_of_pool)
     return Result(
@@ -218,6 +219,7 @@ def _means(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
 def _rows(
     benchmark: Benchmark,
     ids: pa.Array,
+    clusters: pa.Array,
     setting: str,
     queries: np.ndarray,
     candidate_language: str | None,
@@ -230,6 +232,7 @@ def _rows(
         "benchmark": pa.repeat(benchmark.name, count),
         "setting": pa.repeat(setting, count),
         "query_id": ids.take(pa.array(queries)),
+        "cluster": clusters.take(pa.array(queries)),
         "query_language": languages.take(pa.array(benchmark.query_languages[queries])),
         "candidate_language": pa.repeat(pa.scalar(candidate_language, pa.string()), count),
     }

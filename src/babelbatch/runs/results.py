@@ -52,6 +52,7 @@ def facts_about(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
         facts[f"fingerprint/{name}"] = benchmark.fingerprint
         facts[f"languages/{name}"] = list(benchmark.languages)
         facts[f"protocol/{name}"] = benchmark.protocol
+        facts[f"cluster/{name}"] = benchmark.cluster_unit
     return facts
 
 

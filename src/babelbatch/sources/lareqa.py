@@ -31,8 +31,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
+    """article: the number of the article in its file."""
+
     context: str
     sentences: tuple[str, ...]
+    article: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,7 @@ def _read_file(path: Path, language: str) -> LanguageFile:
         ) from None
     paragraphs: list[Paragraph] = []
     questions: dict[str, Question] = {}
-    for article in _checked(data, list, path, "'data'"):
+    for number, article in enumerate(_checked(data, list, path, "'data'")):
         for paragraph in _field(article, "paragraphs", list, path, "an article"):
             where = f"paragraph {len(paragraphs)}"
             sentences = _field(paragraph, "sentences", list, path, where)
@@ -185,7 +188,7 @@ def _read_file(path: Path, language: str) -> LanguageFile:
                 if question.id in questions:
                     raise ValueError(f"{path}: question id '{question.id}' occurs twice; ids must be unique in a file")
                 questions[question.id] = question
-            paragraphs.append(Paragraph(context, tuple(sentences)))
+            paragraphs.append(Paragraph(context, tuple(sentences), number))
     if not questions:
         raise ValueError(f"{path}: no questions in it")
     return LanguageFile(language, tuple(paragraphs), tuple(questions.values()))
