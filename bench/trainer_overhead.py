@@ -23,7 +23,7 @@ import torch
 from babelbatch.batches.data_module import PairData
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import tiny
-from babelbatch.loggers import csv_logger
+from babelbatch.loggers.csv_curves import csv_logger
 from babelbatch.loss import Contrastive
 from babelbatch.sampling import Sampling
 from babelbatch.training.checkpoints import AtomicIO, Checkpoint

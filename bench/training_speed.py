@@ -44,10 +44,12 @@ from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaModel
 
 from babelbatch.batches.data_module import BatchBuilder, PairData
 from babelbatch.corpora.lareqa import load_corpus
-from babelbatch.encoder import Encoder, Settings, pretrained
+from babelbatch.encoder import Encoder, pretrained
 from babelbatch.encoder.attention import use_attention
 from babelbatch.encoder.backbones import train_tokenizer
-from babelbatch.loss import Contrastive, contrastive_loss
+from babelbatch.encoder.model import Settings
+from babelbatch.loss import Contrastive
+from babelbatch.loss.contrastive import contrastive_loss
 from babelbatch.records import Corpus, Padded
 from babelbatch.sampling import Sampling
 from babelbatch.training.allocator import freed_memory_kept

@@ -18,9 +18,10 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-from babelbatch.encoder import Encoder, Settings, pretrained, save, static, tiny
+from babelbatch.encoder import Encoder, pretrained, save, static, tiny
 from babelbatch.encoder import attention as attention_module
 from babelbatch.encoder.attention import first_position, use_attention
+from babelbatch.encoder.model import Settings
 from babelbatch.records import Padded
 
 LENGTHS = [3, 9, 9, 1, 6, 9]

@@ -14,17 +14,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
-from babelbatch.encoder import (
-    Encoder,
-    Settings,
-    load,
-    load_architecture,
-    pretrained,
-    save,
-    save_architecture,
-    static,
-    tiny,
-)
+from babelbatch.encoder import Encoder, load, load_architecture, pretrained, save, save_architecture, static, tiny
+from babelbatch.encoder.model import Settings
 from babelbatch.records import Padded
 from babelbatch.tokens import tokenise
 

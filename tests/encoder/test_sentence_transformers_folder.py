@@ -21,8 +21,9 @@ from torch import Tensor
 from transformers import Qwen3Config, Qwen3Model, T5Config, T5EncoderModel
 
 from babelbatch.batches.chunks import length_sorted_chunks
-from babelbatch.encoder import Settings, load, load_architecture, pretrained, save, tiny
+from babelbatch.encoder import load, load_architecture, pretrained, save, tiny
 from babelbatch.encoder.dense import Dense
+from babelbatch.encoder.model import Settings
 from babelbatch.encoder.pooling import pooled
 from babelbatch.evaluation.encoding import encode
 

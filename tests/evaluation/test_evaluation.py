@@ -13,7 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelbatch.encoder import Encoder, Settings, static, tiny
+from babelbatch.encoder import Encoder, static, tiny
+from babelbatch.encoder.model import Settings
 from babelbatch.evaluation.debias import debiased
 from babelbatch.evaluation.encoding import encode, length_sorted_batches
 from babelbatch.evaluation.evaluation import Evaluation

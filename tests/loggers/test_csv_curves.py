@@ -17,7 +17,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
-from babelbatch.loggers import csv_logger
+from babelbatch.loggers.csv_curves import csv_logger
 from processes import python
 
 

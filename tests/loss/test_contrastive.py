@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from babelbatch.loss import Contrastive, Encoded, contrastive_loss
+from babelbatch.loss import Contrastive, Encoded
+from babelbatch.loss.contrastive import contrastive_loss
 
 # Scores at temperature 1: question 0 is closer to its positive (1 against 0.6), question 1 likewise (0.8 against 0).
 QUESTIONS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])

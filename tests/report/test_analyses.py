@@ -13,7 +13,8 @@ from babelbatch.report.grouping import grouped
 from babelbatch.report.languages import DISTANCES, distance, distance_matrix, language
 from babelbatch.report.plots import cells
 from babelbatch.report.runs import find_runs
-from babelbatch.statistics import macro, scores_of
+from babelbatch.statistics import scores_of
+from babelbatch.statistics.scores import macro
 from run_folders import write_sweep
 
 EIGHT = ("ar", "de", "en", "es", "hi", "ru", "th", "zh")

@@ -16,8 +16,8 @@ from scipy import stats
 from babelbatch.evaluation.evaluation import score
 from babelbatch.evaluation.ranking import Ranks, Top
 from babelbatch.records import Benchmark
-from babelbatch.statistics import Scores, clustered_spearman, compare, estimate, holm, macro, non_inferior, scores_of
-from babelbatch.statistics.scores import contributions, influence
+from babelbatch.statistics import Scores, clustered_spearman, compare, estimate, holm, non_inferior, scores_of
+from babelbatch.statistics.scores import contributions, influence, macro
 from babelbatch.statistics.variance import one_group, question_variance, spread
 
 

@@ -25,8 +25,9 @@ from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder.backbones import tiny, train_tokenizer
 from babelbatch.evaluation.evaluation import encode
 from babelbatch.storage.cache import cache_folder
-from babelbatch.tokens import Texts, Tokens, cache, store, tokenise, tokenizing
+from babelbatch.tokens import Tokens, cache, store, tokenise, tokenizing
 from babelbatch.tokens import texts as texts_module
+from babelbatch.tokens.texts import Texts
 from processes import PEAK, ended, python, started, until
 
 TEXTS = ["red green blue", "green blue", "", "grün und blau", "红 绿 蓝"]
