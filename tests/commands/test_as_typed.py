@@ -173,7 +173,7 @@ def test_evaluation_by_search(sweep: Path, tmp_path: Path) -> None:
     found = metrics(tmp_path / "ivf")
     assert found["search/world_facts"] == "IVF"
     assert 0.5 < found["search_recall/world_facts/all"] <= 1
-    assert f"finds {found['search_recall/world_facts/all']:.1%} of the exact first hundred" in done.stdout
+    assert f"finds {100 * found['search_recall/world_facts/all']:.1f}\xa0% of the exact top 100" in done.stdout
     run("babelbatch-report", f"runs=[{tmp_path / 'ivf'}]", cwd=tmp_path)
     page = (tmp_path / "ivf" / "report" / "report.html").read_text(encoding="utf-8")
     assert "multilingual nDCG@10" in page

@@ -73,16 +73,18 @@ def test_who_wins_where(apart: tuple[Study, Found]) -> None:
     within, *_, distance = sentences(found)
     assert within.startswith("Within a language, X-X has the highest mAP, 0.6")
     assert ", better than every other: 0.1" in within
-    assert " above the next, hybrid alpha=0.5 (95 % interval 0." in within
+    assert " above the next, hybrid alpha=0.5 (95\xa0% interval [0." in within
     assert distance.startswith("X-Y has the lowest rank distance, ")
-    assert " below the next, hybrid alpha=0.5 (95 % interval " in distance
+    assert " below the next, hybrid alpha=0.5 (95\xa0% interval [" in distance
 
 
 def test_best_everywhere(tmp_path: Path) -> None:
     level = {"monolingual": 0.8, "crosslingual": 0.7, "multilingual": 0.6, "rank_distance": 10.0}
     found, _ = of_sweep(tmp_path, {0.5: level, 1.0: APART[1.0]})
     assert headline(found) == "Hybrid alpha=0.5 is best in every setting"
-    assert margins(found)[0].startswith("Hybrid alpha=0.5 keeps the monolingual mAP of X-X to within 0.01 (p < 0.001)")
+    assert margins(found)[0].startswith(
+        "Hybrid alpha=0.5 keeps the monolingual mAP of X-X to within 0.01 (p\xa0<\xa00.001)"
+    )
 
 
 def test_nothing_is_said_to_be_best_where_nothing_is(tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ def test_the_price_within_a_language(apart: tuple[Study, Found], tmp_path: Path)
     found, _ = apart
     cost, _ = margins(found)
     assert cost.startswith("X-Y costs monolingual mAP: 0.")
-    assert " less than X-X, more than the margin of 0.01 (95 % interval 0." in cost
+    assert " less than X-X, more than the margin of 0.01 (95\xa0% interval [0." in cost
     near, _ = of_sweep(tmp_path, {0.5: {"monolingual": 0.59}, 1.0: {"monolingual": 0.6}}, seeds=2)
     (open_,) = margins(near)
     assert open_.startswith(
@@ -122,7 +124,7 @@ def test_the_price_within_a_language(apart: tuple[Study, Found], tmp_path: Path)
 def test_the_margin_can_be_set(apart: tuple[Study, Found]) -> None:
     found, _ = apart
     wide = study("facts", found.groups, margin=0.5)
-    assert all("keeps the monolingual mAP of X-X to within 0.5 (p < 0.001)" in said for said in margins(wide))
+    assert all("keeps the monolingual mAP of X-X to within 0.5 (p\xa0<\xa00.001)" in said for said in margins(wide))
 
 
 def test_one_seed(tmp_path: Path) -> None:
@@ -175,6 +177,6 @@ def test_two_groups_are_told_without_a_next(tmp_path: Path) -> None:
     (sentence,) = [said for said in sentences(found) if said.startswith("Across languages")]
     assert re.fullmatch(
         r"Across languages, X-Y has the highest mAP, 0\.\d{3}: 0\.\d{3} above X-X "
-        r"\(95 % interval 0\.\d{3} to 0\.\d{3}, p < 0\.001\)\.",
+        r"\(95\xa0% interval \[0\.\d{3}, 0\.\d{3}\], p\xa0<\xa00\.001\)\.",
         sentence,
     )

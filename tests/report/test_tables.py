@@ -9,11 +9,11 @@ TABLE = Results(
     "my_facts",
     ("monolingual mAP", "rank distance"),
     [
-        ("X-X", 3, (Shown("0.9664", "0.9591", "0.9738", best=True), Shown("22,534.4", "22,418.2", "22,650.6"))),
+        ("X-X", 3, (Shown("0.9664", "[0.9591, 0.9738]", best=True), Shown("22,534.4", "[22,418.2, 22,650.6]"))),
         (
             "hybrid a|b_100%",
             1,
-            (Shown("0.9570", "0.9492", "0.9649"), Shown("501.0", "437.7", "564.3", like_best=True)),
+            (Shown("0.9570", "[0.9492, 0.9649]"), Shown("501.0", "[437.7, 564.3]", like_best=True)),
         ),
     ],
 )
@@ -21,7 +21,7 @@ TABLE = Results(
 
 def test_markdown() -> None:
     assert to_markdown(TABLE, 0.95) == (
-        "my_facts, 95 % intervals:\n"
+        "my_facts, 95\N{NO-BREAK SPACE}% intervals:\n"
         "\n"
         "| strategy | seeds | monolingual mAP | rank distance |\n"
         "| --- | ---: | ---: | ---: |\n"
@@ -41,19 +41,19 @@ def test_latex() -> None:
         "\\toprule\n"
         "strategy & seeds & monolingual mAP & rank distance \\\\\n"
         "\\midrule\n"
-        "X-X & 3 & \\textbf{0.9664} {\\small[0.9591, 0.9738]} & 22,534.4 {\\small[22,418.2, 22,650.6]} \\\\\n"
-        "hybrid a|b\\_100\\% & 1 & 0.9570 {\\small[0.9492, 0.9649]} & "
-        "501.0\\,$\\approx$ {\\small[437.7, 564.3]} \\\\\n"
+        "X-X & 3 & \\textbf{0.9664} {\\small [0.9591, 0.9738]} & 22,534.4 {\\small [22,418.2, 22,650.6]} \\\\\n"
+        "hybrid a|b\\_100\\% & 1 & 0.9570 {\\small [0.9492, 0.9649]} & "
+        "501.0\\,$\\approx$ {\\small [437.7, 564.3]} \\\\\n"
         "\\bottomrule\n"
         "\\end{tabular}\n"
-        "\\caption{my\\_facts, 90 \\% intervals. In bold: better than every other strategy by the tests (Holm over all "
+        "\\caption{my\\_facts, 90~\\% intervals. In bold: better than every other strategy by the tests (Holm over all "
         "pairs and measures). $\\approx$: the tests do not tell these from the best.}\n"
         "\\end{table}\n"
     )
 
 
 def test_no_mark_is_explained_that_is_not_there() -> None:
-    assert legend(Results("b", ("m",), [("X-X", 1, (Shown("1", "0", "2"),))]), "bold") == ""
+    assert legend(Results("b", ("m",), [("X-X", 1, (Shown("1", "[0, 2]"),))]), "bold") == ""
 
 
 def test_csv_keeps_every_digit_and_survives_commas() -> None:

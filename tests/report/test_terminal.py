@@ -27,7 +27,7 @@ def test_rows_by_benchmark_and_unfinished_runs_left_out(tmp_path: Path) -> None:
     ]
     rows = read_rows(folders)
     assert [(row.benchmark, row.strategy) for row in rows] == [("a", "x_x"), ("b", "x_x"), ("b", "x_y")]
-    assert rows[2].cells() == ("x_y", "0.5", "1", "0.2500", "0.2500", "0.2500", "123.4", "12 s")
+    assert rows[2].cells() == ("x_y", "0.5", "1", "0.2500", "0.2500", "0.2500", "123.4", "12\N{NO-BREAK SPACE}s")
 
 
 def test_an_evaluation_beside_the_runs_is_none_of_them(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_markdown(tmp_path: Path) -> None:
         "\n"
         "| strategy | alpha | seed | mono | cross | multi | rank distance | time |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| hybrid | 0.5 | 0 | 0.5000 | 0.5000 | 0.5000 | 123.4 | 12 s |\n"
+        "| hybrid | 0.5 | 0 | 0.5000 | 0.5000 | 0.5000 | 123.4 | 12\N{NO-BREAK SPACE}s |\n"
     )
 
 
@@ -87,7 +87,7 @@ def test_the_table_fits_a_narrow_terminal(tmp_path: Path, capsys: pytest.Capture
     print_tables(read_rows([finished(tmp_path / "0", "hybrid", 0, 0.5)]))
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
-    for text in ("hybrid", "0.5000", "123.4", "12 s", "rank distance"):
+    for text in ("hybrid", "0.5000", "123.4", "12\N{NO-BREAK SPACE}s", "rank distance"):
         assert text in shown
 
 
@@ -114,7 +114,7 @@ def test_the_scores_of_a_search_and_its_recall(tmp_path: Path, capsys: pytest.Ca
     print_scores([searched(tmp_path / "0", **{"search_recall/b/all": 0.875, "b/multilingual/recall@100": 0.75})])
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
-    assert "The index finds 87.5% of the exact first hundred" in shown
+    assert "The index finds 87.5\N{NO-BREAK SPACE}% of the exact top 100" in shown
     assert "recall@100" in shown
     assert "0.7500" in shown
     assert "rank dist." not in shown

@@ -5,7 +5,6 @@ All of them look at the mixed pool or at single language pairs, and compare ever
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,6 +14,7 @@ import numpy as np
 from babelbatch.report.comparisons import Study, comparable, reference_of
 from babelbatch.report.grouping import Group
 from babelbatch.report.languages import DISTANCES, distance, distance_matrix, language
+from babelbatch.report.numbers import fixed, interval, p_text
 from babelbatch.report.tables import Data, Grid
 from babelbatch.statistics import Correlation, Scores, clustered_spearman, compare, estimate, holm
 
@@ -68,10 +68,7 @@ def typology(study: Study) -> Section | None:
     if not rows:
         return None
     others = tuple(dict.fromkeys(row[1] for row in rows))
-    by = {
-        (row[3], row[1]): (_minus(f"{row[6]:.2f}"), _minus(f"{row[7]:.2f} – {row[8]:.2f}, p {row[9]:.3f}"))
-        for row in rows
-    }
+    by = {(row[3], row[1]): (fixed(row[6], 2), f"{interval(row[7], row[8], 2)}, {p_text(row[9])}") for row in rows}
     missing = ("–", "")
     grid = Grid(
         "distance",
@@ -215,7 +212,7 @@ def _kind_cell(row: Sequence, level: float) -> tuple[str, str]:
     if difference is None:
         return f"{row[4]:.3f}", ""
     alike = "" if p_value < 1 - level else " ≈"
-    return f"{row[4]:.3f}{alike}", _minus(f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]")
+    return f"{row[4]:.3f}{alike}", _gain(difference, low, high)
 
 
 def _measured(studies: Sequence[Study]) -> str:
@@ -230,18 +227,17 @@ def _measured(studies: Sequence[Study]) -> str:
 
 def _shift_cell(row: Sequence) -> tuple[str, str]:
     _, _, value, place, difference, low, high = row
-    gain = "" if difference is None else _minus(f", {difference:+.3f} [{low:+.3f}, {high:+.3f}]")
+    gain = "" if difference is None else f", {_gain(difference, low, high)}"
     return f"{value:.3f}", f"place {place}{gain}"
 
 
-def _minus(text: str) -> str:
-    """Numbers as they are printed: with a minus, and no minus before zero."""
-    return re.sub(r"-0\.00(?!\d)", "0.00", text).replace("-", "−")
+def _gain(difference: float, low: float, high: float) -> str:
+    return f"{fixed(difference, 3, signed=True)} {interval(low, high, 3, signed=True)}"
 
 
 def _typology_sentence(group: Group, reference: Group, found: Correlation) -> str:
     between = f"{group.label} against {reference.label}: "
-    numbers = _minus(f"(Spearman {found.rho:.2f}, interval {found.low:.2f} to {found.high:.2f})")
+    numbers = f"(Spearman {fixed(found.rho, 2)}, interval {interval(found.low, found.high, 2)})"
     if found.low > 0:
         return f"{between}the difference grows with syntactic distance {numbers}."
     if found.high < 0:

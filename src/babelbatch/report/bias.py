@@ -30,7 +30,7 @@ class Preference:
 
     groups: tuple[str, ...]
     rows: tuple[tuple[str, float, tuple[float, ...]], ...]
-    macro: tuple[str, ...]
+    macro: tuple[tuple[str, str], ...]
     unbiased: float
     parallel: bool
     others: tuple[tuple[str, tuple[float, ...]], ...]
@@ -49,7 +49,7 @@ def preference(study: Study) -> Preference | None:
         for row, name in enumerate(study.languages)
     )
     estimates = [study.estimates[group.label, PREFERENCE] for group in groups]
-    macro = tuple(f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]" for each in estimates)
+    macro = tuple((PREFERENCE.shown(each.value), PREFERENCE.interval(each.low, each.high)) for each in estimates)
     labels = tuple(group.label for group in groups)
     others = []
     for metric, name in _OTHERS.items():

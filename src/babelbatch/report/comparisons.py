@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report.grouping import Group
+from babelbatch.report.numbers import fixed, interval
 from babelbatch.report.runs import Run
 from babelbatch.statistics import (
     Comparison,
@@ -36,7 +37,10 @@ class Measure:
     digits: int
 
     def shown(self, value: float) -> str:
-        return f"{value:,.{self.digits}f}"
+        return fixed(value, self.digits)
+
+    def interval(self, low: float, high: float) -> str:
+        return interval(low, high, self.digits)
 
 
 PLACES = {

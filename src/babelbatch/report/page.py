@@ -15,6 +15,7 @@ from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
 from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
 from babelbatch.report.languages import language
+from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
 from babelbatch.report.plots import alpha_curves, cell_maps, difference_maps, learning_curves, top10_maps
 from babelbatch.report.runs import Found, find_runs
@@ -104,7 +105,7 @@ def html(report: Report, data: Sequence[Data]) -> str:
         loader=PackageLoader("babelbatch.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "fixed": fixed, "p_number": p_number, "percent": percent}
     environment.globals["language"] = language
     return environment.get_template("report.html.j2").render(
         report=report,
@@ -121,11 +122,11 @@ def html(report: Report, data: Sequence[Data]) -> str:
 def number(value: object) -> str:
     """A cell of a table as text: four significant digits."""
     if value is None or value != value:
-        return "–"
+        return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return general(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -141,8 +141,8 @@ def _label(group: Group) -> str:
 
 
 def _cell(measure: Measure, value: float, low: float, high: float, paper: float | None) -> tuple[str, str]:
-    interval = f"{measure.shown(low)} – {measure.shown(high)}"
-    return measure.shown(value), interval if paper is None else f"{interval}; paper {measure.shown(paper)}"
+    below = measure.interval(low, high)
+    return measure.shown(value), below if paper is None else f"{below}; paper {measure.shown(paper)}"
 
 
 @cache

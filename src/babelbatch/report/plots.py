@@ -9,6 +9,7 @@ import numpy as np
 
 from babelbatch.report.comparisons import Measure, Study
 from babelbatch.report.grouping import Group
+from babelbatch.report.numbers import fixed
 from babelbatch.report.runs import Run, read_curves
 from babelbatch.report.svg import Line, Point, chart
 from babelbatch.report.tables import Data
@@ -64,9 +65,7 @@ class Heatmap:
         value = self.values[row, column]
         if np.isnan(value):
             return ""
-        shown = f"{abs(value):.2f}"
-        shown = shown[1:] if shown.startswith("0") else shown
-        return ("−" if value < 0 else "+") + shown if self.diverging and float(shown) else shown
+        return fixed(value, 2, signed=self.diverging).replace("0.", ".", 1)
 
     @property
     def data(self) -> Data:

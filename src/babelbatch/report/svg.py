@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from babelbatch.report.numbers import fixed
+
 WIDTH, HEIGHT = 400, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 12, 38
 _SPACE = 14  # between the labels of two lines
@@ -127,7 +129,7 @@ def _spread(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
 def _tick(value: float, all_ticks: Sequence[float]) -> str:
     step = abs(all_ticks[1] - all_ticks[0]) if len(all_ticks) > 1 else 1
     digits = next(digits for digits in range(13) if math.isclose(step * 10**digits, round(step * 10**digits)))
-    return f"{value:,.{digits}f}"
+    return fixed(value, digits)
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

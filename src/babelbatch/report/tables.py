@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babelbatch.report.comparisons import Measure, Study
+from babelbatch.report.numbers import NO_BREAK, percent
 
 Cell = str | float | int | bool | None
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "≈": r"$\approx$", "−": r"$-$",
-    "–": "--",
+    "–": "--", NO_BREAK: "~",
 }  # fmt: skip
 
 
@@ -28,12 +29,11 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One value as a reader sees it. low, high: of its interval. best: the tests say so. like_best: they do not tell
+    """One value as a reader sees it. best: the tests say so. like_best: they do not tell
     it from the best estimate."""
 
     text: str
-    low: str = ""
-    high: str = ""
+    interval: str = ""
     best: bool = False
     like_best: bool = False
 
@@ -68,7 +68,7 @@ def results(study: Study) -> Results:
             leads = len(study.groups) > 1 and study.best(measure)[0] == group.label
             cells.append(
                 Shown(
-                    measure.shown(found.value), measure.shown(found.low), measure.shown(found.high),
+                    measure.shown(found.value), measure.interval(found.low, found.high),
                     best=winners[measure] == group.label,
                     like_best=group.label in like[measure] or (leads and winners[measure] is None),
                 )
@@ -142,7 +142,7 @@ def to_csv(data: Data) -> str:
 def to_markdown(table: Results, level: float) -> str:
     """The results for a document: the best in bold where the tests say so, intervals in brackets."""
     lines = [
-        f"{table.benchmark}, {level * 100:g} % intervals:",
+        f"{table.benchmark}, {percent(level)} intervals:",
         "",
         f"| strategy | seeds | {' | '.join(table.columns)} |",
         f"| --- | ---: | {' | '.join('---:' for _ in table.columns)} |",
@@ -164,7 +164,7 @@ def to_latex(table: Results, level: float) -> str:
     ]
     for label, seeds, cells in table.rows:
         lines.append(rf"{_escaped(label)} & {seeds} & {' & '.join(map(_latex, cells))} \\")
-    caption = f"{table.benchmark}, {level * 100:g} % intervals. {legend(table, 'bold')}"
+    caption = f"{table.benchmark}, {percent(level)} intervals. {legend(table, 'bold')}"
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escaped(caption)}}}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 
@@ -203,12 +203,13 @@ def legend(table: Results, mark: str) -> str:
 
 def _markdown(cell: Shown) -> str:
     value = f"**{cell.text}**" if cell.best else f"{cell.text} ≈" if cell.like_best else cell.text
-    return f"{value} [{cell.low}, {cell.high}]"
+    return f"{value} {cell.interval}"
 
 
 def _latex(cell: Shown) -> str:
-    value = rf"\textbf{{{cell.text}}}" if cell.best else rf"{cell.text}\,$\approx$" if cell.like_best else cell.text
-    return rf"{value} {{\small[{cell.low}, {cell.high}]}}"
+    text = _escaped(cell.text)
+    value = rf"\textbf{{{text}}}" if cell.best else rf"{text}\,$\approx$" if cell.like_best else text
+    return rf"{value} {{\small {_escaped(cell.interval)}}}"
 
 
 def _piped(text: str) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from babelbatch.evaluation.metrics import POOL_NAMES, SETTINGS, TITLES
+from babelbatch.report.numbers import percent, with_unit
 from babelbatch.runs.files import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
@@ -47,7 +48,7 @@ class Row:
             str(self.seed),
             *("-" if score is None else f"{score:.4f}" for score in scores),
             "-" if self.rank_distance is None else f"{self.rank_distance:.1f}",
-            f"{self.seconds:.0f} s",
+            with_unit(f"{self.seconds:.0f}", "s"),
         )
 
 
@@ -127,7 +128,7 @@ def print_scores(folders: Iterable[Path]) -> None:
                 table.add_row(setting, *(_shown(key, metrics) for key in keys))
             Console().print(table)
             if (recall := metrics.get(f"search_recall/{benchmark}/all")) is not None:
-                print(f"The index finds {recall:.1%} of the exact first hundred over the pool of all languages.")
+                print(f"The index finds {percent(recall, 1)} of the exact top 100 over the pool of all languages.")
 
 
 def print_states(place: Path, states: Iterable[tuple[str, str, str]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report.comparisons import PLACES, Measure, Pair, Study, of_setting
+from babelbatch.report.numbers import fixed, interval, p_text, percent
 from babelbatch.report.runs import Found
 
 
@@ -44,23 +45,23 @@ def margins(study: Study) -> list[str]:
         if each.p_value < 1 - study.level:
             found.append(
                 f"{each.group} keeps the monolingual {measure.name} of {each.reference} to within {margin} "
-                f"(p {_p(each.p_value)})."
+                f"({p_text(each.p_value)})."
             )
             continue
         pair = study.pair(each.group, each.reference, measure)
         if pair is None:
             continue
         low, loss, high = _from(pair, each.reference)
-        interval = f"{study.level * 100:g} % interval {low:.4f} to {high:.4f}"
+        bounds = f"{percent(study.level)} interval {measure.interval(low, high)}"
         if low > each.test.margin:
             found.append(
                 f"{each.group} costs monolingual {measure.name}: {loss:.4f} less than {each.reference}, more than the "
-                f"margin of {margin} ({interval})."
+                f"margin of {margin} ({bounds})."
             )
         else:
             found.append(
                 f"Whether {each.group} keeps the monolingual {measure.name} of {each.reference} to within {margin} is "
-                f"open: it has {abs(loss):.4f} {'less' if loss > 0 else 'more'} (p {_p(each.p_value)})."
+                f"open: it has {abs(loss):.4f} {'less' if loss > 0 else 'more'} ({p_text(each.p_value)})."
             )
     return [_opened(sentence) for sentence in found]
 
@@ -108,8 +109,8 @@ def _of(study: Study, measure: Measure) -> str:
     if pair is None:
         return f"{has}; with the next, {second}, it could not be compared."
     low, lead, high = _from(pair, first)
-    bounds = f"{_short(measure, low)} to {_short(measure, high)}"
-    sure = f"{study.level * 100:g} % interval {bounds}, p {_p(pair.p_value)}"
+    bounds = interval(low, high, _digits(measure, max(abs(low), abs(high))))
+    sure = f"{percent(study.level)} interval {bounds}, {p_text(pair.p_value)}"
     if study.winner(measure):
         side = "above" if measure.higher_is_better else "below"
         if len(study.groups) == 2:
@@ -139,12 +140,11 @@ def _opened(sentence: str) -> str:
 
 
 def _short(measure: Measure, value: float) -> str:
-    text = f"{value:.3f}" if measure.digits == 4 else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
-    return text.replace("-", "−")
+    return fixed(value, _digits(measure, value))
 
 
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}" if value < 0.1 else f"= {value:.2f}"
+def _digits(measure: Measure, value: float) -> int:
+    return 3 if measure.digits == 4 else 0 if abs(value) >= 100 else 1
 
 
 def _and(names: Sequence[str], comma: bool = False) -> str:
