@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test lint
+.PHONY: demo test lint docs
 demo: $(VENV)/installed
 	$(VENV)/bin/babelbatch-train -m experiment=demo sampling=x_x,x_y,hybrid
 
@@ -13,6 +13,10 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+docs: $(VENV)/installed
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs build/site
+	@echo "build/site/index.html"
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -235,7 +235,11 @@ def test_a_bad_line_of_a_dictionary(tmp_path, line):
 @pytest.mark.parametrize(
     ("overrides", "problem"),
     [
-        ([], "transform.dictionaries: missing; set it to a folder of dictionaries, en-de.txt and so on (docs/data.md)"),
+        (
+            [],
+            "transform.dictionaries: missing; set it to a folder of dictionaries, en-de.txt and so on "
+            "(docs/data/code_switching.md)",
+        ),
         (["transform.dictionaries=nowhere"], "transform.dictionaries: there is no folder 'nowhere'"),
         (["transform.dictionaries=.", "transform.probability=2"], "transform.probability: 2 is not between 0 and 1"),
         (["transform.dictionaries=.", "transform.copies=0"], "transform.copies: 0 is not at least 1"),

@@ -1,4 +1,4 @@
-"""One's own data, as docs/data.md says: its samples are read, and tables in both forms are trained on as typed."""
+"""One's own data, as docs/data says: its samples are read, and tables in both forms are trained on as typed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from babelbatch.jobs.launch import CONF, check_jobs, forced
 from babelbatch.records import ABSENT, Needs
 from commands import SMALL, metrics, run
 
-DOCS = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+PAGES = Path(__file__).parents[2] / "docs" / "data"
+DOCS = "\n".join((PAGES / f"{page}.md").read_text(encoding="utf-8") for page in ("train", "check", "code_switching"))
 SAMPLES = dict(re.findall(r"^`([\w.-]+)`:\n```\n(.*?)```$", DOCS, re.M | re.S))
 COMMANDS = [
     text.replace("\\\n", " ").strip()

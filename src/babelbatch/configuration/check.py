@@ -101,7 +101,7 @@ def _problems_of_target(path: str, node: dict) -> Iterator[str]:
 _REMEDIES = {
     "encoder.name_or_path": "set it to a folder or hub name (to evaluate a run: set checkpoint)",
     "loss.teacher.name_or_path": "set teacher to the folder or hub name of an encoder to learn from",
-    "transform.dictionaries": "set it to a folder of dictionaries, en-de.txt and so on (docs/data.md)",
+    "transform.dictionaries": "set it to a folder of dictionaries, en-de.txt and so on (docs/data/code_switching.md)",
     "benchmarks.mewsli_x.data_dir": "set it to the folder that get-mewsli-x.sh makes (docs/datasets.md)",
 }
 
