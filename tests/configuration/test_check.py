@@ -330,7 +330,10 @@ def test_reports_every_problem_at_once() -> None:
             ["loss._target_=babelbatch.lossy.X"],
             "loss._target_: 'babelbatch' has no module 'lossy', did you mean 'loss'?",
         ),
-        (["loss._target_=nowhere.X"], "loss._target_: there is no package 'nowhere'"),
+        (
+            ["loss._target_=nowhere.X"],
+            "loss._target_: there is no package 'nowhere'; put the folder that holds it on PYTHONPATH",
+        ),
         (["corpus.data_dir=nowhere", "corpus=lareqa"], "corpus.data_dir: there is no folder 'nowhere'"),
         (
             ["corpus=bitext", "corpus.data_dir=.", "sampling=hybrid"],

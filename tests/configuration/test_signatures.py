@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from babelbatch.configuration.signatures import Module, TargetError, accepts, describe, parameters
+from babelbatch.configuration.signatures import Module, TargetError, accepts, describe, docstrings, parameters
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_agrees_with_inspect(target: str) -> None:
     [
         ("babelbatch.encoder.tinny", "'babelbatch.encoder' has no 'tinny', did you mean 'tiny'?"),
         ("babelbatch.encodr.tiny", "'babelbatch' has no module 'encodr', did you mean 'encoder'?"),
-        ("torhc.optim.AdamW", "there is no package 'torhc'"),
+        ("torhc.optim.AdamW", "there is no package 'torhc'; put the folder that holds it on PYTHONPATH"),
         ("AdamW", "'AdamW' is not a dotted name"),
         (
             "babelbatch.training.scheduler.linear.x",
@@ -56,6 +56,41 @@ def test_bad_targets(target: str, message: str) -> None:
     with pytest.raises(TargetError) as caught:
         parameters(target)
     assert str(caught.value) == message
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch) -> str:
+    """A module of a user's, with classes that inherit from ours."""
+    (tmp_path / "strategies_of_mine.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from typing import ClassVar\n"
+        "from babelbatch.loss import Contrastive\n"
+        "from babelbatch.sampling import Sampling\n"
+        "@dataclass(frozen=True)\n"
+        "class Warm(Sampling):\n"
+        '    """Warms up. until: the share of the run."""\n'
+        "    kinds: ClassVar[int] = 3\n"
+        "    until: float = 0.1\n"
+        "    batch_size: int = 7\n"
+        "class Plain(Contrastive):\n"
+        "    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return "strategies_of_mine"
+
+
+def test_what_is_inherited_is_accepted(own_module: str) -> None:
+    found = parameters(f"{own_module}.Warm")
+    assert list(found) == [*parameters("babelbatch.sampling.Sampling"), "until"]
+    assert [ast.unparse(found[name].default) for name in ("batch_size", "until")] == ["7", "0.1"]
+    assert list(parameters(f"{own_module}.Plain")) == list(parameters("babelbatch.loss.Contrastive"))
+
+
+def test_docstrings_are_those_of_the_lineage(own_module: str) -> None:
+    warm, sampling = docstrings(f"{own_module}.Warm")
+    assert warm == "Warms up. until: the share of the run."
+    assert docstrings("babelbatch.sampling.Sampling") == [sampling]
+    assert docstrings("babelbatch.encoder.static")[0].startswith("The mean of learned token embeddings")
 
 
 SOURCE = """

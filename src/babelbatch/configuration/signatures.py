@@ -8,9 +8,11 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 
 class TargetError(ValueError):
@@ -28,12 +30,17 @@ class Module:
 
 @dataclass(frozen=True)
 class Parameter:
-    """required: it has no default. annotation, module: its type as written, and where the names in it are bound."""
+    """default: as written, None if there is none. annotation: its type as written. module: where the names in both are
+    bound."""
 
     name: str
-    required: bool
+    default: ast.expr | None
     annotation: ast.expr | None
     module: Module
+
+    @property
+    def required(self) -> bool:
+        return self.default is None
 
 
 @cache
@@ -46,6 +53,19 @@ def parameters(target: str) -> dict[str, Parameter]:
     if isinstance(definition, ast.ClassDef):
         return _of_class(definition, module)
     return _of_function(definition, module, skip_first=False)
+
+
+def docstrings(target: str) -> list[str]:
+    """What the source says about the class or function with the dotted name `target`: its docstring, then those of its
+    constructor and of the classes that it inherits from. Raises TargetError."""
+    module, definition = _find(target)
+    if isinstance(definition, ast.FunctionDef):
+        return [text for text in [ast.get_docstring(definition)] if text]
+    found = []
+    for _, each in _lineage(definition, module):
+        found.append(ast.get_docstring(each))
+        found += [ast.get_docstring(node) for node in each.body if _is_constructor(node)]
+    return [text for text in found if text]
 
 
 def accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
@@ -124,22 +144,48 @@ def _accepts_generic(value: object, name: str, inside: ast.expr, module: Module)
 
 
 def _of_class(definition: ast.ClassDef, module: Module) -> dict[str, Parameter]:
-    if any("dataclass" in ast.unparse(decorator) for decorator in definition.decorator_list):
-        fields = [
-            node for node in definition.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-        ]
-        return {
-            field.target.id: Parameter(field.target.id, field.value is None, field.annotation, module)
-            for field in fields
-        }
-    for node in definition.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-            return _of_function(node, module, skip_first=True)
-    for base in definition.bases:
-        found = _bound(ast.unparse(base), module)
-        if found and isinstance(found[1], ast.ClassDef):
-            return _of_class(found[1], found[0])
+    if _is_dataclass(definition):
+        fields: dict[str, Parameter] = {}
+        for holder, each in reversed(list(_lineage(definition, module))):
+            fields |= _fields(each, holder) if _is_dataclass(each) else {}
+        return fields
+    for holder, each in _lineage(definition, module):
+        for node in each.body:
+            if _is_constructor(node):
+                return _of_function(node, holder, skip_first=True)
+        if _is_dataclass(each):
+            return _of_class(each, holder)
     return {}
+
+
+def _lineage(definition: ast.ClassDef, module: Module) -> Iterator[tuple[Module, ast.ClassDef]]:
+    """A class and those that it inherits from, as far as their source can be read, nearest first."""
+    yield module, definition
+    for base in definition.bases:
+        try:
+            bound = _bound(ast.unparse(base), module)
+        except (TargetError, SyntaxError, UnicodeDecodeError):  # compiled, or not installed
+            continue
+        if bound and isinstance(bound[1], ast.ClassDef):
+            yield from _lineage(bound[1], bound[0])
+
+
+def _is_constructor(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef) and node.name == "__init__"
+
+
+def _is_dataclass(definition: ast.ClassDef) -> bool:
+    return any("dataclass" in ast.unparse(decorator) for decorator in definition.decorator_list)
+
+
+def _fields(definition: ast.ClassDef, module: Module) -> dict[str, Parameter]:
+    return {
+        node.target.id: Parameter(node.target.id, node.value, node.annotation, module)
+        for node in definition.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and not ast.unparse(node.annotation).startswith(("ClassVar", "typing.ClassVar"))
+    }
 
 
 def _of_function(definition: ast.FunctionDef, module: Module, *, skip_first: bool) -> dict[str, Parameter]:
@@ -148,10 +194,7 @@ def _of_function(definition: ast.FunctionDef, module: Module, *, skip_first: boo
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
     pairs = list(zip(positional, defaults, strict=True))[1 if skip_first else 0 :]
     pairs += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
-    return {
-        argument.arg: Parameter(argument.arg, default is None, argument.annotation, module)
-        for argument, default in pairs
-    }
+    return {argument.arg: Parameter(argument.arg, default, argument.annotation, module) for argument, default in pairs}
 
 
 def _find(target: str) -> tuple[Module, ast.ClassDef | ast.FunctionDef]:
@@ -222,7 +265,7 @@ def _module(name: str) -> Module:
     top, *rest = name.split(".")
     spec = importlib.util.find_spec(top)  # a top-level name: nothing is imported
     if spec is None or spec.origin is None:
-        raise TargetError(f"there is no package '{top}'")
+        raise TargetError(f"there is no package '{top}'; put the folder that holds it on PYTHONPATH")
     path = Path(spec.origin)
     for depth, part in enumerate(rest, 1):
         inside = list(path.parent.iterdir()) if path.name == "__init__.py" else []  # a plain module has nothing inside

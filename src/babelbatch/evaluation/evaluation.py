@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import torch
 from babelbatch.distributed.collectives import rank as rank_of_process
 from babelbatch.evaluation import bias
 from babelbatch.evaluation.cell_ranking import rank_cells
+from babelbatch.evaluation.custom import Metric, check_names
 from babelbatch.evaluation.debias import Method, debiased
 from babelbatch.evaluation.encoding import encode
 from babelbatch.evaluation.query_sample import sample_questions
@@ -46,6 +48,7 @@ class Evaluation:
     index: search for the first hundred candidates with it, their vectors in mapped files, instead of ranking all: for
         large pools. Then there are the metrics that the first hundred define, see `scoring.score_searched`, and neither
         `debias` nor `trec_files`. None ranks all.
+    metrics: metrics of your own by name, see `custom.Metric`; they are scored beside the others, under their names.
     """
 
     token_budget: int = 16_384
@@ -56,12 +59,14 @@ class Evaluation:
     trec_files: bool = False
     trec_depth: int = 1_000
     index: Exact | IVF | HNSW | None = None
+    metrics: Mapping[str, Metric] | None = None
 
     def __post_init__(self) -> None:
         if self.index is not None and (self.debias != "none" or self.trec_files):
             raise ValueError(
                 "a search has neither debias nor trec_files, which need all candidates: leave them out, or index=None"
             )
+        check_names(self.metrics or {}, searched=self.index is not None)
 
     def __call__(self, encoder: Encoder | Lexical, benchmark: Benchmark, folder: Path | None = None) -> Result:
         """Encodes both sides of the benchmark and scores it, all questions. Leaves the encoder's training mode as it
@@ -77,7 +82,7 @@ class Evaluation:
         queries, candidates = self._vectors(encoder, benchmark, cache)
         if self.trec_files and folder is not None and rank_of_process() == 0:
             write_trec(folder / "trec", benchmark, queries, candidates, self.trec_depth)
-        return _scored(benchmark, queries, candidates)
+        return self._scored(benchmark, queries, candidates)
 
     def during_training(self, encoder: Encoder, benchmark: Benchmark) -> Result:
         """The same on a sample of the questions, if one is asked for. Nothing is kept: these weights will not be met
@@ -87,7 +92,7 @@ class Evaluation:
         if self.index is not None:
             return self._by_search(encoder, benchmark, self.index, None)
         queries, candidates = self._vectors(encoder, benchmark, None)
-        return _scored(benchmark, queries, candidates)
+        return self._scored(benchmark, queries, candidates)
 
     def _by_search(
         self, encoder: Encoder, benchmark: Benchmark, index: Exact | IVF | HNSW, cache: Path | None
@@ -108,7 +113,7 @@ class Evaluation:
             found = search_ranks(benchmark, queries, writer.close(), index, bias.TOP, torch.get_num_threads())
         facts: dict[str, object] = {f"search/{benchmark.name}": type(index).__name__}
         facts |= {f"search_recall/{benchmark.name}/{pool}": recall for pool, recall in found.recall.items()}
-        return score_searched(benchmark, found.ranks, found.top, facts)
+        return score_searched(benchmark, found.ranks, found.top, facts, self.metrics)
 
     def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Matrix, Matrix]:
         if isinstance(encoder, Lexical):
@@ -126,8 +131,7 @@ class Evaluation:
             self.components,
         )
 
-
-def _scored(benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Result:
-    if not benchmark.pooled:
-        return score(benchmark, rank_cells(benchmark, queries, candidates))
-    return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP))
+    def _scored(self, benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Result:
+        if not benchmark.pooled:
+            return score(benchmark, rank_cells(benchmark, queries, candidates), custom=self.metrics)
+        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP), self.metrics)

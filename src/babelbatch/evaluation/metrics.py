@@ -39,12 +39,12 @@ def of_queries(ranks: np.ndarray, offsets: np.ndarray, gains: np.ndarray | None 
     """
     sizes = np.diff(offsets)
     assert (sizes > 0).all(), "a query without relevant candidates has no score"
-    by_rank = _within(ranks, offsets)
+    by_rank = within(ranks, offsets)
     ranks = ranks[by_rank]
     order = np.arange(len(ranks)) - np.repeat(offsets[:-1], sizes) + 1  # 1, 2, ... within each query
     precision = order / ranks
     gains = np.ones(len(ranks)) if gains is None else gains[by_rank].astype(np.float64)
-    greatest_first = gains if (gains == 1).all() else gains[_within(-gains, offsets)]
+    greatest_first = gains if (gains == 1).all() else gains[within(-gains, offsets)]
 
     def mean_over(values: np.ndarray, divisor: np.ndarray) -> np.ndarray:
         return np.add.reduceat(values, offsets[:-1]) / divisor
@@ -78,6 +78,6 @@ def rank_distance(ranks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return (np.maximum.reduceat(ranks, starts) - np.minimum.reduceat(ranks, starts)).astype(np.float64)
 
 
-def _within(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """The order that sorts each row."""
+def within(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """(R,) the order that sorts the values of each query, query after query; offsets: of the queries, in CSR form."""
     return np.lexsort((values, np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))))

@@ -7,13 +7,14 @@ scores only questions with a relevant candidate in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from babelbatch.evaluation import bias
+from babelbatch.evaluation.custom import Metric, custom_of_queries, directions
 from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, SEARCHED, of_queries, rank_distance
 from babelbatch.evaluation.ranking import Ranks, Top
 from babelbatch.records import ABSENT, Benchmark
@@ -43,15 +44,21 @@ class Result:
     facts: dict[str, object] = field(default_factory=dict)
 
 
-def score(benchmark: Benchmark, ranks: Ranks, top: Top | None = None) -> Result:
+def score(
+    benchmark: Benchmark, ranks: Ranks, top: Top | None = None, custom: Mapping[str, Metric] | None = None
+) -> Result:
     """All metrics of the three settings, from the ranks of the relevant candidates and the top of the pool (which needs
-    `bias.TOP` places, or all candidates if there are fewer). A benchmark without a pool has no top."""
+    `bias.TOP` places, or all candidates if there are fewer). A benchmark without a pool has no top.
+
+    custom: further metrics by name, see `custom.Metric`.
+    """
     offsets = benchmark.relevant_offsets
     question_language = np.repeat(benchmark.query_languages, np.diff(offsets))
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
-    matrices, tables = _cells(benchmark, ranks.within_language, NAMES)
+    custom = custom or {}
+    matrices, tables = _cells(benchmark, ranks.within_language, NAMES, custom)
     if not benchmark.pooled:
-        return _result(benchmark, matrices, tables)
+        return _result(benchmark, matrices, tables, custom)
 
     assert top is not None, "a benchmark with a pool has a top"
     pool = of_queries(ranks.in_pool, offsets, benchmark.gains)
@@ -63,10 +70,17 @@ def score(benchmark: Benchmark, ranks: Ranks, top: Top | None = None) -> Result:
     pool["peer@100"] = bias.peer(ranks.in_pool, offsets, candidate_language)
     pool["mrc@10"] = bias.rank_correlation(top.candidates, top.scores, top.pairs, top.across)
     shares = bias.top_shares(benchmark.candidate_languages[top.candidates], len(benchmark.languages))
-    return _result(benchmark, matrices, tables, pool, shares)
+    pool |= custom_of_queries(custom, ranks.in_pool, offsets, benchmark.gains)
+    return _result(benchmark, matrices, tables, custom, pool, shares)
 
 
-def score_searched(benchmark: Benchmark, ranks: Ranks, top: np.ndarray, facts: dict[str, object]) -> Result:
+def score_searched(
+    benchmark: Benchmark,
+    ranks: Ranks,
+    top: np.ndarray,
+    facts: dict[str, object],
+    custom: Mapping[str, Metric] | None = None,
+) -> Result:
     """What the first hundred places define, in the three settings: every metric but mAP, rank distance, language
     preference and MRC, for which the places of all relevant candidates or more scores are needed.
 
@@ -74,20 +88,22 @@ def score_searched(benchmark: Benchmark, ranks: Ranks, top: np.ndarray, facts: d
         ABSENT: an empty place counts for no language. facts: for the result.
     """
     offsets = benchmark.relevant_offsets
-    matrices, tables = _cells(benchmark, ranks.within_language, SEARCHED)
+    custom = custom or {}
+    matrices, tables = _cells(benchmark, ranks.within_language, SEARCHED, custom)
     if not benchmark.pooled:
-        return _result(benchmark, matrices, tables, facts=facts)
+        return _result(benchmark, matrices, tables, custom, facts=facts)
 
     values = of_queries(ranks.in_pool, offsets, benchmark.gains)
     pool = {metric: values[metric] for metric in SEARCHED}
     pool["peer@100"] = bias.peer(ranks.in_pool, offsets, benchmark.candidate_languages[benchmark.relevant])
     languages = np.where(top == ABSENT, ABSENT, benchmark.candidate_languages[top]).astype(np.int64)
     shares = bias.top_shares(languages + 1, len(benchmark.languages) + 1)[:, 1:]
-    return _result(benchmark, matrices, tables, pool, shares, facts)
+    pool |= custom_of_queries(custom, ranks.in_pool, offsets, benchmark.gains)
+    return _result(benchmark, matrices, tables, custom, pool, shares, facts)
 
 
 def _cells(
-    benchmark: Benchmark, within_language: np.ndarray, metrics: Sequence[str]
+    benchmark: Benchmark, within_language: np.ndarray, metrics: Sequence[str], custom: Mapping[str, Metric]
 ) -> tuple[dict[str, np.ndarray], list[pa.Table]]:
     """The (L, L) matrix of each metric, and the rows of `per_query` of each cell."""
     query_of_pair = np.repeat(np.arange(len(benchmark.query_ids)), np.diff(benchmark.relevant_offsets))
@@ -95,7 +111,7 @@ def _cells(
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
     names = benchmark.languages
     size = len(names)
-    matrices = {metric: np.full((size, size), np.nan) for metric in metrics}
+    matrices = {metric: np.full((size, size), np.nan) for metric in (*metrics, *custom)}
     tables: list[pa.Table] = []
     ids, clusters = pa.array(benchmark.query_ids), pa.array(benchmark.cluster_numbers)
     for row in range(size):
@@ -105,10 +121,13 @@ def _cells(
                 continue
             queries, starts = np.unique(query_of_pair[pairs], return_index=True)
             gains = None if benchmark.gains is None else benchmark.gains[pairs]
-            values = of_queries(within_language[pairs], np.append(starts, len(pairs)), gains)
+            offsets = np.append(starts, len(pairs))
+            values = of_queries(within_language[pairs], offsets, gains)
             values = {metric: values[metric] for metric in metrics}
+            values |= custom_of_queries(custom, within_language[pairs], offsets, gains)
             for metric, per_query in values.items():
-                matrices[metric][row, column] = per_query.mean()
+                if (defined := ~np.isnan(per_query)).any():
+                    matrices[metric][row, column] = per_query[defined].mean()
             setting = "monolingual" if row == column else "crosslingual"
             tables.append(_rows(benchmark, ids, clusters, setting, queries, names[column], values))
     return matrices, tables
@@ -118,12 +137,13 @@ def _result(
     benchmark: Benchmark,
     matrices: dict[str, np.ndarray],
     tables: list[pa.Table],
+    custom: Mapping[str, Metric],
     pool: dict[str, np.ndarray] | None = None,
     shares: np.ndarray | None = None,
     facts: dict[str, object] | None = None,
 ) -> Result:
     """Cells and pool together. shares: (Q, L) of each language among the top. Both None where there is no pool."""
-    metrics = _cell_metrics(benchmark, matrices)
+    metrics = _cell_metrics(benchmark, matrices, custom)
     if pool is not None and shares is not None:
         size = len(benchmark.languages)
         ids, clusters = pa.array(benchmark.query_ids), pa.array(benchmark.cluster_numbers)
@@ -143,15 +163,17 @@ def _result(
         matrices=matrices,
         per_query=pa.concat_tables(tables).combine_chunks(),
         metric=benchmark.metric if benchmark.metric in matrices else "ndcg@10",
-        facts=facts or {},
+        facts=(facts or {}) | directions(custom),
     )
 
 
-def _cell_metrics(benchmark: Benchmark, matrices: dict[str, np.ndarray]) -> dict[str, float]:
+def _cell_metrics(
+    benchmark: Benchmark, matrices: dict[str, np.ndarray], custom: Mapping[str, Metric]
+) -> dict[str, float]:
     """The monolingual and crosslingual keys: the diagonal, the rest, their means by question language and overall."""
     found: dict[str, float] = {}
     names = benchmark.languages
-    for metric in filter(matrices.__contains__, NAMES):
+    for metric in filter(matrices.__contains__, (*NAMES, *custom)):
         matrix = matrices[metric]
         for setting in ("monolingual", "crosslingual"):
             diagonal = np.eye(len(names), dtype=bool)
@@ -236,7 +258,7 @@ def _rows(
         "query_language": languages.take(pa.array(benchmark.query_languages[queries])),
         "candidate_language": pa.repeat(pa.scalar(candidate_language, pa.string()), count),
     }
-    for metric in (*NAMES, *POOL_NAMES, *bias.NAMES):
+    for metric in dict.fromkeys((*NAMES, *POOL_NAMES, *bias.NAMES, *values)):  # custom ones come last
         defined = metric in values
         columns[metric] = pa.array(values[metric], from_pandas=True) if defined else pa.nulls(count, pa.float64())
     return pa.table(columns)

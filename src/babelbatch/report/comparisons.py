@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report.grouping import Group
 from babelbatch.report.numbers import fixed, interval
-from babelbatch.report.runs import Run
+from babelbatch.report.runs import Run, custom_metrics
 from babelbatch.statistics import (
     Comparison,
     Estimate,
@@ -155,7 +155,7 @@ def study(benchmark: str, groups: Sequence[Group], level: float = 0.95, margin: 
     level: of the intervals; differences count as settled below 1 - level. margin: of the metric, for non-inferiority.
     """
     metric = metric_of(groups[0].runs[0], benchmark)
-    asked = measures_of(metric)
+    asked = (*measures_of(metric), *_custom_measures(groups))
     scores = {
         (group.label, run.seed, measure): found
         for group in groups
@@ -255,6 +255,18 @@ def measures_of(metric: str) -> tuple[Measure, ...]:
     MIRACL (arXiv 2210.09984)."""
     second = ("recall@100",) if metric == "ndcg@10" else ()
     return (*(of_setting(setting, name) for name in (metric, *second) for setting in PLACES), RANK_DISTANCE)
+
+
+def _custom_measures(groups: Sequence[Group]) -> tuple[Measure, ...]:
+    """Metrics of the user's own, in every setting."""
+    found = {
+        name: higher for group in groups for run in group.runs for name, higher in custom_metrics(run.metrics).items()
+    }
+    return tuple(
+        Measure(setting, name, place, name, higher, 4)
+        for name, higher in found.items()
+        for setting, place in PLACES.items()
+    )
 
 
 def _margins(

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.configuration.former_targets import current_value
 from babelbatch.configuration.identity import identity
+from babelbatch.evaluation.custom import CUSTOM
 from babelbatch.evaluation.metrics import NAMES, SETTINGS
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE, TRAINED
 
@@ -104,9 +105,7 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"{path} is missing, so nobody knows what the run was; {AGAIN}") from None
     except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
         raise ValueError(f"{path} is no configuration ({_line(error)}); {AGAIN}") from None
-    return Run(
-        folder, metrics, _with_trained(settings, metrics), _per_query(folder / PER_QUERY_FILE, metrics["benchmarks"])
-    )
+    return Run(folder, metrics, _with_trained(settings, metrics), _per_query(folder / PER_QUERY_FILE, metrics))
 
 
 def _with_trained(settings: dict[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,22 +173,27 @@ def _metrics(path: Path) -> dict[str, Any]:
     return metrics
 
 
-def _per_query(path: Path, benchmarks: list[str]) -> pa.Table:
+def _per_query(path: Path, metrics: Mapping[str, Any]) -> pa.Table:
     try:
         names = pq.read_schema(path).names
         missing = [name for name in NEEDED if name not in names]
         if missing:
             raise ValueError(f"{path} has no column '{missing[0]}'; {AGAIN}")
-        columns = [*NEEDED, *(name for name in WELCOME if name in names)]
+        columns = [*NEEDED, *(name for name in (*WELCOME, *custom_metrics(metrics)) if name in names)]
         table = pq.read_table(path, columns=columns, read_dictionary=list(NEEDED[:5]))
     except FileNotFoundError:
         raise ValueError(f"{path} is missing; {AGAIN}") from None
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} cannot be read, it may have been cut short ({_line(error)}); {AGAIN}") from None
-    absent = set(benchmarks) - set(table["benchmark"].unique().to_pylist())
+    absent = set(metrics["benchmarks"]) - set(table["benchmark"].unique().to_pylist())
     if absent:
         raise ValueError(f"{path} has no rows of {', '.join(sorted(absent))}; {AGAIN}")
     return table
+
+
+def custom_metrics(metrics: Mapping[str, Any]) -> dict[str, bool]:
+    """name -> whether more is better, of the user's own metrics that a run was scored with (`evaluation.metrics`)."""
+    return {key.removeprefix(CUSTOM): said != "lower" for key, said in metrics.items() if key.startswith(CUSTOM)}
 
 
 def _line(error: Exception) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report.comparisons import PLACES, Measure, Pair, Study, of_setting
 from babelbatch.report.numbers import fixed, interval, p_text, percent
 from babelbatch.report.runs import Found
@@ -103,7 +102,7 @@ def _of(study: Study, measure: Measure) -> str:
     pair = study.pair(first, second, measure)
     value = study.estimates[first, measure].value
     superlative = "highest" if measure.higher_is_better else "lowest"
-    place = PLACES[measure.setting] if measure.name == TITLES.get(measure.metric) else None
+    place = None if measure.metric == "rank_distance" else PLACES[measure.setting]
     start = f"{place[0].upper()}{place[1:]}, {first}" if place else first
     has = f"{start} has the {superlative} {measure.name}, {_short(measure, value)}"
     if pair is None:

@@ -1,0 +1,93 @@
+"""Metrics of your own: one function of the ranks of a query's relevant candidates, named in `evaluation.metrics`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babelbatch.evaluation import bias
+from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, within
+
+SEARCHED_PLACES = 100
+"""Ranks that a search knows; a metric that needs more is computed from a full ranking only."""
+CUSTOM = "custom_metric/"
+"""What the facts begin with that name the metrics of a run, and which of higher and lower is better."""
+RESERVED = {*NAMES, *POOL_NAMES, *bias.NAMES, "same_language_lift@10", "top10_share"}
+_NAME = re.compile(r"[\w.@+-]+")
+
+
+class Metric(Protocol):
+    """What an entry of `evaluation.metrics` builds: a function of one query in one cell, or over the pool.
+
+    Optional attributes. depth: how many places it looks at; without one it needs the full ranking, which
+    `evaluation=search` does not compute. lower_is_better: True for a metric of which less is better.
+    """
+
+    def __call__(self, ranks: NDArray[np.int64], gains: NDArray[np.float64]) -> float:
+        """The score of one query; NaN where it is undefined.
+
+        ranks: (r,) of its relevant candidates, from 1, ascending; r is at least 1. A search gives 2 ** 40 to what is
+            beyond its places. gains: (r,) the judgement of each,
+        1 where there are no grades.
+        """
+        ...
+
+
+def check_names(metrics: Mapping[str, object], *, searched: bool) -> None:
+    """Raises ValueError for a name that is taken or cannot be part of a key, for an entry that cannot be called, and,
+    where candidates are searched, for a metric that needs more ranks than a search knows."""
+    for name, metric in metrics.items():
+        path = f"evaluation.metrics.{name}"
+        if name in RESERVED:
+            raise ValueError(f"{path}: babelbatch has a metric of this name; choose another name")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{path}: a name is made of letters, digits and . @ + - _; choose another name")
+        if not callable(metric):
+            kind = type(metric).__name__
+            raise ValueError(f"{path}: {kind} is not callable; name a class with __call__(ranks, gains)")
+        depth = getattr(metric, "depth", None)
+        if searched and not (isinstance(depth, int) and depth <= SEARCHED_PLACES):
+            raise ValueError(
+                f"{path}: a search knows the first {SEARCHED_PLACES} places only, and this metric has no depth of "
+                f"{SEARCHED_PLACES} or less; give it one, or set evaluation=default"
+            )
+
+
+def custom_of_queries(
+    metrics: Mapping[str, Metric],
+    ranks: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    gains: NDArray[np.float64] | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """Each of `metrics` for Q queries, (Q,) float64; ranks, offsets and gains as in `metrics.of_queries`.
+
+    Raises ValueError if a metric returns something that is not a number, or an infinite one.
+    """
+    if not metrics:
+        return {}
+    order = within(ranks, offsets)
+    ranks = ranks[order]
+    gains = np.ones(len(ranks)) if gains is None else gains[order].astype(np.float64)
+    spans = [slice(start, stop) for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
+    found = {}
+    for name, metric in metrics.items():
+        try:
+            values = np.array([float(metric(ranks[span], gains[span])) for span in spans])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"evaluation.metrics.{name}: {error}; return one number for each query") from error
+        if np.isinf(values).any():
+            raise ValueError(f"evaluation.metrics.{name}: a score is infinite; return a finite number, or NaN for none")
+        found[name] = values
+    return found
+
+
+def directions(metrics: Mapping[str, Metric]) -> dict[str, object]:
+    """`custom_metric/<name>` -> "higher" or "lower", which is better: facts of a run, for its readers."""
+    return {
+        f"{CUSTOM}{name}": "lower" if getattr(metric, "lower_is_better", False) else "higher"
+        for name, metric in metrics.items()
+    }
