@@ -86,7 +86,7 @@ class PairData(pl.LightningDataModule):
             apart = np.repeat(apart, copies)
             presence = Presence(corpus)
         needs = needs or Needs()
-        self.sampler = Sampler(corpus, sampling, seed, np.flatnonzero(~apart), presence, steps)
+        self.sampler = sampling.sampler(corpus, seed, np.flatnonzero(~apart), presence, steps)
         self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language, original, copies)
         self._unseen = HeldOutPassages(corpus, apart) if apart.any() and corpus.negatives.shape[2] else None
         self._validation_builder = self.builder if judged is corpus else BatchBuilder(judged, encoder)

@@ -1,7 +1,7 @@
 """Training corpora: one file a source.
 
 Each file has a `load_corpus` that returns a `records.Corpus`; `table.py`, for data of your own, is a good one to read
-first. `assembly` and `stored` build a corpus in bounded memory and keep it in the cache.
+first. `from_pairs` makes a corpus in memory, `assembly` and `stored` make one in bounded memory, kept in the cache.
 A new corpus is one more file and a YAML in `conf/corpus/`.
 """
 

@@ -1,8 +1,8 @@
 """Which languages and which items a step holds (arXiv 2408.10536, section 2.2).
 
 `Sampling` holds the settings of a strategy; a `Sampler` plans its steps on a corpus. Plans are pure functions of
-(seed, step), made by a counter-based generator (`randomness`). A new strategy is a setting of `Sampling`, see
-`conf/sampling/`.
+(seed, step), made by a counter-based generator (`randomness`). A new strategy is a set of `Sampling`'s settings, see
+`conf/sampling/`, or a subclass whose `sampler` plans steps in its own way.
 """
 
 from babelbatch.sampling.alpha import course

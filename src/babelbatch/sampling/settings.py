@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from babelbatch.configuration.rules import problems_of_alpha
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from babelbatch.records import Corpus
+    from babelbatch.sampling.pools import Presence
+    from babelbatch.sampling.sampler import Sampler
 
 
 @dataclass(frozen=True)
@@ -52,3 +59,16 @@ class Sampling:
         problems = [f"sampling.{problem}" for problem in problems_of_alpha(asdict(self))]
         if problems:
             raise ValueError("; ".join(problems))
+
+    def sampler(
+        self,
+        corpus: Corpus,
+        seed: int,
+        rows: np.ndarray | None = None,
+        presence: Presence | None = None,
+        steps: int | None = None,
+    ) -> Sampler:
+        """Plans the steps of this strategy on a corpus; arguments as in `Sampler`. A subclass may return its own one."""
+        from babelbatch.sampling.sampler import Sampler  # which imports this module
+
+        return Sampler(corpus, self, seed, rows, presence, steps)

@@ -1,0 +1,62 @@
+"""A corpus from pairs in memory: the shortest way to a loader of your own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from babelbatch.corpora.assembly import Assembly
+from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS, TABLES
+from babelbatch.records import Corpus
+from babelbatch.storage import Texts
+
+
+class Pair(NamedTuple):
+    """A query and the passage that answers it, in one language.
+
+    id: the same for a query and its translations. passage_id: the same for passages that answer the same thing, in any
+    language; None where equal ids and equal texts say enough. negatives: passages that do not answer it.
+    """
+
+    id: str
+    language: str
+    query: str
+    passage: str
+    passage_id: str | None = None
+    negatives: Sequence[str] = ()
+
+
+def corpus_from_pairs(name: str, pairs: Iterable[Pair]) -> Corpus:
+    """A corpus of all pairs, in memory; ids and languages in the order in which they come.
+
+    Passages share a key if they have one item, one `passage_id` or one text, also through a chain of these. For more
+    pairs than fit in memory see `assembly.Assembly` and `stored.stored_corpus`.
+    Raises ValueError if there is no pair, if a text is empty, or if an id has two pairs in a language.
+    """
+    origin = Path(f"pairs of {name}")
+    with tempfile.TemporaryDirectory() as place:
+        folder, number = Path(place), 0
+        with Assembly(folder, None) as assembly:
+            for number, pair in enumerate(pairs, 1):
+                for role, text in (("query", pair.query), ("passage", pair.passage)):
+                    if not text.strip():
+                        raise ValueError(f"{origin}, line {number:,}: the {role} is empty; leave the pair out")
+                assembly.question(pair.id, pair.language, pair.query, origin, number)
+                assembly.passage(pair.id, pair.language, pair.passage, origin, number, key=pair.passage_id)
+                for text in pair.negatives:
+                    assembly.negative(pair.id, pair.language, text, origin, number)
+            if not number:
+                raise ValueError(f"{origin}: there are none")
+            assembly.finish()
+        return Corpus(
+            name=name,
+            languages=assembly.languages,
+            ids=tuple(Texts(folder / IDS)),
+            question_texts=tuple(Texts(folder / QUESTIONS)),
+            passage_texts=tuple(Texts(folder / PASSAGES)),
+            **{table: np.load(folder / f"{table}.npy") for table in TABLES},
+        )
