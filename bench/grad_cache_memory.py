@@ -32,7 +32,7 @@ def measure(batch_size: int, options: argparse.Namespace) -> None:
     corpus = load_corpus()
     torch.manual_seed(0)
     encoder = tiny(
-        corpus.question_texts + corpus.passage_texts, hidden_size=options.hidden, layers=options.layers,
+        corpus.query_texts + corpus.passage_texts, hidden_size=options.hidden, layers=options.layers,
         heads=options.hidden // 32,
     )  # fmt: skip
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -50,7 +50,7 @@ def measure(batch_size: int, options: argparse.Namespace) -> None:
             parts[0].kind,
             *(
                 torch.cat([torch.as_tensor(getattr(part, name)) for part in parts]).numpy()
-                for name in ("items", "question_languages", "passage_languages")
+                for name in ("items", "query_languages", "passage_languages")
             ),
         )
         batch = builder(plan, 0, overhead=10**9, token_limit=options.chunk_tokens).to(device)

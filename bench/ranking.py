@@ -69,8 +69,8 @@ def by_pytrec_eval(benchmark: Benchmark, queries: np.ndarray, candidates: np.nda
     same = [first.setdefault(vector.tobytes(), row) for row, vector in enumerate(candidates)]
     cells: dict[str, list[float]] = {}
     for row, asked in enumerate(languages):
-        questions = np.flatnonzero(benchmark.query_languages == row)
-        for some in np.split(questions, range(BLOCK, len(questions), BLOCK)):
+        asking = np.flatnonzero(benchmark.query_languages == row)
+        for some in np.split(asking, range(BLOCK, len(asking), BLOCK)):
             scores = (torch.from_numpy(queries[some]) @ torch.from_numpy(candidates).T).numpy()[:, same]
             relevant = [benchmark.relevant[offsets[query] : offsets[query + 1]] for query in some]
             for column, searched in enumerate([*languages, None]):

@@ -53,7 +53,7 @@ Table = dict[tuple[str, str, str], float]  # (metric, question language, candida
 class Language:
     """What one file holds; `answers` maps a question id to the id of its relevant candidate."""
 
-    questions: dict[str, str] = field(default_factory=dict)
+    queries: dict[str, str] = field(default_factory=dict)
     candidates: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
 
@@ -75,9 +75,9 @@ def read_language(path: Path) -> Language:
             (answer,) = qa["answers"]
             at = answer["answer_start"]
             hits = [name for name, (start, end) in zip(names, breaks, strict=True) if start <= at < end]
-            if not hits or qa["id"] in language.questions:
+            if not hits or qa["id"] in language.queries:
                 raise ValueError(f"{path}: question {qa['id']} is repeated, or its answer is in no sentence")
-            language.questions[qa["id"]] = qa["question"]
+            language.queries[qa["id"]] = qa["query"]
             language.answers[qa["id"]] = hits[0]
     return language
 
@@ -100,20 +100,20 @@ def same_inputs(encoder: SentenceTransformer, texts: list[str]) -> list[int]:
 
 
 def encode(
-    model: Path, encoder: SentenceTransformer, questions: list[str], candidates: list[str], cache: Path | None
+    model: Path, encoder: SentenceTransformer, queries: list[str], candidates: list[str], cache: Path | None
 ) -> list[np.ndarray]:
     """Unit vectors of the questions and of the candidates, from the cache where it holds exactly these."""
-    key = fingerprint(model, [*questions, "", *candidates])
+    key = fingerprint(model, [*queries, "", *candidates])
     if cache and cache.exists():
         with np.load(cache) as stored:
             if str(stored["key"]) == key:
-                return [stored["questions"], stored["candidates"]]
+                return [stored["queries"], stored["candidates"]]
 
     options = {"normalize_embeddings": True, "show_progress_bar": True, "batch_size": 32}
-    vectors = [encoder.encode_query(questions, **options), encoder.encode_document(candidates, **options)]
+    vectors = [encoder.encode_query(queries, **options), encoder.encode_document(candidates, **options)]
     if cache:
         partial = cache.with_name(cache.stem + ".partial.npz")
-        np.savez(partial, key=key, questions=vectors[0], candidates=vectors[1])
+        np.savez(partial, key=key, queries=vectors[0], candidates=vectors[1])
         os.replace(partial, cache)
     return vectors
 
@@ -130,9 +130,9 @@ def score(languages: dict[str, Language], model: Path, cache: Path | None, block
     texts = sorted({text for language in languages.values() for text in language.candidates.values()})
     encoder = SentenceTransformer(str(model), device="cpu")
     row_of = dict(zip(texts, same_inputs(encoder, texts), strict=True))
-    asked = [(ql, name) for ql, language in languages.items() for name in language.questions]
-    questions = [languages[ql].questions[name] for ql, name in asked]
-    question_vectors, text_vectors = encode(model, encoder, questions, texts, cache)
+    asked = [(ql, name) for ql, language in languages.items() for name in language.queries]
+    queries = [languages[ql].queries[name] for ql, name in asked]
+    query_vectors, text_vectors = encode(model, encoder, queries, texts, cache)
 
     ids = {cl: list(language.candidates) for cl, language in languages.items()}
     rows = {cl: [row_of[text] for text in language.candidates.values()] for cl, language in languages.items()}
@@ -147,11 +147,11 @@ def score(languages: dict[str, Language], model: Path, cache: Path | None, block
         raise ValueError("a question has more than 20 relevant candidates: map_cut_20 would not be map@20")
 
     values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    progress = tqdm(total=len(asked), unit="question", mininterval=5)
+    progress = tqdm(total=len(asked), unit="query", mininterval=5)
     for ql in languages:
         places = [place for place, (language, _) in enumerate(asked) if language == ql]
         for some in (places[i : i + block] for i in range(0, len(places), block)):
-            similarity = question_vectors[some] @ text_vectors.T
+            similarity = query_vectors[some] @ text_vectors.T
             for cl in ids:
                 scores = similarity[:, rows[cl]].tolist()
                 run, qrels = {}, {}
@@ -206,9 +206,9 @@ def main() -> None:
         parser.error(f"no xx.json in {options.data_dir}")
     if options.vectors and options.vectors.suffix != ".npz":
         parser.error("--vectors wants a name that ends in .npz")
-    questions = sum(len(language.questions) for language in languages.values())
+    queries = sum(len(language.queries) for language in languages.values())
     candidates = sum(len(language.candidates) for language in languages.values())
-    print(f"{options.benchmark}: {len(languages)} languages, {questions:,} questions, {candidates:,} candidates")
+    print(f"{options.benchmark}: {len(languages)} languages, {queries:,} questions, {candidates:,} candidates")
 
     begin = time.perf_counter()
     flat = summarise(options.benchmark, score(languages, options.model, options.vectors, options.block))

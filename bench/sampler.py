@@ -65,11 +65,11 @@ def make_corpus(items: int, languages: int, *, partial: bool) -> Corpus:
         name="partial" if partial else "parallel",
         languages=("en", *(f"l{number:02}" for number in range(1, languages))),
         ids=range(items),  # type: ignore[arg-type]  # only their number matters here
-        question_texts=(),
+        query_texts=(),
         passage_texts=(),
-        questions=table(),
+        queries=table(),
         passages=table(),
-        keys=np.arange(items),
+        passage_keys=np.arange(items),
         negatives=np.empty((items, languages, 0), np.int32),
         negative_keys=np.empty((items, languages, 0), np.int64),
     )

@@ -133,7 +133,7 @@ def largest_difference(folder: Path) -> tuple[float, int]:
     ours = pretrained(str(folder)).eval()
     cosine = theirs.similarity_fn_name == "cosine"
     apart = 0.0
-    for role, encode_theirs in (("question", theirs.encode_query), ("passage", theirs.encode_document)):
+    for role, encode_theirs in (("query", theirs.encode_query), ("passage", theirs.encode_document)):
         expected = encode_theirs(SENTENCES, normalize_embeddings=cosine)
         found = encode(ours, SENTENCES, role, token_budget=256)
         assert found.shape == expected.shape, (found.shape, expected.shape)

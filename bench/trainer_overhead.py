@@ -44,7 +44,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     corpus = load_corpus()
-    texts = corpus.question_texts + corpus.passage_texts
+    texts = corpus.query_texts + corpus.passage_texts
 
     def parts() -> tuple[Learner, PairData]:
         torch.manual_seed(0)

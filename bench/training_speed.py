@@ -77,13 +77,13 @@ class Work:
         length = self.options.length
         if self.options.model:
             return pretrained(
-                self.options.model, pooling="mean", question_length=length, passage_length=length, attention=attention
+                self.options.model, pooling="mean", query_length=length, passage_length=length, attention=attention
             )
         torch.manual_seed(0)
         backbone = XLMRobertaModel(XLMRobertaConfig(vocab_size=250_002, max_position_embeddings=514, type_vocab_size=1))
-        tokenizer = train_tokenizer(self.corpus.question_texts + self.corpus.passage_texts, 60_000)
+        tokenizer = train_tokenizer(self.corpus.query_texts + self.corpus.passage_texts, 60_000)
         use_attention(backbone, attention)
-        return Encoder(backbone, tokenizer, Settings(question_length=length, passage_length=length))
+        return Encoder(backbone, tokenizer, Settings(query_length=length, passage_length=length))
 
     def data(self, encoder: Encoder) -> PairData:
         return PairData(
@@ -106,17 +106,15 @@ Step = Callable[[float], None]  # told how many seconds a step took
 def sentence_transformers_side(work: Work, after_step: Step) -> None:
     encoder = work.encoder()
     data = work.data(encoder)
-    rows: dict[str, list[str]] = {"question": [], "passage": []}
+    rows: dict[str, list[str]] = {"query": [], "passage": []}
     for step in range(work.batches):
         plan = data.sampler.plan(step)
-        rows["question"] += [
-            work.corpus.question_texts[row] for row in work.corpus.questions[plan.items, plan.question_languages]
-        ]
+        rows["query"] += [work.corpus.query_texts[row] for row in work.corpus.queries[plan.items, plan.query_languages]]
         rows["passage"] += [
             work.corpus.passage_texts[row] for row in work.corpus.passages[plan.items, plan.passage_languages]
         ]
     folder = tempfile.mkdtemp()
-    encoder.towers["question"].backbone.save_pretrained(folder)
+    encoder.towers["query"].backbone.save_pretrained(folder)
     encoder.tokenizer.save_pretrained(folder)
     transformer = Transformer(folder, max_seq_length=work.options.length)
     model = SentenceTransformer(
@@ -190,13 +188,13 @@ def plain_side(work: Work, after_step: Step) -> None:
         plan = data.sampler.plan(step)
         batch = data.builder(plan, step, overhead=10**9).to(work.device)
         (chunk,) = batch.chunks
-        questions, passages = (
+        queries, passages = (
             Padded(*(matrix[:, : int(mask.sum(dim=1).max())] for matrix in (chunk.input_ids[rows], mask)))
-            for rows in (batch.questions, batch.candidates)
+            for rows in (batch.queries, batch.candidates)
             for mask in [chunk.attention_mask[rows]]
         )
         with work.autocast():
-            loss = contrastive_loss(encoder(questions, "question"), encoder(passages, "passage"), TEMPERATURE).value
+            loss = contrastive_loss(encoder(queries, "query"), encoder(passages, "passage"), TEMPERATURE).value
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
@@ -329,7 +327,7 @@ def main() -> None:
     padded = sum(
         len(rows) * int(mask.sum(dim=1).max())
         for batch in whole
-        for rows in (batch.questions, batch.candidates)
+        for rows in (batch.queries, batch.candidates)
         for mask in [batch.chunks[0].attention_mask[rows]]
     )
     ours = sum(batch.padded_tokens for batch in counted)

@@ -58,8 +58,8 @@ def shared_data() -> Path:
 def make_corpus() -> MakeCorpus:
     """Makes `items` items in all of `languages`: item 3 asks "question 3 de" and is answered by "passage 3 de".
 
-    no_question, no_passage: the (item, language) pairs that the corpus lacks.
-    keys: passage keys; default one an item. negatives: hard negatives an item, each "wrong <slot> for <item> de",
+    no_query, no_passage: the (item, language) pairs that the corpus lacks.
+    passage_keys: default one an item. negatives: hard negatives an item, each "wrong <slot> for <item> de",
     ABSENT in the first slot of even items.
     """
 
@@ -67,16 +67,16 @@ def make_corpus() -> MakeCorpus:
         items: int = 12,
         languages: Sequence[str] = ("de", "en", "zh"),
         *,
-        no_question: Sequence[tuple[int, str]] = (),
+        no_query: Sequence[tuple[int, str]] = (),
         no_passage: Sequence[tuple[int, str]] = (),
-        keys: Sequence[int] | None = None,
+        passage_keys: Sequence[int] | None = None,
         negatives: int = 0,
     ) -> Corpus:
         cells = [(item, language) for item in range(items) for language in languages]
         shape = (items, len(languages))
-        questions = np.arange(len(cells), dtype=np.int32).reshape(shape)
-        passages = questions.copy()
-        for table, absent in ((questions, no_question), (passages, no_passage)):
+        queries = np.arange(len(cells), dtype=np.int32).reshape(shape)
+        passages = queries.copy()
+        for table, absent in ((queries, no_query), (passages, no_passage)):
             for item, language in absent:
                 table[item, languages.index(language)] = ABSENT
         wrong = [(slot, *cell) for cell in cells for slot in range(negatives)]
@@ -86,14 +86,14 @@ def make_corpus() -> MakeCorpus:
             name="hand-made",
             languages=tuple(languages),
             ids=tuple(f"item{item}" for item in range(items)),
-            question_texts=tuple(f"question {item} {language}" for item, language in cells),
+            query_texts=tuple(f"question {item} {language}" for item, language in cells),
             passage_texts=(
                 *(f"passage {item} {language}" for item, language in cells),
                 *(f"wrong {slot} for {item} {language}" for slot, item, language in wrong),
             ),
-            questions=questions,
+            queries=queries,
             passages=passages,
-            keys=np.arange(items, dtype=np.int64) if keys is None else np.array(keys, np.int64),
+            passage_keys=np.arange(items, dtype=np.int64) if passage_keys is None else np.array(passage_keys, np.int64),
             negatives=hard,
             negative_keys=np.where(hard == ABSENT, ABSENT, 1000 + hard.astype(np.int64)),
         )
@@ -116,7 +116,7 @@ def write_lareqa() -> WriteLareqa:
     return write
 
 
-def lareqa_paragraph(sentences: Sequence[str], questions: Sequence[tuple[str, str, int]]) -> dict:
+def lareqa_paragraph(sentences: Sequence[str], queries: Sequence[tuple[str, str, int]]) -> dict:
     starts = [sum(len(before) + 1 for before in sentences[:index]) for index in range(len(sentences))]
     return {
         "context": " ".join(sentences),
@@ -124,6 +124,6 @@ def lareqa_paragraph(sentences: Sequence[str], questions: Sequence[tuple[str, st
         "sentence_breaks": [[start, start + len(text)] for start, text in zip(starts, sentences, strict=True)],
         "qas": [
             {"id": id_, "question": text, "answers": [{"text": sentences[place], "answer_start": starts[place]}]}
-            for id_, text, place in questions
+            for id_, text, place in queries
         ],
     }

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-QUESTIONS = 40
+QUERIES = 40
 LANGUAGES = ("ar", "en", "hi", "th")
 
 
@@ -85,25 +85,25 @@ def write_sweep(place: Path, levels: Mapping[float, Mapping[str, float]], seeds:
 
 
 def _rows(name: str, level: Mapping[str, float], languages: Sequence[str], seed: int, bias: bool) -> list[dict]:
-    easy = np.random.default_rng(7).normal(0, 0.05, QUESTIONS)
+    easy = np.random.default_rng(7).normal(0, 0.05, QUERIES)
     random = np.random.default_rng((seed, *(int(1000 * value) for value in level.values())))
     rows: list[dict[str, object]] = []
 
-    def score(setting: str, question: int) -> float:
-        return float(np.clip(level[setting] + easy[question] + random.normal(0, 0.03) + 0.002 * seed, 0, 1))
+    def score(setting: str, query: int) -> float:
+        return float(np.clip(level[setting] + easy[query] + random.normal(0, 0.03) + 0.002 * seed, 0, 1))
 
-    for question in range(QUESTIONS):
+    for query in range(QUERIES):
         for asked in languages:
             for candidate in (*languages, None):
                 setting = (
                     "multilingual" if candidate is None else "monolingual" if candidate == asked else "crosslingual"
                 )
                 row = {
-                    "benchmark": name, "setting": setting, "query_id": f"q{question}", "query_language": asked,
-                    "candidate_language": candidate, "map": score(setting, question), "rank_distance": None,
+                    "benchmark": name, "setting": setting, "query_id": f"q{query}", "query_language": asked,
+                    "candidate_language": candidate, "map": score(setting, query), "rank_distance": None,
                 }  # fmt: skip
                 if candidate is None:
-                    row["rank_distance"] = level["rank_distance"] * (1 + easy[question]) + random.normal(0, 2) + seed
+                    row["rank_distance"] = level["rank_distance"] * (1 + easy[query]) + random.normal(0, 2) + seed
                 if bias:
                     row["language_preference"] = float(random.random() < 0.4) if candidate is None else None
                 rows.append(row)

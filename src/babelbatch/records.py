@@ -28,7 +28,7 @@ def _fingerprint(record: object) -> str:
             not part.metadata.get("fingerprint", True) or value is None
         ):  # most corpora are no mixture, most benchmarks have no gains
             continue
-        digest.update(part.name.encode() + b"\0")
+        digest.update(part.metadata.get("hashed_as", part.name).encode() + b"\0")  # as earlier versions named it
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype}{value.shape}".encode())
             for rows in np.split(value, range(_HASHED_ROWS, len(value), _HASHED_ROWS)):  # it may be mapped, and huge
@@ -66,11 +66,11 @@ class Corpus:
 
     languages: L ISO codes; a language is an index into this tuple everywhere else.
     ids: N names, for messages and logs.
-    question_texts, passage_texts: the distinct texts; of a mixture, distinct within each part. These and the arrays may
+    query_texts, passage_texts: the distinct texts; of a mixture, distinct within each part. These and the arrays may
         be on disk (`stored_corpus.py`).
-    questions: (N, L) int32, row of `question_texts`, or ABSENT.
+    queries: (N, L) int32, row of `query_texts`, or ABSENT.
     passages: (N, L) int32, row of `passage_texts`, or ABSENT.
-    keys: (N,) int64. Two items share a key if their passages answer the same thing, in whatever language.
+    passage_keys: (N,) int64. Two items share a key if their passages answer the same thing, in whatever language.
     negatives: (N, L, H) int32, hard negatives to be trained on with the passage in that language, which is mostly
         theirs too: row of `passage_texts`, or ABSENT. H may be 0.
     negative_keys: (N, L, H) int64, the passage key of each hard negative, or ABSENT for a passage that no item has.
@@ -80,11 +80,11 @@ class Corpus:
     name: str
     languages: tuple[str, ...]
     ids: Sequence[str]
-    question_texts: Sequence[str]
+    query_texts: Sequence[str] = field(metadata={"hashed_as": "question_texts"})
     passage_texts: Sequence[str]
-    questions: np.ndarray
+    queries: np.ndarray = field(metadata={"hashed_as": "questions"})
     passages: np.ndarray
-    keys: np.ndarray
+    passage_keys: np.ndarray = field(metadata={"hashed_as": "keys"})
     negatives: np.ndarray
     negative_keys: np.ndarray
     mixture: Mixture | None = None
@@ -182,17 +182,17 @@ class Plan:
     """What one training step holds: B items of a corpus, each with the languages of its question and passage.
 
     kind: `x_x` or `x_y`.
-    items: (B,) int64 rows of the corpus. question_languages, passage_languages: (B,) int64.
-    other_question_languages, other_passage_languages: (B,) int64, one more language of the same question and passage,
+    items: (B,) int64 rows of the corpus. query_languages, passage_languages: (B,) int64.
+    other_query_languages, other_passage_languages: (B,) int64, one more language of the same question and passage,
         ABSENT where there is none; None: the step needs no translations.
     part: the part of a mixture that the items are of.
     """
 
     kind: str
     items: np.ndarray
-    question_languages: np.ndarray
+    query_languages: np.ndarray
     passage_languages: np.ndarray
-    other_question_languages: np.ndarray | None = None
+    other_query_languages: np.ndarray | None = None
     other_passage_languages: np.ndarray | None = None
     part: str | None = None
 
@@ -201,11 +201,11 @@ class Plan:
 class Needs:
     """What an objective asks of a batch, beside questions and candidates.
 
-    questions, passages: each question, each positive in one more language, where the item has it in one.
+    queries, passages: each question, each positive in one more language, where the item has it in one.
     taught_language: the language that a teacher reads each question and positive in, or None for no teacher.
     """
 
-    questions: bool = False
+    queries: bool = False
     passages: bool = False
     taught_language: str | None = None
 
@@ -240,48 +240,48 @@ class Versions:
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """What a teacher reads: a rank's questions and positives in its language, as far as the items have them in it, in
-    chunks of its own tokens. question_chunks: as `Batch` has it."""
+    chunks of its own tokens. query_chunks: as `Batch` has it."""
 
     chunks: tuple[Padded, ...]
-    question_chunks: int
-    questions: Versions
+    query_chunks: int
+    queries: Versions
     passages: Versions
 
     def to(self, device: torch.device) -> Lesson:
         chunks = tuple(chunk.to(device) for chunk in self.chunks)
-        return Lesson(chunks, self.question_chunks, self.questions.to(device), self.passages.to(device))
+        return Lesson(chunks, self.query_chunks, self.queries.to(device), self.passages.to(device))
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One training step, tokenised: the share of one rank, and what it must know about the global batch.
 
-    The global batch has B questions and C >= B candidates. Rank r holds question_counts[r] of the questions, in order,
+    The global batch has B questions and C >= B candidates. Rank r holds query_counts[r] of the questions, in order,
     and candidate_counts[r] of the candidates: the positives of its questions in their order, then their hard negatives.
 
     plan, step: the global plan, and the step that it was made for.
     chunks: the rank's distinct texts, each once, in forward passes of like length: of both roles together where they
-        share their weights, else first the questions' and then the candidates'. question_chunks: how many chunks the
+        share their weights, else first the questions' and then the candidates'. query_chunks: how many chunks the
         encoder's question tower takes; the rest are the passage tower's.
-    questions, candidates: (b,) and (c,) int64, where each text of the rank is in the chunks laid end to end.
+    queries, candidates: (b,) and (c,) int64, where each text of the rank is in the chunks laid end to end.
     real_tokens: tokens in the chunks without padding.
-    question_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64. Both global,
+    positive_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64. Both global,
         rank after rank.
-    other_questions, other_passages: in another language, as the plan says; among the chunks. lesson: for a teacher.
+    other_queries, other_passages: in another language, as the plan says; among the chunks. lesson: for a teacher.
     """
 
     plan: Plan
     step: int
     chunks: tuple[Padded, ...]
-    question_chunks: int
-    questions: torch.Tensor
+    query_chunks: int
+    queries: torch.Tensor
     candidates: torch.Tensor
     real_tokens: int
-    question_keys: torch.Tensor
+    positive_keys: torch.Tensor
     candidate_keys: torch.Tensor
-    question_counts: tuple[int, ...]
+    query_counts: tuple[int, ...]
     candidate_counts: tuple[int, ...]
-    other_questions: Versions | None = None
+    other_queries: Versions | None = None
     other_passages: Versions | None = None
     lesson: Lesson | None = None
 
@@ -299,11 +299,11 @@ class Batch:
         return replace(
             self,
             chunks=tuple(chunk.to(device) for chunk in self.chunks),
-            questions=self.questions.to(device),
+            queries=self.queries.to(device),
             candidates=self.candidates.to(device),
-            question_keys=self.question_keys.to(device),
+            positive_keys=self.positive_keys.to(device),
             candidate_keys=self.candidate_keys.to(device),
-            other_questions=None if self.other_questions is None else self.other_questions.to(device),
+            other_queries=None if self.other_queries is None else self.other_queries.to(device),
             other_passages=None if self.other_passages is None else self.other_passages.to(device),
             lesson=None if self.lesson is None else self.lesson.to(device),
         )

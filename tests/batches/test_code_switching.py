@@ -106,22 +106,22 @@ def texts(corpus: Corpus, table: str, of: str, language: str) -> list:
 
 
 @pytest.mark.parametrize("copies", [1, 3])
-@pytest.mark.parametrize("chosen", ["both", "questions", "passages"])
+@pytest.mark.parametrize("chosen", ["both", "queries", "passages"])
 def test_a_corpus(make_corpus, folder, copies, chosen):
     """Against the same texts switched one by one; other languages, ids, keys and what is absent stay."""
     (folder / "en-zh.txt").write_text("question 问题\npassage 段落\nwrong 错\n")
     corpus = make_corpus(
-        5, no_question=[(1, "en")], no_passage=[(2, "en"), (3, "de")], keys=[7, 7, 8, 9, 9], negatives=2
+        5, no_query=[(1, "en")], no_passage=[(2, "en"), (3, "de")], passage_keys=[7, 7, 8, 9, 9], negatives=2
     )
     transform = CodeSwitching(str(folder), probability=0.8, copies=copies, texts=chosen, targets=["zh", "es"])
     found = transform(corpus)
     assert (found.name, found.languages, len(found)) == (corpus.name, corpus.languages, 5 * copies)
     assert list(found.ids) == [id_ for id_ in corpus.ids for _ in range(copies)]
-    assert found.keys.tolist() == np.repeat(corpus.keys, copies).tolist()
+    assert found.passage_keys.tolist() == np.repeat(corpus.passage_keys, copies).tolist()
     assert found.negative_keys.tolist() == np.repeat(corpus.negative_keys, copies, axis=0).tolist()
     changed = 0
     for table, of, role in (
-        ("questions", "question_texts", "questions"),
+        ("queries", "query_texts", "queries"),
         ("passages", "passage_texts", "passages"),
         ("negatives", "passage_texts", "passages"),
     ):
@@ -137,7 +137,7 @@ def test_a_corpus(make_corpus, folder, copies, chosen):
             assert texts(found, table, of, language) == expected
             changed += sum(bool(text and re.search("[一-龥]|pasaje", text)) for text in expected)
     assert changed
-    assert len(set(found.question_texts)) <= len(found.question_texts) <= 15 * copies
+    assert len(set(found.query_texts)) <= len(found.query_texts) <= 15 * copies
 
 
 def test_the_parts_of_a_mixture_stay_parts(make_corpus, folder):
@@ -164,7 +164,7 @@ def test_it_is_made_once_and_again_if_anything_changes(make_corpus, folder, capl
 
 def test_tokens_are_made_once(make_corpus, folder, monkeypatch):
     corpus = make_corpus(40)
-    encoder = tiny(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
+    encoder = tiny(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
     calls = []
     real = tokenizing._pieces
     monkeypatch.setattr(tokenizing, "_pieces", lambda *args: calls.append(1) or real(*args))
@@ -182,23 +182,23 @@ def test_what_is_trained_on_and_what_is_validated_on(make_corpus, folder):
     batches are those without a transform."""
     (folder / "en-de.txt").write_text("question frage\n")
     corpus = make_corpus(60)
-    encoder = tiny(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
+    encoder = tiny(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
     sampling = Sampling("english", 1.0, 8, languages=["en"])
-    transform = CodeSwitching(str(folder), targets=["de"], probability=1.0, texts="questions", copies=2)
+    transform = CodeSwitching(str(folder), targets=["de"], probability=1.0, texts="queries", copies=2)
     plain = PairData(corpus, sampling, encoder, 0, 30, validation_fraction=0.3)
     data = PairData(corpus, sampling, encoder, 0, 30, validation_fraction=0.3, transform=transform)
     for ours, theirs in zip(data.val_dataloader(), plain.val_dataloader(), strict=True):
         assert ours.plan.items.tolist() == theirs.plan.items.tolist()
         assert all((a.input_ids == b.input_ids).all() for a, b in zip(ours.chunks, theirs.chunks, strict=True))
-    held_out = {key for batch in plain.val_dataloader() for key in batch.question_keys.tolist()}
+    held_out = {key for batch in plain.val_dataloader() for key in batch.positive_keys.tolist()}
     switched = transform(corpus)
     seen = []
     for batch in data.train_dataloader():
-        asked = [switched.question_texts[row] for row in switched.questions[batch.plan.items, 1]]
+        asked = [switched.query_texts[row] for row in switched.queries[batch.plan.items, 1]]
         assert all(text.startswith("frage ") for text in asked)
         seen += batch.plan.items.tolist()
-    assert not {int(switched.keys[item]) for item in seen} & held_out
-    epoch = 2 * (60 - len(set(corpus.keys.tolist()) & held_out)) // 8 * 8
+    assert not {int(switched.passage_keys[item]) for item in seen} & held_out
+    epoch = 2 * (60 - len(set(corpus.passage_keys.tolist()) & held_out)) // 8 * 8
     assert len(set(seen[:epoch])) == epoch
 
 

@@ -29,12 +29,12 @@ ENGLISH = Sampling(name="english", alpha=1.0, batch_size=4, languages=["en"])
 @pytest.fixture(scope="module")
 def corpus(make_corpus: MakeCorpus) -> Corpus:
     """60 items in de, en, zh; each passage answers two of them; two hard negatives, the first absent of even items."""
-    return make_corpus(60, keys=[item // 2 for item in range(60)], negatives=2)
+    return make_corpus(60, passage_keys=[item // 2 for item in range(60)], negatives=2)
 
 
 @pytest.fixture(scope="module")
 def encoder(corpus: Corpus) -> Encoder:
-    return static(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
+    return static(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
 
 
 def texts(encoder: Encoder, batch: Batch, side: str) -> list[str]:
@@ -49,11 +49,11 @@ def texts(encoder: Encoder, batch: Batch, side: str) -> list[str]:
 
 def tensors(batch: Batch) -> list[torch.Tensor]:
     chunks = [tensor for chunk in batch.chunks for tensor in (chunk.input_ids, chunk.attention_mask)]
-    return [*chunks, batch.questions, batch.candidates, batch.question_keys, batch.candidate_keys]
+    return [*chunks, batch.queries, batch.candidates, batch.positive_keys, batch.candidate_keys]
 
 
 def assert_same(one: Batch, other: Batch) -> None:
-    assert (one.kind, one.step, one.question_counts) == (other.kind, other.step, other.question_counts)
+    assert (one.kind, one.step, one.query_counts) == (other.kind, other.step, other.query_counts)
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(tensors(one), tensors(other), strict=True))
 
 
@@ -63,17 +63,17 @@ def same(one: Batch, other: Batch) -> bool:
 
 def test_batch_by_hand(corpus, encoder):
     """Item 7 asked in German and answered in English, item 2 the other way round. Item 2 has one hard negative."""
-    plan = Plan("x_y", items=np.array([7, 2]), question_languages=np.array([0, 1]), passage_languages=np.array([1, 0]))
+    plan = Plan("x_y", items=np.array([7, 2]), query_languages=np.array([0, 1]), passage_languages=np.array([1, 0]))
     batch = BatchBuilder(corpus, encoder)(plan, step=9)
     assert (batch.kind, batch.step) == ("x_y", 9)
-    assert texts(encoder, batch, "questions") == ["question 7 de", "question 2 en"]
+    assert texts(encoder, batch, "queries") == ["question 7 de", "question 2 en"]
     assert texts(encoder, batch, "candidates") == [
         "passage 7 en", "passage 2 de", "wrong 0 for 7 en", "wrong 1 for 7 en", "wrong 1 for 2 de",
     ]  # fmt: skip
-    assert batch.question_keys.tolist() == [3, 1]
+    assert batch.positive_keys.tolist() == [3, 1]
     wrong = [corpus.passage_texts.index(text) for text in texts(encoder, batch, "candidates")[2:]]
     assert batch.candidate_keys.tolist() == [3, 1, *(1000 + row for row in wrong)]
-    assert batch.question_keys.dtype == batch.candidate_keys.dtype == torch.int64
+    assert batch.positive_keys.dtype == batch.candidate_keys.dtype == torch.int64
 
 
 def said(encoder: Encoder, chunks: tuple[Padded, ...], versions: Versions) -> list[str]:
@@ -93,16 +93,16 @@ TRANSLATED = Plan(
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_translations_are_among_the_chunks(corpus, encoder, shared):
-    other = Encoder(encoder.towers["question"].backbone, encoder.tokenizer, replace(encoder.settings, shared=shared))
+    other = Encoder(encoder.towers["query"].backbone, encoder.tokenizer, replace(encoder.settings, shared=shared))
     builder = BatchBuilder(corpus, other)
     batch = builder(TRANSLATED, step=9)
-    assert said(encoder, batch.chunks, batch.other_questions) == ["question 7 zh", "question 4 de"]
+    assert said(encoder, batch.chunks, batch.other_queries) == ["question 7 zh", "question 4 de"]
     assert said(encoder, batch.chunks, batch.other_passages) == ["passage 4 en"]
-    assert (batch.other_questions.pairs.tolist(), batch.other_questions.counts) == ([0, 2], (2,))
+    assert (batch.other_queries.pairs.tolist(), batch.other_queries.counts) == ([0, 2], (2,))
     assert (batch.other_passages.pairs.tolist(), batch.other_passages.counts) == ([2], (1,))
-    plain = builder(replace(TRANSLATED, other_question_languages=None, other_passage_languages=None), step=9)
-    assert plain.other_questions is plain.other_passages is plain.lesson is None
-    for side in ("questions", "candidates"):
+    plain = builder(replace(TRANSLATED, other_query_languages=None, other_passage_languages=None), step=9)
+    assert plain.other_queries is plain.other_passages is plain.lesson is None
+    for side in ("queries", "candidates"):
         assert texts(encoder, plain, side) == texts(encoder, batch, side)
     assert torch.equal(plain.candidate_keys, batch.candidate_keys)
     assert sum(len(chunk.input_ids) for chunk in batch.chunks) == 3 + sum(
@@ -112,9 +112,9 @@ def test_translations_are_among_the_chunks(corpus, encoder, shared):
 
 def test_a_translation_that_is_in_the_batch_already_is_encoded_once(corpus, encoder):
     english, german = np.array([1, 1]), np.array([0, 0])
-    plan = Plan("x_y", np.array([3, 3]), german, english, other_question_languages=english)
-    batch = BatchBuilder(corpus, encoder)(replace(plan, question_languages=np.array([0, 1])), 0)
-    assert batch.other_questions.rows[0] == batch.questions[1]
+    plan = Plan("x_y", np.array([3, 3]), german, english, other_query_languages=english)
+    batch = BatchBuilder(corpus, encoder)(replace(plan, query_languages=np.array([0, 1])), 0)
+    assert batch.other_queries.rows[0] == batch.queries[1]
 
 
 def test_a_lesson_is_in_the_teachers_tokens(make_corpus, encoder):
@@ -124,7 +124,7 @@ def test_a_lesson_is_in_the_teachers_tokens(make_corpus, encoder):
     builder = BatchBuilder(corpus, encoder, teacher, "en")
     batch = builder(TRANSLATED, 0, taught=True)
     lesson = batch.lesson
-    assert said(teacher, lesson.chunks, lesson.questions) == ["question 7 en", "question 2 en", "question 4 en"]
+    assert said(teacher, lesson.chunks, lesson.queries) == ["question 7 en", "question 2 en", "question 4 en"]
     assert said(teacher, lesson.chunks, lesson.passages) == ["passage 7 en", "passage 4 en"]
     assert (lesson.passages.pairs.tolist(), lesson.passages.counts) == ([0, 2], (2,))
     assert builder(TRANSLATED, 0).lesson is None
@@ -140,30 +140,30 @@ def test_a_lesson_is_of_the_texts_before_they_were_switched(make_corpus, tmp_pat
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "en-de.txt").write_text("question frage\npassage stelle\n")
     corpus = make_corpus(60)
-    encoder = static((*corpus.question_texts, *corpus.passage_texts, "frage stelle"), vocab_size=300, hidden_size=8)
+    encoder = static((*corpus.query_texts, *corpus.passage_texts, "frage stelle"), vocab_size=300, hidden_size=8)
     module = data(
         corpus, encoder, ENGLISH, steps=20, transform=CodeSwitching(str(tmp_path), probability=1.0, copies=3),
         needs=Needs(taught_language="en"), teacher=encoder,
     )  # fmt: skip
     for batch in module.train_dataloader():
         items = (batch.plan.items // 3).tolist()
-        assert texts(encoder, batch, "questions") == [f"frage {item} en" for item in items]
-        assert said(encoder, batch.lesson.chunks, batch.lesson.questions) == [f"question {item} en" for item in items]
+        assert texts(encoder, batch, "queries") == [f"frage {item} en" for item in items]
+        assert said(encoder, batch.lesson.chunks, batch.lesson.queries) == [f"question {item} en" for item in items]
         assert said(encoder, batch.lesson.chunks, batch.lesson.passages) == [f"passage {item} en" for item in items]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_only_training_batches_hold_what_the_objective_needs(corpus, encoder, workers):
-    needs = Needs(questions=True, passages=True, taught_language="en")
+    needs = Needs(queries=True, passages=True, taught_language="en")
     module = data(corpus, encoder, steps=4, num_workers=workers, needs=needs, teacher=encoder)
     plain = data(corpus, encoder, steps=4)
     for batch, expected in zip(module.train_dataloader(), plain.train_dataloader(), strict=True):
-        assert batch.other_questions.counts == batch.other_passages.counts == batch.lesson.questions.counts == (4,)
-        assert (batch.plan.other_question_languages != ABSENT).all()
-        for side in ("questions", "candidates"):
+        assert batch.other_queries.counts == batch.other_passages.counts == batch.lesson.queries.counts == (4,)
+        assert (batch.plan.other_query_languages != ABSENT).all()
+        for side in ("queries", "candidates"):
             assert texts(encoder, batch, side) == texts(encoder, expected, side)
     for one, other in zip(module.val_dataloader(), plain.val_dataloader(), strict=True):
-        assert one.other_questions is one.other_passages is one.lesson is None
+        assert one.other_queries is one.other_passages is one.lesson is None
         assert_same(one, other)
 
 
@@ -173,20 +173,20 @@ def test_batches_hold_the_planned_texts(corpus, encoder, sampling):
     for step in range(20):
         plan = sampler.plan(step)
         batch = builder(plan, step)
-        asked = zip(plan.items, plan.question_languages, strict=True)
+        asked = zip(plan.items, plan.query_languages, strict=True)
         answered = zip(plan.items, plan.passage_languages, strict=True)
-        assert texts(encoder, batch, "questions") == [f"question {item} {corpus.languages[row]}" for item, row in asked]
+        assert texts(encoder, batch, "queries") == [f"question {item} {corpus.languages[row]}" for item, row in asked]
         assert texts(encoder, batch, "candidates")[:4] == [
             f"passage {item} {corpus.languages[row]}" for item, row in answered
         ]
-        assert batch.question_keys.tolist() == batch.candidate_keys[:4].tolist() == (plan.items // 2).tolist()
+        assert batch.positive_keys.tolist() == batch.candidate_keys[:4].tolist() == (plan.items // 2).tolist()
 
 
 def test_prefixes_and_lengths_follow_the_role(corpus, encoder):
-    settings = replace(encoder.settings, question_prefix="question ", passage_length=3)
-    other = Encoder(encoder.towers["question"].backbone, encoder.tokenizer, settings)
+    settings = replace(encoder.settings, query_prefix="question ", passage_length=3)
+    other = Encoder(encoder.towers["query"].backbone, encoder.tokenizer, settings)
     batch = BatchBuilder(corpus, other)(Sampler(corpus, X_X, seed=0).plan(0), 0)
-    assert all(text.startswith("question question ") for text in texts(encoder, batch, "questions"))
+    assert all(text.startswith("question question ") for text in texts(encoder, batch, "queries"))
     assert {len(text.split()) for text in texts(encoder, batch, "candidates")} == {1}
 
 
@@ -199,25 +199,25 @@ def test_no_hard_negatives(make_corpus, encoder):
 def test_batches_move_to_a_device(corpus, encoder):
     batch = BatchBuilder(corpus, encoder)(Sampler(corpus, X_X, seed=0).plan(0), 3)
     moved = batch.to(torch.device("meta"))
-    assert moved.other_questions is moved.lesson is None
+    assert moved.other_queries is moved.lesson is None
     assert (moved.kind, moved.step) == ("x_x", 3)
     assert all(tensor.device.type == "meta" for tensor in tensors(moved))
     batch = BatchBuilder(corpus, encoder, encoder, "en")(TRANSLATED, 3, taught=True).to(torch.device("meta"))
-    sides = [batch.other_questions, batch.other_passages, batch.lesson.questions, batch.lesson.passages]
+    sides = [batch.other_queries, batch.other_passages, batch.lesson.queries, batch.lesson.passages]
     assert {tensor.device.type for side in sides for tensor in (side.rows, side.pairs)} == {"meta"}
     assert {chunk.input_ids.device.type for chunk in batch.lesson.chunks} == {"meta"}
 
 
 def test_towers_of_their_own_get_chunks_of_their_own(corpus, encoder):
     """Shared weights take both roles in one chunk."""
-    apart = Encoder(encoder.towers["question"].backbone, encoder.tokenizer, replace(encoder.settings, shared=False))
+    apart = Encoder(encoder.towers["query"].backbone, encoder.tokenizer, replace(encoder.settings, shared=False))
     plan = Sampler(corpus, X_Y, seed=0).plan(0)
     together, separate = (BatchBuilder(corpus, either)(plan, 0, overhead=10_000) for either in (encoder, apart))
-    assert (len(together.chunks), together.question_chunks) == (1, 1)
-    assert (len(separate.chunks), separate.question_chunks) == (2, 1)
+    assert (len(together.chunks), together.query_chunks) == (1, 1)
+    assert (len(separate.chunks), separate.query_chunks) == (2, 1)
     assert len(separate.chunks[0].input_ids) == 4
     assert separate.real_tokens == together.real_tokens
-    for side in ("questions", "candidates"):
+    for side in ("queries", "candidates"):
         assert texts(encoder, separate, side) == texts(encoder, together, side)
 
 
@@ -241,7 +241,7 @@ def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
     assert max(chunk.input_ids.numel() for chunk in split.chunks) <= 30
     assert split.padded_tokens == split.real_tokens == whole.real_tokens
     assert whole.padded_tokens > whole.real_tokens
-    for side in ("questions", "candidates"):
+    for side in ("queries", "candidates"):
         assert texts(encoder, whole, side) == texts(encoder, split, side)
 
 
@@ -253,14 +253,14 @@ def test_ranks_share_a_batch(corpus, encoder, ranks):
         plan = Sampler(corpus, replace(HYBRID, batch_size=10), seed=0).plan(step)
         whole = builder(plan, step)
         shares = [builder(plan, step, rank=rank, ranks=ranks) for rank in range(ranks)]
-        asked = [text for share in shares for text in texts(encoder, share, "questions")]
-        assert asked == texts(encoder, whole, "questions")
-        assert max(shares[0].question_counts) - min(shares[0].question_counts) <= 1
+        asked = [text for share in shares for text in texts(encoder, share, "queries")]
+        assert asked == texts(encoder, whole, "queries")
+        assert max(shares[0].query_counts) - min(shares[0].query_counts) <= 1
         candidates, keys = [], []
         for rank, share in enumerate(shares):
-            assert len(share.questions) == share.question_counts[rank]
+            assert len(share.queries) == share.query_counts[rank]
             assert len(share.candidates) == share.candidate_counts[rank]
-            assert torch.equal(share.question_keys, whole.question_keys)
+            assert torch.equal(share.positive_keys, whole.positive_keys)
             assert torch.equal(share.candidate_keys, shares[0].candidate_keys)
             candidates += texts(encoder, share, "candidates")
             keys += share.candidate_keys.tolist()[: share.candidate_counts[rank]] if rank == 0 else []
@@ -281,7 +281,7 @@ def test_a_loader_goes_on_where_a_checkpoint_was(corpus, encoder):
 
 
 def apart(corpus: Corpus) -> np.ndarray:
-    return held_out(corpus.keys, corpus.ids, 0.3)
+    return held_out(corpus.passage_keys, corpus.ids, 0.3)
 
 
 def data(corpus: Corpus, encoder: Encoder, sampling: Sampling = HYBRID, seed: int = 0, **options: object) -> PairData:
@@ -304,8 +304,8 @@ def test_training_batches_are_the_plans(corpus, encoder):
 def test_training_and_validation_are_disjoint(corpus, encoder):
     for seed in range(3):
         module = data(corpus, encoder, seed=seed)
-        training = {key for batch in module.train_dataloader() for key in batch.question_keys.tolist()}
-        validation = {key for batch in module.val_dataloader() for key in batch.question_keys.tolist()}
+        training = {key for batch in module.train_dataloader() for key in batch.positive_keys.tolist()}
+        validation = {key for batch in module.val_dataloader() for key in batch.positive_keys.tolist()}
         assert training
         assert validation
         assert not training & validation
@@ -317,12 +317,12 @@ def test_held_out_passages_are_not_trained_on(make_corpus, encoder, source, tmp_
     validation loss has them all, but for mined ones, which its items have none of."""
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "en-de.txt").write_text("passage stelle\n")
-    plain = make_corpus(60, keys=[item // 2 for item in range(60)])
+    plain = make_corpus(60, passage_keys=[item // 2 for item in range(60)])
     others = (np.arange(60)[:, None] + np.arange(2, 12)) % 60
     corpus = replace(
         plain,
         negatives=plain.passages[others].transpose(0, 2, 1),
-        negative_keys=np.repeat(plain.keys[others][:, None], 3, axis=1),
+        negative_keys=np.repeat(plain.passage_keys[others][:, None], 3, axis=1),
     )
     options = {}
     if source == "mined":
@@ -333,10 +333,10 @@ def test_held_out_passages_are_not_trained_on(make_corpus, encoder, source, tmp_
     if source == "switched":
         options["transform"] = CodeSwitching(str(tmp_path), probability=1.0, copies=2)
     module = data(corpus, encoder, **options)
-    held = set(plain.keys[apart(plain)].tolist())
+    held = set(plain.passage_keys[apart(plain)].tolist())
     for batch in module.train_dataloader():
         items = batch.plan.items // (2 if source == "switched" else 1)
-        expected = [key for item in items for key in plain.keys[others[item]].tolist() if key not in held]
+        expected = [key for item in items for key in plain.passage_keys[others[item]].tolist() if key not in held]
         assert batch.candidate_keys.tolist()[4:] == expected
         assert len(batch.candidates) == batch.candidate_counts[0] == 4 + len(expected) < 44
     for batch in module.val_dataloader():
@@ -361,7 +361,7 @@ def test_validation_is_the_same_for_every_strategy_and_seed(corpus, encoder):
         assert len(found) == 8
         for one, other in zip(expected, found, strict=True):
             assert_same(one, other)
-    spoken = {text.split()[-1] for batch in expected for text in texts(encoder, batch, "questions")}
+    spoken = {text.split()[-1] for batch in expected for text in texts(encoder, batch, "queries")}
     assert spoken == {"de", "en", "zh"}
 
 
@@ -374,18 +374,18 @@ def test_validation_of_what_a_corpus_has(make_corpus, encoder):
     """Not parallel: no X-Y. Asked in German and answered in English alone: no X-X. In a mixture of one and the other,
     German has no X-X: its batches are in the other languages."""
     asked = range(60)
-    apart = make_corpus(60, ("de", "en"), no_question=[(item, ("de", "en")[item % 2]) for item in asked])
-    apart = replace(apart, passages=np.where(apart.questions == ABSENT, ABSENT, apart.passages))
+    apart = make_corpus(60, ("de", "en"), no_query=[(item, ("de", "en")[item % 2]) for item in asked])
+    apart = replace(apart, passages=np.where(apart.queries == ABSENT, ABSENT, apart.passages))
     assert {batch.kind for batch in data(apart, encoder, X_X).val_dataloader()} == {"x_x"}
 
-    crossing = {"no_question": [(item, "en") for item in asked], "no_passage": [(item, "de") for item in asked]}
+    crossing = {"no_query": [(item, "en") for item in asked], "no_passage": [(item, "de") for item in asked]}
     one_way = make_corpus(60, ("de", "en"), **crossing)
     assert {batch.kind for batch in data(one_way, encoder, X_Y).val_dataloader()} == {"x_y"}
 
     partly = make_corpus(60, no_passage=[(item, "de") for item in asked])
     batches = list(data(partly, encoder, X_Y).val_dataloader())
     assert {batch.kind for batch in batches} == {"x_x", "x_y"}
-    same = [text for batch in batches if batch.kind == "x_x" for text in texts(encoder, batch, "questions")]
+    same = [text for batch in batches if batch.kind == "x_x" for text in texts(encoder, batch, "queries")]
     assert {text.split()[-1] for text in same} == {"en", "zh"}
 
 
@@ -394,13 +394,13 @@ def test_a_validation_batch_is_no_larger_than_what_is_held_out(corpus, encoder):
     held_out = int(apart(corpus).sum())
     assert held_out < 40
     batches = data(corpus, encoder, sampling).val_dataloader()
-    assert {len(batch.question_keys) for batch in batches} == {held_out}
+    assert {len(batch.positive_keys) for batch in batches} == {held_out}
 
 
 def test_no_validation(corpus, encoder):
     module = data(corpus, encoder, validation_fraction=0)
     assert module.val_dataloader() == []
-    items = {key for batch in module.train_dataloader() for key in batch.question_keys.tolist()}
+    items = {key for batch in module.train_dataloader() for key in batch.positive_keys.tolist()}
     assert items == set(range(30))
 
 
@@ -430,13 +430,13 @@ def test_workers_change_nothing(corpus, encoder):
 
 def test_a_validation_corpus_takes_the_place_of_what_is_held_out(corpus, encoder, make_corpus):
     """Trained on everything, validated on all of the other corpus, in its own languages, always in the same batches."""
-    other = replace(make_corpus(20, ("en", "zh"), keys=[100 + item for item in range(20)]), name="other")
+    other = replace(make_corpus(20, ("en", "zh"), passage_keys=[100 + item for item in range(20)]), name="other")
     module = data(corpus, encoder, X_X, seed=3, validation=other)
-    trained = {key for batch in module.train_dataloader() for key in batch.question_keys.tolist()}
+    trained = {key for batch in module.train_dataloader() for key in batch.positive_keys.tolist()}
     assert trained == set(range(30))
     batches = list(module.val_dataloader())
     assert [batch.kind for batch in batches].count("x_x") == len(batches) / 2 == 4
-    assert {key for batch in batches for key in batch.question_keys.tolist()} == set(range(100, 120))
+    assert {key for batch in batches for key in batch.positive_keys.tolist()} == set(range(100, 120))
     assert {text.split()[-1] for batch in batches for text in texts(encoder, batch, "candidates")} == {"en", "zh"}
     for again, seed in product((X_Y, ENGLISH), (0, 1)):
         for one, two in zip(
@@ -453,7 +453,7 @@ def test_training_does_not_depend_on_the_validation_corpus(corpus, encoder, make
 
 
 def test_a_validation_corpus_with_too_few_items(corpus, encoder, make_corpus):
-    small = make_corpus(3, no_question=[(0, "zh"), (1, "zh")])
+    small = make_corpus(3, no_query=[(0, "zh"), (1, "zh")])
     message = (
         "validation: the 3 items of hand-made are too few for a batch in every language; choose fewer languages in "
         "validation.languages, or another corpus@validation"

@@ -19,7 +19,7 @@ from conftest import MakeCorpus
 @pytest.fixture(scope="module")
 def corpus(make_corpus: MakeCorpus) -> Corpus:
     """Six items in de, en, zh; 0 and 1 share a key. Passage p of the corpus belongs to item p // 3, language p % 3."""
-    return make_corpus(6, keys=[0, 0, 1, 2, 3, 4])
+    return make_corpus(6, passage_keys=[0, 0, 1, 2, 3, 4])
 
 
 def mined(*rows: tuple[int, int, int]) -> Mined:

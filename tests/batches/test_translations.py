@@ -13,7 +13,7 @@ from babelbatch.records import ABSENT, Corpus, Needs, Plan
 from babelbatch.sampling import Sampler, Sampling
 from conftest import MakeCorpus
 
-BOTH = Needs(questions=True, passages=True)
+BOTH = Needs(queries=True, passages=True)
 HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=8)
 
 
@@ -21,7 +21,7 @@ HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=8)
 def corpus(make_corpus: MakeCorpus) -> Corpus:
     """Forty items; the first eight lack their question in German and Chinese, item 9 its passage in Chinese."""
     lacking = [(item, language) for item in range(8) for language in ("de", "zh")]
-    return make_corpus(40, no_question=lacking, no_passage=[(9, "zh")])
+    return make_corpus(40, no_query=lacking, no_passage=[(9, "zh")])
 
 
 def plans(corpus: Corpus, needs: Needs = BOTH, seed: int = 0, steps: int = 60, **options: object) -> list[Plan]:
@@ -34,7 +34,7 @@ def test_others_exist_and_are_others(corpus: Corpus) -> None:
     without = 0
     for plan in plans(corpus):
         for table, planned, others in (
-            (corpus.questions, plan.question_languages, plan.other_question_languages),
+            (corpus.queries, plan.query_languages, plan.other_query_languages),
             (corpus.passages, plan.passage_languages, plan.other_passage_languages),
         ):
             some = others != ABSENT
@@ -50,7 +50,7 @@ def test_the_plan_itself_stays(corpus: Corpus) -> None:
     for step, plan in enumerate(plans(corpus)):
         before = sampler.plan(step)
         assert plan.kind == before.kind
-        for name in ("items", "question_languages", "passage_languages"):
+        for name in ("items", "query_languages", "passage_languages"):
             assert np.array_equal(getattr(plan, name), getattr(before, name))
 
 
@@ -60,7 +60,7 @@ def test_a_function_of_seed_and_step(corpus: Corpus) -> None:
 
     def drawn(seed: int, step: int) -> list[int]:
         found = Translations(corpus, None, seed, BOTH)(plan, step)
-        return [*found.other_question_languages.tolist(), *found.other_passage_languages.tolist()]
+        return [*found.other_query_languages.tolist(), *found.other_passage_languages.tolist()]
 
     assert drawn(0, 3) == drawn(0, 3)
     assert drawn(0, 3) != drawn(0, 4)
@@ -73,7 +73,7 @@ def test_uniform_over_the_others(make_corpus: MakeCorpus) -> None:
     corpus = make_corpus(64, ("de", "en", "ru", "zh"))
     counts = np.zeros((4, 4), int)
     for plan in plans(corpus, steps=1500):
-        np.add.at(counts, (plan.question_languages, plan.other_question_languages), 1)
+        np.add.at(counts, (plan.query_languages, plan.other_query_languages), 1)
     assert (counts.diagonal() == 0).all()
     for language in range(4):
         row = np.delete(counts[language], language)
@@ -87,18 +87,18 @@ def test_only_the_languages_of_the_sampling(corpus: Corpus) -> None:
 
 
 def test_only_the_sides_that_are_needed(corpus: Corpus) -> None:
-    (plan,) = plans(corpus, Needs(questions=True), steps=1)
+    (plan,) = plans(corpus, Needs(queries=True), steps=1)
     assert plan.other_passage_languages is None
-    assert plan.other_question_languages is not None
+    assert plan.other_query_languages is not None
     (plan,) = plans(corpus, Needs(passages=True), steps=1)
-    assert plan.other_question_languages is None
+    assert plan.other_query_languages is None
 
 
 def test_nothing_to_compare(make_corpus: MakeCorpus) -> None:
     """Questions in English only: their passages can be aligned, they cannot."""
-    corpus = make_corpus(6, no_question=[(item, language) for item in range(6) for language in ("de", "zh")])
+    corpus = make_corpus(6, no_query=[(item, language) for item in range(6) for language in ("de", "zh")])
     message = (
-        "loss: it compares translations, but no item of the corpus hand-made has its question in two of de, en, zh; "
+        "loss: it compares translations, but no item of the corpus hand-made has its query in two of de, en, zh; "
         "set loss=contrastive, or another loss.sides"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

@@ -49,7 +49,7 @@ def test_the_fast_way_for_ascii_is_the_same():
 def test_the_same_questions_are_counted_and_named():
     benchmark = asking("Who wrote Emma?", "who wrote emma", "Where is Lima?", "Why?")
     (found,) = overlaps(["WHO WROTE EMMA", "Where's Oslo?"], {"asked": benchmark}, near=True)
-    assert (found.questions, found.identical, found.near) == (4, 2, 0)
+    assert (found.queries, found.identical, found.near) == (4, 2, 0)
     assert found.examples == (("Who wrote Emma?", "WHO WROTE EMMA", 1.0),)
     assert found.refused
 
@@ -110,7 +110,7 @@ def test_a_validation_corpus_that_says_nothing_new(make_corpus):
     corpus, other = make_corpus(12), make_corpus(4, ("fr",))
     refuse_leaking_validation(corpus, None, {})
     refuse_leaking_validation(corpus, other, {"asked": asking("question 1 de")})
-    shared = replace(other, question_texts=("QUESTION 3: DE", *other.question_texts[1:]))
+    shared = replace(other, query_texts=("QUESTION 3: DE", *other.query_texts[1:]))
     message = "1 of the 4 questions of the validation corpus hand-made are in the corpus hand-made: its loss would say "
     with pytest.raises(ValueError, match=f"^{message}"):
         refuse_leaking_validation(corpus, shared, {})
@@ -121,10 +121,10 @@ def test_a_validation_corpus_that_says_nothing_new(make_corpus):
 def test_published_questions(shared_data):
     """XQuAD-R's questions, punctuation aside, in MLQA-R: none. MLQA-R's in itself: all."""
     corpus = lareqa.load_corpus("mlqa_r", str(shared_data / "mlqa-r"))
-    asked = asking(*(text.upper().replace("?", " ?") for text in corpus.question_texts))
+    asked = asking(*(text.upper().replace("?", " ?") for text in corpus.query_texts))
     other = lareqa.load_corpus("xquad_r", str(shared_data / "xquad-r"))
-    same, none = overlaps(corpus.question_texts, {"mlqa_r": asked, "xquad_r": asking(*other.question_texts)}, near=True)
-    assert same.identical == len(corpus.question_texts)
+    same, none = overlaps(corpus.query_texts, {"mlqa_r": asked, "xquad_r": asking(*other.query_texts)}, near=True)
+    assert same.identical == len(corpus.query_texts)
     assert (none.identical, none.near) == (0, 0)
 
 
@@ -151,7 +151,7 @@ def test_any_number_of_questions_goes_by(request):
 def test_a_corpus_in_passing(make_corpus):
     """The texts are gone through once: they may be a stream."""
     corpus = make_corpus(5)
-    stream = iter(corpus.question_texts)
+    stream = iter(corpus.query_texts)
     (found,) = overlaps(stream, {"asked": replace(asking("question 2 en"))}, near=True)
     assert found.identical == 1
     assert next(stream, None) is None

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from babelbatch.benchmarks.assembly import PoolAssembly
 from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.evaluation.id_order import by_descending_id
-from babelbatch.evaluation.query_sample import sample_questions
+from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.records import Benchmark
 from babelbatch.sources.lines import Place
 from processes import PEAK, python
@@ -129,7 +129,7 @@ def test_gains_follow_sampled_questions():
     )
     gains = {"a": [1], "b": [2, 3], "c": [4]}
     for count in (1, 2):
-        sample = sample_questions(several, count)
+        sample = sample_queries(several, count)
         assert sample.gains.tolist() == [gain for id_ in sample.query_ids for gain in gains[id_]]
         assert len(sample.relevant) == len(sample.gains)
 

@@ -421,9 +421,7 @@ def test_scores_are_those_of_pytrec_eval(tmp_path, index):
     torch.manual_seed(0)
     encoder = static([*benchmark.candidate_texts, *benchmark.query_texts], vocab_size=200, hidden_size=64)
     result = Evaluation(index=index)(encoder, benchmark)
-    vectors = [
-        encode(encoder, texts, "question", 10_000) for texts in (benchmark.query_texts, benchmark.candidate_texts)
-    ]
+    vectors = [encode(encoder, texts, "query", 10_000) for texts in (benchmark.query_texts, benchmark.candidate_texts)]
     scores = vectors[0] @ vectors[1].T
     found = result.per_query.to_pylist()
     candidates, languages = (

@@ -227,7 +227,7 @@ def test_the_settings_that_the_paper_states(files: dict[str, Path]) -> None:
                 assert (cfg.sampling.alpha, cfg.sampling.batch_size) == (alpha, 100)
                 assert (cfg.optimizer._target_, cfg.optimizer.lr) == ("torch.optim.AdamW", 3e-5)
                 assert cfg.optimizer.weight_decay == 1e-2
-                assert (cfg.encoder.question_prefix, cfg.encoder.passage_prefix) == ("Query: ", "Passage: ")
+                assert (cfg.encoder.query_prefix, cfg.encoder.passage_prefix) == ("Query: ", "Passage: ")
                 assert cfg.validation._target_ == "babelbatch.corpora.squad_shifts.load_corpus"
                 assert cfg.monitor == "validation/loss"
                 assert "early_stopping" in cfg.callbacks

@@ -39,7 +39,7 @@ def corpus() -> Corpus:
 @pytest.fixture(scope="module")
 def encoder(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, Path]:
     """A bag of random token embeddings, and its folder."""
-    made = static(corpus.question_texts + corpus.passage_texts, vocab_size=2000, hidden_size=16)
+    made = static(corpus.query_texts + corpus.passage_texts, vocab_size=2000, hidden_size=16)
     folder = tmp_path_factory.mktemp("encoder")
     save(made, folder)
     return made, folder
@@ -60,7 +60,7 @@ def test_a_table_beside_a_double_loop(corpus, encoder, tmp_path):
     """Every tenth item, from the vectors of `encode`."""
     mine(configured(encoder[1], "mining.negatives=3", "mining.last_rank=20"), tmp_path)
     table = rows(tmp_path / "negatives.parquet")
-    questions = encode(encoder[0], corpus.question_texts, "question", 10_000)
+    queries = encode(encoder[0], corpus.query_texts, "query", 10_000)
     passages = encode(encoder[0], corpus.passage_texts, "passage", 10_000)
     found = {}
     for row in table:
@@ -68,7 +68,7 @@ def test_a_table_beside_a_double_loop(corpus, encoder, tmp_path):
     for item in range(0, len(corpus), 10):
         for language, name in enumerate(LANGUAGES):
             pool = np.unique(corpus.passages[:, language])
-            scores = passages[pool] @ questions[corpus.questions[item, language]]
+            scores = passages[pool] @ queries[corpus.queries[item, language]]
             own = scores[pool == corpus.passages[item, language]].item()
             wrong = pool != corpus.passages[item, language]
             best = np.sort(scores[wrong])[::-1][:20]
@@ -102,11 +102,11 @@ def test_no_mined_passage_answers_its_question(corpus, encoder, tmp_path, langua
     languages_of = [set() for _ in corpus.passage_texts]
     for item in range(len(corpus)):
         for language in range(3):
-            keys_of[corpus.passages[item, language]].add(int(corpus.keys[item]))
+            keys_of[corpus.passages[item, language]].add(int(corpus.passage_keys[item]))
             languages_of[corpus.passages[item, language]].add(language)
     crossed = 0
     for item, language, passage in zip(mined.items, mined.languages, mined.passages, strict=True):
-        assert corpus.keys[item] not in keys_of[passage]
+        assert corpus.passage_keys[item] not in keys_of[passage]
         crossed += language not in languages_of[passage]
     assert (crossed > 0) == (languages == "any")
 
@@ -145,8 +145,8 @@ def test_stopped_and_typed_again(corpus, encoder, tmp_path, monkeypatch):
     assert not (tmp_path / "cut" / "metrics.json").exists()
     mine(cfg, tmp_path / "cut")
     total = sum(texts for _, texts in calls) - calls[14][1]
-    assert total == len(corpus.question_texts) + len(corpus.passage_texts)
-    assert {size for _, size in calls} <= {500, len(corpus.question_texts) % 500, len(corpus) % 500}
+    assert total == len(corpus.query_texts) + len(corpus.passage_texts)
+    assert {size for _, size in calls} <= {500, len(corpus.query_texts) % 500, len(corpus) % 500}
     assert Vectors(tmp_path / "cut" / "vectors" / "passages-zh").rows == len(corpus)
     mine(cfg, tmp_path / "whole")
     assert rows(tmp_path / "cut" / "negatives.parquet") == rows(tmp_path / "whole" / "negatives.parquet")
@@ -155,7 +155,7 @@ def test_stopped_and_typed_again(corpus, encoder, tmp_path, monkeypatch):
 def test_the_fingerprint_of_an_encoder(corpus, encoder):
     made, _ = encoder
     assert re.fullmatch("[0-9a-f]{16}", fingerprint(made))
-    other = static(corpus.question_texts + corpus.passage_texts, vocab_size=2000, hidden_size=16)
+    other = static(corpus.query_texts + corpus.passage_texts, vocab_size=2000, hidden_size=16)
     weight = next(other.parameters())
     weight.data.copy_(next(made.parameters()).data)
     assert fingerprint(other) == fingerprint(made)
@@ -216,12 +216,12 @@ def test_training_sees_the_mined_negatives(mined_run, corpus):
     assert found["fingerprint/corpus"] == corpus.fingerprint == metrics(mined_run / "base")["fingerprint/corpus"]
     assert weights(mined_run / "second") != weights(mined_run / "base")
 
-    key_of = {text: int(corpus.keys[item]) for item, text in enumerate(corpus.passage_texts[: len(corpus)])}
+    key_of = {text: int(corpus.passage_keys[item]) for item, text in enumerate(corpus.passage_texts[: len(corpus)])}
     assert len(key_of) == len(corpus)  # English comes first, and tells each fact otherwise
     wrong: dict[tuple[str, str], list[str]] = {}
     for row in rows(mined_run / "table" / "negatives.parquet"):
         wrong.setdefault((row["id"], row["language"]), []).append(row["passage_id"])
-    fact_of = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    fact_of = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     sampler = Sampler(corpus, Sampling("hybrid", alpha=0.5, batch_size=16), 0, np.arange(len(corpus)))
     expected = []
     for step in range(12):
@@ -291,7 +291,7 @@ def test_validation_batches_are_as_without(corpus, encoder, tmp_path):
     for ours, theirs in zip(harder.val_dataloader(), plain.val_dataloader(), strict=True):
         assert np.array_equal(ours.candidate_keys, theirs.candidate_keys)
         assert all(np.array_equal(a.input_ids, b.input_ids) for a, b in zip(ours.chunks, theirs.chunks, strict=True))
-    held_out = {key for batch in plain.val_dataloader() for key in batch.question_keys.tolist()}
+    held_out = {key for batch in plain.val_dataloader() for key in batch.positive_keys.tolist()}
     trained = set()
     for batch in harder.train_dataloader():
         assert len(batch.candidate_keys) > 8 * 3

@@ -66,12 +66,12 @@ def test_both_samples_are_one_corpus(documented):
             corpus = instantiate(compose("train", said).corpus, _convert_="all")
         tables.append(
             [
-                (id_, language, corpus.question_texts[corpus.questions[item, column]],
+                (id_, language, corpus.query_texts[corpus.queries[item, column]],
                  corpus.passage_texts[corpus.passages[item, column]],
                  [corpus.passage_texts[row] for row in corpus.negatives[item, column] if row != ABSENT])
                 for item, id_ in enumerate(corpus.ids)
                 for column, language in enumerate(corpus.languages)
-                if corpus.questions[item, column] != ABSENT
+                if corpus.queries[item, column] != ABSENT
             ]
         )  # fmt: skip
     assert tables[0] == tables[1]
@@ -102,16 +102,16 @@ def test_sentences_as_a_table_have_a_lesson_in_every_language(tmp_path, monkeypa
     english = set()
     for batch in data.train_dataloader():
         lesson = batch.lesson
-        assert lesson.questions.pairs.tolist() == lesson.passages.pairs.tolist() == list(range(10))
+        assert lesson.queries.pairs.tolist() == lesson.passages.pairs.tolist() == list(range(10))
         read = [
             text
             for chunk in lesson.chunks
             for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
         ]
-        expected = [corpus.question_texts[row] for row in corpus.questions[batch.plan.items, 0]]
-        for side in (lesson.questions, lesson.passages):
+        expected = [corpus.query_texts[row] for row in corpus.queries[batch.plan.items, 0]]
+        for side in (lesson.queries, lesson.passages):
             assert [read[row].replace(" .", ".") for row in side.rows.tolist()] == expected
-        english |= set((batch.plan.question_languages == 0).tolist())
+        english |= set((batch.plan.query_languages == 0).tolist())
     assert english == {True, False}
 
 
@@ -129,7 +129,7 @@ def test_own_data_is_trained_on_and_evaluated(tmp_path, form):
         for item, id_ in enumerate(facts.ids):
             row: dict[str, object] = {"nr": id_}
             for column, language in enumerate(facts.languages):
-                row[f"frage_{language}"] = facts.question_texts[facts.questions[item, column]]
+                row[f"frage_{language}"] = facts.query_texts[facts.queries[item, column]]
                 row[f"antwort_{language}"] = facts.passage_texts[facts.passages[item, column]]
             rows.append(row)
         with (tmp_path / "own.csv").open("w", newline="", encoding="utf-8") as file:
@@ -144,7 +144,7 @@ def test_own_data_is_trained_on_and_evaluated(tmp_path, form):
         for column, language in enumerate(facts.languages):
             with (folder / f"{language}.jsonl").open("w", encoding="utf-8") as file:
                 for item, id_ in enumerate(facts.ids):
-                    row = {"id": id_, "query": facts.question_texts[facts.questions[item, column]]}
+                    row = {"id": id_, "query": facts.query_texts[facts.queries[item, column]]}
                     row["passage"] = facts.passage_texts[facts.passages[item, column]]
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
         typed = ["corpus.path=own", "corpus.columns.question=query"]

@@ -387,7 +387,7 @@ def test_reports_every_problem_at_once() -> None:
         ),
         (["loss=language_kl", "loss.weight=-1"], "loss.weight: -1 is not at least 0"),
         (["loss=language_kl", "loss.kl_temperature=0"], "loss.kl_temperature: 0 is not at least 0.001"),
-        (["loss=alignment", "loss.sides=all"], "loss.sides: 'all' is not one of 'questions', 'passages', 'both'"),
+        (["loss=alignment", "loss.sides=all"], "loss.sides: 'all' is not one of 'queries', 'passages', 'both'"),
         (
             ["sampling.languages=[en]"],
             "sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1",
@@ -529,8 +529,8 @@ def test_bitext_has_no_text_in_two_languages(loss: str, tmp_path: Path) -> None:
         ),
         (["checkpoint=gone"], "checkpoint: there is no 'gone'"),
         (
-            ["checkpoint=.", "encoder.question_length=96"],
-            "encoder.question_length: the checkpoint's own encoder is used as it is; leave it out, or in place of "
+            ["checkpoint=.", "encoder.query_length=96"],
+            "encoder.query_length: the checkpoint's own encoder is used as it is; leave it out, or in place of "
             "checkpoint set encoder.name_or_path=<run>/encoder",
         ),
         (

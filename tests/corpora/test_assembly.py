@@ -94,19 +94,19 @@ ROWS = [
 def test_against_a_corpus_made_by_hand(tmp_path):
     corpus = assembled(tmp_path / "small", ROWS)
     assert (corpus.name, corpus.languages, list(corpus.ids)) == ("small", ("de", "en"), ["b", "a", "c"])
-    assert list(corpus.question_texts) == ["Who?", "Wo?", "Wer?"]
+    assert list(corpus.query_texts) == ["Who?", "Wo?", "Wer?"]
     assert list(corpus.passage_texts) == ["Ada.", "Dort.", "Bob.", "There.", "It was Ada.", "Nirgends."]
-    assert corpus.questions.tolist() == [[2, 0], [1, ABSENT], [ABSENT, 0]]
+    assert corpus.queries.tolist() == [[2, 0], [1, ABSENT], [ABSENT, 0]]
     assert corpus.passages.tolist() == [[1, 0], [1, 3], [ABSENT, 4]]
     # a and b share the passage "Dort.".
-    assert corpus.keys[0] == corpus.keys[1] != corpus.keys[2]
+    assert corpus.passage_keys[0] == corpus.passage_keys[1] != corpus.passage_keys[2]
     assert corpus.negatives.tolist() == [
         [[ABSENT, ABSENT], [2, 3]],
         [[5, ABSENT], [ABSENT, ABSENT]],
         [[ABSENT] * 2] * 2,
     ]
     # "Bob." answers nothing; "There." answers a.
-    assert corpus.negative_keys[0, 1].tolist() == [ABSENT, corpus.keys[1]]
+    assert corpus.negative_keys[0, 1].tolist() == [ABSENT, corpus.passage_keys[1]]
 
 
 def test_given_keys_join_items_and_negatives(tmp_path):
@@ -119,8 +119,8 @@ def test_given_keys_join_items_and_negatives(tmp_path):
         ("negative", "c", "en", "three", "p3"),
     ]
     corpus = assembled(tmp_path / "keys", rows)
-    assert corpus.keys[0] == corpus.keys[1] != corpus.keys[2]
-    assert corpus.negative_keys[2, 1].tolist() == [corpus.keys[0], ABSENT]
+    assert corpus.passage_keys[0] == corpus.passage_keys[1] != corpus.passage_keys[2]
+    assert corpus.negative_keys[2, 1].tolist() == [corpus.passage_keys[0], ABSENT]
 
 
 def test_at_most_so_many_negatives(tmp_path):
@@ -162,8 +162,8 @@ def test_a_name_that_is_no_file_name(tmp_path, name):
 
 def test_the_fingerprint_does_not_depend_on_where_a_corpus_is(tmp_path):
     corpus = assembled(tmp_path / "small", ROWS)
-    values = {name: np.array(getattr(corpus, name)) for name in ("questions", "passages", "keys", "negatives")}
-    texts = {name: tuple(getattr(corpus, name)) for name in ("ids", "question_texts", "passage_texts")}
+    values = {name: np.array(getattr(corpus, name)) for name in ("queries", "passages", "passage_keys", "negatives")}
+    texts = {name: tuple(getattr(corpus, name)) for name in ("ids", "query_texts", "passage_texts")}
     in_memory = Corpus("small", ("de", "en"), **texts, **values, negative_keys=np.array(corpus.negative_keys))
     assert in_memory.fingerprint == corpus.fingerprint
 

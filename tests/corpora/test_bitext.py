@@ -70,9 +70,9 @@ def write_collection(folder: Path) -> None:
 def asked(corpus: Corpus) -> set[tuple[str, str, str, str]]:
     """(question language, question, passage language, passage) of each item; it has one of each."""
     found = set()
-    for questions, passages in zip(corpus.questions, corpus.passages, strict=True):
+    for questions, passages in zip(corpus.queries, corpus.passages, strict=True):
         ((question,), (passage,)) = (np.flatnonzero(row != ABSENT) for row in (questions, passages))
-        texts = corpus.question_texts[questions[question]], corpus.passage_texts[passages[passage]]
+        texts = corpus.query_texts[questions[question]], corpus.passage_texts[passages[passage]]
         found.add((corpus.languages[question], texts[0], corpus.languages[passage], texts[1]))
     return found
 
@@ -100,7 +100,7 @@ def test_every_format_gives_the_same_pairs(tmp_path, caplog, form):
     said = "2 of 7 rows are left out: 1 with a blank side, 1 that are the same in both languages"
     assert any(message.endswith(said) for message in caplog.messages)
     # "Danke." and "Vielen Dank." are both "Thanks.": their four items have one passage key.
-    assert len(set(corpus.keys.tolist())) == 4
+    assert len(set(corpus.passage_keys.tolist())) == 4
 
 
 def test_x_y_batches_and_no_others(tmp_path):
@@ -111,15 +111,15 @@ def test_x_y_batches_and_no_others(tmp_path):
     sampler = Sampler(corpus, Sampling(name="x_y", alpha=0.0, batch_size=7), 0)
     for step in range(20):
         plan = sampler.plan(step)
-        assert (plan.question_languages != plan.passage_languages).all()
-        assert (corpus.questions[plan.items, plan.question_languages] != ABSENT).all()
+        assert (plan.query_languages != plan.passage_languages).all()
+        assert (corpus.queries[plan.items, plan.query_languages] != ABSENT).all()
         assert (corpus.passages[plan.items, plan.passage_languages] != ABSENT).all()
     with pytest.raises(ValueError, match="an X-X batch in 'de' needs 2 items, there are 0"):
         Sampler(corpus, Sampling(name="x_x", alpha=1.0, batch_size=2), 0)
     # Through English, "Hej." is "Guten Tag.": neither is a negative of the other's question.
     key_of = {
-        corpus.question_texts[row]: key
-        for rows, key in zip(corpus.questions, corpus.keys, strict=True)
+        corpus.query_texts[row]: key
+        for rows, key in zip(corpus.queries, corpus.passage_keys, strict=True)
         for row in rows
         if row != ABSENT
     }

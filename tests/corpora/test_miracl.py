@@ -85,7 +85,7 @@ def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         "sw/12#0/90#1": {"sw": (poem, "Mwanakupona Aliandika.", wrong)},
         "sw/12#0/91#0": {"sw": (poem, "Utenzi Ni shairi.", wrong)},
     }
-    keys = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    keys = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     assert keys["sw/12#0/90#1"] == keys["sw/12#0/91#0"]  # what answers one question is no negative of the other
     assert len(set(keys.values())) == 3
     row = list(corpus.ids).index("sw/12#0/90#1")
@@ -109,7 +109,7 @@ def test_two_steps(tmp_path: Path) -> None:
     folder = str(written(tmp_path))
     assert problems("corpus=miracl", f"corpus.data_dir={folder}", "sampling=x_x") == []
     batches = two_batches(load_corpus(["sw"], negatives=1, data_dir=folder), alpha=1)
-    assert [(len(batch.question_keys), len(batch.candidate_keys)) for batch in batches] == [(2, 4), (2, 4)]
+    assert [(len(batch.positive_keys), len(batch.candidate_keys)) for batch in batches] == [(2, 4), (2, 4)]
 
 
 def test_unknown_languages_are_named(tmp_path: Path) -> None:

@@ -36,14 +36,14 @@ def plans(sampler: Sampler, steps: int) -> list[Plan]:
 def same(one: Plan, other: Plan) -> bool:
     return one.kind == other.kind and all(
         np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("items", "question_languages", "passage_languages")
+        for name in ("items", "query_languages", "passage_languages")
     )
 
 
 def distinct(corpus: Corpus, name: str) -> Corpus:
     """The same items with texts that no other corpus has."""
-    questions, passages = (tuple(f"{name} {text}" for text in t) for t in (corpus.question_texts, corpus.passage_texts))
-    return replace(corpus, name=name, question_texts=questions, passage_texts=passages)
+    questions, passages = (tuple(f"{name} {text}" for text in t) for t in (corpus.query_texts, corpus.passage_texts))
+    return replace(corpus, name=name, query_texts=questions, passage_texts=passages)
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +63,11 @@ def mixture(parts: dict[str, Corpus]) -> Corpus:
 
 def cells(corpus: Corpus) -> dict[tuple[str, str], tuple]:
     """Everything about each item in each language, in words: question, passage, negatives with what they answer."""
-    key_of = dict(zip(corpus.keys.tolist(), corpus.ids, strict=True))
+    key_of = dict(zip(corpus.passage_keys.tolist(), corpus.ids, strict=True))
     found = {}
     for item, id_ in enumerate(corpus.ids):
         for column, language in enumerate(corpus.languages):
-            question, passage = corpus.questions[item, column], corpus.passages[item, column]
+            question, passage = corpus.queries[item, column], corpus.passages[item, column]
             wrong = [
                 (corpus.passage_texts[row], key_of.get(key))
                 for row, key in zip(
@@ -77,7 +77,7 @@ def cells(corpus: Corpus) -> dict[tuple[str, str], tuple]:
             ]
             if question != ABSENT or passage != ABSENT or wrong:
                 texts = (
-                    None if question == ABSENT else corpus.question_texts[question],
+                    None if question == ABSENT else corpus.query_texts[question],
                     None if passage == ABSENT else corpus.passage_texts[passage],
                 )
                 found[id_, language] = (*texts, wrong)
@@ -86,10 +86,10 @@ def cells(corpus: Corpus) -> dict[tuple[str, str], tuple]:
 
 def test_the_mixture_says_what_its_parts_say(make_corpus: MakeCorpus) -> None:
     """Gaps, hard negatives of different numbers, and one that answers another item."""
-    one = distinct(make_corpus(6, no_question=[(2, "zh")], no_passage=[(3, "de")], negatives=2), "one")
+    one = distinct(make_corpus(6, no_query=[(2, "zh")], no_passage=[(3, "de")], negatives=2), "one")
     one.negatives[1, 0, 1] = one.passages[5, 0]
-    one.negative_keys[1, 0, 1] = one.keys[5]
-    other = distinct(make_corpus(5, ("tr", "en"), negatives=1, keys=[7, 7, 90, 3, 4]), "other")
+    one.negative_keys[1, 0, 1] = one.passage_keys[5]
+    other = distinct(make_corpus(5, ("tr", "en"), negatives=1, passage_keys=[7, 7, 90, 3, 4]), "other")
     mixed = load_corpus({"a": one, "b": other}, exponent=0.5)
     assert mixed.languages == ("de", "en", "zh", "tr")
     assert mixed.mixture == Mixture(("a", "b"), (0, 6), 0.5)
@@ -103,11 +103,11 @@ def test_the_mixture_says_what_its_parts_say(make_corpus: MakeCorpus) -> None:
     assert cells(mixed) == expected
     assert ("one passage 5 de", "a/item5") in mixed_negatives(mixed, "a/item1", "de")
     assert mixed.negatives.shape == (11, 4, 2)
-    assert [len(set(mixed.keys[rows])) for rows in (slice(6), slice(6, 11), slice(11))] == [6, 4, 10]
-    assert mixed.keys[6] == mixed.keys[7]
-    for table in (mixed.questions, mixed.passages, mixed.negatives):
+    assert [len(set(mixed.passage_keys[rows])) for rows in (slice(6), slice(6, 11), slice(11))] == [6, 4, 10]
+    assert mixed.passage_keys[6] == mixed.passage_keys[7]
+    for table in (mixed.queries, mixed.passages, mixed.negatives):
         assert table.dtype == np.int32
-    assert mixed.keys.dtype == mixed.negative_keys.dtype == np.int64
+    assert mixed.passage_keys.dtype == mixed.negative_keys.dtype == np.int64
 
 
 def mixed_negatives(corpus: Corpus, id_: str, language: str) -> list:
@@ -118,15 +118,15 @@ def test_a_passage_of_two_parts_has_one_key(make_corpus: MakeCorpus) -> None:
     """Texts of `make_corpus` are equal where item and language are: items 0 to 4 of both answer the same, as the two
     have German in common. Items 2 and 3 of the second share a key of their own, so that four items hang together."""
     one = make_corpus(8, ("de", "en"))
-    other = make_corpus(5, ("zh", "de"), keys=[50, 51, 52, 52, 54])
-    keys = load_corpus({"one": one, "other": other}).keys.tolist()
+    other = make_corpus(5, ("zh", "de"), passage_keys=[50, 51, 52, 52, 54])
+    keys = load_corpus({"one": one, "other": other}).passage_keys.tolist()
     first, second = keys[:8], keys[8:]
     assert first[2] == first[3] == second[2] == second[3]
     assert [first[item] == second[item] for item in range(5)] == [True] * 5
     assert len(set(keys)) == 7
     # What is held out of one part is held out of the other.
     mixed = load_corpus({"one": one, "other": other})
-    apart = held_out(mixed.keys, mixed.ids, 0.5)
+    apart = held_out(mixed.passage_keys, mixed.ids, 0.5)
     assert 0 < apart.sum() < 13
     assert apart[:5].tolist() == apart[8:].tolist()
 
@@ -138,13 +138,13 @@ def test_a_negative_that_another_part_answers_with_has_its_key(make_corpus: Make
     texts[one.negatives[1, 0, 0]] = "passage 2 en"
     mixed = load_corpus({"one": replace(one, passage_texts=tuple(texts)), "other": other})
     english = mixed.languages.index("en")
-    assert mixed.negative_keys[1, english, 0] == mixed.keys[4 + 2]
+    assert mixed.negative_keys[1, english, 0] == mixed.passage_keys[4 + 2]
     assert mixed.negative_keys[3, english, 0] == ABSENT
 
 
 def test_keys_may_be_any_numbers(make_corpus: MakeCorpus) -> None:
-    one = replace(distinct(make_corpus(3), "one"), keys=np.array([10**15, 5, 10**15]))
-    keys = load_corpus({"one": one, "other": distinct(make_corpus(2), "other")}).keys
+    one = replace(distinct(make_corpus(3), "one"), passage_keys=np.array([10**15, 5, 10**15]))
+    keys = load_corpus({"one": one, "other": distinct(make_corpus(2), "other")}).passage_keys
     assert keys[0] == keys[2]
     assert len(set(keys.tolist())) == 4
 
@@ -188,7 +188,7 @@ def test_joined_texts() -> None:
 
 @pytest.mark.parametrize("sampling", [HYBRID, X_X, X_Y, replace(HYBRID, alpha_draw="stratified")])
 def test_a_mixture_of_one_is_that_corpus_bit_for_bit(make_corpus: MakeCorpus, sampling: Sampling) -> None:
-    corpus = make_corpus(40, no_question=[(item, "zh") for item in range(0, 40, 2)])
+    corpus = make_corpus(40, no_query=[(item, "zh") for item in range(0, 40, 2)])
     found = plans(Sampler(load_corpus({"one": corpus}), sampling, seed=3), 256)
     assert all(map(same, found, plans(Sampler(corpus, sampling, seed=3), 256)))
     assert {plan.part for plan in found} == {"one"}
@@ -203,9 +203,9 @@ def test_a_batch_is_of_one_part_and_its_pairs_exist(mixture: Corpus, sampling: S
         start, stop = spans[plan.part]
         assert start <= plan.items.min()
         assert plan.items.max() < stop
-        assert (mixture.questions[plan.items, plan.question_languages] != ABSENT).all()
+        assert (mixture.queries[plan.items, plan.query_languages] != ABSENT).all()
         assert (mixture.passages[plan.items, plan.passage_languages] != ABSENT).all()
-        assert ((plan.question_languages == plan.passage_languages) == (plan.kind == "x_x")).all()
+        assert ((plan.query_languages == plan.passage_languages) == (plan.kind == "x_x")).all()
         drawn[plan.part, plan.kind] += 1
     kinds = {plan.kind for plan in plans(Sampler(mixture, sampling, seed=1), 50)}
     expected = {(name, kind) for name in spans for kind in kinds} - {("english", "x_y")}
@@ -364,7 +364,7 @@ def test_a_part_weighs_what_can_be_drawn_from_it(
     German, as are the first `parallel`."""
     without = {
         f"no_{text}": [(item, "de") for item in range(parallel, 10)] + [(item, "en") for item in range(10, 100)]
-        for text in ("question", "passage")
+        for text in ("query", "passage")
     }
     b = make_corpus(100, ("de", "en"), **without)
     corpus = load_corpus({"a": distinct(make_corpus(100, ("de", "en")), "a"), "b": distinct(b, "b")})
@@ -413,7 +413,7 @@ def test_rows_and_languages_restrict_parts(parts: dict[str, Corpus]) -> None:
     assert drawn["english"] == pytest.approx(400 * 24 / 42, abs=12)  # 6 blocks and a bit
     languages = {plan.part: set() for plan in found}
     for plan in found:
-        languages[plan.part] |= {corpus.languages[n] for n in plan.question_languages}
+        languages[plan.part] |= {corpus.languages[n] for n in plan.query_languages}
     assert languages == {"many": {"en", "zh"}, "english": {"en"}, "two": {"zh"}}
 
 
@@ -459,7 +459,7 @@ def test_a_bitext_gives_x_y_alone(parts: dict[str, Corpus], make_corpus: MakeCor
     bitext = make_corpus(
         30,
         ("de", "en"),
-        no_question=[(item, "en") for item in range(30)],
+        no_query=[(item, "en") for item in range(30)],
         no_passage=[(item, "de") for item in range(30)],
     )
     corpus = load_corpus({"many": parts["many"], "bitext": distinct(bitext, "bitext")})
@@ -470,9 +470,9 @@ def test_a_bitext_gives_x_y_alone(parts: dict[str, Corpus], make_corpus: MakeCor
 
 def test_validation_is_over_all_parts_together(parts: dict[str, Corpus]) -> None:
     corpus = load_corpus({"many": parts["many"], "english": parts["english"]})
-    encoder = static(corpus.question_texts, vocab_size=300, hidden_size=8)
+    encoder = static(corpus.query_texts, vocab_size=300, hidden_size=8)
     data = PairData(corpus, replace(HYBRID, batch_size=2), encoder, seed=0, steps=8, validation_fraction=0.3)
-    apart = held_out(corpus.keys, corpus.ids, 0.3)
+    apart = held_out(corpus.passage_keys, corpus.ids, 0.3)
     found = plans(data.validation_sampler, 60)
     assert {plan.part for plan in found} == {None}
     assert {int(item) for plan in found for item in plan.items} <= set(np.flatnonzero(apart).tolist())
@@ -488,13 +488,13 @@ def test_what_is_held_out_of_one_part_is_no_negative_in_another(make_corpus):
     one, other = make_corpus(40, ("de",)), make_corpus(40, ("de",), negatives=2)
     own = (*(f"other {number}" for number in range(40)), *one.passage_texts, *one.passage_texts)
     other = replace(
-        other, question_texts=tuple(f"asked {number}" for number in range(40)), passage_texts=own,
+        other, query_texts=tuple(f"asked {number}" for number in range(40)), passage_texts=own,
         negative_keys=np.full_like(other.negative_keys, ABSENT),
     )  # fmt: skip
     corpus = load_corpus({"a": one, "b": other})
     encoder = static([*one.passage_texts, *own], vocab_size=200, hidden_size=4)
     data = PairData(corpus, Sampling("x_x", 1.0, 8), encoder, 0, 40, validation_fraction=0.3)
-    held = set(corpus.keys[held_out(corpus.keys, corpus.ids, 0.3)].tolist())
+    held = set(corpus.passage_keys[held_out(corpus.passage_keys, corpus.ids, 0.3)].tolist())
     parts = {"a": 0, "b": 0}
     for batch in data.train_dataloader():
         wrong = batch.candidate_keys.tolist()[8:]

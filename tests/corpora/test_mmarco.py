@@ -72,7 +72,7 @@ def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert told["12-5"]["fr"] == ('fr, "question 12', None, ["fr passage 3 null"])
     assert told["12-6"]["de"] == ('de, "question 12', "de passage 6 null", ["de passage 40 null"])
     assert not any("77" in text for text in corpus.passage_texts)
-    assert not any("99" in text for text in corpus.question_texts)
+    assert not any("99" in text for text in corpus.query_texts)
     assert "mmarco, de: 1 of 4 questions and 1 of 7 passages are missing" in caplog.messages
     assert "mmarco, en: 0 of 4 questions and 0 of 7 passages are missing" in caplog.messages
     assert "mmarco, fr: 0 of 4 questions and 1 of 7 passages are missing" in caplog.messages
@@ -83,7 +83,7 @@ def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
 def test_keys(tmp_path: Path) -> None:
     """Items share a key by their passage, by its text in one language, and by their question."""
     corpus = loaded(written(tmp_path), negatives=2)
-    keys = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    keys = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     assert keys["10-3"] == keys["11-30"]
     assert keys["12-5"] == keys["12-6"]
     assert len(set(keys.values())) == 3
@@ -111,7 +111,7 @@ def test_two_steps(tmp_path: Path) -> None:
     corpus = loaded(folder)
     for alpha in (1, 0):
         for batch in two_batches(corpus, alpha):
-            assert len(batch.question_keys) == 2 < len(batch.candidate_keys)
+            assert len(batch.positive_keys) == 2 < len(batch.candidate_keys)
 
 
 def test_what_is_asked_for_is_checked() -> None:
@@ -236,8 +236,8 @@ def test_a_killed_build_goes_on_with_the_language_that_it_was_at(tmp_path: Path,
     ]
     (built,) = (tmp_path / "cache" / "corpora").glob("mmarco-*/")
     assert sorted(path.name for path in built.iterdir() if "texts" not in path.name) == [
-        *("corpus.json", "ids.spans.npy", "ids.txt", "keys.npy", "negative_keys.npy", "negatives.npy", "passages.npy"),
-        *("passages.spans.npy", "passages.txt", "questions.npy", "questions.spans.npy", "questions.txt"),
+        *("corpus.json", "ids.spans.npy", "ids.txt", "negative_keys.npy", "negatives.npy", "passage_keys.npy"),
+        *("passages.npy", "passages.spans.npy", "passages.txt", "queries.npy", "queries.spans.npy", "queries.txt"),
     ]
 
 

@@ -90,7 +90,7 @@ def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         "ko/1/2#3": {"ko": ("부산은 어디?", busan, [seoul])},
         "ko/2/3#0": {"ko": ("한강은 어디?", han, [])},
     }
-    keys = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    keys = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     # One question has two answers, and one of them answers another question too.
     assert keys["ko/0/1#0"] == keys["ko/0/3#0"] == keys["ko/2/3#0"]
     assert len(set(keys.values())) == 3
@@ -103,7 +103,7 @@ def test_two_steps(tmp_path: Path) -> None:
     folder = str(written(tmp_path))
     assert problems("corpus=mr_tydi", f"corpus.data_dir={folder}", "sampling=x_x") == []
     batches = two_batches(load_corpus(["ko"], data_dir=folder), alpha=1)
-    assert [(len(batch.question_keys), len(batch.candidate_keys)) for batch in batches] == [(2, 2), (2, 2)]
+    assert [(len(batch.positive_keys), len(batch.candidate_keys)) for batch in batches] == [(2, 2), (2, 2)]
 
 
 def test_unknown_languages_are_named() -> None:

@@ -29,12 +29,12 @@ def test_the_published_form(tmp_path, caplog, dataset):
     assert caplog.messages == [f"{dataset}, {subset}: pairs: 4 instead of {published:,}, as published"]
     assert (corpus.name, corpus.languages, list(corpus.ids)) == (dataset, ("en",), ["1", "2", "3", "4"])
     pairs = [
-        (corpus.question_texts[question], corpus.passage_texts[passage])
-        for question, passage in zip(corpus.questions[:, 0], corpus.passages[:, 0], strict=True)
+        (corpus.query_texts[question], corpus.passage_texts[passage])
+        for question, passage in zip(corpus.queries[:, 0], corpus.passages[:, 0], strict=True)
     ]
     assert pairs == PAIRS
     # Answers to one question have one key, and so has one answer to two questions.
-    assert corpus.keys[0] == corpus.keys[2] != corpus.keys[1] == corpus.keys[3]
+    assert corpus.passage_keys[0] == corpus.passage_keys[2] != corpus.passage_keys[1] == corpus.passage_keys[3]
     assert corpus.negatives.shape == (4, 1, 0)
 
 
@@ -42,9 +42,9 @@ def test_another_subset_and_a_limit(tmp_path, caplog):
     write_pairs(tmp_path, PAIRS, ("question", "answer"), "title-question-answer-pair")
     with caplog.at_level(logging.WARNING):
         corpus = load_corpus("yahoo_answers", "title-question-answer-pair", str(tmp_path), limit=2)
-    assert list(corpus.question_texts) == ["who?", "where?"]
+    assert list(corpus.query_texts) == ["who?", "where?"]
     assert not caplog.messages  # nobody counts what was not read
-    assert not (corpus.questions == ABSENT).any()
+    assert not (corpus.queries == ABSENT).any()
 
 
 def test_what_is_fetched_must_be_what_was_published(tmp_path, monkeypatch):

@@ -79,7 +79,7 @@ def test_the_paper_s_mixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [name for name, *_ in corpus.mixture.spans(len(corpus))] == parts
     assert len(corpus) == 5 * ITEMS
     assert ((corpus.negatives != ABSENT).sum(axis=(1, 2)) > 0).tolist() == [True] * ITEMS + [False] * 4 * ITEMS
-    key_of = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    key_of = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     shared = [id_ for id_, key in key_of.items() if key == key_of["mmarco/7-7"]]
     assert len(shared) == 2
     assert shared[1].startswith("nq/")
@@ -91,6 +91,6 @@ def test_the_paper_s_mixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     drawn = Counter((batch.plan.part, batch.kind) for batch in batches)
     assert drawn.keys() == {("mmarco", "x_y"), *((part, "x_x") for part in parts)}
     assert drawn["yahoo_answers", "x_x"] > drawn["nq", "x_x"]  # twice as large
-    english = {n for batch in batches if batch.plan.part != "mmarco" for n in batch.plan.question_languages.tolist()}
+    english = {n for batch in batches if batch.plan.part != "mmarco" for n in batch.plan.query_languages.tolist()}
     assert english == {0}
     assert {batch.kind for batch in data.val_dataloader()} == {"x_x", "x_y"}

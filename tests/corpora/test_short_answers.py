@@ -20,8 +20,9 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def text(corpus: Corpus, kind: str, item: int, language: str) -> str | None:
-    row = getattr(corpus, f"{kind}s")[item, corpus.languages.index(language)]
-    return None if row == ABSENT else getattr(corpus, f"{kind}_texts")[row]
+    rows = {"question": corpus.queries, "passage": corpus.passages}[kind]
+    row = rows[item, corpus.languages.index(language)]
+    return None if row == ABSENT else {"question": corpus.query_texts, "passage": corpus.passage_texts}[kind][row]
 
 
 KINDS = ["entity", "unanswerable", "date", "long_answer", "binary", "number", "number_with_unit", "short_phrase"]

@@ -42,10 +42,10 @@ def test_the_published_form(tmp_path, caplog):
     assert caplog.messages[0] == "squad_shifts, new_wiki: questions: 6 instead of 7,938, as published"
     assert (corpus.name, corpus.languages, len(corpus)) == ("squad_shifts", ("en",), 24)
     assert list(corpus.ids)[5:7] == ["new_wiki/q5", "nyt/q0"]
-    assert corpus.question_texts[corpus.questions[6, 0]] == "en: question 6?"
+    assert corpus.query_texts[corpus.queries[6, 0]] == "en: question 6?"
     assert corpus.passage_texts[corpus.passages[6, 0]] == "En says one of paragraph 3. En says two of paragraph 3."
-    assert np.array_equal(corpus.keys[::2], corpus.keys[1::2])  # both questions of a paragraph
-    assert len(set(corpus.keys.tolist())) == 12
+    assert np.array_equal(corpus.passage_keys[::2], corpus.passage_keys[1::2])  # both questions of a paragraph
+    assert len(set(corpus.passage_keys.tolist())) == 12
     assert sum(QUESTIONS.values()) == 37_691
 
 

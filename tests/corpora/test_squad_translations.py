@@ -22,8 +22,9 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def text(corpus: Corpus, kind: str, item: str, language: str) -> str | None:
-    row = getattr(corpus, f"{kind}s")[list(corpus.ids).index(item), corpus.languages.index(language)]
-    return None if row == ABSENT else getattr(corpus, f"{kind}_texts")[row]
+    rows = {"question": corpus.queries, "passage": corpus.passages}[kind]
+    row = rows[list(corpus.ids).index(item), corpus.languages.index(language)]
+    return None if row == ABSENT else {"question": corpus.query_texts, "passage": corpus.passage_texts}[kind][row]
 
 
 def test_translations_of_mlqa(tmp_path, caplog):
@@ -39,7 +40,9 @@ def test_translations_of_mlqa(tmp_path, caplog):
             there = (item, language) != (1, "de")
             expected = (question(item, language), squad_row(item, language)["context"]) if there else (None, None)
             assert tuple(text(corpus, kind, f"q{item}", language) for kind in ("question", "passage")) == expected
-    assert corpus.keys[0] == corpus.keys[1] != corpus.keys[2] == corpus.keys[3]  # two questions a paragraph
+    assert (
+        corpus.passage_keys[0] == corpus.passage_keys[1] != corpus.passage_keys[2] == corpus.passage_keys[3]
+    )  # two questions a paragraph
 
 
 def test_translations_of_xtreme_by_sentence(tmp_path):
@@ -49,7 +52,7 @@ def test_translations_of_xtreme_by_sentence(tmp_path):
     assert corpus.languages == ("zh", "en", "de")
     assert text(corpus, "passage", "q1", "de") == "De says two of paragraph 0."
     assert text(corpus, "passage", "q2", "zh") == "Zh says one of paragraph 1。"
-    assert len(set(corpus.keys.tolist())) == 4  # each sentence answers one question
+    assert len(set(corpus.passage_keys.tolist())) == 4  # each sentence answers one question
 
 
 def test_sentences_of_another_version_are_not_taken(tmp_path, monkeypatch):

@@ -87,7 +87,7 @@ def write(path: Path, rows: list[dict]) -> Path:
 
 def check_by_hand(corpus: Corpus) -> None:
     assert (corpus.languages, list(corpus.ids)) == (("en", "de"), ["lima", "oslo", "peru"])
-    text = [[None if row == ABSENT else corpus.question_texts[row] for row in item] for item in corpus.questions]
+    text = [[None if row == ABSENT else corpus.query_texts[row] for row in item] for item in corpus.queries]
     assert text == [["Capital of Peru?", "Perus Hauptstadt?"], ["Norway's capital?", None], ['Where is "Lima"?', None]]
     text = [[None if row == ABSENT else corpus.passage_texts[row] for row in item] for item in corpus.passages]
     assert text[0] == ["Lima, it is.", "Das ist Lima."]
@@ -95,11 +95,11 @@ def check_by_hand(corpus: Corpus) -> None:
         ["Oslo.", None],
         ["In Peru,\nby the sea." if "\n" in text[2][0] else "In Peru, by the sea.", None],
     ]
-    assert corpus.keys[0] == corpus.keys[2] != corpus.keys[1]
+    assert corpus.passage_keys[0] == corpus.passage_keys[2] != corpus.passage_keys[1]
     wrong = [[corpus.passage_texts[row] for row in item[0] if row != ABSENT] for item in corpus.negatives]
     assert wrong == [["Cusco.", "Oslo."], ["Bergen."], []]
     assert (corpus.negatives[:, 1] == ABSENT).all()
-    assert corpus.negative_keys[0, 0].tolist() == [ABSENT, corpus.keys[1]]
+    assert corpus.negative_keys[0, 0].tolist() == [ABSENT, corpus.passage_keys[1]]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv", "a.csv.gz", "a.tsv", "a.parquet"])
@@ -136,7 +136,7 @@ def test_other_names_and_numbers_for_ids(tmp_path):
     ]
     columns = {"id": "qid", "language": "lang", "question": "query", "passage": "text", "negatives": "wrong"}
     corpus = load_corpus(str(write(tmp_path / "a.jsonl", rows)), columns=columns)
-    assert (list(corpus.ids), corpus.questions.tolist(), list(corpus.passage_texts)) == (
+    assert (list(corpus.ids), corpus.queries.tolist(), list(corpus.passage_texts)) == (
         ["7"],
         [[0, 1]],
         ["p", "n", "a"],
@@ -162,7 +162,7 @@ def test_a_folder_with_a_file_a_language(tmp_path):
     corpus = load_corpus(str(folder))
     assert (corpus.languages, len(corpus)) == (("de", "en", "zh-Hant"), 1)
     chosen = load_corpus(str(folder), languages=["zh-Hant", "en"])
-    assert (chosen.languages, list(chosen.question_texts)) == (("zh-Hant", "en"), ["q en", "q zh-Hant"])
+    assert (chosen.languages, list(chosen.query_texts)) == (("zh-Hant", "en"), ["q en", "q zh-Hant"])
 
 
 def test_at_most_so_many_negatives(tmp_path):
@@ -342,7 +342,7 @@ def test_a_data_set_that_the_hub_library_loads(tmp_path):
     write(folder / "train.parquet", rows)
     write(folder / "test.parquet", [{**rows[0], "question": "Another?"}])
     check_by_hand(load_corpus(hub=str(folder)))
-    assert list(load_corpus(hub=str(folder), split="test").question_texts) == ["Another?"]
+    assert list(load_corpus(hub=str(folder), split="test").query_texts) == ["Another?"]
     with pytest.raises(
         ValueError, match=r"hub: the data set '.*' cannot be read \(Bad split: dev\. Available splits: "
     ):

@@ -113,8 +113,8 @@ def test_two_steps(tmp_path, option):
     kinds = {"x_x"} if option in ENGLISH else {"x_y"} if option in CROSSING else {"x_x", "x_y"}
     assert {batch.kind for batch in batches[2:]} == kinds
     for batch in batches:
-        assert len(batch.questions) == 4
-        assert torch.isin(batch.question_keys, batch.candidate_keys).all()
+        assert len(batch.queries) == 4
+        assert torch.isin(batch.positive_keys, batch.candidate_keys).all()
 
 
 def test_a_mixture_takes_x_y_batches_alone_of_parallel_sentences(tmp_path):

@@ -54,14 +54,14 @@ def test_a_corpus_counted_by_hand(pairs):
         "name": "table", "items": 7, "crosslingual_items": 1, "passage_keys": 5,
     }  # fmt: skip
     assert found["languages"]["en"] == {
-        "questions": 6,
+        "queries": 6,
         "passages": 6,
         "pairs": 6,
         "negatives": 1,
-        "repeated_questions": 6,
-        "ambiguous_questions": 2,  # c and d; a and b share a key, e and f a passage
+        "repeated_queries": 6,
+        "ambiguous_queries": 2,  # c and d; a and b share a key, e and f a passage
         "repeated_pairs": 1,
-        "question_characters": {"median": 14, "p95": 15, "max": 15},
+        "query_characters": {"median": 14, "p95": 15, "max": 15},
         "passage_characters": {"median": 8, "p95": 16, "max": 16},
     }
     assert found["languages"]["fr"]["pairs"] == 1
@@ -72,29 +72,29 @@ def test_a_corpus_counted_by_hand(pairs):
 
 def test_texts_that_are_missing(make_corpus):
     """The cells of a corpus with holes, against a loop."""
-    corpus = make_corpus(30, no_question=[(n, "de") for n in range(0, 30, 3)], no_passage=[(n, "en") for n in range(9)])
+    corpus = make_corpus(30, no_query=[(n, "de") for n in range(0, 30, 3)], no_passage=[(n, "en") for n in range(9)])
     found = corpus_facts(corpus, None, 10)
     crosslingual = 0
     for one in range(3):
         for other in range(3):
-            count = sum(q[one] >= 0 and p[other] >= 0 for q, p in zip(corpus.questions, corpus.passages, strict=True))
+            count = sum(q[one] >= 0 and p[other] >= 0 for q, p in zip(corpus.queries, corpus.passages, strict=True))
             assert found["cells"][f"{corpus.languages[one]}-{corpus.languages[other]}"] == count
-    for q, p in zip(corpus.questions, corpus.passages, strict=True):
+    for q, p in zip(corpus.queries, corpus.passages, strict=True):
         crosslingual += any(q[a] >= 0 and p[b] >= 0 for a in range(3) for b in range(3) if a != b)
     assert found["crosslingual_items"] == crosslingual
 
 
 def test_tokens_and_what_is_cut_off(make_corpus):
     corpus = make_corpus(20)
-    encoder = static(corpus.question_texts + corpus.passage_texts, vocab_size=200, hidden_size=4, question_length=4)
-    found = corpus_facts(corpus, encoder, 8)["languages"]["en"]["question_tokens"]
-    rows = np.unique(corpus.questions[:, 1])[np.linspace(0, 19, 8).astype(int)]
-    sizes = sorted(len(encoder.tokenizer(corpus.question_texts[row])["input_ids"]) for row in rows)
+    encoder = static(corpus.query_texts + corpus.passage_texts, vocab_size=200, hidden_size=4, query_length=4)
+    found = corpus_facts(corpus, encoder, 8)["languages"]["en"]["query_tokens"]
+    rows = np.unique(corpus.queries[:, 1])[np.linspace(0, 19, 8).astype(int)]
+    sizes = sorted(len(encoder.tokenizer(corpus.query_texts[row])["input_ids"]) for row in rows)
     cut = sum(size > 4 for size in sizes) / 8
     assert found == {"median": sizes[3], "p95": sizes[7], "max": sizes[7], "cut": cut, "of": 8}
     (note,) = (note for note in notes(corpus_facts(corpus, encoder, 8), [], []) if "cuts off" in note)
     assert f"{cut:.0%} in en" in note
-    assert note.endswith("; raise encoder.question_length")
+    assert note.endswith("; raise encoder.query_length")
 
 
 def test_published_counts(shared_data):
@@ -168,7 +168,7 @@ asked: "Who wrote Emmas?" (0.91), in the corpus "Who wrote Emma?"
 def described(pairs: Path) -> tuple:
     corpus = load_corpus(str(pairs))
     asked = asking("WHERE IS LIMA?", "Who wrote Emmas?")
-    shared = overlaps(corpus.question_texts, {"asked": asked}, near=True)
+    shared = overlaps(corpus.query_texts, {"asked": asked}, near=True)
     facts = corpus_facts(corpus, None, 10) | {"fingerprint": "0123456789abcdef"}
     of_asked = [benchmark_facts(asked, None, 10) | {"fingerprint": "0123456789abcdef"}]
     return facts, of_asked, shared
@@ -215,7 +215,7 @@ def test_what_is_said_of_it(pairs):
 
 def test_languages_that_are_probably_one_or_empty(make_corpus):
     none = [(item, "en") for item in range(3)]
-    corpus = make_corpus(3, ("zh-hant", "en", "zh_Hant"), no_question=none, no_passage=none)
+    corpus = make_corpus(3, ("zh-hant", "en", "zh_Hant"), no_query=none, no_passage=none)
     assert list(problems(corpus_facts(corpus, None, 1), [], [])) == [
         "hand-made: the languages 'zh-hant' and 'zh_Hant' differ in spelling only; give them one name",
         "corpus: no item has a question or passage in 'en' and the other of the two in any language: there is no batch "
@@ -229,7 +229,7 @@ def test_languages_that_are_probably_one_or_empty(make_corpus):
 
 def test_languages_for_x_y_only(make_corpus):
     """Of parallel sentences no language has an X-X pair, of other corpora some have none: neither is a problem."""
-    parallel = corpus_facts(make_corpus(2, ("de", "en"), no_question=[(0, "en"), (1, "de")],
+    parallel = corpus_facts(make_corpus(2, ("de", "en"), no_query=[(0, "en"), (1, "de")],
                                         no_passage=[(0, "de"), (1, "en")]), None, 1)  # fmt: skip
     asked = corpus_facts(make_corpus(2, ("de", "en", "fr"), no_passage=[(0, "fr"), (1, "fr")]), None, 1)
     for facts, languages in ((parallel, "de, en"), (asked, "fr")):

@@ -134,14 +134,14 @@ def test_every_way_gives_the_same_vectors_and_is_not_saved(tmp_path, attention):
     assert "attn" not in (tmp_path / "config.json").read_text()
     name = {None: "sdpa", "unpadded": "babelbatch_unpadded"}.get(attention, attention)
     for encoder in (made, loaded):
-        for role in ("question", "passage"):
+        for role in ("query", "passage"):
             assert encoder.towers[role].backbone.config._attn_implementation == name
             torch.testing.assert_close(encoder(texts, role), plain(texts, role), atol=1e-6, rtol=1e-5)
 
 
 def message_of(encoder: Encoder, attention: str) -> str:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the callers compare the whole message
-        use_attention(encoder.towers["question"].backbone, attention)
+        use_attention(encoder.towers["query"].backbone, attention)
     return str(caught.value)
 
 

@@ -40,7 +40,7 @@ for name in sys.argv[3:]:
         found[name] = str(error)
     else:
         settings = {key: value for key, value in asdict(encoder.settings).items() if key != "dense"}
-        found[name] = [settings, encode(encoder, texts, "question", 100).tolist()]
+        found[name] = [settings, encode(encoder, texts, "query", 100).tolist()]
 print(json.dumps(found))
 """
 
@@ -55,7 +55,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoder = tiny(TEXTS, **small)
     for name in ("bare", "sentences", "broken"):
         folder = root / "team" / name
-        encoder.towers["question"].backbone.save_pretrained(folder)
+        encoder.towers["query"].backbone.save_pretrained(folder)
         encoder.tokenizer.save_pretrained(folder)
     (root / "team" / "broken" / "model.safetensors").unlink()
     folder = root / "team" / "sentences"
@@ -82,7 +82,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for other in ("pytorch_model.bin", "tf_model.h5", "onnx/model.onnx"):  # nobody needs to fetch them
         (folder / other).parent.mkdir(exist_ok=True)
         (folder / other).write_bytes(b"of another kind")
-    trained = tiny(TEXTS, **small, pooling="max", question_length=7, dimensions=3)
+    trained = tiny(TEXTS, **small, pooling="max", query_length=7, dimensions=3)
     save(trained, root / "team" / "trained")
     return root
 
@@ -113,10 +113,10 @@ def test_a_hub_name_says_what_a_copy_of_its_folder_says(models: Path, online: tu
         local = pretrained(str(models / name)).eval()
         settings, vectors = found[name]
         assert settings == {key: value for key, value in asdict(local.settings).items() if key != "dense"}
-        np.testing.assert_allclose(vectors, encode(local, TEXTS, "question", 100), atol=1e-6)
+        np.testing.assert_allclose(vectors, encode(local, TEXTS, "query", 100), atol=1e-6)
     assert [found[name][0]["pooling"] for name in NAMES] == ["mean", "cls", "max"]
     assert [len(found[name][1][0]) for name in NAMES] == [16, 5, 3]
-    assert found["team/sentences"][0]["question_prefix"] == "find: "
+    assert found["team/sentences"][0]["query_prefix"] == "find: "
     assert "cannot be looked up" not in warnings
     assert not any(name.endswith((".bin", ".h5", ".onnx")) for name in fetched)
     assert sorted(fetched) == sorted(set(fetched))  # each file once
@@ -144,7 +144,7 @@ def test_what_nobody_could_be_asked_is_told(online: tuple, tmp_path: Path) -> No
     assert "encoder: whether team/bare says how it pools cannot be looked up" in warnings
     assert "set encoder.pooling, or fetch the model with `hf download team/bare`" in warnings
     # What is asked for counts for more than what is said, and leaves nothing to look up.
-    asked = {"pooling": "mean", "question_prefix": "", "question_length": 9}
+    asked = {"pooling": "mean", "query_prefix": "", "query_length": 9}
     found, warnings = loaded(cache, ["team/bare", "team/sentences"], asked, HF_HUB_OFFLINE="1")
     assert "cannot be looked up" not in warnings
     settings = found["team/sentences"][0]

@@ -35,7 +35,7 @@ def padded(encoder: Encoder, rows: list[int] | None = None) -> Padded:
 
 
 def hidden_states(encoder: Encoder, texts: Padded) -> Tensor:
-    backbone = encoder.towers["question"].backbone
+    backbone = encoder.towers["query"].backbone
     return backbone(input_ids=texts.input_ids, attention_mask=texts.attention_mask).last_hidden_state
 
 
@@ -45,7 +45,7 @@ def hidden_states(encoder: Encoder, texts: Padded) -> Tensor:
 def test_pooling_by_hand(pooling, dimensions, normalise):
     made = new(pooling=pooling)
     settings = replace(made.settings, dimensions=dimensions, normalise=normalise)
-    encoder = Encoder(made.towers["question"].backbone, made.tokenizer, settings).eval()
+    encoder = Encoder(made.towers["query"].backbone, made.tokenizer, settings).eval()
     texts = padded(encoder)
     hidden = hidden_states(encoder, texts)
     lengths = texts.attention_mask.sum(dim=1).tolist()
@@ -55,15 +55,15 @@ def test_pooling_by_hand(pooling, dimensions, normalise):
     elif pooling == "mean":
         expected = torch.stack([hidden[row, :length].mean(dim=0) for row, length in enumerate(lengths)])
     else:
-        dense = encoder.towers["question"].backbone.pooler.dense
+        dense = encoder.towers["query"].backbone.pooler.dense
         expected = torch.tanh(hidden[:, 0] @ dense.weight.T + dense.bias)
     if dimensions is not None:
-        weight = encoder.towers["question"].projection.weight
+        weight = encoder.towers["query"].projection.weight
         assert weight.shape == (8, 16)
         expected = expected @ weight.T
     if normalise:
         expected = expected / expected.norm(dim=1, keepdim=True)
-    found = encoder(texts, "question")
+    found = encoder(texts, "query")
     assert encoder.dimensions == found.shape[1] == (dimensions or 16)
     torch.testing.assert_close(found, expected)
     assert torch.equal(encoder(texts, "passage"), found)
@@ -72,7 +72,7 @@ def test_pooling_by_hand(pooling, dimensions, normalise):
 def test_static_is_the_mean_of_embeddings():
     encoder = new(static)
     texts = padded(encoder)
-    table = encoder.towers["question"].backbone.embedding.weight
+    table = encoder.towers["query"].backbone.embedding.weight
     rows = [texts.input_ids[row][texts.attention_mask[row] == 1] for row in range(4)]
     expected = normalize(torch.stack([table[ids].mean(dim=0) for ids in rows]), dim=1)
     torch.testing.assert_close(encoder(texts, "passage"), expected)
@@ -100,9 +100,9 @@ def test_dropout_is_on_in_training_and_off_in_evaluation():
     encoder = new(dropout=0.5)
     texts = padded(encoder)
     assert encoder.training
-    assert not torch.equal(encoder(texts, "question"), encoder(texts, "question"))
+    assert not torch.equal(encoder(texts, "query"), encoder(texts, "query"))
     encoder.eval()
-    assert torch.equal(encoder(texts, "question"), encoder(texts, "question"))
+    assert torch.equal(encoder(texts, "query"), encoder(texts, "query"))
 
 
 def test_a_loaded_encoder_trains_with_dropout_too(tmp_path):
@@ -115,27 +115,27 @@ def test_a_loaded_encoder_trains_with_dropout_too(tmp_path):
 
 def test_one_tower_for_both_roles():
     encoder = new()
-    assert encoder.towers["question"] is encoder.towers["passage"]
+    assert encoder.towers["query"] is encoder.towers["passage"]
     names = [name for name, _ in encoder.named_parameters()]
-    assert all(name.startswith("towers.question.") for name in names)
+    assert all(name.startswith("towers.query.") for name in names)
 
 
 def test_separate_towers_are_equal_at_the_start_and_trained_apart():
     encoder = new(shared=False, dimensions=8, dropout=0.0)
     texts = padded(encoder)
-    start = encoder(texts, "question").detach()
+    start = encoder(texts, "query").detach()
     assert torch.equal(encoder(texts, "passage"), start)
     optimizer = torch.optim.SGD(encoder.parameters(), lr=1.0)
     encoder(texts, "passage")[:, 0].sum().backward()
-    assert all(parameter.grad is None for parameter in encoder.towers["question"].parameters())
+    assert all(parameter.grad is None for parameter in encoder.towers["query"].parameters())
     optimizer.step()
-    assert torch.equal(encoder(texts, "question"), start)
+    assert torch.equal(encoder(texts, "query"), start)
     assert not torch.allclose(encoder(texts, "passage"), start)
 
 
 def test_the_positions_of_tiny_hold_its_lengths():
     """A text of exactly `passage_length` tokens goes through."""
-    encoder = new(question_length=5, passage_length=9).eval()
+    encoder = new(query_length=5, passage_length=9).eval()
     full = Padded(torch.full((1, 9), 5), torch.ones(1, 9, dtype=torch.int64))
     assert torch.isfinite(encoder(full, "passage")).all()
 
@@ -169,7 +169,7 @@ def test_save_and_load(tmp_path, kind, options):
     assert back.dimensions == encoder.dimensions
     texts = padded(encoder)
     assert torch.equal(padded(back).input_ids, texts.input_ids)
-    for role in ("question", "passage"):
+    for role in ("query", "passage"):
         assert torch.equal(back(texts, role), encoder(texts, role))
     assert back.state_dict().keys() == encoder.state_dict().keys()
 
@@ -183,9 +183,9 @@ def test_architecture_and_weights(tmp_path, kind, options):
     texts = padded(encoder)
     assert back.settings == encoder.settings
     assert torch.equal(padded(back).input_ids, texts.input_ids)
-    assert not torch.equal(back(texts, "question"), encoder(texts, "question"))
+    assert not torch.equal(back(texts, "query"), encoder(texts, "query"))
     back.load_state_dict(encoder.state_dict())
-    for role in ("question", "passage"):
+    for role in ("query", "passage"):
         assert torch.equal(back(texts, role), encoder(texts, role))
 
 
@@ -213,24 +213,24 @@ def test_saving_again_replaces(tmp_path):
 
 
 def test_settings_of_the_folder_and_those_asked_for(tmp_path):
-    save(new(pooling="cls", question_length=10, passage_length=20), tmp_path)
-    kept = Settings(pooling="cls", question_length=10, passage_length=20)
+    save(new(pooling="cls", query_length=10, passage_length=20), tmp_path)
+    kept = Settings(pooling="cls", query_length=10, passage_length=20)
     assert pretrained(str(tmp_path)).settings == kept
-    asked = {"pooling": "mean", "question_prefix": "Query: ", "passage_length": 15, "dimensions": 4, "shared": False}
+    asked = {"pooling": "mean", "query_prefix": "Query: ", "passage_length": 15, "dimensions": 4, "shared": False}
     found = pretrained(str(tmp_path), **asked, normalise=False)
-    assert found.settings == Settings(question_length=10, normalise=False, **asked)
+    assert found.settings == Settings(query_length=10, normalise=False, **asked)
     assert found.dimensions == 4
 
 
 def test_plain_hugging_face_folder(tmp_path):
     encoder = new(passage_length=256)
-    encoder.towers["question"].backbone.save_pretrained(tmp_path)
+    encoder.towers["query"].backbone.save_pretrained(tmp_path)
     encoder.tokenizer.save_pretrained(tmp_path)
     found = pretrained(str(tmp_path), pooling="cls")
     assert found.settings == Settings(pooling="cls")  # 64 and 256 tokens, normalised, shared
     texts = padded(encoder)
     expected = normalize(hidden_states(encoder.eval(), texts)[:, 0], dim=1)
-    torch.testing.assert_close(found.eval()(texts, "question"), expected)
+    torch.testing.assert_close(found.eval()(texts, "query"), expected)
 
 
 def message_of(load_it: Callable[[], object]) -> str:
@@ -259,8 +259,8 @@ def test_folder_without_weights(tmp_path):
 
 
 def test_folder_without_tokenizer(tmp_path):
-    new().towers["question"].backbone.save_pretrained(tmp_path)
-    found = message_of(lambda: pretrained(str(tmp_path), question_length=20, passage_length=20))
+    new().towers["query"].backbone.save_pretrained(tmp_path)
+    found = message_of(lambda: pretrained(str(tmp_path), query_length=20, passage_length=20))
     assert found.startswith(f"encoder.name_or_path: no tokenizer could be loaded from '{tmp_path}' (")
     assert found.endswith("); give a folder that holds it, or a hub name while the hub can be reached")
 
@@ -331,19 +331,37 @@ def test_more_tokens_than_positions(tmp_path):
     )
     BertModel(config).save_pretrained(tmp_path)
     new().tokenizer.save_pretrained(tmp_path)
-    assert pretrained(str(tmp_path), question_length=40, passage_length=40).settings.passage_length == 40
-    assert message_of(lambda: pretrained(str(tmp_path), question_length=40, passage_length=41)) == (
+    assert pretrained(str(tmp_path), query_length=40, passage_length=40).settings.passage_length == 40
+    assert message_of(lambda: pretrained(str(tmp_path), query_length=40, passage_length=41)) == (
         f"encoder.passage_length: 41 tokens, but {tmp_path} has only 40 positions"
     )
-    assert message_of(lambda: pretrained(str(tmp_path), question_length=41, passage_length=40)) == (
-        f"encoder.question_length: 41 tokens, but {tmp_path} has only 40 positions"
+    assert message_of(lambda: pretrained(str(tmp_path), query_length=41, passage_length=40)) == (
+        f"encoder.query_length: 41 tokens, but {tmp_path} has only 40 positions"
     )
 
 
 def test_positions_of_roberta_start_after_padding(tmp_path):
     """Of XLM-R's 514 positions a text can have 512: a text of 513 tokens would fail in the middle of training."""
-    save(new(question_length=40, passage_length=40), tmp_path)
-    assert pretrained(str(tmp_path), passage_length=40, question_length=40).settings.passage_length == 40
+    save(new(query_length=40, passage_length=40), tmp_path)
+    assert pretrained(str(tmp_path), passage_length=40, query_length=40).settings.passage_length == 40
     assert message_of(lambda: pretrained(str(tmp_path), passage_length=41)) == (
         f"encoder.passage_length: 41 tokens, but {tmp_path} has only 40 positions"
     )
+
+
+def test_what_an_earlier_version_saved_is_read(tmp_path):
+    """Its query tower was called `question`, in settings, files and checkpoints."""
+    encoder = new(query_prefix="ask: ", dimensions=3, shared=False)
+    save(encoder, tmp_path)
+    settings = json.loads((tmp_path / "babelbatch.json").read_text())
+    former = {name.replace("query_", "question_"): value for name, value in settings.items()}
+    (tmp_path / "babelbatch.json").write_text(json.dumps(former))
+    (tmp_path / "query_projection.safetensors").rename(tmp_path / "question_projection.safetensors")
+    read = load(tmp_path)
+    assert read.settings == encoder.settings
+    state = {name.replace("towers.query.", "towers.question."): value for name, value in encoder.state_dict().items()}
+    other = new(dimensions=3, shared=False)
+    other.load_state_dict(state)
+    for found in (read, other):
+        for name, value in encoder.state_dict().items():
+            assert torch.equal(found.state_dict()[name], value), name

@@ -60,7 +60,7 @@ def write(tmp_path: Path) -> Write:
         torch.manual_seed(0)
         encoder = tiny(TEXTS, vocab_size=60, hidden_size=SIZE, layers=1, heads=2, passage_length=38)
         (tmp_path / body).mkdir(exist_ok=True)
-        encoder.towers["question"].backbone.save_pretrained(tmp_path / body)
+        encoder.towers["query"].backbone.save_pretrained(tmp_path / body)
         encoder.tokenizer.save_pretrained(tmp_path / body)
         paths = [f"{number}_{name}" if number else body for number, name in enumerate(modules)]
         listed = [
@@ -127,16 +127,16 @@ def test_poolings_by_hand(pooling, expected):
 )
 def test_the_pooling_of_a_folder(write, pooling, expected):
     assert pretrained(str(write(pooling, transformer={"max_seq_length": 20}))).settings == Settings(
-        pooling=expected, question_length=20, passage_length=20
+        pooling=expected, query_length=20, passage_length=20
     )
 
 
 def test_what_is_said_counts_for_more(write):
     folder = write(old_style("cls_token"), ("Transformer", "Pooling", "Normalize"), {"max_seq_length": 20})
     found = pretrained(str(folder)).settings
-    assert found == Settings(pooling="cls", question_length=20, passage_length=20)
-    assert pretrained(str(folder), question_length=8, normalise=False, pooling="mean").settings == replace(
-        found, question_length=8, normalise=False, pooling="mean"
+    assert found == Settings(pooling="cls", query_length=20, passage_length=20)
+    assert pretrained(str(folder), query_length=8, normalise=False, pooling="mean").settings == replace(
+        found, query_length=8, normalise=False, pooling="mean"
     )
 
 
@@ -153,10 +153,10 @@ def test_since_version_6_the_tokenizer_says_how_long_a_text_may_be(write):
     for said, kept in ((12, 12), (10**30, 48)):  # the model has 48 positions after padding's
         config.write_text(json.dumps(stated | {"model_max_length": said}))
         found = pretrained(str(folder)).settings
-        assert (found.question_length, found.passage_length) == (kept, kept)
+        assert (found.query_length, found.passage_length) == (kept, kept)
     (folder / "sentence_bert_config.json").write_text(json.dumps(transformer | {"query_length": 5}))
     found = pretrained(str(folder)).settings
-    assert (found.question_length, found.passage_length) == (5, 48)
+    assert (found.query_length, found.passage_length) == (5, 48)
 
 
 def test_similarity_and_prompts(write):
@@ -164,10 +164,10 @@ def test_similarity_and_prompts(write):
     folder = write(main={"similarity_fn_name": "dot", "prompts": {"query": "q: ", "document": "d: "}})
     main = folder / "config_sentence_transformers.json"
     found = pretrained(str(folder)).settings
-    assert (found.normalise, found.question_prefix, found.passage_prefix) == (False, "q: ", "d: ")
+    assert (found.normalise, found.query_prefix, found.passage_prefix) == (False, "q: ", "d: ")
     main.write_text(json.dumps({"prompts": {"both": "x: ", "query": ""}, "default_prompt_name": "both"}))
     found = pretrained(str(folder)).settings
-    assert (found.normalise, found.question_prefix, found.passage_prefix) == (True, "x: ", "x: ")
+    assert (found.normalise, found.query_prefix, found.passage_prefix) == (True, "x: ", "x: ")
     main.write_text(json.dumps({"prompts": {"query": "q: ", "document": "", "passage": "p: "}}))
     assert pretrained(str(folder)).settings.passage_prefix == "p: "
 
@@ -178,7 +178,7 @@ def in_numpy(folder: Path, texts: list[str]) -> np.ndarray:
     rows = []
     for text in texts:
         ids = torch.tensor([encoder.tokenizer(text)["input_ids"]])
-        states = encoder.towers["question"].backbone(input_ids=ids).last_hidden_state
+        states = encoder.towers["query"].backbone(input_ids=ids).last_hidden_state
         rows.append(states.mean(dim=1).squeeze(0).detach().numpy())
     return np.stack(rows)
 
@@ -254,7 +254,7 @@ def test_dense_layers_are_trained_saved_and_read_back(write, tmp_path, options):
     back = load(tmp_path / "saved")
     assert back.settings == encoder.settings
     assert back.settings.dense[0] == Dense(size=8, bias=True, activation="Tanh")
-    for role in ("question", "passage"):
+    for role in ("query", "passage"):
         assert np.array_equal(encode(back, TEXTS, role, 100), encode(encoder, TEXTS, role, 100))
     apart = pretrained(str(tmp_path / "saved"), shared=False)  # from one tower, too
     assert np.array_equal(encode(apart, TEXTS, "passage", 100), encode(back, TEXTS, "passage", 100))
@@ -267,7 +267,7 @@ def test_what_babelbatch_saves_without_layers_is_as_it_was(tmp_path):
     encoder = tiny(TEXTS, vocab_size=60, hidden_size=SIZE, layers=1, heads=2)
     save(encoder, tmp_path)
     assert list(json.loads((tmp_path / "babelbatch.json").read_text())) == [
-        "pooling", "question_prefix", "passage_prefix", "question_length", "passage_length", "dimensions", "normalise",
+        "pooling", "query_prefix", "passage_prefix", "query_length", "passage_length", "dimensions", "normalise",
         "shared",
     ]  # fmt: skip
     assert not [name for name in encoder.state_dict() if "dense" in name and "backbone" not in name]
@@ -425,10 +425,10 @@ def test_a_static_embedding_by_hand(tmp_path):
     texts = ["red", "red blue", "green green red", "red " * 300 + "blue", "", "unheard"]
     expected = [[1, 0], [2, 2], [1 / 3, 4 / 3], [303 / 301, 4 / 301], [0, 0], [0, 0]]
     for budget in (1, 1_000):
-        np.testing.assert_allclose(encode(encoder, texts, "question", budget), expected, rtol=1e-6)
+        np.testing.assert_allclose(encode(encoder, texts, "query", budget), expected, rtol=1e-6)
     assert np.array_equal(encode(encoder, ["", ""], "passage", 10), np.zeros((2, 2)))
     normalised = pretrained(str(static_folder(tmp_path, {"embedding.weight": TABLE}, "StaticEmbedding", "Normalize")))
-    np.testing.assert_allclose(encode(normalised, ["red blue"], "question", 9), [[0.5**0.5, 0.5**0.5]], rtol=1e-6)
+    np.testing.assert_allclose(encode(normalised, ["red blue"], "query", 9), [[0.5**0.5, 0.5**0.5]], rtol=1e-6)
 
 
 def test_a_static_embedding_as_model2vec_saves_it(tmp_path):
@@ -438,7 +438,7 @@ def test_a_static_embedding_as_model2vec_saves_it(tmp_path):
         "weights": torch.tensor([1.0, 1, 1, 2, 5]),
     }
     encoder = pretrained(str(static_folder(tmp_path, weights, "StaticEmbedding")), normalise=False)
-    assert encode(encoder, ["red blue"], "question", 9).tolist() == [[3, 6]]
+    assert encode(encoder, ["red blue"], "query", 9).tolist() == [[3, 6]]
 
 
 def test_a_static_embedding_is_saved_and_read_back(tmp_path):

@@ -97,10 +97,10 @@ def test_peer_is_degenerate_with_one_candidate_a_language():
 @st.composite
 def versions(draw) -> tuple[np.ndarray, np.ndarray, int]:
     """Scores of some questions for all candidates, of few values; which questions are versions of one."""
-    questions, candidates = draw(st.integers(1, 6)), draw(st.integers(1, 12))
+    queries, candidates = draw(st.integers(1, 6)), draw(st.integers(1, 12))
     lines = st.lists(st.integers(0, 4), min_size=candidates, max_size=candidates)
-    scores = np.array(draw(st.lists(lines, min_size=questions, max_size=questions)), np.float32)
-    ids = np.array(draw(st.lists(st.integers(0, 2), min_size=questions, max_size=questions)))
+    scores = np.array(draw(st.lists(lines, min_size=queries, max_size=queries)), np.float32)
+    ids = np.array(draw(st.lists(st.integers(0, 2), min_size=queries, max_size=queries)))
     return scores, ids, draw(st.integers(1, candidates))
 
 

@@ -52,9 +52,9 @@ def test_lir_agrees_with_the_singular_value_decomposition(components):
     asked, asked_in = vectors[::-1] * 2, languages[::-1]
     queries, candidates = debiased("lir", asked, asked_in, vectors, languages, components)
     for language in range(3):
-        of, questions = languages == language, asked_in == language
+        of, asking = languages == language, asked_in == language
         directions = np.linalg.svd(vectors[of].astype(np.float64))[2][:components]
-        for before, after in ((vectors[of], candidates[of]), (asked[questions], queries[questions])):
+        for before, after in ((vectors[of], candidates[of]), (asked[asking], queries[asking])):
             expected = before - before @ directions.T @ directions
             expected *= np.linalg.norm(before, axis=1, keepdims=True) / np.linalg.norm(expected, axis=1, keepdims=True)
             np.testing.assert_allclose(after, expected, atol=1e-5)

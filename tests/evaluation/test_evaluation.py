@@ -18,7 +18,7 @@ from babelbatch.encoder.model import Settings
 from babelbatch.evaluation.debias import debiased
 from babelbatch.evaluation.encoding import encode, length_sorted_batches
 from babelbatch.evaluation.evaluation import Evaluation
-from babelbatch.evaluation.query_sample import sample_questions
+from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scoring import score
 from babelbatch.records import Benchmark
@@ -73,13 +73,13 @@ def test_texts_that_the_tokenizer_cannot_tell_apart(encoder):
 @pytest.mark.parametrize("training", [True, False])
 def test_encode_leaves_the_training_mode(encoder, training):
     encoder.train(training)
-    first = encode(encoder, TEXTS, "question", 100)
-    assert np.array_equal(first, encode(encoder, TEXTS, "question", 100))  # no dropout in between
+    first = encode(encoder, TEXTS, "query", 100)
+    assert np.array_equal(first, encode(encoder, TEXTS, "query", 100))  # no dropout in between
     assert all(module.training is training for module in encoder.modules())
 
 
 def test_encode_keeps_no_graph_and_no_gradient(encoder):
-    encode(encoder, TEXTS, "question", 100)
+    encode(encoder, TEXTS, "query", 100)
     assert all(parameter.grad is None for parameter in encoder.parameters())
 
 
@@ -89,21 +89,21 @@ def test_vectors_that_are_not_finite(encoder, damage):
         next(encoder.parameters())[:] = damage
     message = "the encoder gives vectors that are not finite: its weights are damaged, or training diverged"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        encode(encoder, TEXTS, "question", 100)
+        encode(encoder, TEXTS, "query", 100)
     assert encoder.training
 
 
 def test_prefixes_and_lengths_follow_the_role():
     made = static(TEXTS, vocab_size=60, hidden_size=16)
-    backbone = made.towers["question"].backbone
+    backbone = made.towers["query"].backbone
 
     def vectors(text: str, role: str, **settings: object) -> np.ndarray:
         return encode(Encoder(backbone, made.tokenizer, Settings(**settings)), [text], role, 1_000)
 
-    asked = {"question_prefix": "red ", "passage_prefix": "blue ", "question_length": 4}
-    assert np.array_equal(vectors("green", "question", **asked), vectors("red green", "question"))
-    assert np.array_equal(vectors("green", "passage", **asked), vectors("blue green", "question"))
-    assert np.array_equal(vectors("green white black", "question", **asked), vectors("red green", "passage"))
+    asked = {"query_prefix": "red ", "passage_prefix": "blue ", "query_length": 4}
+    assert np.array_equal(vectors("green", "query", **asked), vectors("red green", "query"))
+    assert np.array_equal(vectors("green", "passage", **asked), vectors("blue green", "query"))
+    assert np.array_equal(vectors("green white black", "query", **asked), vectors("red green", "passage"))
 
 
 def words() -> Benchmark:
@@ -257,7 +257,7 @@ def test_the_callback_evaluates_the_sample():
 
 def test_questions_are_sampled_by_id():
     """All versions of a question, and the ranks that it has among all."""
-    sample = sample_questions(words(), 2, seed=1)
+    sample = sample_queries(words(), 2, seed=1)
     assert len(set(sample.query_ids)) == 2
     assert sample.candidate_ids == words().candidate_ids
     answers = {}
@@ -267,10 +267,10 @@ def test_questions_are_sampled_by_id():
             relevant = benchmark.relevant[offsets[row] : offsets[row + 1]].tolist()
             assert answers.setdefault(key, relevant) == relevant
     assert len(answers) == 4
-    assert sample_questions(words(), 3).query_ids == words().query_ids
-    drawn = {sample_questions(words(), 1, seed).query_ids for seed in range(20)}
+    assert sample_queries(words(), 3).query_ids == words().query_ids
+    drawn = {sample_queries(words(), 1, seed).query_ids for seed in range(20)}
     assert drawn == {("a", "a"), ("b",), ("c",)}
-    assert sample_questions(words(), 2, 5).query_ids == sample_questions(words(), 2, 5).query_ids
+    assert sample_queries(words(), 2, 5).query_ids == sample_queries(words(), 2, 5).query_ids
 
 
 def test_debiased_vectors_are_what_is_ranked():
@@ -291,7 +291,7 @@ def test_debiased_vectors_are_what_is_ranked():
         relevant_offsets=benchmark.relevant_offsets[:3],
         relevant=np.searchsorted(rows, benchmark.relevant[:4]),
     )
-    queries = encode(encoder, small.query_texts, "question", 100)
+    queries = encode(encoder, small.query_texts, "query", 100)
     candidates = encode(encoder, small.candidate_texts, "passage", 100)
     for method in ("centre", "lir"):
         found = Evaluation(token_budget=100, debias=method)(encoder, small)

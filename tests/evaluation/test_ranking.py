@@ -110,14 +110,14 @@ def test_metrics_agree_with_pytrec_eval(retrieval):
     benchmark, scores = retrieval
     found = rank_by(benchmark, scores)
     query_of = np.repeat(np.arange(len(scores)), np.diff(benchmark.relevant_offsets))
-    question_language = benchmark.query_languages[query_of]
+    query_language = benchmark.query_languages[query_of]
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
     cells = [(row, column) for row in range(3) for column in range(3)]
     for cell in [None, *cells]:
         if cell is None:
             pairs, ranks, pool = np.arange(len(query_of)), found.in_pool, np.arange(len(benchmark.candidate_ids))
         else:
-            pairs = np.flatnonzero((question_language == cell[0]) & (candidate_language == cell[1]))
+            pairs = np.flatnonzero((query_language == cell[0]) & (candidate_language == cell[1]))
             ranks, pool = found.within_language[pairs], np.flatnonzero(benchmark.candidate_languages == cell[1])
         if len(pairs) == 0:
             continue

@@ -15,14 +15,14 @@ from babelbatch.loss import Contrastive, Encoded
 from babelbatch.loss.contrastive import contrastive_loss
 
 # Scores at temperature 1: question 0 is closer to its positive (1 against 0.6), question 1 likewise (0.8 against 0).
-QUESTIONS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+QUERIES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 POSITIVES = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
 HARD = torch.tensor([[0.8, 0.6]])  # scores 0.8 and 0.6
 DIFFERENT, EQUAL = torch.tensor([1, 2]), torch.tensor([1, 1])
 
 
 def test_without_keys():
-    loss = contrastive_loss(QUESTIONS, POSITIVES, 1.0)
+    loss = contrastive_loss(QUERIES, POSITIVES, 1.0)
     first = -log(exp(1.0) / (exp(1.0) + exp(0.6)))
     second = -log(exp(0.8) / (exp(0.0) + exp(0.8)))
     assert loss.value.item() == pytest.approx((first + second) / 2, rel=1e-6)
@@ -30,27 +30,27 @@ def test_without_keys():
 
 
 def test_temperature_divides_the_scores():
-    loss = contrastive_loss(QUESTIONS, POSITIVES, 0.05)
+    loss = contrastive_loss(QUERIES, POSITIVES, 0.05)
     first = -log(exp(20) / (exp(20) + exp(12)))
     second = -log(exp(16) / (exp(0) + exp(16)))
     assert loss.value.item() == pytest.approx((first + second) / 2, rel=1e-4)
 
 
 def test_different_keys_mask_nothing():
-    plain = contrastive_loss(QUESTIONS, POSITIVES, 0.5)
-    keyed = contrastive_loss(QUESTIONS, POSITIVES, 0.5, DIFFERENT, DIFFERENT)
+    plain = contrastive_loss(QUERIES, POSITIVES, 0.5)
+    keyed = contrastive_loss(QUERIES, POSITIVES, 0.5, DIFFERENT, DIFFERENT)
     assert keyed.value.item() == plain.value.item()
     assert keyed.masked.tolist() == [0, 0]
 
 
 def test_equal_keys_leave_only_the_positive():
-    loss = contrastive_loss(QUESTIONS, POSITIVES, 0.5, EQUAL, EQUAL)
+    loss = contrastive_loss(QUERIES, POSITIVES, 0.5, EQUAL, EQUAL)
     assert loss.value.item() == 0.0
     assert loss.masked.tolist() == [1, 1]
 
 
 def test_hard_negatives_join_the_denominator():
-    loss = contrastive_loss(QUESTIONS, torch.cat([POSITIVES, HARD]), 1.0, DIFFERENT, torch.tensor([1, 2, 3]))
+    loss = contrastive_loss(QUERIES, torch.cat([POSITIVES, HARD]), 1.0, DIFFERENT, torch.tensor([1, 2, 3]))
     first = -log(exp(1.0) / (exp(1.0) + exp(0.6) + exp(0.8)))
     second = -log(exp(0.8) / (exp(0.0) + exp(0.8) + exp(0.6)))
     assert loss.value.item() == pytest.approx((first + second) / 2, rel=1e-6)
@@ -59,7 +59,7 @@ def test_hard_negatives_join_the_denominator():
 
 def test_a_hard_negative_that_answers_a_question_is_masked_for_it_alone():
     """The hard negative has the key of question 0's positive."""
-    loss = contrastive_loss(QUESTIONS, torch.cat([POSITIVES, HARD]), 1.0, DIFFERENT, torch.tensor([1, 2, 1]))
+    loss = contrastive_loss(QUERIES, torch.cat([POSITIVES, HARD]), 1.0, DIFFERENT, torch.tensor([1, 2, 1]))
     first = -log(exp(1.0) / (exp(1.0) + exp(0.6)))
     second = -log(exp(0.8) / (exp(0.0) + exp(0.8) + exp(0.6)))
     assert loss.value.item() == pytest.approx((first + second) / 2, rel=1e-6)
@@ -67,21 +67,21 @@ def test_a_hard_negative_that_answers_a_question_is_masked_for_it_alone():
 
 
 def test_a_key_that_no_item_has_masks_nothing():
-    loss = contrastive_loss(QUESTIONS, torch.cat([POSITIVES, HARD]), 1.0, DIFFERENT, torch.tensor([1, 2, -1]))
+    loss = contrastive_loss(QUERIES, torch.cat([POSITIVES, HARD]), 1.0, DIFFERENT, torch.tensor([1, 2, -1]))
     assert loss.masked.tolist() == [0, 0]
 
 
 def test_symmetric():
     """Backwards, positive 0 scores the questions 1 and 0, positive 1 0.6 and 0.8; the hard one stays out."""
     candidates = torch.cat([POSITIVES, HARD])
-    loss = contrastive_loss(QUESTIONS, candidates, 1.0, DIFFERENT, torch.tensor([1, 2, 3]), symmetric=True)
+    loss = contrastive_loss(QUERIES, candidates, 1.0, DIFFERENT, torch.tensor([1, 2, 3]), symmetric=True)
     forwards = -log(exp(1.0) / (exp(1.0) + exp(0.6) + exp(0.8))) - log(exp(0.8) / (exp(0.0) + exp(0.8) + exp(0.6)))
     backwards = -log(exp(1.0) / (exp(1.0) + exp(0.0))) - log(exp(0.8) / (exp(0.6) + exp(0.8)))
     assert loss.value.item() == pytest.approx((forwards + backwards) / 4, rel=1e-6)
 
 
 def test_symmetric_masks_both_ways():
-    loss = contrastive_loss(QUESTIONS, POSITIVES, 1.0, EQUAL, EQUAL, symmetric=True)
+    loss = contrastive_loss(QUERIES, POSITIVES, 1.0, EQUAL, EQUAL, symmetric=True)
     assert loss.value.item() == 0.0
 
 
@@ -89,34 +89,34 @@ def test_symmetric_masks_both_ways():
 def test_no_gradient_reaches_a_masked_candidate(symmetric):
     """Candidate 3 answers all questions, candidate 4 the first two only."""
     generator = torch.Generator().manual_seed(0)
-    questions = torch.randn(3, 4, generator=generator)
+    queries = torch.randn(3, 4, generator=generator)
     candidates = torch.randn(5, 4, generator=generator, requires_grad=True)
     keys = torch.tensor([7, 7, 7])
     contrastive_loss(
-        questions, candidates, 0.5, keys, torch.tensor([7, 7, 7, 7, 7]), symmetric=symmetric
+        queries, candidates, 0.5, keys, torch.tensor([7, 7, 7, 7, 7]), symmetric=symmetric
     ).value.backward()
     assert (candidates.grad == 0).all()
 
     candidates.grad = None
     keys = torch.tensor([1, 2, 1])
-    contrastive_loss(questions, candidates, 0.5, keys, torch.tensor([1, 2, 1, 9, 1])).value.backward()
+    contrastive_loss(queries, candidates, 0.5, keys, torch.tensor([1, 2, 1, 9, 1])).value.backward()
     assert (candidates.grad[3] != 0).all()
     # Candidate 4 is a negative of question 1 alone: its gradient points along that question.
-    assert torch.linalg.matrix_rank(torch.stack([candidates.grad[4], questions[1]])) == 1
-    assert candidates.grad[4] @ questions[1] > 0
+    assert torch.linalg.matrix_rank(torch.stack([candidates.grad[4], queries[1]])) == 1
+    assert candidates.grad[4] @ queries[1] > 0
 
 
 def naive(
-    questions: np.ndarray, candidates: np.ndarray, temperature: float, keys: list[int], candidate_keys: list[int]
+    queries: np.ndarray, candidates: np.ndarray, temperature: float, keys: list[int], candidate_keys: list[int]
 ) -> float:
     total = 0.0
-    for i in range(len(questions)):
+    for i in range(len(queries)):
         denominator = 0.0
         for j in range(len(candidates)):
             if i == j or keys[i] != candidate_keys[j]:
-                denominator += exp(float(questions[i] @ candidates[j]) / temperature)
-        total -= log(exp(float(questions[i] @ candidates[i]) / temperature) / denominator)
-    return total / len(questions)
+                denominator += exp(float(queries[i] @ candidates[j]) / temperature)
+        total -= log(exp(float(queries[i] @ candidates[i]) / temperature) / denominator)
+    return total / len(queries)
 
 
 def unit(array: np.ndarray) -> np.ndarray:
@@ -132,13 +132,13 @@ def unit(array: np.ndarray) -> np.ndarray:
 )
 def test_agrees_with_a_double_loop(seed, size, extra, distinct_keys, temperature):
     random = np.random.default_rng(seed)
-    questions = unit(random.normal(size=(size, 5))).astype(np.float32)
+    queries = unit(random.normal(size=(size, 5))).astype(np.float32)
     candidates = unit(random.normal(size=(size + extra, 5))).astype(np.float32)
     keys = random.integers(0, distinct_keys, size + extra).tolist()
-    exact = (questions.astype(np.float64), candidates.astype(np.float64), temperature)
+    exact = (queries.astype(np.float64), candidates.astype(np.float64), temperature)
 
     def ours(**options: bool) -> Tensor:
-        tensors = (torch.from_numpy(questions), torch.from_numpy(candidates), temperature)
+        tensors = (torch.from_numpy(queries), torch.from_numpy(candidates), temperature)
         return contrastive_loss(*tensors, torch.tensor(keys[:size]), torch.tensor(keys), **options)
 
     there = naive(*exact, keys[:size], keys)
@@ -152,13 +152,13 @@ def test_agrees_with_a_double_loop(seed, size, extra, distinct_keys, temperature
 def test_half_precision_vectors_are_scored_in_full_precision():
     """As bf16-mixed training makes them; the scores themselves must not be rounded to 8 bits."""
     generator = torch.Generator().manual_seed(0)
-    questions, candidates = (
+    queries, candidates = (
         torch.nn.functional.normalize(torch.randn(64, 32, generator=generator), dim=-1).bfloat16() for _ in range(2)
     )
-    exact = contrastive_loss(questions.float(), candidates.float(), 0.05).value.item()
-    assert contrastive_loss(questions, candidates, 0.05).value.item() == exact
+    exact = contrastive_loss(queries.float(), candidates.float(), 0.05).value.item()
+    assert contrastive_loss(queries, candidates, 0.05).value.item() == exact
     with torch.autocast("cpu", torch.bfloat16):
-        assert contrastive_loss(questions, candidates, 0.05).value.item() == pytest.approx(exact, rel=1e-6)
+        assert contrastive_loss(queries, candidates, 0.05).value.item() == pytest.approx(exact, rel=1e-6)
 
 
 def test_settings_reach_the_loss():
@@ -167,9 +167,9 @@ def test_settings_reach_the_loss():
         for symmetric in (True, False):
             module = Contrastive(temperature=0.5, mask_same_passage=mask, symmetric=symmetric)
             expected = contrastive_loss(
-                QUESTIONS, POSITIVES, 0.5, *((keys, keys) if mask else (None, None)), symmetric=symmetric
+                QUERIES, POSITIVES, 0.5, *((keys, keys) if mask else (None, None)), symmetric=symmetric
             )
-            found = module(Encoded(QUESTIONS, POSITIVES, keys, keys))
+            found = module(Encoded(QUERIES, POSITIVES, keys, keys))
             assert found.value.item() == pytest.approx(expected.value.item(), rel=1e-6)
             assert found.masked.tolist() == [int(mask), int(mask)]
 
@@ -188,7 +188,7 @@ def trained(module: Contrastive, candidates: Tensor, optimizer: torch.optim.Opti
     keys = torch.arange(2)
     for _ in range(steps):
         optimizer.zero_grad()
-        module(Encoded(QUESTIONS, candidates, keys, keys)).value.backward()
+        module(Encoded(QUERIES, candidates, keys, keys)).value.backward()
         optimizer.step()
     return module.temperature.item()
 
@@ -233,11 +233,11 @@ def test_blocks_of_rows_change_nothing(monkeypatch, symmetric):
     keys = torch.randint(12, (30,), generator=generator)
 
     def computed() -> list[Tensor]:
-        questions, candidates = (tensor.clone().requires_grad_() for tensor in vectors)
+        queries, candidates = (tensor.clone().requires_grad_() for tensor in vectors)
         temperature = torch.tensor(0.1, requires_grad=True)
-        loss = contrastive_loss(questions, candidates, temperature, keys[:21], keys, symmetric=symmetric)
+        loss = contrastive_loss(queries, candidates, temperature, keys[:21], keys, symmetric=symmetric)
         loss.value.backward()
-        return [loss.value, loss.masked, questions.grad, candidates.grad, temperature.grad]
+        return [loss.value, loss.masked, queries.grad, candidates.grad, temperature.grad]
 
     whole = computed()
     monkeypatch.setattr("babelbatch.loss.blocks.BLOCK_SCORES", 4 * 30)

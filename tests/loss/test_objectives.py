@@ -16,7 +16,7 @@ from babelbatch.loss.language_kl import language_divergence
 from babelbatch.records import Needs
 
 # Scores: question 0 meets 1 and 0.6, question 1 meets 0 and 0.8.
-QUESTIONS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+QUERIES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 POSITIVES = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
 KEYS = torch.tensor([1, 2])
 
@@ -26,7 +26,7 @@ def beside(pairs: list[int], vectors: list[list[float]]) -> Counterparts:
 
 
 def encoded(**more: Counterparts) -> Encoded:
-    return Encoded(QUESTIONS, POSITIVES, KEYS, KEYS, **more)
+    return Encoded(QUERIES, POSITIVES, KEYS, KEYS, **more)
 
 
 def contrastive() -> float:
@@ -40,7 +40,7 @@ def sigmoid(logit: float) -> float:
 def test_divergence_of_questions_by_hand() -> None:
     """Only question 0 has another version, which scores 0.6 and 1: both logits differ by 0.4, one way or the other."""
     expected = 0.4 * tanh(0.2)
-    loss = LanguageKL(weight=3.0, temperature=1.0)(encoded(other_questions=beside([0], [[0.6, 0.8]])))
+    loss = LanguageKL(weight=3.0, temperature=1.0)(encoded(other_queries=beside([0], [[0.6, 0.8]])))
     assert loss.parts["language_kl"].item() == pytest.approx(expected, rel=1e-6)
     assert loss.parts["contrastive"].item() == pytest.approx(contrastive(), rel=1e-6)
     assert loss.value.item() == pytest.approx(contrastive() + 3 * expected, rel=1e-6)
@@ -54,14 +54,14 @@ def test_divergence_of_passages_by_hand() -> None:
 
 
 def test_divergence_of_both_is_their_mean() -> None:
-    others = {"other_questions": beside([0], [[0.6, 0.8]]), "other_passages": beside([0], [[0.8, 0.6]])}
+    others = {"other_queries": beside([0], [[0.6, 0.8]]), "other_passages": beside([0], [[0.8, 0.6]])}
     expected = (0.4 * tanh(0.2) + (sigmoid(0.4) - sigmoid(0.2)) * 0.2 / 2) / 2
     loss = LanguageKL(sides="both", temperature=1.0)(encoded(**others))
     assert loss.parts["language_kl"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_divergence_has_the_temperature_of_the_contrast_unless_told() -> None:
-    others = {"other_questions": beside([0], [[0.6, 0.8]])}
+    others = {"other_queries": beside([0], [[0.6, 0.8]])}
     own = LanguageKL(temperature=0.1, kl_temperature=1.0)(encoded(**others))
     assert own.parts["language_kl"].item() == pytest.approx(0.4 * tanh(0.2), rel=1e-6)
     shared = LanguageKL(temperature=0.1)(encoded(**others))
@@ -70,16 +70,16 @@ def test_the_divergence_has_the_temperature_of_the_contrast_unless_told() -> Non
 
 def test_the_divergence_does_not_train_the_temperature() -> None:
     module = LanguageKL(temperature=0.5, learn_temperature=True)
-    module(encoded(other_questions=beside([0], [[0.6, 0.8]]))).parts["language_kl"].requires_grad_().backward()
+    module(encoded(other_queries=beside([0], [[0.6, 0.8]]))).parts["language_kl"].requires_grad_().backward()
     assert module.log_temperature.grad is None
 
 
-@pytest.mark.parametrize("side", ["questions", "passages"])
+@pytest.mark.parametrize("side", ["queries", "passages"])
 @pytest.mark.parametrize("mask", [True, False])
-def test_divergence_agrees_with_torch(side: Literal["questions", "passages"], mask: bool) -> None:
+def test_divergence_agrees_with_torch(side: Literal["queries", "passages"], mask: bool) -> None:
     """Twelve questions, twenty candidates, many of one passage; versions of seven."""
     generator = torch.Generator().manual_seed(0)
-    questions, candidates, versions = (
+    queries, candidates, versions = (
         normalize(torch.randn(count, 6, generator=generator, dtype=torch.float64)) for count in (12, 20, 7)
     )
     keys = torch.randint(5, (20,), generator=generator)
@@ -87,33 +87,33 @@ def test_divergence_agrees_with_torch(side: Literal["questions", "passages"], ma
     expected = 0.0
     for row, pair in enumerate(pairs.tolist()):
         kept = [n for n in range(20) if not mask or n == pair or keys[n] != keys[pair]]
-        other_question, other_candidates = questions[pair], candidates.clone()
-        if side == "questions":
-            other_question = versions[row]
+        other_query, other_candidates = queries[pair], candidates.clone()
+        if side == "queries":
+            other_query = versions[row]
         else:
             other_candidates[pairs] = versions
-        one = log_softmax(candidates[kept] @ questions[pair] / 0.2, dim=0)
-        other = log_softmax(other_candidates[kept] @ other_question / 0.2, dim=0)
+        one = log_softmax(candidates[kept] @ queries[pair] / 0.2, dim=0)
+        other = log_softmax(other_candidates[kept] @ other_query / 0.2, dim=0)
         both = [kl_div(*either, log_target=True, reduction="sum") for either in ((one, other), (other, one))]
         expected += float(sum(both)) / 2 / len(pairs)
-    batch = Encoded(questions.float(), candidates.float(), keys[:12], keys)
+    batch = Encoded(queries.float(), candidates.float(), keys[:12], keys)
     found = language_divergence(batch, Counterparts(versions.float(), pairs, (7,)), side, 0.2, mask=mask)
     assert found.item() == pytest.approx(expected, rel=1e-5)
     assert expected > 0.1
 
 
-@pytest.mark.parametrize("side", ["questions", "passages"])
-def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch, side: Literal["questions", "passages"]) -> None:
+@pytest.mark.parametrize("side", ["queries", "passages"])
+def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch, side: Literal["queries", "passages"]) -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = [normalize(torch.randn(count, 6, generator=generator)) for count in (12, 20, 12)]
     keys = torch.randint(5, (20,), generator=generator)
 
     def computed() -> list[Tensor]:
-        questions, candidates, versions = (vectors.clone().requires_grad_() for vectors in drawn)
+        queries, candidates, versions = (vectors.clone().requires_grad_() for vectors in drawn)
         others = Counterparts(versions, torch.arange(12), (12,))
-        value = language_divergence(Encoded(questions, candidates, keys[:12], keys), others, side, 0.2)
+        value = language_divergence(Encoded(queries, candidates, keys[:12], keys), others, side, 0.2)
         value.backward()
-        return [value, questions.grad, candidates.grad, versions.grad]
+        return [value, queries.grad, candidates.grad, versions.grad]
 
     whole = computed()
     assert all(part.isfinite().all() for part in whole)
@@ -125,7 +125,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch, side: Li
 def test_candidates_of_one_passage_are_in_no_distribution() -> None:
     """Only the positive is left, and it has all of both."""
     one = torch.tensor([1, 1])
-    batch = Encoded(QUESTIONS, POSITIVES, one, one, other_questions=beside([0], [[0.6, 0.8]]))
+    batch = Encoded(QUERIES, POSITIVES, one, one, other_queries=beside([0], [[0.6, 0.8]]))
     assert LanguageKL(temperature=1.0)(batch).parts["language_kl"].item() == 0
     unmasked = LanguageKL(temperature=1.0, mask_same_passage=False)(batch)
     assert unmasked.parts["language_kl"].item() == pytest.approx(0.4 * tanh(0.2), rel=1e-6)
@@ -133,7 +133,7 @@ def test_candidates_of_one_passage_are_in_no_distribution() -> None:
 
 def test_alignment_by_hand() -> None:
     """Question 0 and its version are at a right angle; positive 1 is 0.4 and 0.8 away from its own."""
-    others = {"other_questions": beside([0], [[0.0, 1.0]]), "other_passages": beside([1], [[1.0, 0.0]])}
+    others = {"other_queries": beside([0], [[0.0, 1.0]]), "other_passages": beside([1], [[1.0, 0.0]])}
     loss = Alignment(weight=0.5, temperature=1.0)(encoded(**others))
     assert loss.parts["alignment"].item() == pytest.approx((2.0 + 0.8) / 2, rel=1e-6)
     assert loss.value.item() == pytest.approx(contrastive() + 0.5 * 1.4, rel=1e-6)
@@ -141,7 +141,7 @@ def test_alignment_by_hand() -> None:
 
 def test_alignment_is_the_mean_over_those_that_have_a_version() -> None:
     others = beside([0, 1], [[0.0, 1.0], [0.0, 1.0]])
-    loss = Alignment(sides="questions", temperature=1.0)(encoded(other_questions=others))
+    loss = Alignment(sides="queries", temperature=1.0)(encoded(other_queries=others))
     assert loss.parts["alignment"].item() == pytest.approx((2.0 + 0.0) / 2, rel=1e-6)
 
 
@@ -161,7 +161,7 @@ def mimo(**options: float) -> Mimo:
 
 
 TAUGHT = {
-    "taught_questions": beside([0], [[2.0, 0.0, 0.0]]),  # against (1, 0, 1): an eighth of a turn
+    "taught_queries": beside([0], [[2.0, 0.0, 0.0]]),  # against (1, 0, 1): an eighth of a turn
     "taught_passages": beside([0, 1], [[1.0, 0.0, 1.0], [0.0, 0.0, 5.0]]),  # the same; against (0.6, 0.8, 1): too
 }
 DISTILLATION = ((1 - 1 / sqrt(2)) + (0 + 1 - 1 / sqrt(2)) / 2) / 2
@@ -181,9 +181,9 @@ def test_mimo_warms_up_by_distillation_alone() -> None:
 
 
 OBJECTIVES = {
-    "language_kl": (LanguageKL(sides="both"), {"other_questions": 2, "other_passages": 2}),
-    "alignment": (Alignment(), {"other_questions": 2, "other_passages": 2}),
-    "distillation": (mimo(warmup=0), {"taught_questions": 3, "taught_passages": 3}),
+    "language_kl": (LanguageKL(sides="both"), {"other_queries": 2, "other_passages": 2}),
+    "alignment": (Alignment(), {"other_queries": 2, "other_passages": 2}),
+    "distillation": (mimo(warmup=0), {"taught_queries": 3, "taught_passages": 3}),
 }
 
 
@@ -195,11 +195,11 @@ def test_without_any_counterpart_a_term_is_zero(name: str) -> None:
         side: Counterparts(torch.empty(0, size), torch.empty(0, dtype=torch.int64), (0,))
         for side, size in sides.items()
     }
-    questions = QUESTIONS.clone().requires_grad_()
-    loss = module(Encoded(questions, POSITIVES, KEYS, KEYS, **none))
+    queries = QUERIES.clone().requires_grad_()
+    loss = module(Encoded(queries, POSITIVES, KEYS, KEYS, **none))
     assert loss.parts[name].item() == 0
     loss.value.backward()
-    assert questions.grad.isfinite().all()
+    assert queries.grad.isfinite().all()
     assert all(part.grad is not None for part in module.parameters() if part.requires_grad)
 
 
@@ -216,8 +216,8 @@ def test_all_objectives_have_one_interface(name: str) -> None:
 
 def test_what_objectives_need() -> None:
     assert Contrastive().needs == Needs()
-    assert LanguageKL().needs == Needs(questions=True)
-    assert LanguageKL(sides="both").needs == Alignment().needs == Needs(questions=True, passages=True)
+    assert LanguageKL().needs == Needs(queries=True)
+    assert LanguageKL(sides="both").needs == Alignment().needs == Needs(queries=True, passages=True)
     assert Alignment(sides="passages").needs == Needs(passages=True)
     assert Mimo(2, Fixed(), language="de").needs == Needs(taught_language="de")
 

@@ -44,7 +44,7 @@ def parallel(make_corpus: MakeCorpus) -> Corpus:
 def ragged(make_corpus: MakeCorpus) -> Corpus:
     return make_corpus(
         40,
-        no_question=[(item, "de") for item in range(0, 40, 3)] + [(item, "zh") for item in range(0, 40, 2)],
+        no_query=[(item, "de") for item in range(0, 40, 3)] + [(item, "zh") for item in range(0, 40, 2)],
         no_passage=[(item, "en") for item in range(0, 40, 4)] + [(item, "zh") for item in range(1, 40, 10)],
     )
 
@@ -56,7 +56,7 @@ def plans(sampler: Sampler, steps: int) -> list[Plan]:
 def same(one: Plan, other: Plan) -> bool:
     return one.kind == other.kind and all(
         np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("items", "question_languages", "passage_languages")
+        for name in ("items", "query_languages", "passage_languages")
     )
 
 
@@ -248,7 +248,7 @@ def pairs_of(found: list[Plan]) -> Counter:
     return Counter(
         pair
         for plan in found
-        for pair in zip(plan.question_languages.tolist(), plan.passage_languages.tolist(), strict=True)
+        for pair in zip(plan.query_languages.tolist(), plan.passage_languages.tolist(), strict=True)
     )
 
 
@@ -272,13 +272,13 @@ def test_weighted_pairs_exist_and_need_no_neighbour(ragged: Corpus, sampling: Sa
     found = plans(sampler, 300)
     for step, plan in enumerate(found):
         assert plan.kind == ("x_x" if sampling.alpha else "x_y")
-        assert (ragged.questions[plan.items, plan.question_languages] != ABSENT).all()
+        assert (ragged.queries[plan.items, plan.query_languages] != ABSENT).all()
         assert (ragged.passages[plan.items, plan.passage_languages] != ABSENT).all()
         if step % 97 == 0:
             assert same(plan, Sampler(ragged, sampling, seed=8).plan(step))
-    for question, passage in pairs_of(found):
-        assert (question == passage) == (sampling is MIXED)
-        assert sampling.cross_language not in {"x_en", "english"} or 1 in (question, passage)
+    for query, passage in pairs_of(found):
+        assert (query == passage) == (sampling is MIXED)
+        assert sampling.cross_language not in {"x_en", "english"} or 1 in (query, passage)
     assert len(pairs_of(found)) == {"centred": 4, "x_en": 2, "en_x": 2, "by_size": 6, "mixed": 3}[sampling.name]
 
 
@@ -286,7 +286,7 @@ def test_weighted_pairs_exist_and_need_no_neighbour(ragged: Corpus, sampling: Sa
 def test_gaps_in_other_languages_change_nothing(make_corpus: MakeCorpus, sampling: Sampling) -> None:
     sampling = replace(sampling, languages=["de", "en", "zh"])
     whole = Sampler(make_corpus(40), sampling, seed=3)
-    gap = make_corpus(40, ("de", "en", "zh", "xx"), no_question=[(5, "xx")])
+    gap = make_corpus(40, ("de", "en", "zh", "xx"), no_query=[(5, "xx")])
     assert all(map(same, plans(whole, 100), plans(Sampler(gap, sampling, seed=3), 100)))
 
 
@@ -296,11 +296,11 @@ def test_pair_exponent_by_hand(make_corpus: MakeCorpus, exponent: float) -> None
     either way, and 4 between one of them and Chinese: an item of all three takes a pair of the first kind 2 ** exponent
     times as often. The other four have no choice but the direction."""
     chinese = [(item, "zh") for item in range(4, 8)]
-    corpus = make_corpus(8, no_question=chinese, no_passage=chinese)
+    corpus = make_corpus(8, no_query=chinese, no_passage=chinese)
     found = plans(Sampler(corpus, replace(BY_SIZE, pair_exponent=exponent), seed=1), 3_000)
     counts = np.zeros((2, 3, 3))
     for plan in found:
-        np.add.at(counts, ((plan.items >= 4).astype(int), plan.question_languages, plan.passage_languages), 1)
+        np.add.at(counts, ((plan.items >= 4).astype(int), plan.query_languages, plan.passage_languages), 1)
     weights = np.array([[0, 8, 4], [8, 0, 4], [4, 4, 0]]) ** exponent
     off = ~np.eye(3, dtype=bool)
     expected = weights[off] / weights[off].sum() * counts[0].sum()
@@ -319,7 +319,7 @@ def test_language_exponent_of_mixed_batches(make_corpus: MakeCorpus, exponent: f
     """12 items in German and English, 3 of them in Chinese: those take Chinese 4 ** exponent times less often."""
     corpus = make_corpus(12, no_passage=[(item, "zh") for item in range(3, 12)])
     found = plans(Sampler(corpus, replace(MIXED, language_exponent=exponent), seed=1), 3_000)
-    languages = np.concatenate([plan.question_languages[plan.items < 3] for plan in found])
+    languages = np.concatenate([plan.query_languages[plan.items < 3] for plan in found])
     weights = np.array([12, 12, 3]) ** exponent
     assert chisquare(np.bincount(languages), weights / weights.sum() * len(languages)).pvalue > 1e-3
 
@@ -329,7 +329,7 @@ def test_x_en_draws_what_has_an_english_passage(make_corpus: MakeCorpus) -> None
     corpus = make_corpus(
         12,
         no_passage=[(item, "en") for item in range(6)],
-        no_question=[(item, language) for item in range(6, 9) for language in ("de", "zh")],
+        no_query=[(item, language) for item in range(6, 9) for language in ("de", "zh")],
     )
     found = plans(Sampler(corpus, replace(X_EN, batch_size=3), seed=1), 50)
     assert all(sorted(plan.items) == [9, 10, 11] for plan in found)

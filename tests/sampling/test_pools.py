@@ -21,9 +21,7 @@ def gappy(make_corpus: MakeCorpus, items: int, languages: int = 3) -> Corpus:
     corpus = make_corpus(1, tuple(f"l{number}" for number in range(languages)))
     random = np.random.default_rng(items)
     tables = (np.where(random.random((items, languages)) < 0.25, ABSENT, 7).astype(np.int32) for _ in range(2))
-    return replace(
-        corpus, ids=tuple(map(str, range(items))), **dict(zip(("questions", "passages"), tables, strict=True))
-    )
+    return replace(corpus, ids=tuple(map(str, range(items))), **dict(zip(("queries", "passages"), tables, strict=True)))
 
 
 def members(pool: Pool) -> list[int]:
@@ -44,20 +42,20 @@ def test_pools_hold_the_items_that_exist(make_corpus, items, restricted):
     found = Presence(corpus)
     assert not found.complete
 
-    has_question, has_passage = corpus.questions[:, columns] != ABSENT, corpus.passages[:, columns] != ABSENT
+    has_query, has_passage = corpus.queries[:, columns] != ABSENT, corpus.passages[:, columns] != ABSENT
     chosen = np.isin(np.arange(items), np.arange(items) if rows is None else rows)
-    both = has_question & has_passage & chosen[:, None]
+    both = has_query & has_passage & chosen[:, None]
     for column, pool in enumerate(found.monolingual(columns, rows)):
         assert members(pool) == np.flatnonzero(both[:, column]).tolist()
     assert members(found.any_monolingual(columns, rows)) == np.flatnonzero(both.any(axis=1)).tolist()
-    crossing = (has_question[:, 0] & has_passage[:, 1] | has_question[:, 1] & has_passage[:, 0]) & chosen
+    crossing = (has_query[:, 0] & has_passage[:, 1] | has_query[:, 1] & has_passage[:, 0]) & chosen
     assert members(found.crosslingual(columns, rows)) == np.flatnonzero(crossing).tolist()
 
 
 def test_crosslingual_needs_a_question_and_a_passage_in_different_languages(make_corpus):
     """Every way in which an item can have questions and passages in three languages, 64 of them."""
     ways = np.array([[way >> bit & 1 for bit in range(6)] for way in range(64)]) - 1  # ABSENT or 0
-    corpus = replace(make_corpus(64), questions=ways[:, :3].astype(np.int32), passages=ways[:, 3:].astype(np.int32))
+    corpus = replace(make_corpus(64), queries=ways[:, :3].astype(np.int32), passages=ways[:, 3:].astype(np.int32))
     expected = [
         way
         for way in range(64)
@@ -69,7 +67,7 @@ def test_crosslingual_needs_a_question_and_a_passage_in_different_languages(make
 @pytest.mark.parametrize("items", [1, 12, 40_000])
 def test_a_complete_corpus_needs_no_bits(make_corpus, items):
     corpus = gappy(make_corpus, items)
-    corpus = replace(corpus, questions=np.zeros_like(corpus.questions), passages=np.zeros_like(corpus.passages))
+    corpus = replace(corpus, queries=np.zeros_like(corpus.queries), passages=np.zeros_like(corpus.passages))
     found, columns, rows = Presence(corpus), np.arange(3), np.arange(0, items, 2)
     assert found.complete
     for wanted in (None, rows):
@@ -80,11 +78,11 @@ def test_a_complete_corpus_needs_no_bits(make_corpus, items):
     assert len(found.crosslingual(columns[:1], None)) == 0
 
 
-@pytest.mark.parametrize("table", ["questions", "passages"])
+@pytest.mark.parametrize("table", ["queries", "passages"])
 @pytest.mark.parametrize("cell", [(0, 0), (39_999, 2), (32_768, 1)])
 def test_one_gap_is_noticed(make_corpus, table, cell):
     corpus = gappy(make_corpus, 40_000)
-    tables = {name: np.zeros_like(corpus.questions) for name in ("questions", "passages")}
+    tables = {name: np.zeros_like(corpus.queries) for name in ("queries", "passages")}
     tables[table][cell] = ABSENT
     found = Presence(replace(corpus, **tables))
     assert not found.complete

@@ -41,7 +41,7 @@ def ragged(make_corpus: MakeCorpus) -> Corpus:
     """40 items. X-X pools: de 27, en 40, zh 16."""
     return make_corpus(
         40,
-        no_question=[(item, "de") for item in range(0, 40, 3)] + [(item, "zh") for item in range(0, 40, 2)],
+        no_query=[(item, "de") for item in range(0, 40, 3)] + [(item, "zh") for item in range(0, 40, 2)],
         no_passage=[(item, "de") for item in range(0, 40, 6)] + [(item, "zh") for item in range(1, 40, 10)],
     )
 
@@ -54,52 +54,52 @@ def same(one: Plan, other: Plan) -> bool:
     return one.kind == other.kind and all(
         getattr(one, name).dtype == getattr(other, name).dtype
         and np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("items", "question_languages", "passage_languages")
+        for name in ("items", "query_languages", "passage_languages")
     )
 
 
 def test_x_x_batches_have_one_language(parallel):
     for plan in plans(Sampler(parallel, X_X, seed=0), 200):
         assert plan.kind == "x_x"
-        assert len(set(plan.question_languages)) == 1
-        assert np.array_equal(plan.question_languages, plan.passage_languages)
+        assert len(set(plan.query_languages)) == 1
+        assert np.array_equal(plan.query_languages, plan.passage_languages)
 
 
 def test_x_y_pairs_never_have_one_language(parallel):
     found = plans(Sampler(parallel, X_Y, seed=0), 200)
     assert {plan.kind for plan in found} == {"x_y"}
-    assert all((plan.question_languages != plan.passage_languages).all() for plan in found)
+    assert all((plan.query_languages != plan.passage_languages).all() for plan in found)
     # Languages are drawn for each pair: a batch is not of one direction.
-    assert any(len(set(zip(plan.question_languages, plan.passage_languages, strict=True))) > 1 for plan in found)
+    assert any(len(set(zip(plan.query_languages, plan.passage_languages, strict=True))) > 1 for plan in found)
 
 
 def test_mixed_pairs_have_one_language_and_batches_several(parallel):
     found = plans(Sampler(parallel, MIXED, seed=0), 200)
     assert {plan.kind for plan in found} == {"x_x"}
-    assert all(np.array_equal(plan.question_languages, plan.passage_languages) for plan in found)
+    assert all(np.array_equal(plan.query_languages, plan.passage_languages) for plan in found)
     # A batch of 4 from 3 languages has a single one with probability 1/27.
-    several = sum(len(set(plan.question_languages)) > 1 for plan in found)
+    several = sum(len(set(plan.query_languages)) > 1 for plan in found)
     assert binom.ppf(1e-6, 200, 26 / 27) <= several < 200
 
 
 def test_english_batches_are_english(parallel):
     for plan in plans(Sampler(parallel, ENGLISH, seed=0), 50):
         assert plan.kind == "x_x"
-        assert plan.question_languages.tolist() == plan.passage_languages.tolist() == [1] * 4
+        assert plan.query_languages.tolist() == plan.passage_languages.tolist() == [1] * 4
 
 
 @pytest.mark.parametrize("languages", [["zh", "de"], ["de", "zh"]])
 def test_languages_restrict_training(parallel, languages):
     for sampling in (X_X, X_Y, MIXED):
         found = plans(Sampler(parallel, replace(sampling, languages=languages), seed=0), 50)
-        assert set(np.concatenate([plan.question_languages for plan in found])) == {0, 2}
+        assert set(np.concatenate([plan.query_languages for plan in found])) == {0, 2}
         assert set(np.concatenate([plan.passage_languages for plan in found])) == {0, 2}
 
 
 @pytest.mark.parametrize("sampling", STRATEGIES)
 def test_plan_arrays(parallel, sampling):
     plan = Sampler(parallel, sampling, seed=0).plan(0)
-    for array in (plan.items, plan.question_languages, plan.passage_languages):
+    for array in (plan.items, plan.query_languages, plan.passage_languages):
         assert array.dtype == np.int64
         assert array.shape == (4,)
 
@@ -141,7 +141,7 @@ def test_stratified_alpha_starts_elsewhere_with_another_seed(parallel):
 
 def test_x_x_languages_are_uniform(parallel):
     sampler = Sampler(parallel, X_X, seed=5)
-    languages = [plan.question_languages[0] for plan in plans(sampler, 3_000)]
+    languages = [plan.query_languages[0] for plan in plans(sampler, 3_000)]
     assert chisquare(np.bincount(languages)).pvalue > 1e-3
 
 
@@ -149,21 +149,21 @@ def test_x_y_pairs_are_uniform_over_ordered_pairs(parallel):
     sampler = Sampler(parallel, X_Y, seed=5)
     counts = np.zeros((3, 3), np.int64)
     for plan in plans(sampler, 1_000):
-        np.add.at(counts, (plan.question_languages, plan.passage_languages), 1)
+        np.add.at(counts, (plan.query_languages, plan.passage_languages), 1)
     assert counts.trace() == 0
     assert counts.sum() == 4_000
     assert chisquare(counts[~np.eye(3, dtype=bool)]).pvalue > 1e-3
 
 
 def test_mixed_languages_are_uniform(parallel):
-    languages = np.concatenate([plan.question_languages for plan in plans(Sampler(parallel, MIXED, seed=5), 1_000)])
+    languages = np.concatenate([plan.query_languages for plan in plans(Sampler(parallel, MIXED, seed=5), 1_000)])
     assert chisquare(np.bincount(languages)).pvalue > 1e-3
 
 
 @pytest.mark.parametrize(("exponent", "weights"), [(0.0, [1, 1, 1]), (0.5, [27**0.5, 40**0.5, 4]), (1.0, [27, 40, 16])])
 def test_language_exponent_follows_sizes(ragged, exponent, weights):
     sampler = Sampler(ragged, replace(X_X, language_exponent=exponent), seed=11)
-    counts = np.bincount([plan.question_languages[0] for plan in plans(sampler, 3_000)])
+    counts = np.bincount([plan.query_languages[0] for plan in plans(sampler, 3_000)])
     assert chisquare(counts, np.array(weights) / sum(weights) * 3_000).pvalue > 1e-3
 
 
@@ -193,7 +193,7 @@ def test_an_epoch_of_each_pool_has_no_item_twice(ragged):
     epoch_steps = {"de": 6, "en": 10, "zh": 4, "x_y": 10}
     drawn: dict[tuple[str, int], list[int]] = {}
     for step, plan in enumerate(found):
-        pool = "x_y" if plan.kind == "x_y" else ragged.languages[plan.question_languages[0]]
+        pool = "x_y" if plan.kind == "x_y" else ragged.languages[plan.query_languages[0]]
         drawn.setdefault((pool, step // epoch_steps[pool]), []).extend(plan.items.tolist())
     assert {pool for pool, _ in drawn} == {"de", "en", "zh", "x_y"}
     assert all(len(items) == len(set(items)) for items in drawn.values())
@@ -244,7 +244,7 @@ def test_a_step_of_a_hybrid_is_that_step_of_the_pure_strategy(ragged):
 
 
 def assert_exists(corpus: Corpus, plan: Plan) -> None:
-    assert (corpus.questions[plan.items, plan.question_languages] != ABSENT).all()
+    assert (corpus.queries[plan.items, plan.query_languages] != ABSENT).all()
     assert (corpus.passages[plan.items, plan.passage_languages] != ABSENT).all()
 
 
@@ -265,17 +265,17 @@ def test_pairs_exist_in_mlqa_r(mlqa_r, sampling):
     for plan in plans(Sampler(mlqa_r, replace(sampling, batch_size=128), seed=8), 200):
         assert_exists(mlqa_r, plan)
         assert len(set(plan.items)) == 128
-        cells |= set(zip(plan.question_languages.tolist(), plan.passage_languages.tolist(), strict=True))
+        cells |= set(zip(plan.query_languages.tolist(), plan.passage_languages.tolist(), strict=True))
     assert len(cells) == {"x_x": 7, "x_y": 42, "hybrid": 49, "mixed": 7, "english": 1}[sampling.name]
 
 
 def test_pairs_of_an_item_are_uniform_over_those_it_has(make_corpus):
     """Item 0 lacks its Chinese question: 4 ordered pairs are left, of 6."""
-    corpus = make_corpus(4, no_question=[(0, "zh")])
+    corpus = make_corpus(4, no_query=[(0, "zh")])
     pairs = []
     for plan in plans(Sampler(corpus, X_Y, seed=9), 2_000):
         row = plan.items.tolist().index(0)
-        pairs.append((int(plan.question_languages[row]), int(plan.passage_languages[row])))
+        pairs.append((int(plan.query_languages[row]), int(plan.passage_languages[row])))
     counts = {pair: pairs.count(pair) for pair in set(pairs)}
     assert counts.keys() == {(0, 1), (0, 2), (1, 0), (1, 2)}
     assert chisquare(list(counts.values())).pvalue > 1e-3
@@ -396,7 +396,7 @@ def test_gaps_in_other_languages_change_nothing(make_corpus, sampling, rows):
     """Complete corpora take a short cut; with a gap in a language that is not trained on, the long way: same plans."""
     sampling = replace(sampling, languages=sampling.languages or ["de", "en", "zh"])
     whole = Sampler(make_corpus(40), sampling, seed=3, rows=rows)
-    gap = make_corpus(40, ("de", "en", "zh", "xx"), no_question=[(5, "xx")])
+    gap = make_corpus(40, ("de", "en", "zh", "xx"), no_query=[(5, "xx")])
     assert all(map(same, plans(whole, 60), plans(Sampler(gap, sampling, seed=3, rows=rows), 60)))
 
 
@@ -413,15 +413,15 @@ def test_presence_may_be_shared(ragged, sampling):
 @pytest.mark.parametrize("absent", [[], [(7, "en")]])
 def test_a_start_copies_no_table(make_corpus, absent):
     """Tables of 32 MB each; what a start allocates is an eighth of a byte a text, and a buffer for each thread."""
-    small = make_corpus(8, ("en", "de", "zh", "tr", "ru", "vi", "es", "hi"), no_question=absent)
-    questions, passages = (np.tile(table, (125_000, 1)) for table in (small.questions, small.passages))
-    corpus = replace(small, ids=range(10**6), questions=questions, passages=passages)
+    small = make_corpus(8, ("en", "de", "zh", "tr", "ru", "vi", "es", "hi"), no_query=absent)
+    queries, passages = (np.tile(table, (125_000, 1)) for table in (small.queries, small.passages))
+    corpus = replace(small, ids=range(10**6), queries=queries, passages=passages)
     rows = np.arange(0, 10**6, 2)
     tracemalloc.start()
     try:
         sampler = Sampler(corpus, HYBRID, seed=0, rows=rows)
-        assert tracemalloc.get_traced_memory()[1] < questions.nbytes / 2
-        assert tracemalloc.get_traced_memory()[0] < questions.nbytes / 8
+        assert tracemalloc.get_traced_memory()[1] < queries.nbytes / 2
+        assert tracemalloc.get_traced_memory()[0] < queries.nbytes / 8
     finally:
         tracemalloc.stop()
     assert set(sampler.plan(0).items % 2) == {0}
@@ -462,7 +462,7 @@ NEXT = "lower sampling.batch_size or leave the language out of sampling.language
     ],
 )
 def test_impossible(make_corpus, sampling, languages, message):
-    corpus = make_corpus(12, languages, no_question=[(0, "zh")], no_passage=[(5, "zh")])
+    corpus = make_corpus(12, languages, no_query=[(0, "zh")], no_passage=[(5, "zh")])
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Sampler(corpus, sampling, seed=0)
 
@@ -476,7 +476,7 @@ def test_languages_must_be_some_and_different(parallel, languages):
 
 def test_a_pool_that_is_not_needed_may_be_small(make_corpus):
     """X-Y batches of 12 although Chinese has 10 X-X pairs; X-X batches in English although nothing crosses."""
-    corpus = make_corpus(12, no_question=[(0, "zh")], no_passage=[(5, "zh")])
+    corpus = make_corpus(12, no_query=[(0, "zh")], no_passage=[(5, "zh")])
     assert len(Sampler(corpus, replace(X_Y, batch_size=12), seed=0).plan(0).items) == 12
     assert len(Sampler(make_corpus(12, ("en",)), replace(X_X, batch_size=12), seed=0).plan(0).items) == 12
 
@@ -485,7 +485,7 @@ def test_largest_batch(make_corpus):
     """de: 12 less item 1; en: 12; zh: 12 less items 0, 1 and 5; X-Y: 12 less item 1, which is English only."""
     corpus = make_corpus(
         12,
-        no_question=[(0, "zh"), (1, "de"), (1, "zh")],
+        no_query=[(0, "zh"), (1, "de"), (1, "zh")],
         no_passage=[(5, "zh"), (1, "de"), (1, "zh")],
     )
     assert largest_batch(corpus, np.arange(12)) == 9
@@ -497,10 +497,10 @@ def test_largest_batch(make_corpus):
 
 def test_largest_batch_leaves_out_what_there_is_none_of(make_corpus):
     """Item 0 exists in English only, item 1 in German only: nothing crosses, and X-X has one of each."""
-    corpus = make_corpus(2, ("de", "en"), no_question=[(0, "de"), (1, "en")], no_passage=[(0, "de"), (1, "en")])
+    corpus = make_corpus(2, ("de", "en"), no_query=[(0, "de"), (1, "en")], no_passage=[(0, "de"), (1, "en")])
     assert largest_batch(corpus, np.arange(2)) == 1
     assert largest_batch(corpus, np.arange(1)) == 0  # German there is, but not among these
-    one_way = make_corpus(2, ("de", "en"), no_question=[(0, "de"), (1, "de")], no_passage=[(0, "en"), (1, "en")])
+    one_way = make_corpus(2, ("de", "en"), no_query=[(0, "de"), (1, "de")], no_passage=[(0, "en"), (1, "en")])
     assert largest_batch(one_way, np.arange(2)) == 2
     message = "no item exists in two languages: X-Y pairs need the same id in more than one language"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
@@ -511,7 +511,7 @@ def test_the_stream_of_a_known_seed(make_corpus):
     """Pinned: a change here changes every published run."""
     found = plans(Sampler(make_corpus(12), HYBRID, seed=42), 5)
     assert [
-        (plan.kind, plan.items.tolist(), plan.question_languages.tolist(), plan.passage_languages.tolist())
+        (plan.kind, plan.items.tolist(), plan.query_languages.tolist(), plan.passage_languages.tolist())
         for plan in found
     ] == GOLDEN
 

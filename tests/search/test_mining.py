@@ -20,7 +20,7 @@ from babelbatch.search.mining import (
     deepest,
     plain,
     search_pools,
-    used_questions,
+    used_queries,
 )
 from conftest import MakeCorpus
 
@@ -30,11 +30,11 @@ NO_MARGIN = Mining(relative_margin=None)
 def test_groups_by_hand(make_corpus):
     """0 and 1 share a key. 2 and 3 are asked the same in German, 3 and 4 answered the same in Chinese but for case and
     spaces: 2, 3 and 4 belong together. 5 stands alone."""
-    corpus = make_corpus(6, keys=[7, 7, 1, 2, 3, 4])
-    asked, answered = list(corpus.question_texts), list(corpus.passage_texts)
+    corpus = make_corpus(6, passage_keys=[7, 7, 1, 2, 3, 4])
+    asked, answered = list(corpus.query_texts), list(corpus.passage_texts)
     asked[3 * 3] = asked[2 * 3]
     answered[4 * 3 + 2] = f" {answered[3 * 3 + 2].upper()} \n"
-    corpus = replace(corpus, question_texts=tuple(asked), passage_texts=tuple(answered))
+    corpus = replace(corpus, query_texts=tuple(asked), passage_texts=tuple(answered))
     groups = answer_groups(corpus).tolist()
     assert groups[0] == groups[1]
     assert groups[2] == groups[3] == groups[4]
@@ -42,7 +42,7 @@ def test_groups_by_hand(make_corpus):
 
 
 def test_an_absent_text_joins_nobody(make_corpus):
-    corpus = make_corpus(4, no_question=[(0, "de"), (1, "de")], no_passage=[(2, "zh"), (3, "zh")])
+    corpus = make_corpus(4, no_query=[(0, "de"), (1, "de")], no_passage=[(2, "zh"), (3, "zh")])
     assert len(set(answer_groups(corpus).tolist())) == 4
 
 
@@ -58,7 +58,7 @@ def test_pools_by_hand(make_corpus):
     corpus = make_corpus(
         4,
         ("de", "en"),
-        no_question=[(1, "en"), (3, "de"), (3, "en")],
+        no_query=[(1, "en"), (3, "de"), (3, "en")],
         no_passage=[(2, "en")],
     )
     groups = answer_groups(corpus)
@@ -68,7 +68,7 @@ def test_pools_by_hand(make_corpus):
     assert english.groups.tolist() == groups[[0, 1, 3]].tolist()
     assert english.items.tolist() == [0, 1]
     assert english.languages.tolist() == [1, 1]
-    assert [corpus.question_texts[row] for row in english.questions] == ["question 0 en", "question 1 de"]
+    assert [corpus.query_texts[row] for row in english.queries] == ["question 0 en", "question 1 de"]
     assert english.positives.tolist() == [0, 1]
     assert german.items.tolist() == [0, 1, 2]
     (whole,) = search_pools(corpus, groups, "any")
@@ -79,7 +79,7 @@ def test_pools_by_hand(make_corpus):
     ]  # fmt: skip
     slots = zip(whole.items, whole.languages, strict=True)
     assert whole.rows[whole.positives].tolist() == [corpus.passages[item, language] for item, language in slots]
-    assert used_questions([german, english]).tolist() == used_questions([whole]).tolist()
+    assert used_queries([german, english]).tolist() == used_queries([whole]).tolist()
 
 
 def test_a_pool_has_each_text_once(make_corpus):
@@ -154,7 +154,7 @@ class InMemory:
         return self.vectors[rows]
 
 
-def all_mined(corpus: Corpus, questions: np.ndarray, passages: np.ndarray, settings: Mining) -> Mined:
+def all_mined(corpus: Corpus, queries: np.ndarray, passages: np.ndarray, settings: Mining) -> Mined:
     """questions, passages: the vectors of all texts."""
     parts = []
     for number, pool in enumerate(search_pools(corpus, answer_groups(corpus), settings.languages)):
@@ -164,7 +164,7 @@ def all_mined(corpus: Corpus, questions: np.ndarray, passages: np.ndarray, setti
             return exact_top_k(queries, k, pool=own)
 
         if len(pool.items):
-            parts.append(mined_from(pool, search, InMemory(questions), InMemory(own), pool.questions, settings, number))
+            parts.append(mined_from(pool, search, InMemory(queries), InMemory(own), pool.queries, settings, number))
     return concatenated(parts)
 
 
@@ -177,18 +177,18 @@ def corpora(draw) -> Corpus:
         rows = st.lists(st.integers(-1, texts - 1), min_size=3, max_size=3)
         return np.array(draw(st.lists(rows, min_size=items, max_size=items)), np.int32)
 
-    questions, passages = table(12), table(12)
-    questions[0, 0] = passages[0, 0] = 0  # something to search
+    queries, passages = table(12), table(12)
+    queries[0, 0] = passages[0, 0] = 0  # something to search
     shape = (items, 3, 0)
     return Corpus(
         name="drawn",
         languages=("de", "en", "zh"),
         ids=tuple(f"i{item}" for item in range(items)),
-        question_texts=tuple(f"question {row // 2}" for row in range(12)),
+        query_texts=tuple(f"question {row // 2}" for row in range(12)),
         passage_texts=tuple(f"{'Passage' if row % 2 else 'passage'} {row // 3}" for row in range(12)),
-        questions=questions,
+        queries=queries,
         passages=passages,
-        keys=np.array(draw(st.lists(st.integers(0, 5), min_size=items, max_size=items)), np.int64),
+        passage_keys=np.array(draw(st.lists(st.integers(0, 5), min_size=items, max_size=items)), np.int64),
         negatives=np.empty(shape, np.int32),
         negative_keys=np.empty(shape, np.int64),
     )
@@ -197,19 +197,19 @@ def corpora(draw) -> Corpus:
 @given(corpora(), st.sampled_from(["same", "any"]), st.sampled_from(["best", "random"]), st.integers(0, 3))
 def test_no_negative_answers_its_question_in_any_language(corpus, languages, choice, seed):
     random = np.random.default_rng(seed)
-    questions, passages = (random.normal(size=(12, 4)).astype(np.float32) for _ in range(2))
+    queries, passages = (random.normal(size=(12, 4)).astype(np.float32) for _ in range(2))
     settings = Mining(negatives=4, last_rank=6, languages=languages, choice=choice, relative_margin=None)
-    mined = all_mined(corpus, questions, passages, settings)
+    mined = all_mined(corpus, queries, passages, settings)
     for item, language, passage in zip(mined.items, mined.languages, mined.passages, strict=True):
         answering = {other for other in range(len(corpus)) if passage in corpus.passages[other]}
         assert answering
-        assert corpus.keys[item] not in corpus.keys[sorted(answering)]
-        of_key = corpus.passages[corpus.keys == corpus.keys[item]]
+        assert corpus.passage_keys[item] not in corpus.passage_keys[sorted(answering)]
+        of_key = corpus.passages[corpus.passage_keys == corpus.passage_keys[item]]
         texts = {corpus.passage_texts[row].casefold() for row in of_key[of_key != ABSENT]}
         assert corpus.passage_texts[passage].casefold() not in texts
-        asked = {corpus.question_texts[row] for row in corpus.questions[item] if row != ABSENT}
+        asked = {corpus.query_texts[row] for row in corpus.queries[item] if row != ABSENT}
         for other in answering:
-            assert not asked & {corpus.question_texts[row] for row in corpus.questions[other] if row != ABSENT}
+            assert not asked & {corpus.query_texts[row] for row in corpus.queries[other] if row != ABSENT}
         assert corpus.passages[item, language] != ABSENT
         if languages == "same":
             assert passage in corpus.passages[:, language]
@@ -220,26 +220,26 @@ def test_no_negative_answers_its_question_in_any_language(corpus, languages, cho
 @pytest.mark.parametrize("languages", ["same", "any"])
 def test_agrees_with_a_double_loop(make_corpus: MakeCorpus, languages: str):
     """Fully parallel, two items a key: every slot, every rank, every score, ranks 3 to 8 with a margin."""
-    corpus = make_corpus(30, keys=[item // 2 for item in range(30)])
+    corpus = make_corpus(30, passage_keys=[item // 2 for item in range(30)])
     random = np.random.default_rng(0)
-    questions, passages = (random.normal(size=(90, 8)).astype(np.float32) for _ in range(2))
+    queries, passages = (random.normal(size=(90, 8)).astype(np.float32) for _ in range(2))
     settings = Mining(negatives=3, first_rank=3, last_rank=8, languages=languages, relative_margin=0.3)
-    mined = all_mined(corpus, questions, passages, settings)
+    mined = all_mined(corpus, queries, passages, settings)
     found = list(zip(mined.items, mined.languages, mined.passages, mined.ranks, strict=True))
     expected, scores = [], []
     for item in range(30):
         for language in range(3):
             pool = range(language, 90, 3) if languages == "same" else range(90)
-            of_question = {row: float(questions[3 * item + language] @ passages[row]) for row in pool}
-            wrong = sorted((row for row in pool if row // 6 != item // 2), key=lambda row: -of_question[row])
-            own = of_question[3 * item + language]
+            of_query = {row: float(queries[3 * item + language] @ passages[row]) for row in pool}
+            wrong = sorted((row for row in pool if row // 6 != item // 2), key=lambda row: -of_query[row])
+            own = of_query[3 * item + language]
             chosen = [
                 (item, language, row, rank)
                 for rank, row in enumerate(wrong, 1)
-                if 3 <= rank <= 8 and of_question[row] <= own - 0.3 * abs(own)
+                if 3 <= rank <= 8 and of_query[row] <= own - 0.3 * abs(own)
             ][:3]
             expected += chosen
-            scores += [(of_question[row], own) for *_, row, _ in chosen]
+            scores += [(of_query[row], own) for *_, row, _ in chosen]
     assert found == expected
     assert len(found) > 10
     assert mined.scores == pytest.approx(np.array([score for score, _ in scores]), abs=1e-5)

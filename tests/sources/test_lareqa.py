@@ -75,10 +75,10 @@ def test_published_mlqa_r(shared_data):
 
 def test_published_mlqa_r_as_a_corpus(shared_data):
     corpus = load_corpus(data_dir=str(shared_data / "mlqa-r"))
-    exists = (corpus.questions != ABSENT).astype(int)
+    exists = (corpus.queries != ABSENT).astype(int)
     assert len(corpus) == 1_148
     assert np.array_equal(exists.T @ exists, MLQA_R_SHARED)
-    assert np.array_equal(corpus.questions == ABSENT, corpus.passages == ABSENT)
+    assert np.array_equal(corpus.queries == ABSENT, corpus.passages == ABSENT)
 
 
 def test_a_published_question(shared_data):
@@ -160,7 +160,7 @@ def test_keys_join_what_is_said_in_two_places(tmp_path, write_lareqa):
         "en": [(["No.", "Yes."], [("c", "?", 0)]), (["Ja."], [("d", "?", 0)]), (["It is.", "No."], [("e", "?", 0)])],
     }
     corpus = load_corpus(data_dir=str(write_lareqa(tmp_path, said)), negatives=2)
-    key = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    key = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     assert key["a"] == key["b"] == key["d"]
     assert len({key["a"], key["c"], key["e"]}) == 3
     assert corpus.negative_keys[1, 0].tolist() == [key["b"], ABSENT]
@@ -175,8 +175,8 @@ def test_corpus(small):
     corpus = load_corpus(data_dir=small)
     assert (corpus.name, corpus.languages) == ("lareqa", ("de", "en"))
     assert corpus.ids == ("who", "where", "what", "noise")
-    assert texts(corpus.question_texts, corpus.questions[:, 0]) == ["Wer?", "Wo?", "Was?", None]
-    assert texts(corpus.question_texts, corpus.questions[:, 1]) == ["Who?", "Where?", "What?", "Which noise?"]
+    assert texts(corpus.query_texts, corpus.queries[:, 0]) == ["Wer?", "Wo?", "Was?", None]
+    assert texts(corpus.query_texts, corpus.queries[:, 1]) == ["Who?", "Where?", "What?", "Which noise?"]
     assert texts(corpus.passage_texts, corpus.passages[:, 0]) == [
         "Ada lebte.",
         "Sie war in London.",
@@ -187,8 +187,8 @@ def test_corpus(small):
         "Bob slept.",
         "He snored.",
     ]
-    assert corpus.keys[0] == corpus.keys[1]
-    assert len(set(corpus.keys.tolist())) == 3
+    assert corpus.passage_keys[0] == corpus.passage_keys[1]
+    assert len(set(corpus.passage_keys.tolist())) == 3
     assert corpus.negatives.shape == corpus.negative_keys.shape == (4, 2, 0)
 
 
@@ -200,7 +200,7 @@ def test_corpus_of_contexts(small):
         "Bob slept. He snored.",
         "Bob slept. He snored.",
     ]
-    assert corpus.keys[0] == corpus.keys[1] != corpus.keys[2] == corpus.keys[3]
+    assert corpus.passage_keys[0] == corpus.passage_keys[1] != corpus.passage_keys[2] == corpus.passage_keys[3]
 
 
 def test_negatives_are_the_nearest_sentences(small):
@@ -211,7 +211,7 @@ def test_negatives_are_the_nearest_sentences(small):
     assert texts(corpus.passage_texts, corpus.negatives[2, 0]) == [None, None]
     assert texts(corpus.passage_texts, corpus.negatives[2, 1]) == ["He snored.", None]
     assert texts(corpus.passage_texts, corpus.negatives[3, 0]) == [None, None]
-    key = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    key = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     # A sentence that answers another question has its key, so that the mask finds it; others have none.
     assert corpus.negative_keys[0, 0].tolist() == [key["where"], ABSENT]
     assert corpus.negative_keys[1, 0].tolist() == [key["who"], ABSENT]

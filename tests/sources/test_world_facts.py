@@ -249,14 +249,14 @@ def test_corpus():
     assert corpus.name == "world_facts"
     assert corpus.languages == LANGUAGES
     assert corpus.ids == tuple(facts()[row].id for row in train)
-    assert corpus.keys.tolist() == list(train)
-    assert corpus.questions.shape == corpus.passages.shape == (1931, 11)
+    assert corpus.passage_keys.tolist() == list(train)
+    assert corpus.queries.shape == corpus.passages.shape == (1931, 11)
     assert corpus.negatives.shape == corpus.negative_keys.shape == (1931, 11, 0)
-    assert (corpus.questions.dtype, corpus.keys.dtype, corpus.negatives.dtype) == (np.int32, np.int64, np.int32)
+    assert (corpus.queries.dtype, corpus.passage_keys.dtype, corpus.negatives.dtype) == (np.int32, np.int64, np.int32)
     for row in (0, 1000, 1930):
         for column, language in enumerate(LANGUAGES):
             question, passage = told(corpus.ids[row], language)
-            assert corpus.question_texts[corpus.questions[row, column]] == question
+            assert corpus.query_texts[corpus.queries[row, column]] == question
             assert corpus.passage_texts[corpus.passages[row, column]] == passage
 
 
@@ -267,7 +267,7 @@ def test_benchmark():
     assert len(benchmark.candidate_ids) == len(set(benchmark.candidate_ids)) == 2331 * 11
     assert set(benchmark.query_ids) == {facts()[row].id for row in held}
     assert not set(benchmark.query_ids) & set(load_corpus().ids)
-    assert not set(benchmark.query_texts) & set(load_corpus().question_texts)
+    assert not set(benchmark.query_texts) & set(load_corpus().query_texts)
     assert set(load_corpus().passage_texts) < set(benchmark.candidate_texts)
     assert benchmark.relevant_offsets.tolist() == list(range(0, 400 * 11 * 11 + 1, 11))
     for query in (0, 401, 4399):
@@ -286,7 +286,7 @@ def test_benchmark():
 def test_language_subset_changes_neither_facts_nor_texts():
     corpus, whole = load_corpus(["zh", "de"], negatives=2), load_corpus(negatives=2)
     assert corpus.languages == ("zh", "de")
-    assert (corpus.ids, corpus.keys.tolist()) == (whole.ids, whole.keys.tolist())
+    assert (corpus.ids, corpus.passage_keys.tolist()) == (whole.ids, whole.passage_keys.tolist())
     for column, language in enumerate(corpus.languages):
         same = LANGUAGES.index(language)
         assert [corpus.passage_texts[row] for row in corpus.passages[:, column]] == [
@@ -306,10 +306,10 @@ def test_negatives():
     assert corpus.negatives.shape == corpus.negative_keys.shape == (1931, 11, 7)
     assert (corpus.negatives.dtype, corpus.negative_keys.dtype) == (np.int32, np.int64)
     assert (corpus.negatives != ABSENT).all()
-    assert (corpus.negative_keys != corpus.keys[:, None, None]).all()
-    assert set(corpus.negative_keys.ravel()) <= set(corpus.keys)
+    assert (corpus.negative_keys != corpus.passage_keys[:, None, None]).all()
+    assert set(corpus.negative_keys.ravel()) <= set(corpus.passage_keys)
     # The text is that of the key, in the language of the column.
-    row_of = {key: row for row, key in enumerate(corpus.keys)}
+    row_of = {key: row for row, key in enumerate(corpus.passage_keys)}
     rows = np.vectorize(row_of.get)(corpus.negative_keys)
     assert (np.take_along_axis(corpus.passages, rows.reshape(-1, 11, 7)[:, :, 0], 0) == corpus.negatives[:, :, 0]).all()
     assert all(len(set(line)) == 7 for line in corpus.negative_keys[:, 0])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import tokenizers
@@ -319,7 +320,7 @@ def test_a_disk_without_locks_is_done_without(tokenizer, tmp_path, caplog, monke
     def acquire(*_: object, **__: object) -> None:
         raise NotImplementedError("FileSystem does not appear to support flock")
 
-    monkeypatch.setattr(cache.FileLock, "acquire", acquire)
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
     assert lists(kept(tmp_path, TEXTS, tokenizer)) == tokenizer(TEXTS)["input_ids"]
     assert caplog.messages == [
         f"token ids cannot be kept in {tmp_path} (FileSystem does not appear to support flock): they are made in "
@@ -433,11 +434,11 @@ def test_runs_keep_their_tokens(make_corpus, monkeypatch, tmp_path):
     corpus = make_corpus()
     encoder = tiny(corpus.passage_texts, vocab_size=100, hidden_size=16, layers=1, heads=2)
     BatchBuilder(corpus, encoder)
-    vectors = encode(encoder, corpus.question_texts[:5], "question", token_budget=1000)
+    vectors = encode(encoder, corpus.query_texts[:5], "query", token_budget=1000)
     assert len(entries(tmp_path / "tokens")) == 3
     monkeypatch.setattr(tokenizing, "encoder", refuse)
     BatchBuilder(corpus, encoder)
-    assert np.array_equal(encode(encoder, corpus.question_texts[:5], "question", token_budget=1000), vectors)
+    assert np.array_equal(encode(encoder, corpus.query_texts[:5], "query", token_budget=1000), vectors)
 
 
 def test_the_folder_of_the_cache(monkeypatch):

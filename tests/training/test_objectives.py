@@ -49,7 +49,7 @@ def corpus() -> Corpus:
 def trained(corpus: Corpus, objective: Objective) -> tuple[float, float]:
     """What the objective's own term was before the first step, and what it is after the last, on batches of held-out
     steps."""
-    texts = corpus.question_texts + corpus.passage_texts
+    texts = corpus.query_texts + corpus.passage_texts
     torch.manual_seed(0)
     encoder = static(texts, vocab_size=4000, hidden_size=64)
     learner = Learner(encoder, objective, partial(torch.optim.AdamW, lr=1e-2), linear, total_steps=STEPS)

@@ -49,12 +49,12 @@ class Noted(pl.Callback):
 
 @pytest.fixture(scope="module")
 def corpus(make_corpus: MakeCorpus) -> Corpus:
-    return make_corpus(60, keys=[item // 4 for item in range(60)], negatives=1)
+    return make_corpus(60, passage_keys=[item // 4 for item in range(60)], negatives=1)
 
 
 def train(corpus: Corpus, plugin: MixedPrecision | None, grad_cache: bool) -> tuple[Noted, dict[str, Tensor]]:
     torch.manual_seed(0)
-    encoder = tiny(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=16, heads=2)
+    encoder = tiny(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=16, heads=2)
     sgd = partial(torch.optim.SGD, lr=0.1)
     learner = Learner(encoder, Contrastive(0.1), sgd, constant, total_steps=STEPS, grad_cache=grad_cache)
     data = PairData(
@@ -98,7 +98,7 @@ def test_the_same_training_in_half_precision(
 
 def start_weights(corpus: Corpus) -> dict[str, Tensor]:
     torch.manual_seed(0)
-    encoder = tiny(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=16, heads=2)
+    encoder = tiny(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=16, heads=2)
     learner = Learner(encoder, Contrastive(0.1), partial(torch.optim.SGD, lr=0.1), constant, total_steps=STEPS)
     return {name: part.detach().clone() for name, part in learner.named_parameters()}
 

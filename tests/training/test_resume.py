@@ -62,7 +62,7 @@ def no_power() -> None:
 
 @pytest.fixture(scope="module")
 def corpus(make_corpus: MakeCorpus) -> Corpus:
-    return make_corpus(80, keys=[item // 2 for item in range(80)], negatives=1)
+    return make_corpus(80, passage_keys=[item // 2 for item in range(80)], negatives=1)
 
 
 HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=6)
@@ -85,7 +85,7 @@ class Run:
     ) -> None:
         torch.manual_seed(0)
         self.folder = folder
-        encoder = tiny([*corpus.question_texts, *corpus.passage_texts], vocab_size=300, hidden_size=16, heads=2)
+        encoder = tiny([*corpus.query_texts, *corpus.passage_texts], vocab_size=300, hidden_size=16, heads=2)
         loss = Contrastive(0.1, learn_temperature=True)
         if mimo:
             teacher = tiny(corpus.passage_texts, vocab_size=300, hidden_size=12, heads=2)

@@ -65,16 +65,16 @@ def corpus(make_corpus: MakeCorpus) -> Corpus:
     their question in one language only, and a sixth lack their passage in English."""
     return make_corpus(
         36,
-        keys=[item // 3 if item % 3 else 100 + item for item in range(36)],
+        passage_keys=[item // 3 if item % 3 else 100 + item for item in range(36)],
         negatives=2,
-        no_question=[(item, language) for item in range(0, 36, 6) for language in ("de", "zh")],
+        no_query=[(item, language) for item in range(0, 36, 6) for language in ("de", "zh")],
         no_passage=[(item, "en") for item in range(1, 36, 6)],
     )
 
 
 def learner_for(corpus: Corpus, case: Case, dropout: float = 0.0) -> Learner:
     torch.manual_seed(0)
-    texts = corpus.question_texts + corpus.passage_texts
+    texts = corpus.query_texts + corpus.passage_texts
     encoder = tiny(texts, vocab_size=300, hidden_size=16, heads=2, dropout=dropout, shared=case.shared)
     loss = objective_for(corpus, case)
     sgd = partial(torch.optim.SGD, lr=0.1)
@@ -89,7 +89,7 @@ def objective_for(corpus: Corpus, case: Case) -> Objective:
         case "alignment":
             return Alignment(0.5, "both", temperature=0.1, **options)
         case "mimo":
-            teacher = tiny(corpus.question_texts, vocab_size=200, hidden_size=12, heads=2, shared=case.shared)
+            teacher = tiny(corpus.query_texts, vocab_size=200, hidden_size=12, heads=2, shared=case.shared)
             return Mimo(16, teacher, warmup=0.0, temperature=0.1, **options)
         case _:
             return Contrastive(0.1, **options)
@@ -131,8 +131,8 @@ def test_some_pairs_have_counterparts_and_some_have_none(corpus: Corpus, objecti
     learner = learner_for(corpus, Case(0.0, 10, objective=objective))
     shares = [batch_for(corpus, learner, Case(0.0, 10), rank, 4) for rank in range(4)]
     for share in shares:
-        sides = (share.other_questions, share.other_passages)
-        sides = (share.lesson.questions, share.lesson.passages) if share.lesson else sides
+        sides = (share.other_queries, share.other_passages)
+        sides = (share.lesson.queries, share.lesson.passages) if share.lesson else sides
         assert any(0 < sum(side.counts) < 10 and len(set(side.counts)) > 1 for side in sides)
 
 

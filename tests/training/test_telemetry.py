@@ -44,7 +44,7 @@ class Kept(DummyLogger):
 
 @pytest.fixture(scope="module")
 def corpus(make_corpus: MakeCorpus) -> Corpus:
-    return make_corpus(60, keys=[item // 4 for item in range(60)], negatives=1)
+    return make_corpus(60, passage_keys=[item // 4 for item in range(60)], negatives=1)
 
 
 def train(
@@ -57,7 +57,7 @@ def train(
     loss: Objective | None = None,
 ) -> tuple[Kept, BatchTelemetry, Learner, PairData]:
     torch.manual_seed(0)
-    encoder = static([*corpus.question_texts, *corpus.passage_texts], vocab_size=300, hidden_size=8)
+    encoder = static([*corpus.query_texts, *corpus.passage_texts], vocab_size=300, hidden_size=8)
     loss = loss or Contrastive(0.1, learn_temperature=True, mask_same_passage=mask)
     learner = Learner(encoder, loss, partial(torch.optim.AdamW, lr=1e-2), linear, total_steps=steps)
     sampling = Sampling(name="hybrid", alpha=0.5, batch_size=8)
@@ -86,7 +86,7 @@ def test_by_hand(corpus: Corpus, accumulate: int) -> None:
         others = [
             (keys[:, None] == batch.candidate_keys.numpy()[None]).sum(axis=1) - 1
             for batch in batches
-            for keys in [batch.question_keys.numpy()]
+            for keys in [batch.positive_keys.numpy()]
         ]
         left = [len(batch.candidate_keys) - 1 - masked for batch, masked in zip(batches, others, strict=True)]
         assert row["train/negatives"] == pytest.approx(np.mean(np.concatenate(left)))
@@ -98,7 +98,7 @@ def test_by_hand(corpus: Corpus, accumulate: int) -> None:
         assert row["train/padding"] == pytest.approx(1 - real / padded)
         seen = plans[: steps.stop]
         assert row["train/alpha"] == sum(plan.kind == "x_x" for plan in seen) / len(seen)
-        assert row["train/languages"] == len({n for p in seen for n in (*p.question_languages, *p.passage_languages)})
+        assert row["train/languages"] == len({n for p in seen for n in (*p.query_languages, *p.passage_languages)})
         assert row["train/tokens_per_second"] > 0
         assert row["train/gradient_norm"] > 0.01  # before clipping
         assert row["train/temperature"] != 0.1
@@ -143,12 +143,12 @@ def test_a_corpus_of_one_piece_has_no_parts(corpus: Corpus) -> None:
 def test_the_first_loss_is_that_of_the_first_batch(corpus: Corpus) -> None:
     logger, _, _, data = train(corpus, 1, 1)
     torch.manual_seed(0)
-    encoder = static(corpus.question_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
+    encoder = static(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
     batch = data.builder(data.sampler.plan(0), 0)
 
-    vectors = torch.cat([encoder(chunk, "question") for chunk in batch.chunks])
-    vectors = vectors[batch.questions], vectors[batch.candidates]
-    loss = Contrastive(0.1)(Encoded(*vectors, batch.question_keys, batch.candidate_keys))
+    vectors = torch.cat([encoder(chunk, "query") for chunk in batch.chunks])
+    vectors = vectors[batch.queries], vectors[batch.candidates]
+    loss = Contrastive(0.1)(Encoded(*vectors, batch.positive_keys, batch.candidate_keys))
     assert logger.rows[0]["train/loss"] == pytest.approx(loss.value.item(), rel=1e-6)
 
 
@@ -237,7 +237,7 @@ def _counting(name: str, method: object, waits: list[str]) -> object:
     def counted(self: torch.Tensor, *arguments: object, **options: object) -> object:
         caller = Path(sys._getframe(1).f_code.co_filename)
         ours = {"learner.py", "telemetry.py", "divergence.py", "checkpoints.py", "collectives.py"}
-        if caller.parent.name == "loss" or (caller.parent.name == "babelbatch" and caller.name in ours):
+        if caller.parent.name == "loss" or (caller.parent.name in {"training", "distributed"} and caller.name in ours):
             waits.append(name)
         return method(self, *arguments, **options)
 
@@ -266,5 +266,5 @@ def test_a_loss_that_is_no_number_is_named(corpus: Corpus, steps: int) -> None:
     message = str(raised.value)
     assert f"an {plan.kind} batch in " in message
     assert f"items {', '.join(corpus.ids[item] for item in plan.items[:5])} and 3 more. Lower optimizer.lr" in message
-    spoken = {corpus.languages[n] for n in (*plan.question_languages, *plan.passage_languages)}
+    spoken = {corpus.languages[n] for n in (*plan.query_languages, *plan.passage_languages)}
     assert all(name in message for name in spoken)

@@ -34,8 +34,8 @@ def batch() -> Padded:
 
 
 def loss_of(encoder: Encoder) -> Tensor:
-    questions, passages = encoder(batch(), "question"), encoder(batch(), "passage")
-    return (questions @ passages.T * torch.arange(36.0).view(6, 6).cos()).sum()
+    queries, passages = encoder(batch(), "query"), encoder(batch(), "passage")
+    return (queries @ passages.T * torch.arange(36.0).view(6, 6).cos()).sum()
 
 
 def gradients(encoder: Encoder) -> tuple[Tensor, dict[str, Tensor]]:
@@ -154,13 +154,13 @@ def test_activation_checkpointing_keeps_the_gradients_and_less_memory(tune, atte
     weights = sum(weight.numel() for weight in encoder.parameters()) * 4
     assert saved_bytes(encoder) + inputs < 0.5 * (saved_bytes(direct) - weights) + weights
     encoder.eval()
-    assert torch.equal(encoder(batch(), "question"), direct.eval()(batch(), "question"))
+    assert torch.equal(encoder(batch(), "query"), direct.eval()(batch(), "query"))
 
 
 def test_activation_checkpointing_of_frozen_layers_costs_no_backward_pass():
     encoder = full(new(), frozen_layers=2, freeze_embeddings=True, activation_checkpointing=True)
     reached = []
-    for number, layer in enumerate(encoder.towers["question"].backbone.encoder.layer):
+    for number, layer in enumerate(encoder.towers["query"].backbone.encoder.layer):
         layer.register_forward_hook(lambda module, inputs, output, n=number: reached.append((n, output.requires_grad)))
     gradients(encoder)
     assert set(reached) == {(0, False), (1, False), (2, True)}
@@ -204,9 +204,9 @@ def test_compiling_keeps_numbers_and_names(tmp_path, attention, options):
     assert list(encoder.state_dict()) == list(direct.state_dict())
     save(encoder, tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
-    assert set(weights) == set(direct.towers["question"].backbone.state_dict())
+    assert set(weights) == set(direct.towers["query"].backbone.state_dict())
     torch.testing.assert_close(
-        load(tmp_path).eval()(batch(), "question"), encoder.eval()(batch(), "question"), atol=1e-5, rtol=1e-5
+        load(tmp_path).eval()(batch(), "query"), encoder.eval()(batch(), "query"), atol=1e-5, rtol=1e-5
     )
 
 
@@ -244,11 +244,11 @@ def adapted(encoder: Encoder, **options: object) -> Encoder:
 def test_lora_trains_adapters_and_the_projection_from_where_the_encoder_stood(shared):
     encoder = new(shared=shared, dimensions=8, dropout=0.0)
     before = {name: weight.clone() for name, weight in encoder.state_dict().items()}
-    start = {role: encoder(batch(), role).detach() for role in ("question", "passage")}
+    start = {role: encoder(batch(), role).detach() for role in ("query", "passage")}
     assert lora(encoder, rank=4) is encoder
     for role, vectors in start.items():
         assert torch.equal(encoder(batch(), role), vectors)
-    towers = ["question"] if shared else ["question", "passage"]
+    towers = ["query"] if shared else ["query", "passage"]
     maps = 3 * 6 * 2 * len(towers)  # layers; query, key, value, output and two dense; A and B
     names = trained(encoder)
     assert {name for name in names if "lora" not in name} == {f"towers.{role}.projection.weight" for role in towers}
@@ -269,7 +269,7 @@ def test_lora_trains_adapters_and_the_projection_from_where_the_encoder_stood(sh
 def test_lora_by_hand():
     """W + alpha / rank * B A, here in one map of one layer."""
     encoder = adapted(new(layers=1, dropout=0.0), rank=4, alpha=2.0, targets=["query"])
-    query = encoder.towers["question"].backbone.encoder.layer[0].attention.self.query
+    query = encoder.towers["query"].backbone.encoder.layer[0].attention.self.query
     matrix = query.base_layer.weight + 0.5 * query.lora_B["default"].weight @ query.lora_A["default"].weight
     states = torch.randn(5, 16)
     torch.testing.assert_close(query(states), states @ matrix.T + query.base_layer.bias)
@@ -282,8 +282,8 @@ def test_lora_by_hand():
 
 def test_lora_dropout_is_that_of_the_adapters():
     encoder = adapted(new(dropout=0.0), dropout=0.5)
-    assert not torch.equal(encoder(batch(), "question"), encoder(batch(), "question"))
-    assert torch.equal(*(adapted(new(dropout=0.0))(batch(), "question") for _ in range(2)))
+    assert not torch.equal(encoder(batch(), "query"), encoder(batch(), "query"))
+    assert torch.equal(*(adapted(new(dropout=0.0))(batch(), "query") for _ in range(2)))
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -295,13 +295,11 @@ def test_a_saved_lora_encoder_is_a_plain_one(tmp_path, shared, pooling):
     save(encoder, tmp_path)
     assert all(torch.equal(weight, state[name]) for name, weight in encoder.state_dict().items())
     names = set(AutoModel.from_pretrained(tmp_path).state_dict())  # nothing is missing, nothing is left over
-    assert (
-        names >= set(load_file(tmp_path / "model.safetensors")) == set(plain.towers["question"].backbone.state_dict())
-    )
+    assert names >= set(load_file(tmp_path / "model.safetensors")) == set(plain.towers["query"].backbone.state_dict())
     assert not {"peft", "lora"} & set(json.dumps(json.loads((tmp_path / "config.json").read_text())).split('"'))
     back = load(tmp_path).eval()
     assert list(back.state_dict()) == list(plain.state_dict())
-    for role in ("question", "passage"):
+    for role in ("query", "passage"):
         vectors = encoder(batch(), role)
         assert not torch.allclose(vectors, plain(batch(), role), atol=1e-3)
         torch.testing.assert_close(back(batch(), role), vectors, atol=2e-6, rtol=1e-5)
@@ -329,7 +327,7 @@ def test_a_saved_lora_encoder_loads_without_peft(tmp_path, monkeypatch):
     encoder = adapted(new()).eval()
     save(encoder, tmp_path)
     monkeypatch.setitem(sys.modules, "peft", None)
-    torch.testing.assert_close(load(tmp_path).eval()(batch(), "question"), encoder(batch(), "question"))
+    torch.testing.assert_close(load(tmp_path).eval()(batch(), "query"), encoder(batch(), "query"))
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -69,15 +69,15 @@ class BatchBuilder:
         unseen: passages that are nobody's hard negatives, as if they were absent.
         """
         corpus = self._corpus
-        questions = corpus.questions[plan.items, plan.question_languages]
+        queries = corpus.queries[plan.items, plan.query_languages]
         positives = corpus.passages[plan.items, plan.passage_languages]
         negatives = corpus.negatives[plan.items, plan.passage_languages]
         negative_keys = corpus.negative_keys[plan.items, plan.passage_languages]
         exists = negatives != ABSENT
         if unseen is not None:
             exists &= ~unseen(negatives, negative_keys)
-        keys = corpus.keys[plan.items]
-        assert (questions != ABSENT).all(), "planned a question in a language that it does not exist in"
+        keys = corpus.passage_keys[plan.items]
+        assert (queries != ABSENT).all(), "planned a question in a language that it does not exist in"
         assert (positives != ABSENT).all(), "planned a passage in a language that it does not exist in"
         shares = np.array_split(np.arange(len(plan.items)), ranks)
         own = shares[rank]
@@ -86,17 +86,17 @@ class BatchBuilder:
         others = [
             _versions(table, plan.items, languages, shares, rank)
             for table, languages in (
-                (corpus.questions, plan.other_question_languages),
+                (corpus.queries, plan.other_query_languages),
                 (corpus.passages, plan.other_passage_languages),
             )
         ]
         sides = [
             side if found is None else np.concatenate([side, found[0]])
-            for side, found in zip((questions[own], candidates), others, strict=True)
+            for side, found in zip((queries[own], candidates), others, strict=True)
         ]
-        chunks, question_chunks, rows, real_tokens = self._texts(*sides, overhead, token_limit)
+        chunks, query_chunks, rows, real_tokens = self._texts(*sides, overhead, token_limit)
         sizes = len(own), len(candidates)
-        other_questions, other_passages = (
+        other_queries, other_passages = (
             None if found is None else Versions(torch.from_numpy(side[size:]), *found[1:])
             for found, side, size in zip(others, rows, sizes, strict=True)
         )
@@ -104,15 +104,15 @@ class BatchBuilder:
             plan=plan,
             step=step,
             chunks=chunks,
-            question_chunks=question_chunks,
-            questions=torch.from_numpy(rows[0][: sizes[0]]),
+            query_chunks=query_chunks,
+            queries=torch.from_numpy(rows[0][: sizes[0]]),
             candidates=torch.from_numpy(rows[1][: sizes[1]]),
             real_tokens=real_tokens,
-            question_keys=torch.from_numpy(keys),
+            positive_keys=torch.from_numpy(keys),
             candidate_keys=torch.from_numpy(np.concatenate(candidate_keys)),
-            question_counts=tuple(map(len, shares)),
+            query_counts=tuple(map(len, shares)),
             candidate_counts=tuple(len(share) + int(exists[share].sum()) for share in shares),
-            other_questions=other_questions,
+            other_queries=other_queries,
             other_passages=other_passages,
             lesson=self._lesson(plan, shares, rank, overhead, token_limit) if taught else None,
         )
@@ -123,14 +123,14 @@ class BatchBuilder:
         original, items = self._original, plan.items // self._copies
         assert self._lessons is not None, "there is no teacher"
         languages = np.full(len(items), self._taught)
-        (questions, *of_questions), (passages, *of_passages) = (
-            _versions(table, items, languages, shares, rank) for table in (original.questions, original.passages)
+        (queries, *of_queries), (passages, *of_passages) = (
+            _versions(table, items, languages, shares, rank) for table in (original.queries, original.passages)
         )
-        chunks, question_chunks, rows, _ = self._lessons(questions, passages, overhead, token_limit)
+        chunks, query_chunks, rows, _ = self._lessons(queries, passages, overhead, token_limit)
         return Lesson(
             chunks,
-            question_chunks,
-            Versions(torch.from_numpy(rows[0]), *of_questions),
+            query_chunks,
+            Versions(torch.from_numpy(rows[0]), *of_queries),
             Versions(torch.from_numpy(rows[1]), *of_passages),
         )
 
@@ -140,23 +140,23 @@ class _TextsOf:
 
     def __init__(self, corpus: Corpus, encoder: Encoder) -> None:
         self._shared = encoder.settings.shared
-        self._questions = tokens_of(encoder, corpus.question_texts, "question")
+        self._queries = tokens_of(encoder, corpus.query_texts, "query")
         self._passages = tokens_of(encoder, corpus.passage_texts, "passage")
 
     def __call__(
-        self, questions: np.ndarray, passages: np.ndarray, overhead: int, token_limit: int | None
+        self, queries: np.ndarray, passages: np.ndarray, overhead: int, token_limit: int | None
     ) -> tuple[tuple[Padded, ...], int, list[np.ndarray], int]:
         """The distinct texts in chunks, those of both roles together if they share their weights; how many chunks the
         question tower takes; where each question and each passage is; the tokens without padding."""
-        sides = [(self._questions, questions), (self._passages, passages)]
+        sides = [(self._queries, queries), (self._passages, passages)]
         if self._shared:
             chunks, rows, real_tokens = _chunked(sides, overhead, token_limit)
             return tuple(chunks), len(chunks), rows, real_tokens
-        (chunks, (question_rows,), real_tokens), (more, (passage_rows,), more_tokens) = (
+        (chunks, (query_rows,), real_tokens), (more, (passage_rows,), more_tokens) = (
             _chunked([side], overhead, token_limit) for side in sides
         )
         passage_rows = passage_rows + sum(len(chunk.input_ids) for chunk in chunks)
-        return (*chunks, *more), len(chunks), [question_rows, passage_rows], real_tokens + more_tokens
+        return (*chunks, *more), len(chunks), [query_rows, passage_rows], real_tokens + more_tokens
 
 
 def _versions(

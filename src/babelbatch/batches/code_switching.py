@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import regex
 
-from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS, stored_corpus
+from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, stored_corpus
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources.lines import lines
@@ -58,7 +58,7 @@ class CodeSwitching:
     source: str = "en"
     targets: list[str] | None = None
     probability: float = 0.5
-    texts: Literal["both", "questions", "passages"] = "both"
+    texts: Literal["both", "queries", "passages"] = "both"
     mix: Literal["words", "texts"] = "words"
     copies: int = 1
     seed: int = 0
@@ -135,11 +135,11 @@ class CodeSwitching:
         column = corpus.languages.index(self.source)
         tables = {
             name: np.repeat(getattr(corpus, name), self.copies, axis=0)
-            for name in ("questions", "passages", "keys", "negatives", "negative_keys")
+            for name in ("queries", "passages", "passage_keys", "negatives", "negative_keys")
         }
         roles = {
-            QUESTIONS: (corpus.question_texts, ("questions",), self.texts != "passages"),
-            PASSAGES: (corpus.passage_texts, ("passages", "negatives"), self.texts != "questions"),
+            QUERIES: (corpus.query_texts, ("queries",), self.texts != "passages"),
+            PASSAGES: (corpus.passage_texts, ("passages", "negatives"), self.texts != "queries"),
         }
         dictionaries = [read_dictionary(path) for path in self.files.values()]
         replaced = words = 0

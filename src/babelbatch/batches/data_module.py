@@ -71,7 +71,7 @@ class PairData(pl.LightningDataModule):
         self.num_workers = num_workers
         self.forward_overhead = forward_overhead
         self.chunk_tokens = chunk_tokens
-        apart = held_out(corpus.keys, corpus.ids, validation_fraction if validation is None else 0)
+        apart = held_out(corpus.passage_keys, corpus.ids, validation_fraction if validation is None else 0)
         if mined is not None:
             self.corpus = corpus = with_negatives(corpus, mined, apart)
         presence = Presence(corpus)
@@ -90,7 +90,7 @@ class PairData(pl.LightningDataModule):
         self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language, original, copies)
         self._unseen = HeldOutPassages(corpus, apart) if apart.any() and corpus.negatives.shape[2] else None
         self._validation_builder = self.builder if judged is corpus else BatchBuilder(judged, encoder)
-        translated = needs.questions or needs.passages
+        translated = needs.queries or needs.passages
         self._translations = Translations(corpus, sampling.languages, seed, needs) if translated else None
         self._taught = teacher is not None
         self._done = 0

@@ -213,13 +213,13 @@ def _key_of_passage(corpus: Corpus) -> np.ndarray:
     none = np.iinfo(np.int64).max
     keys = np.full(len(corpus.passage_texts), none)
     item, language = np.nonzero(corpus.passages != ABSENT)
-    np.minimum.at(keys, corpus.passages[item, language], corpus.keys[item])
+    np.minimum.at(keys, corpus.passages[item, language], corpus.passage_keys[item])
     return np.where(keys == none, ABSENT, keys)
 
 
 def _answers(corpus: Corpus, items: np.ndarray, passages: np.ndarray) -> np.ndarray:
     """(R,) whether a passage has the key of an item."""
-    keys, key_of_item = np.unique(corpus.keys, return_inverse=True)
+    keys, key_of_item = np.unique(corpus.passage_keys, return_inverse=True)
     item, language = np.nonzero(corpus.passages != ABSENT)
     pairs = np.unique(corpus.passages[item, language].astype(np.int64) * len(keys) + key_of_item[item])
     return np.isin(passages.astype(np.int64) * len(keys) + key_of_item[items], pairs)

@@ -10,7 +10,7 @@ from babelbatch.records import ABSENT, Corpus, Needs, Plan
 from babelbatch.sampling import below
 
 # Streams of their own, beside those of `sampling`: whoever needs translations trains on the same batches as others.
-_QUESTIONS, _PASSAGES = 64, 65
+_QUERIES, _PASSAGES = 64, 65
 
 _LOOK = 1 << 16  # items that are looked at together for one with two languages; mostly the first has them
 
@@ -27,9 +27,9 @@ class Translations:
         names = corpus.languages if languages is None else languages
         self._columns = np.array([corpus.languages.index(name) for name in names])
         self._seed = seed
-        self._questions = corpus.questions if needs.questions else None
+        self._queries = corpus.queries if needs.queries else None
         self._passages = corpus.passages if needs.passages else None
-        for table, text in ((self._questions, "question"), (self._passages, "passage")):
+        for table, text in ((self._queries, "query"), (self._passages, "passage")):
             if table is not None and not _any_in_two(table, self._columns):
                 raise ValueError(
                     f"loss: it compares translations, but no item of the corpus {corpus.name} has its {text} in two of "
@@ -40,9 +40,7 @@ class Translations:
         """The plan of `step` with other languages."""
         return replace(
             plan,
-            other_question_languages=self._drawn(
-                self._questions, plan.items, plan.question_languages, _QUESTIONS, step
-            ),
+            other_query_languages=self._drawn(self._queries, plan.items, plan.query_languages, _QUERIES, step),
             other_passage_languages=self._drawn(self._passages, plan.items, plan.passage_languages, _PASSAGES, step),
         )
 

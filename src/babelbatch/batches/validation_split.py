@@ -38,7 +38,7 @@ class HeldOutPassages:
     def __init__(self, corpus: Corpus, held_out: np.ndarray) -> None:
         items = np.flatnonzero(held_out)
         rows = np.unique(corpus.passages[items])
-        self._rows, self._keys = rows[rows != ABSENT], np.unique(corpus.keys[items])
+        self._rows, self._keys = rows[rows != ABSENT], np.unique(corpus.passage_keys[items])
 
     def __call__(self, rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """Whether passages are among them: by their rows of `passage_texts`, or by their passage keys, as translations

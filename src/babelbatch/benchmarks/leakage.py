@@ -38,7 +38,7 @@ class Overlap:
     """
 
     benchmark: str
-    questions: int
+    queries: int
     identical: int
     near: int | None
     examples: tuple[tuple[str, str, float], ...]
@@ -46,7 +46,7 @@ class Overlap:
     @property
     def refused(self) -> bool:
         """Whether scores on this benchmark would mean nothing."""
-        return self.identical > REFUSED_SHARE * self.questions
+        return self.identical > REFUSED_SHARE * self.queries
 
 
 def normalised(text: str) -> str:
@@ -83,10 +83,10 @@ def overlaps(texts: Iterable[str], benchmarks: Mapping[str, Benchmark], *, near:
 def refuse_leakage(corpus: Corpus, benchmarks: Mapping[str, Benchmark]) -> None:
     """Raises ValueError if a benchmark asks more than one in a hundred of the corpus's questions, apart from case,
     punctuation and spaces."""
-    for found in overlaps(corpus.question_texts, benchmarks, near=False):
+    for found in overlaps(corpus.query_texts, benchmarks, near=False):
         if found.refused:
             raise ValueError(
-                f"{found.identical:,} of the {found.questions:,} questions of benchmark {found.benchmark} are in the "
+                f"{found.identical:,} of the {found.queries:,} questions of benchmark {found.benchmark} are in the "
                 f"corpus {corpus.name}: its scores would mean nothing; choose another, or set train_on_test=true"
             )
 
@@ -97,11 +97,11 @@ def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchma
     new questions, and the second would choose the weights by the test."""
     if validation is None:
         return
-    asked = Counter(map(normalised, validation.question_texts))
-    seen = sum(asked[text] for text in {plain for plain in map(normalised, corpus.question_texts) if plain in asked})
-    if seen > REFUSED_SHARE * len(validation.question_texts):
+    asked = Counter(map(normalised, validation.query_texts))
+    seen = sum(asked[text] for text in {plain for plain in map(normalised, corpus.query_texts) if plain in asked})
+    if seen > REFUSED_SHARE * len(validation.query_texts):
         raise ValueError(
-            f"{seen:,} of the {len(validation.question_texts):,} questions of the validation corpus {validation.name} "
+            f"{seen:,} of the {len(validation.query_texts):,} questions of the validation corpus {validation.name} "
             f"are in the corpus {corpus.name}: its loss would say nothing of new questions; choose another "
             "corpus@validation, or set train_on_test=true"
         )
@@ -125,7 +125,7 @@ def _overlap(
             original.setdefault(plain, text)
     return Overlap(
         benchmark=name,
-        questions=len(benchmark.query_texts),
+        queries=len(benchmark.query_texts),
         identical=sum(count for text, count in asked.items() if text in same),
         near=None if nearest is None else sum(asked[text] for text in close),
         examples=tuple((original[text], other, similarity) for text, similarity, other in shown),

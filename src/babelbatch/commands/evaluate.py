@@ -42,8 +42,8 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         started = time.perf_counter()
         results = []
         for benchmark in benchmarks.values():
-            questions, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
-            log.info("%s: %d questions, %d candidates, %s", benchmark.name, questions, candidates, benchmark.protocol)
+            queries, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
+            log.info("%s: %d questions, %d candidates, %s", benchmark.name, queries, candidates, benchmark.protocol)
             results.append(evaluation(encoder, benchmark, folder))
         log_final(loggers, results, step=0)
     finally:

@@ -35,7 +35,7 @@ from babelbatch.search.mining import (
     choose,
     deepest,
     search_pools,
-    used_questions,
+    used_queries,
 )
 from babelbatch.search.vectors import Vectors, VectorWriter
 from babelbatch.storage import write_atomically
@@ -72,19 +72,19 @@ def mine(cfg: DictConfig, folder: Path) -> None:
 
     started = time.perf_counter()
     place = folder / _VECTORS_FOLDER
-    asked = used_questions(pools)
+    asked = used_queries(pools)
     made = partial(encoded, encoder, weights=weights, token_budget=cfg.token_budget)
-    questions = made(corpus.question_texts, asked, "question", folder=place / "questions")
+    queries = made(corpus.query_texts, asked, "query", folder=place / "queries")
     parts, recalls = [], {}
     for number, pool in enumerate(pools):
         if len(pool.items) == 0:  # a language without passages
             continue
         passages = made(corpus.passage_texts, pool.rows, "passage", folder=place / f"passages-{pool.name}")
         search = index.over(passages, cfg.threads)
-        rows_of = np.searchsorted(asked, pool.questions)
+        rows_of = np.searchsorted(asked, pool.queries)
         if not isinstance(index, Exact):
-            recalls[pool.name] = _recall(search, questions, passages, rows_of, deepest(pool, settings), cfg.threads)
-        parts.append(mined_from(pool, search, questions, passages, rows_of, settings, number))
+            recalls[pool.name] = _recall(search, queries, passages, rows_of, deepest(pool, settings), cfg.threads)
+        parts.append(mined_from(pool, search, queries, passages, rows_of, settings, number))
     mined = concatenated(parts) if parts else _none()
     taken = time.perf_counter() - started
 
@@ -161,7 +161,7 @@ def encoded(
 def mined_from(
     pool: SearchPool,
     search: Search,
-    questions: Vectors,
+    all_queries: Vectors,
     passages: Vectors,
     rows_of: np.ndarray,
     settings: Mining,
@@ -169,14 +169,14 @@ def mined_from(
 ) -> Mined:
     """The negatives of every slot of a pool that has some.
 
-    rows_of: (S,) where the slots' questions are in `questions`. number: of the pool; random choices differ by it.
+    rows_of: (S,) the row of each slot's query in `all_queries`. number: of the pool; random choices differ by it.
     """
     depth = deepest(pool, settings)
     parts = []
     with bar(f"searching {pool.name}", len(rows_of), worth_it=len(rows_of) >= 1_000) as progress:
         for start in range(0, len(rows_of), _QUERIES):
             block = slice(start, start + _QUERIES)
-            queries, positives = questions.take(rows_of[block]), pool.positives[block]
+            queries, positives = all_queries.take(rows_of[block]), pool.positives[block]
             neighbours = search(queries, depth)
             positive_scores = np.einsum("qd,qd->q", queries, passages.take(positives))
             answers = pool.groups[neighbours.rows] == pool.groups[positives][:, None]
@@ -212,9 +212,9 @@ def summary(mined: Mined, slots: int) -> dict[str, object]:
 
 
 def _recall(
-    search: Search, questions: Vectors, passages: Vectors, rows_of: np.ndarray, k: int, threads: int | None
+    search: Search, queries: Vectors, passages: Vectors, rows_of: np.ndarray, k: int, threads: int | None
 ) -> float:
-    sample = questions.take(np.random.default_rng(0).permutation(rows_of)[:1000])
+    sample = queries.take(np.random.default_rng(0).permutation(rows_of)[:1000])
     return measured_recall(search, sample, k, pool=passages, threads=threads)
 
 

@@ -190,7 +190,7 @@ def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
     """A pretrained encoder, or a new one with a tokenizer trained on the corpus."""
     encoder = build(node)
     if isinstance(encoder, partial):
-        encoder = encoder(texts=chain(corpus.question_texts, corpus.passage_texts))
+        encoder = encoder(texts=chain(corpus.query_texts, corpus.passage_texts))
     return encoder
 
 

@@ -1,10 +1,10 @@
-"""Where configurable classes and functions lived in earlier versions, so that the runs of those can still be read."""
+"""How earlier versions named targets, keys and values of a configuration, so that their runs can still be read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 FORMER_TARGETS = {
     # 0.1: all modules lay directly in the package
@@ -30,30 +30,45 @@ FORMER_TARGETS = {
 }
 
 
-def current_value(path: str, value: object) -> object:
-    """The value of a leaf of a configuration, at `path`, as it is written today."""
-    if isinstance(value, str) and path.rpartition(".")[2] == "_target_":
-        return FORMER_TARGETS.get(value, value)
-    return value
+FORMER_KEYS = {"question_prefix": "query_prefix", "question_length": "query_length"}
+FORMER_VALUES = {("sides", "questions"): "queries", ("texts", "questions"): "queries"}
+
+
+def current_setting(path: str, value: object) -> tuple[str, object]:
+    """A leaf of a configuration, (path, value), as it is written today."""
+    parents, dot, key = path.rpartition(".")
+    return f"{parents}{dot}{_current_key(key)}", _current_value(key, value)
 
 
 def load_config(path: Path) -> DictConfig:
-    """The configuration that a run left in a file, with its targets as they are written today."""
+    """The configuration that a run left in a file, as it is written today."""
     cfg = OmegaConf.load(path)
     assert isinstance(cfg, DictConfig)
     _translate(cfg)
     return cfg
 
 
+def _current_key(key: str) -> str:
+    return FORMER_KEYS.get(key, key)
+
+
+def _current_value(key: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return FORMER_TARGETS.get(value, value) if key == "_target_" else FORMER_VALUES.get((key, value), value)
+
+
 def _translate(node: object) -> None:
-    if OmegaConf.is_dict(node):
-        for key in node:
+    if isinstance(node, DictConfig):
+        for key in list(node):
             if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
                 continue
-            if key == "_target_":
-                node[key] = current_value(key, node[key])
-            else:
-                _translate(node[key])
-    elif OmegaConf.is_list(node):
+            value = node[key]
+            _translate(value)
+            if (current := _current_key(key)) != key:
+                del node[key]
+            if current != key or isinstance(value, str):
+                node[current] = _current_value(current, value)
+    elif isinstance(node, ListConfig):
         for each in node:
             _translate(each)

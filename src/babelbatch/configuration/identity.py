@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from babelbatch.configuration.former_targets import current_value
+from babelbatch.configuration.former_targets import current_setting
 
 # Where results go, what is shown, logged and kept, and how fast batches come: none of it changes a weight or a score.
 _IRRELEVANT = (
@@ -28,9 +29,8 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     """
     whole = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     plain = _resolved(whole)
-    return {
-        path: _canonical(current_value(path, value)) for path, value in sorted(_leaves(plain, "")) if is_relevant(path)
-    }
+    leaves = dict(current_setting(path, value) for path, value in _leaves(plain, ""))
+    return {path: _canonical(value) for path, value in sorted(leaves.items()) if is_relevant(path)}
 
 
 def settled_yaml(cfg: DictConfig) -> str:
@@ -59,7 +59,7 @@ def short(config_hash: str) -> str:
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """What tells two identities apart, such as "sampling.alpha: 0.5 there, 0.25 here"."""
-    there, here = ({path: current_value(path, value) for path, value in each.items()} for each in (there, here))
+    there, here = (dict(starmap(current_setting, each.items())) for each in (there, here))
     return [
         f"{path}: {_shown(there, path)} there, {_shown(here, path)} here"
         for path in sorted(there.keys() | here.keys())

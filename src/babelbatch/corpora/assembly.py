@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS
+from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES
 from babelbatch.records import ABSENT
 from babelbatch.sources.lines import Place
 from babelbatch.storage import TextWriter, choose_texts, discard, text_hash
@@ -40,7 +40,7 @@ class Assembly:
         self._column = {language: column for column, language in enumerate(languages or ())}
         self._open = languages is None
         self._ids = TextWriter(folder / IDS)
-        self._texts = {name: TextWriter(folder / name) for name in (QUESTIONS, PASSAGES)}
+        self._texts = {name: TextWriter(folder / name) for name in (QUERIES, PASSAGES)}
         self._rows = {name: _Rows(folder / f"{name}.rows") for name in ("question", "passage", "negative")}
         self._files: dict[Path, int] = {}
         self._order = 0
@@ -58,7 +58,7 @@ class Assembly:
 
     def question(self, id_: str, language: str, text: str, path: Path, line: int) -> None:
         """The question of an item in a language. path, line: where it stands, for messages."""
-        self._add("question", QUESTIONS, id_, language, text, None, path, line)
+        self._add("question", QUERIES, id_, language, text, None, path, line)
 
     def passage(self, id_: str, language: str, text: str, path: Path, line: int, key: str | None = None) -> None:
         """What answers it in that language. key: passages with one key answer the same, in whatever language."""
@@ -84,13 +84,13 @@ class Assembly:
         shape = (len(rows_of_ids), len(self._column))
         at = np.split(item, np.cumsum([len(questions), len(passages)]))
 
-        text = self._distinct(QUESTIONS, questions)
-        self._table("questions", shape, at[0], questions, text)
+        text = self._distinct(QUERIES, questions)
+        self._table("queries", "question", shape, at[0], questions, text)
         text = self._distinct(PASSAGES, np.concatenate([passages, wrong]))
         of_passages, of_wrong = text[: len(passages)], text[len(passages) :]
-        self._table("passages", shape, at[1], passages, of_passages)
+        self._table("passages", "passage", shape, at[1], passages, of_passages)
         keys, key_of_wrong = _keys(shape[0], at[1], passages, of_passages, wrong, of_wrong)
-        np.save(self._folder / "keys.npy", keys)
+        np.save(self._folder / "passage_keys.npy", keys)
         self._negatives(shape, at[2], wrong, of_wrong, key_of_wrong, negatives)
         for rows in self._rows.values():
             rows.remove()
@@ -113,7 +113,9 @@ class Assembly:
         choose_texts(self._folder / file, rows["number"][first])
         return text
 
-    def _table(self, name: str, shape: tuple[int, int], item: np.ndarray, rows: np.ndarray, text: np.ndarray) -> None:
+    def _table(
+        self, name: str, kind: str, shape: tuple[int, int], item: np.ndarray, rows: np.ndarray, text: np.ndarray
+    ) -> None:
         cell = item * shape[1] + rows["language"]
         sorted_ = np.lexsort((rows["order"], cell))
         twice = np.flatnonzero(np.diff(cell[sorted_]) == 0)
@@ -121,7 +123,7 @@ class Assembly:
             first, second = rows[sorted_[twice[0] : twice[0] + 2]]
             language = list(self._column)[first["language"]]
             raise ValueError(
-                f"{self._place(second)}: a second {name[:-1]} in '{language}' under its id; {self._place(first)} "
+                f"{self._place(second)}: a second {kind} in '{language}' under its id; {self._place(first)} "
                 f"has one already ({len(twice):,} such); give each its own id"
             )
         table = np.lib.format.open_memmap(self._folder / f"{name}.npy", mode="w+", dtype=np.int32, shape=shape)

@@ -31,7 +31,7 @@ def load_corpus(
     key_of = answer_keys(files, whole_paragraph=passage == "context")
     ids = tuple(key_of)
     row_of = {id_: row for row, id_ in enumerate(ids)}
-    question_texts: dict[str, int] = {}
+    query_texts: dict[str, int] = {}
     passage_texts: dict[str, int] = {}
     shape = (len(ids), len(files))
     questions = np.full(shape, ABSENT, np.int32)
@@ -48,7 +48,7 @@ def load_corpus(
             row = row_of[question.id]
             paragraph = file.paragraphs[question.paragraph]
             text = paragraph.context if passage == "context" else paragraph.sentences[question.sentence]
-            questions[row, column] = question_texts.setdefault(question.text, len(question_texts))
+            questions[row, column] = query_texts.setdefault(question.text, len(query_texts))
             passages[row, column] = passage_texts.setdefault(text, len(passage_texts))
             for slot, sentence in enumerate(_nearest_sentences(file, question)[:negatives]):
                 text = paragraph.sentences[sentence]
@@ -58,11 +58,11 @@ def load_corpus(
         name=dataset if data_dir is None else "lareqa",
         languages=tuple(file.language for file in files),
         ids=ids,
-        question_texts=tuple(question_texts),
+        query_texts=tuple(query_texts),
         passage_texts=tuple(passage_texts),
-        questions=questions,
+        queries=questions,
         passages=passages,
-        keys=np.array([key_of[id_] for id_ in ids], np.int64),
+        passage_keys=np.array([key_of[id_] for id_ in ids], np.int64),
         negatives=hard,
         negative_keys=hard_keys,
     )

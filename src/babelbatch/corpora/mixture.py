@@ -30,7 +30,7 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     names, corpora = [str(name) for name in parts], list(parts.values())
     languages = tuple(dict.fromkeys(language for corpus in corpora for language in corpus.languages))
     starts = _starts([len(corpus) for corpus in corpora])
-    first_question = _starts([len(corpus.question_texts) for corpus in corpora])
+    first_question = _starts([len(corpus.query_texts) for corpus in corpora])
     first_passage = _starts([len(corpus.passage_texts) for corpus in corpora])
 
     shape = (sum(map(len, corpora)), len(languages))
@@ -43,7 +43,7 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
         slots = corpus.negatives.shape[2]
         for own, language in enumerate(corpus.languages):
             column = languages.index(language)
-            questions[rows, column] = _moved(corpus.questions[:, own], first_question[number])
+            questions[rows, column] = _moved(corpus.queries[:, own], first_question[number])
             passages[rows, column] = _moved(corpus.passages[:, own], first_passage[number])
             hard[rows, column, :slots] = _moved(corpus.negatives[:, own], first_passage[number])
             hard_keys[rows, column, :slots] = corpus.negative_keys[:, own]
@@ -52,11 +52,11 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
         name="+".join(names),
         languages=languages,
         ids=Joined([corpus.ids for corpus in corpora], [f"{name}/" for name in names]),
-        question_texts=Joined([corpus.question_texts for corpus in corpora]),
+        query_texts=Joined([corpus.query_texts for corpus in corpora]),
         passage_texts=Joined([corpus.passage_texts for corpus in corpora]),
-        questions=questions,
+        queries=questions,
         passages=passages,
-        keys=keys,
+        passage_keys=keys,
         negatives=hard,
         negative_keys=hard_keys,
         mixture=Mixture(tuple(names), tuple(starts), float(exponent)),
@@ -76,7 +76,7 @@ def _united_keys(corpora: list[Corpus], starts: list[int], negative_keys: np.nda
 
     negative_keys: (N, L, H), as the corpora have them; becomes those of the mixture.
     """
-    own_keys = [np.unique(corpus.keys, return_inverse=True) for corpus in corpora]
+    own_keys = [np.unique(corpus.passage_keys, return_inverse=True) for corpus in corpora]
     first_key = _starts([len(known) for known, _ in own_keys])
     keys = np.concatenate([first + own for first, (_, own) in zip(first_key, own_keys, strict=True)])
     shared, texts = _shared_texts(corpora)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS, stored_corpus
+from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, stored_corpus
 from babelbatch.corpora.triples import Sample, sample
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources import mmarco
@@ -110,7 +110,7 @@ def _gather(folder: Path, drawn: Sample, languages: Sequence[str], data_dir: str
     asked, answered = np.searchsorted(questions, drawn.items[:, 0]), np.searchsorted(passages, drawn.items[:, 1])
     wrong = np.searchsorted(passages, drawn.negatives)
     with (
-        closing(TextWriter(folder / QUESTIONS, done.questions)) as of_questions,
+        closing(TextWriter(folder / QUERIES, done.questions)) as of_questions,
         closing(TextWriter(folder / PASSAGES, done.passages)) as of_passages,
     ):
         for column in range(done.languages, len(languages)):
@@ -158,11 +158,11 @@ def _finish(folder: Path, drawn: Sample, languages: Sequence[str]) -> None:
         ids.append(f"{question}-{passage}")
     ids.close()
     choose_texts(folder / IDS)
-    for name in (QUESTIONS, PASSAGES):
+    for name in (QUERIES, PASSAGES):
         if (folder / name).with_suffix(".ends").exists():  # else an interrupted build did it
             choose_texts(folder / name)
     keys, wrong_keys = _keys(drawn, [np.load(_hashes(folder, language)) for language in languages])
-    np.save(folder / "keys.npy", keys)
+    np.save(folder / "passage_keys.npy", keys)
     log.info("mmarco: %s items with %s passage keys", f"{len(keys):,}", f"{len(np.unique(keys)):,}")
     shape = _shapes(drawn, languages)["negatives"]
     negatives = np.load(folder / "negatives.npy", mmap_mode="r")
@@ -210,7 +210,7 @@ def _ids(drawn: Sample) -> tuple[np.ndarray, np.ndarray]:
 
 def _shapes(drawn: Sample, languages: Sequence[str]) -> dict[str, tuple[int, ...]]:
     shape = (len(drawn.items), len(languages))
-    return {"questions": shape, "passages": shape, "negatives": (*shape, drawn.negatives.shape[1])}
+    return {"queries": shape, "passages": shape, "negatives": (*shape, drawn.negatives.shape[1])}
 
 
 def _table(folder: Path, name: str, shape: tuple[int, ...], done: _Done) -> np.ndarray:

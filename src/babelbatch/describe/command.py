@@ -87,7 +87,7 @@ def _described(cfg: DictConfig, console: Console) -> int:
         encoder = build_encoder(cfg.encoder, corpus)
     of_corpus = None if corpus is None else corpus_facts(corpus, encoder, cfg.sample)
     of_benchmarks = [benchmark_facts(benchmark, encoder, cfg.sample) for benchmark in benchmarks.values()]
-    shared = [] if corpus is None else overlaps(corpus.question_texts, benchmarks, near=cfg.near)
+    shared = [] if corpus is None else overlaps(corpus.query_texts, benchmarks, near=cfg.near)
     wrong = list(problems(of_corpus, of_benchmarks, shared))
     told = list(notes(of_corpus, of_benchmarks, shared))
     found = list(blocks(of_corpus, of_benchmarks, shared))

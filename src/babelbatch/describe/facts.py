@@ -22,33 +22,33 @@ def corpus_facts(corpus: Corpus, encoder: Encoder | None, sample: int) -> Facts:
 
     pairs: items with both texts in the language (X-X). cells: the same for a question and a passage language, both
     X-X and X-Y. crosslingual_items: those with a question in one language and a passage in another.
-    repeated_questions: items whose question another item asks too, in the same language. ambiguous_questions: of those,
+    repeated_queries: items whose question another item asks too, in the same language. ambiguous_queries: of those,
     the items where the other's passage has another key, so that each is a wrong answer to the other.
     repeated_pairs: items whose question and passage an earlier item has.
     Lengths are of the texts of items, each as often as items have it.
     """
     cells, crosslingual = _cells(corpus)
     size = {
-        "question": characters(corpus.question_texts, "questions"),
+        "query": characters(corpus.query_texts, "queries"),
         "passage": characters(corpus.passage_texts, "passages"),
     }
     languages = {}
     for column, language in enumerate(corpus.languages):
-        questions, passages = np.array(corpus.questions[:, column]), np.array(corpus.passages[:, column])
-        both = (questions != ABSENT) & (passages != ABSENT)
-        pairs = questions[both].astype(np.int64) << 32 | passages[both]
-        asked, ambiguous = _repeated(questions, corpus.keys)
+        queries, passages = np.array(corpus.queries[:, column]), np.array(corpus.passages[:, column])
+        both = (queries != ABSENT) & (passages != ABSENT)
+        pairs = queries[both].astype(np.int64) << 32 | passages[both]
+        asked, ambiguous = _repeated(queries, corpus.passage_keys)
         found: Facts = {
-            "questions": int((questions != ABSENT).sum()),
+            "queries": int((queries != ABSENT).sum()),
             "passages": int((passages != ABSENT).sum()),
             "pairs": int(both.sum()),
             "negatives": int((np.asarray(corpus.negatives[:, column]) != ABSENT).sum()),
-            "repeated_questions": asked,
-            "ambiguous_questions": ambiguous,
+            "repeated_queries": asked,
+            "ambiguous_queries": ambiguous,
             "repeated_pairs": len(pairs) - len(np.unique(pairs)),
         }
         for role, rows, texts in (
-            ("question", questions, corpus.question_texts),
+            ("query", queries, corpus.query_texts),
             ("passage", passages, corpus.passage_texts),
         ):
             rows = rows[rows != ABSENT]
@@ -61,7 +61,7 @@ def corpus_facts(corpus: Corpus, encoder: Encoder | None, sample: int) -> Facts:
         "fingerprint": corpus.fingerprint,
         "items": len(corpus),
         "crosslingual_items": crosslingual,
-        "passage_keys": len(np.unique(corpus.keys)),
+        "passage_keys": len(np.unique(corpus.passage_keys)),
         "negatives_an_item": corpus.negatives.shape[2],
         "languages": languages,
         "cells": _named(cells, corpus.languages),
@@ -99,7 +99,7 @@ def benchmark_facts(benchmark: Benchmark, encoder: Encoder | None, sample: int) 
             "candidate_characters": summary(size["candidate"][candidates]),
         }
         if encoder is not None:
-            found["query_tokens"] = tokens(encoder, benchmark.query_texts, queries, "question", sample)
+            found["query_tokens"] = tokens(encoder, benchmark.query_texts, queries, "query", sample)
             found["candidate_tokens"] = tokens(encoder, benchmark.candidate_texts, candidates, "passage", sample)
         languages[language] = found
     return {
@@ -118,11 +118,11 @@ def _cells(corpus: Corpus) -> tuple[np.ndarray, int]:
     count = len(corpus.languages)
     cells, crosslingual = np.zeros((count, count), np.int64), 0
     for first in range(0, len(corpus), _ROWS):
-        questions = corpus.questions[first : first + _ROWS] != ABSENT
+        queries = corpus.queries[first : first + _ROWS] != ABSENT
         passages = corpus.passages[first : first + _ROWS] != ABSENT
-        cells += (questions.T.astype(np.float32) @ passages.astype(np.float32)).astype(np.int64)  # exact below 2**24
-        in_two = (questions | passages).sum(axis=1) > 1
-        crosslingual += int((questions.any(axis=1) & passages.any(axis=1) & in_two).sum())
+        cells += (queries.T.astype(np.float32) @ passages.astype(np.float32)).astype(np.int64)  # exact below 2**24
+        in_two = (queries | passages).sum(axis=1) > 1
+        crosslingual += int((queries.any(axis=1) & passages.any(axis=1) & in_two).sum())
     return cells, crosslingual
 
 

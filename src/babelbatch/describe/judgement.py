@@ -25,7 +25,7 @@ def problems(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequen
     for found in overlaps:
         if found.refused:
             yield (
-                f"{found.benchmark}: {found.identical:,} of its {found.questions:,} questions are in the corpus; more "
+                f"{found.benchmark}: {found.identical:,} of its {found.queries:,} questions are in the corpus; more "
                 f"than {REFUSED_SHARE:.0%} is refused: remove them from the corpus, or set train_on_test=true"
             )
 
@@ -44,13 +44,13 @@ def notes(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence[
             )
         for name, told in (
             ("repeated_pairs", "items repeat question and passage of another"),
-            ("ambiguous_questions", "items ask what another item asks and answer it with a passage of another key: in "
+            ("ambiguous_queries", "items ask what another item asks and answer it with a passage of another key: in "
              "one batch each counts as a wrong answer to the other; give these passages one passage_id"),
         ):  # fmt: skip
             where = {language: found[name] for language, found in languages.items() if found[name]}
             if where:
                 yield f"corpus: {_counted(where)} {told}"
-        yield from _cut("corpus", languages, ("question", "passage"))
+        yield from _cut("corpus", languages, ("query", "passage"))
     for benchmark in benchmarks:
         where = {
             language: found["repeated_queries"]
@@ -62,7 +62,7 @@ def notes(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence[
         yield from _cut(str(benchmark["name"]), benchmark["languages"], ("query", "candidate"))
     for found in overlaps:
         if found.identical and not found.refused:
-            yield f"{found.benchmark}: {found.identical:,} of its {found.questions:,} questions are in the corpus"
+            yield f"{found.benchmark}: {found.identical:,} of its {found.queries:,} questions are in the corpus"
         if found.near:
             yield (
                 f"{found.benchmark}: {found.near:,} of its questions are nearly in the corpus (Jaccard similarity of "
@@ -94,7 +94,7 @@ def _cut(name: str, languages: dict, roles: tuple[str, str]) -> Iterator[str]:
         }
         if where:
             told = ", ".join(f"{share:.0%} in {language}" for language, share in where.items())
-            roles_length = "question_length" if role in {"question", "query"} else "passage_length"
+            roles_length = "query_length" if role in {"query"} else "passage_length"
             yield f"{name}: the encoder cuts off the end of many a {role}: {told}; raise encoder.{roles_length}"
 
 

@@ -29,7 +29,7 @@ class Block:
 def blocks(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence[Overlap]) -> Iterator[Block]:
     """All that is shown, in order."""
     if corpus is not None:
-        counts = ("questions", "passages", "pairs", "negatives", "repeated_questions")
+        counts = ("queries", "passages", "pairs", "negatives", "repeated_queries")
         header = ("language", "questions", "passages", "X-X pairs", "negatives", "repeated questions")
         yield Block(
             f"corpus {corpus['name']}",
@@ -43,7 +43,7 @@ def blocks(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence
             ),
         )
         yield from _matrix("X-X and X-Y pairs: question language by passage language", corpus)
-        yield _lengths("corpus", corpus, ("question", "passage"))
+        yield _lengths("corpus", corpus, ("query", "passage"))
     for benchmark in benchmarks:
         yield Block(
             f"benchmark {benchmark['name']}",
@@ -67,7 +67,7 @@ def blocks(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence
             "evaluation questions in the corpus",
             ("benchmark", "questions", "the same", "nearly"),
             tuple(
-                (found.benchmark, f"{found.questions:,}", f"{found.identical:,}",
+                (found.benchmark, f"{found.queries:,}", f"{found.identical:,}",
                  "-" if found.near is None else f"{found.near:,}")
                 for found in overlaps
             ),

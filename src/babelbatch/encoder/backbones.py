@@ -23,9 +23,9 @@ _SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]  # in XLM-R's order, so that
 def pretrained(
     name_or_path: str,
     pooling: Pooling | None = None,
-    question_prefix: str | None = None,
+    query_prefix: str | None = None,
     passage_prefix: str | None = None,
-    question_length: int | None = None,
+    query_length: int | None = None,
     passage_length: int | None = None,
     dimensions: int | None = None,
     normalise: bool | None = None,
@@ -42,9 +42,9 @@ def pretrained(
     """
     asked = {
         "pooling": pooling,
-        "question_prefix": question_prefix,
+        "query_prefix": query_prefix,
         "passage_prefix": passage_prefix,
-        "question_length": question_length,
+        "query_length": query_length,
         "passage_length": passage_length,
         "dimensions": dimensions,
         "normalise": normalise,
@@ -65,7 +65,7 @@ def tiny(
     layers: int = 2,
     heads: int = 4,
     pooling: Pooling = "mean",
-    question_length: int = 48,
+    query_length: int = 48,
     passage_length: int = 64,
     dimensions: int | None = None,
     shared: bool = True,
@@ -78,7 +78,7 @@ def tiny(
     tokenizer = train_tokenizer(texts, vocab_size)
     settings = Settings(
         pooling=pooling,
-        question_length=question_length,
+        query_length=query_length,
         passage_length=passage_length,
         dimensions=dimensions,
         shared=shared,
@@ -89,7 +89,7 @@ def tiny(
         num_hidden_layers=layers,
         num_attention_heads=heads,
         intermediate_size=4 * hidden_size,
-        max_position_embeddings=max(question_length, passage_length) + 2,  # RoBERTa counts from padding_idx + 1
+        max_position_embeddings=max(query_length, passage_length) + 2,  # RoBERTa counts from padding_idx + 1
         type_vocab_size=1,
         bos_token_id=tokenizer.bos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -106,13 +106,13 @@ def static(
     texts: Iterable[str],
     vocab_size: int = 8000,
     hidden_size: int = 128,
-    question_length: int = 48,
+    query_length: int = 48,
     passage_length: int = 64,
     shared: bool = True,
 ) -> Encoder:
     """The mean of learned token embeddings: what any transformer must beat. Its tokenizer is trained on `texts`."""
     tokenizer = train_tokenizer(texts, vocab_size)
-    settings = Settings(question_length=question_length, passage_length=passage_length, shared=shared)
+    settings = Settings(query_length=query_length, passage_length=passage_length, shared=shared)
     return Encoder(new_static_model(len(tokenizer), hidden_size), tokenizer, settings)
 
 

@@ -48,7 +48,7 @@ def save(encoder: Encoder, folder: Path) -> None:
     Adapters are merged into the weights that are written; the encoder itself stays as it is.
     """
     save_architecture(encoder, folder)
-    roles = ("question",) if encoder.settings.shared else ("question", "passage")
+    roles = ("query",) if encoder.settings.shared else ("query", "passage")
     for role in roles:
         tower = encoder.towers[role]
         with _quiet():
@@ -63,7 +63,7 @@ def save(encoder: Encoder, folder: Path) -> None:
 def save_architecture(encoder: Encoder, folder: Path) -> None:
     """Writes all of an encoder but its weights: what a training checkpoint needs to become an encoder again."""
     folder.mkdir(parents=True, exist_ok=True)
-    encoder.towers["question"].backbone.config.save_pretrained(folder)
+    encoder.towers["query"].backbone.config.save_pretrained(folder)
     encoder.tokenizer.save_pretrained(folder)
     store_settings(encoder.settings, folder)
 
@@ -106,8 +106,8 @@ def load_pretrained(
     _require_positions(backbone, settings, name_or_path)
     use_attention(backbone, attention)
     encoder = Encoder(backbone, tokenizer, settings)
-    roles = ("question",) if settings.shared else ("question", "passage")
-    kept = {role: role if stored.get("shared") is False else "question" for role in roles}  # whose weights are there
+    roles = ("query",) if settings.shared else ("query", "passage")
+    kept = {role: role if stored.get("shared") is False else "query" for role in roles}  # whose weights are there
     for role in roles if settings.dense else ():
         if published:
             for layer, place in zip(encoder.towers[role].dense, published.dense, strict=True):
@@ -149,7 +149,7 @@ def _require_positions(backbone: PreTrainedModel, settings: Settings, name_or_pa
     if positions is None:
         return
     positions -= first_position(backbone)
-    for name, length in (("question", settings.question_length), ("passage", settings.passage_length)):
+    for name, length in (("query", settings.query_length), ("passage", settings.passage_length)):
         if length > positions:
             raise ValueError(
                 f"encoder.{name}_length: {length} tokens, but {name_or_path} has only {positions} positions"
@@ -157,6 +157,8 @@ def _require_positions(backbone: PreTrainedModel, settings: Settings, name_or_pa
 
 
 def _part(folder: Path, name: str) -> Path:
+    if (former := folder / name.replace("query_", "question_")).exists():  # written by an earlier version
+        return former
     if not (folder / name).exists():
         raise ValueError(f"encoder.name_or_path: {folder} has lost '{name}'; copy it there, or save the model again")
     return folder / name

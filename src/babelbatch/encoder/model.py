@@ -15,7 +15,7 @@ from babelbatch.encoder.dense import Dense, dense_layers
 from babelbatch.encoder.pooling import Pooling, pooled
 from babelbatch.records import Padded
 
-Role = Literal["question", "passage"]
+Role = Literal["query", "passage"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +25,17 @@ class Settings:
     pooling: how the vectors of tokens become one, see `pooled`; `pooler`: the backbone's own head on the first token
         (dense and tanh), as LaBSE uses.
     dense: layers on top of it, which a published model brings.
-    question_prefix, passage_prefix: put in front of each text of that role.
-    question_length, passage_length: tokens kept, special ones included.
+    query_prefix, passage_prefix: put in front of each text of that role.
+    query_length, passage_length: tokens kept, special ones included.
     dimensions: size of a linear projection on top of all that, or None for none.
     normalise: scale to unit length, so that the dot product is the cosine.
     shared: one set of weights for both roles; else two, equal at the start.
     """
 
     pooling: Pooling = "mean"
-    question_prefix: str = ""
+    query_prefix: str = ""
     passage_prefix: str = ""
-    question_length: int = 64
+    query_length: int = 64
     passage_length: int = 256
     dimensions: int | None = None
     normalise: bool = True
@@ -43,10 +43,10 @@ class Settings:
     dense: tuple[Dense, ...] = ()
 
     def prefix(self, role: Role) -> str:
-        return self.question_prefix if role == "question" else self.passage_prefix
+        return self.query_prefix if role == "query" else self.passage_prefix
 
     def max_length(self, role: Role) -> int:
-        return self.question_length if role == "question" else self.passage_length
+        return self.query_length if role == "query" else self.passage_length
 
 
 class Encoder(nn.Module):
@@ -58,19 +58,27 @@ class Encoder(nn.Module):
         self.settings = settings
         if settings.pooling != "pooler" and getattr(backbone, "pooler", None) is not None:
             backbone.pooler = None  # an unused head would only collect weight decay and break DDP
-        question = _Tower(backbone, settings)
-        towers = {"question": question, "passage": question if settings.shared else copy.deepcopy(question)}
+        query = _Tower(backbone, settings)
+        towers = {"query": query, "passage": query if settings.shared else copy.deepcopy(query)}
         self.towers = nn.ModuleDict(towers)
+        self.register_load_state_dict_pre_hook(_rename_former_tower)
 
     @property
     def dimensions(self) -> int:
         """The size of a vector."""
         layers = [layer.size for layer in self.settings.dense]
-        return self.settings.dimensions or [self.towers["question"].backbone.config.hidden_size, *layers][-1]
+        return self.settings.dimensions or [self.towers["query"].backbone.config.hidden_size, *layers][-1]
 
     def forward(self, texts: Padded, role: Role) -> Tensor:
         """(rows, dimensions) vectors of tokenised texts."""
         return self.towers[role](texts.input_ids, texts.attention_mask)
+
+
+def _rename_former_tower(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Checkpoints of earlier versions call the query tower `question`."""
+    former = f"{prefix}towers.question."
+    for name in [name for name in state if name.startswith(former)]:
+        state[f"{prefix}towers.query.{name.removeprefix(former)}"] = state.pop(name)
 
 
 class _Tower(nn.Module):

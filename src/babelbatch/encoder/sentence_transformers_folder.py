@@ -69,10 +69,10 @@ def read_folder(folder: Path) -> Published | None:
     by_dot = "Normalize" not in names and main.get("similarity_fn_name") == "dot"
     settings: dict[str, object] = {"normalise": not by_dot, **_prefixes(main)}
     if is_static:
-        settings |= {"pooling": "mean", **dict.fromkeys(("question_length", "passage_length"), _UNLIMITED)}
+        settings |= {"pooling": "mean", **dict.fromkeys(("query_length", "passage_length"), _UNLIMITED)}
     else:
         pooling = read(modules[1][1] / "config.json")
-        if pooling.get("include_prompt") is False and (settings["question_prefix"] or settings["passage_prefix"]):
+        if pooling.get("include_prompt") is False and (settings["query_prefix"] or settings["passage_prefix"]):
             raise _refused(folder, "Pooling with include_prompt=false", "it leaves its prompts out of the mean")
         settings |= {"pooling": _pooling(pooling, folder), **_lengths(folder, modules[0][1])}
     if dense:
@@ -112,7 +112,7 @@ def _prefixes(main: dict) -> dict[str, str]:
     prompts = main.get("prompts") or {}
     default = prompts.get(main.get("default_prompt_name") or "") or ""
     passage = next((prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), default)
-    return {"question_prefix": prompts.get("query") or default, "passage_prefix": passage}
+    return {"query_prefix": prompts.get("query") or default, "passage_prefix": passage}
 
 
 def _lengths(folder: Path, transformer: Path) -> dict[str, int]:
@@ -132,7 +132,7 @@ def _lengths(folder: Path, transformer: Path) -> dict[str, int]:
     said = stated.get("max_seq_length") or read_if_there(transformer / "tokenizer_config.json").get("model_max_length")
     known = [int(number) for number in (said, most) if number is not None]
     length = min(min(known), _UNLIMITED) if known else None
-    lengths = {"question_length": stated.get("query_length"), "passage_length": stated.get("document_length")}
+    lengths = {"query_length": stated.get("query_length"), "passage_length": stated.get("document_length")}
     return {name: own or length for name, own in lengths.items() if own or length}
 
 

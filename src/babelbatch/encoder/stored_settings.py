@@ -11,6 +11,8 @@ from babelbatch.encoder.json_files import read
 from babelbatch.encoder.model import Settings
 
 SETTINGS_FILE = "babelbatch.json"
+_FORMER = {"question_prefix": "query_prefix", "question_length": "query_length"}
+"""How earlier versions named them."""
 
 
 def store_settings(settings: Settings, folder: Path) -> None:
@@ -25,7 +27,7 @@ def stored_settings(folder: Path) -> dict[str, object]:
     """Arguments of `Settings` that the folder states; none if babelbatch did not save it."""
     if not (folder / SETTINGS_FILE).exists():
         return {}
-    stored = read(folder / SETTINGS_FILE)
+    stored = {_FORMER.get(name, name): value for name, value in read(folder / SETTINGS_FILE).items()}
     known = {field.name: stored[field.name] for field in fields(Settings) if field.name in stored}
     if "dense" in known:
         known["dense"] = tuple(Dense(**layer) for layer in known["dense"])

@@ -41,9 +41,9 @@ def top_shares(top_languages: np.ndarray, languages: int) -> np.ndarray:
 
     top_languages: (Q, k) language of the candidate at each place.
     """
-    questions, k = top_languages.shape
-    cells = np.arange(questions)[:, None] * languages + top_languages
-    return np.bincount(cells.ravel(), minlength=questions * languages).reshape(questions, languages) / k
+    queries, k = top_languages.shape
+    cells = np.arange(queries)[:, None] * languages + top_languages
+    return np.bincount(cells.ravel(), minlength=queries * languages).reshape(queries, languages) / k
 
 
 def peer(ranks: np.ndarray, offsets: np.ndarray, languages: np.ndarray, cutoff: int = 100) -> np.ndarray:

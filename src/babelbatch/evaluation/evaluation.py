@@ -16,7 +16,7 @@ from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.custom import Metric, check_names
 from babelbatch.evaluation.debias import Method, debiased
 from babelbatch.evaluation.encoding import encode
-from babelbatch.evaluation.query_sample import sample_questions
+from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scorer import Matrix
 from babelbatch.evaluation.scoring import Result, score, score_searched
@@ -88,7 +88,7 @@ class Evaluation:
         """The same on a sample of the questions, if one is asked for. Nothing is kept: these weights will not be met
         again."""
         if self.sample_queries is not None:
-            benchmark = sample_questions(benchmark, self.sample_queries)
+            benchmark = sample_queries(benchmark, self.sample_queries)
         if self.index is not None:
             return self._by_search(encoder, benchmark, self.index, None)
         queries, candidates = self._vectors(encoder, benchmark, None)
@@ -101,7 +101,7 @@ class Evaluation:
         has its own, as machines need not share a disk."""
         from babelbatch.evaluation.search_ranking import layout, search_ranks  # brings faiss
 
-        queries = encode(encoder, benchmark.query_texts, "question", self.token_budget, cache)
+        queries = encode(encoder, benchmark.query_texts, "query", self.token_budget, cache)
         order = layout(benchmark)
         place = cache_folder("pools")
         place.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ class Evaluation:
             if self.debias != "none":
                 raise ValueError("debias works on dense vectors, which a lexical encoder has none of: set debias=none")
             return encoder.vectors(benchmark)
-        queries = encode(encoder, benchmark.query_texts, "question", self.token_budget, cache)
+        queries = encode(encoder, benchmark.query_texts, "query", self.token_budget, cache)
         candidates = encode(encoder, benchmark.candidate_texts, "passage", self.token_budget, cache)
         return debiased(
             self.debias,

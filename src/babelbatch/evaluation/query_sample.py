@@ -9,7 +9,7 @@ import numpy as np
 from babelbatch.records import Benchmark
 
 
-def sample_questions(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
+def sample_queries(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
     """The benchmark with `count` of its questions, each in all languages that it is asked in, over the whole pool.
 
     A pure function of the benchmark's ids and the seed: the same questions at each step and in each run. The ranks of

@@ -53,7 +53,7 @@ def score(
     custom: further metrics by name, see `custom.Metric`.
     """
     offsets = benchmark.relevant_offsets
-    question_language = np.repeat(benchmark.query_languages, np.diff(offsets))
+    query_language = np.repeat(benchmark.query_languages, np.diff(offsets))
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
     custom = custom or {}
     matrices, tables = _cells(benchmark, ranks.within_language, NAMES, custom)
@@ -64,9 +64,7 @@ def score(
     pool = of_queries(ranks.in_pool, offsets, benchmark.gains)
     pool["rank_distance"] = rank_distance(ranks.in_pool, offsets)
     pool["rank_distance_normalised"] = pool["rank_distance"] / max(1, len(benchmark.candidate_ids) - 1)
-    pool["language_preference"] = bias.language_preference(
-        ranks.in_pool, offsets, question_language == candidate_language
-    )
+    pool["language_preference"] = bias.language_preference(ranks.in_pool, offsets, query_language == candidate_language)
     pool["peer@100"] = bias.peer(ranks.in_pool, offsets, candidate_language)
     pool["mrc@10"] = bias.rank_correlation(top.candidates, top.scores, top.pairs, top.across)
     shares = bias.top_shares(benchmark.candidate_languages[top.candidates], len(benchmark.languages))
@@ -107,7 +105,7 @@ def _cells(
 ) -> tuple[dict[str, np.ndarray], list[pa.Table]]:
     """The (L, L) matrix of each metric, and the rows of `per_query` of each cell."""
     query_of_pair = np.repeat(np.arange(len(benchmark.query_ids)), np.diff(benchmark.relevant_offsets))
-    question_language = benchmark.query_languages[query_of_pair]
+    query_language = benchmark.query_languages[query_of_pair]
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
     names = benchmark.languages
     size = len(names)
@@ -116,7 +114,7 @@ def _cells(
     ids, clusters = pa.array(benchmark.query_ids), pa.array(benchmark.cluster_numbers)
     for row in range(size):
         for column in range(size):
-            pairs = np.flatnonzero((question_language == row) & (candidate_language == column))
+            pairs = np.flatnonzero((query_language == row) & (candidate_language == column))
             if len(pairs) == 0:
                 continue
             queries, starts = np.unique(query_of_pair[pairs], return_index=True)

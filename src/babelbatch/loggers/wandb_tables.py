@@ -25,14 +25,14 @@ def cell_table(result: Result, run: Mapping[str, object]) -> Table:
     columns = ["cell", "question language", "candidate language", "setting", *run, *matrices]
     rows = [
         [
-            f"{question}-{candidate}",
-            question,
+            f"{query}-{candidate}",
+            query,
             candidate,
             "monolingual" if row == column else "crosslingual",
             *run.values(),
             *_cells(matrix[row, column] for matrix in matrices.values()),
         ]
-        for row, question in enumerate(result.languages)
+        for row, query in enumerate(result.languages)
         for column, candidate in enumerate(result.languages)
     ]
     return Table(columns, rows)
@@ -59,8 +59,8 @@ def matrices_of(result: Result) -> dict[str, np.ndarray]:
     found = dict(result.matrices)
     size = len(result.languages)
     places = {
-        f"{question}-{candidate}": (row, column)
-        for row, question in enumerate(result.languages)
+        f"{query}-{candidate}": (row, column)
+        for row, query in enumerate(result.languages)
         for column, candidate in enumerate(result.languages)
     }
     prefix = f"{result.benchmark}/multilingual/"

@@ -30,7 +30,7 @@ class Alignment(Contrastive):
     def __init__(
         self,
         weight: float = 1.0,
-        sides: Literal["questions", "passages", "both"] = "both",
+        sides: Literal["queries", "passages", "both"] = "both",
         temperature: float = 0.05,
         learn_temperature: bool = False,
         mask_same_passage: bool = True,
@@ -38,11 +38,11 @@ class Alignment(Contrastive):
     ) -> None:
         super().__init__(temperature, learn_temperature, mask_same_passage, symmetric)
         self.weight = weight
-        self.needs = Needs(questions=sides != "passages", passages=sides != "questions")
+        self.needs = Needs(queries=sides != "passages", passages=sides != "queries")
 
     def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
         loss = super().forward(encoded, progress)
-        sides = ((encoded.questions, encoded.other_questions), (encoded.candidates, encoded.other_passages))
+        sides = ((encoded.queries, encoded.other_queries), (encoded.candidates, encoded.other_passages))
         found = [squared_distance(vectors, others) for vectors, others in sides if others is not None]
         distance = averaged(found, loss.value)
         value = loss.value + self.weight * distance

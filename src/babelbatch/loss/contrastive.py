@@ -17,44 +17,44 @@ _COLDEST = 0.01  # a learnable temperature stops here, as CLIP's logit scale sto
 
 
 def contrastive_loss(
-    questions: Tensor,
+    queries: Tensor,
     candidates: Tensor,
     temperature: Tensor | float,
-    question_keys: Tensor | None = None,
+    positive_keys: Tensor | None = None,
     candidate_keys: Tensor | None = None,
     *,
     symmetric: bool = False,
-    question_counts: tuple[int, ...] | None = None,
+    query_counts: tuple[int, ...] | None = None,
     candidate_counts: tuple[int, ...] | None = None,
 ) -> Loss:
     """InfoNCE: the mean over i of -log(exp(s_ii) / sum_j exp(s_ij)), s_ij = questions[i] . candidates[j] / temperature.
 
     questions: (b, d). candidates: (c, d), c >= b: first the b positives in the order of the questions, then hard
     negatives.
-    question_keys, candidate_keys: (B,) and (C,) passage keys. A candidate with the key of the question's own positive
+    positive_keys, candidate_keys: (B,) and (C,) passage keys. A candidate with the key of the question's own positive
     answers the question too, perhaps in another language, so it leaves the denominator (the positive itself stays).
     symmetric: average with the same loss from the B positives to the B questions.
-    question_counts, candidate_counts: what each rank holds of the global batch. `questions` and `candidates` are then
+    query_counts, candidate_counts: what each rank holds of the global batch. `questions` and `candidates` are then
     this rank's share, the keys are those of the global batch, rank after rank, and every question meets the candidates
     of all ranks. Without them there is one rank, and b = B, c = C.
     """
-    question_counts = question_counts or (len(questions),)
+    query_counts = query_counts or (len(queries),)
     candidate_counts = candidate_counts or (len(candidates),)
-    device = questions.device
-    mine, positives = positions(question_counts, candidate_counts, device)
-    assert len(candidates) >= len(questions), "the first candidates are the positives"
+    device = queries.device
+    mine, positives = positions(query_counts, candidate_counts, device)
+    assert len(candidates) >= len(queries), "the first candidates are the positives"
     with torch.autocast(device.type, enabled=False):  # which would round the scores to half precision
-        questions, candidates = questions.float(), candidates.float()
-        keys = None if question_keys is None or candidate_keys is None else (question_keys[mine], candidate_keys)
+        queries, candidates = queries.float(), candidates.float()
+        keys = None if positive_keys is None or candidate_keys is None else (positive_keys[mine], candidate_keys)
         value, masked = _summed(
-            questions / temperature, gathered(candidates, candidate_counts), labels=positives, keys=keys
+            queries / temperature, gathered(candidates, candidate_counts), labels=positives, keys=keys
         )
         if symmetric:
-            back = candidates[: len(questions)]
-            keys = None if question_keys is None else (question_keys[mine], question_keys)
+            back = candidates[: len(queries)]
+            keys = None if positive_keys is None else (positive_keys[mine], positive_keys)
             labels = torch.arange(mine.start, mine.stop, device=device)
-            value = (value + _summed(back / temperature, gathered(questions, question_counts), labels, keys)[0]) / 2
-    return Loss(value / sum(question_counts), masked)
+            value = (value + _summed(back / temperature, gathered(queries, query_counts), labels, keys)[0]) / 2
+    return Loss(value / sum(query_counts), masked)
 
 
 def _summed(rows: Tensor, columns: Tensor, labels: Tensor, keys: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
@@ -106,12 +106,12 @@ class Contrastive(Objective):
             with torch.no_grad():  # in place as well: below the floor a clamp has no gradient, and no way back
                 self.log_temperature.clamp_(min=math.log(_COLDEST))
         return contrastive_loss(
-            encoded.questions,
+            encoded.queries,
             encoded.candidates,
             self.temperature,
-            encoded.question_keys if self.mask_same_passage else None,
+            encoded.positive_keys if self.mask_same_passage else None,
             encoded.candidate_keys if self.mask_same_passage else None,
             symmetric=self.symmetric,
-            question_counts=encoded.question_counts,
+            query_counts=encoded.query_counts,
             candidate_counts=encoded.candidate_counts,
         )

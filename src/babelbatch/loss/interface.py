@@ -37,20 +37,20 @@ class Encoded:
     """The vectors of a batch: this rank's share, and what it must know about the global batch.
 
     questions, candidates, keys and counts: see `contrastive_loss`.
-    other_questions, other_passages: of the questions and the positives in another language, (v, d).
-    taught_questions, taught_passages: a teacher's vectors for the questions and the positives, (v, its own d).
+    other_queries, other_passages: of the questions and the positives in another language, (v, d).
+    taught_queries, taught_passages: a teacher's vectors for the questions and the positives, (v, its own d).
     Each of the four is None unless the objective needs it.
     """
 
-    questions: Tensor
+    queries: Tensor
     candidates: Tensor
-    question_keys: Tensor | None = None
+    positive_keys: Tensor | None = None
     candidate_keys: Tensor | None = None
-    question_counts: tuple[int, ...] | None = None
+    query_counts: tuple[int, ...] | None = None
     candidate_counts: tuple[int, ...] | None = None
-    other_questions: Counterparts | None = None
+    other_queries: Counterparts | None = None
     other_passages: Counterparts | None = None
-    taught_questions: Counterparts | None = None
+    taught_queries: Counterparts | None = None
     taught_passages: Counterparts | None = None
 
 

@@ -40,7 +40,7 @@ class LanguageKL(Contrastive):
     def __init__(
         self,
         weight: float = 1.0,
-        sides: Literal["questions", "passages", "both"] = "questions",
+        sides: Literal["queries", "passages", "both"] = "queries",
         kl_temperature: float | None = None,
         temperature: float = 0.05,
         learn_temperature: bool = False,
@@ -50,13 +50,13 @@ class LanguageKL(Contrastive):
         super().__init__(temperature, learn_temperature, mask_same_passage, symmetric)
         self.weight = weight
         self.kl_temperature = kl_temperature
-        self.needs = Needs(questions=sides != "passages", passages=sides != "questions")
+        self.needs = Needs(queries=sides != "passages", passages=sides != "queries")
 
     def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
         loss = super().forward(encoded, progress)
         temperature = self.temperature.detach() if self.kl_temperature is None else self.kl_temperature
         found = []
-        for name, others in (("questions", encoded.other_questions), ("passages", encoded.other_passages)):
+        for name, others in (("queries", encoded.other_queries), ("passages", encoded.other_passages)):
             if others is not None:
                 found.append(language_divergence(encoded, others, name, temperature, mask=self.mask_same_passage))
         divergence = averaged(found, loss.value)
@@ -67,7 +67,7 @@ class LanguageKL(Contrastive):
 def language_divergence(
     encoded: Encoded,
     others: Counterparts,
-    side: Literal["questions", "passages"],
+    side: Literal["queries", "passages"],
     temperature: Tensor | float,
     *,
     mask: bool = True,
@@ -76,22 +76,22 @@ def language_divergence(
 
     others: of the side, its versions in another language. mask: use the passage keys.
     """
-    question_counts = encoded.question_counts or (len(encoded.questions),)
+    query_counts = encoded.query_counts or (len(encoded.queries),)
     candidate_counts = encoded.candidate_counts or (len(encoded.candidates),)
-    device, pairs = encoded.questions.device, others.pairs
-    mine, positives = positions(question_counts, candidate_counts, device)
+    device, pairs = encoded.queries.device, others.pairs
+    mine, positives = positions(query_counts, candidate_counts, device)
     with torch.autocast(device.type, enabled=False):
-        questions, candidates, versions = (
-            vectors.float() for vectors in (encoded.questions, encoded.candidates, others.vectors)
+        queries, candidates, versions = (
+            vectors.float() for vectors in (encoded.queries, encoded.candidates, others.vectors)
         )
-        rows = other_rows = questions[pairs]
+        rows = other_rows = queries[pairs]
         columns = other_columns = gathered(candidates, candidate_counts)
-        if side == "questions":
+        if side == "queries":
             other_rows = versions
         else:
             other_columns = gathered(candidates.index_copy(0, pairs, versions), candidate_counts)
         keys = encoded.candidate_keys if mask else None
-        row_keys = None if keys is None or encoded.question_keys is None else encoded.question_keys[mine][pairs]
+        row_keys = None if keys is None or encoded.positive_keys is None else encoded.positive_keys[mine][pairs]
 
         def of_block(
             rows: Tensor, other_rows: Tensor, labels: Tensor, row_keys: Tensor | None

@@ -51,7 +51,7 @@ class Mimo(Contrastive):
 
     def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
         loss = super().forward(encoded, progress)
-        sides = ((encoded.questions, encoded.taught_questions), (encoded.candidates, encoded.taught_passages))
+        sides = ((encoded.queries, encoded.taught_queries), (encoded.candidates, encoded.taught_passages))
         found = [cosine_distance(self.projection, vectors, taught) for vectors, taught in sides if taught is not None]
         distillation = averaged(found, loss.value)
         weight = 0.0 if progress < self.warmup else self.contrastive_weight

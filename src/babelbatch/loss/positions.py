@@ -9,15 +9,15 @@ from babelbatch.distributed.collectives import rank
 
 
 def positions(
-    question_counts: tuple[int, ...], candidate_counts: tuple[int, ...], device: torch.device
+    query_counts: tuple[int, ...], candidate_counts: tuple[int, ...], device: torch.device
 ) -> tuple[slice, Tensor]:
     """The place of this rank's questions among all, and (b,) int64 where their positives are among all candidates: at
     the head of each rank's share."""
     own = rank()
-    first = sum(question_counts[:own])
+    first = sum(query_counts[:own])
     start = sum(candidate_counts[:own])
-    mine = slice(first, first + question_counts[own])
-    return mine, torch.arange(start, start + question_counts[own], device=device)
+    mine = slice(first, first + query_counts[own])
+    return mine, torch.arange(start, start + query_counts[own], device=device)
 
 
 def same_passage(row_keys: Tensor, column_keys: Tensor, labels: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ class Teacher:
         """The size of a vector."""
         return self.encoder.dimensions
 
-    def __call__(self, texts: Padded, role: Literal["question", "passage"]) -> Tensor:
+    def __call__(self, texts: Padded, role: Literal["query", "passage"]) -> Tensor:
         """(rows, its dimensions) vectors of texts that its own tokenizer made."""
         with torch.no_grad():
             return self.encoder.to(texts.input_ids.device)(texts, role)

@@ -15,7 +15,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from babelbatch.configuration.former_targets import current_value
+from babelbatch.configuration.former_targets import current_setting
 from babelbatch.configuration.identity import identity
 from babelbatch.evaluation.custom import CUSTOM
 from babelbatch.evaluation.metrics import NAMES, SETTINGS
@@ -111,11 +111,9 @@ def read_run(folder: Path) -> Run:
 def _with_trained(settings: dict[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of an evaluation and of the run that it evaluated, so that evaluations are compared as their runs
     would be. Where the run lies is not one of them, but which .ckpt file of it is."""
-    trained = {
-        key.removeprefix(TRAINED): current_value(key, value)
-        for key, value in metrics.items()
-        if key.startswith(TRAINED)
-    }
+    trained = dict(
+        current_setting(key.removeprefix(TRAINED), value) for key, value in metrics.items() if key.startswith(TRAINED)
+    )
     if not trained:
         return settings
     own = {key: value for key, value in settings.items() if key != "checkpoint" and not key.startswith("encoder.")}

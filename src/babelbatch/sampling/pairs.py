@@ -22,14 +22,14 @@ class LanguagePairs:
     def __init__(
         self,
         columns: np.ndarray,
-        questions: np.ndarray | None,
+        queries: np.ndarray | None,
         passages: np.ndarray | None,
         seed: int,
         same_weights: np.ndarray | None = None,
         cross_weights: np.ndarray | None = None,
     ) -> None:
         self._columns = columns
-        self._tables = None if questions is None or passages is None else (questions, passages)
+        self._tables = None if queries is None or passages is None else (queries, passages)
         self._seed = seed
         self._same_weights = same_weights
         self._cross_weights = cross_weights
@@ -40,43 +40,43 @@ class LanguagePairs:
             draw = fractions(len(items), self._seed, WEIGHTED, step)
             if self._tables is None:
                 return self._columns[_drawn_from(self._same_weights, draw)]
-            questions, passages = self._exist(items)
-            return self._columns[_chosen(draw, self._same_weights[:, None] * (questions & passages))]
+            queries, passages = self._exist(items)
+            return self._columns[_chosen(draw, self._same_weights[:, None] * (queries & passages))]
         if self._tables is None:
             return self._columns[self._draw(len(self._columns), len(items), step)]
-        questions, passages = self._exist(items)
-        running = _running(questions & passages)
+        queries, passages = self._exist(items)
+        running = _running(queries & passages)
         return self._columns[_place(self._draw(running[-1], len(items), step), running)]
 
     def cross(self, items: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
         """(B,) and (B,) different languages for question and passage."""
         if self._cross_weights is not None:
-            question, passage = self._weighted_cross(self._cross_weights, items, step)
+            query, passage = self._weighted_cross(self._cross_weights, items, step)
         elif self._tables is None:
             others = len(self._columns) - 1
-            question, passage = np.divmod(self._draw((others + 1) * others, len(items), step), others)
-            passage += passage >= question
+            query, passage = np.divmod(self._draw((others + 1) * others, len(items), step), others)
+            passage += passage >= query
         else:
-            questions, passages = self._exist(items)
+            queries, passages = self._exist(items)
             # A question language counts once for each passage in another language.
-            pairs = questions * (passages.sum(axis=0, dtype=np.int32) - passages)
+            pairs = queries * (passages.sum(axis=0, dtype=np.int32) - passages)
             running = _running(pairs)
             draw = self._draw(running[-1], len(items), step)
-            question = _place(draw, running)
+            query = _place(draw, running)
             batch = np.arange(len(items))
-            draw -= running[question, batch] - pairs[question, batch]
-            passages[question, batch] = False
+            draw -= running[query, batch] - pairs[query, batch]
+            passages[query, batch] = False
             passage = _place(draw, _running(passages))
-        return self._columns[question], self._columns[passage]
+        return self._columns[query], self._columns[passage]
 
     def _weighted_cross(self, weights: np.ndarray, items: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
         first, second = fractions(2 * len(items), self._seed, WEIGHTED, step).reshape(2, -1)
         if self._tables is None:
-            question = _drawn_from(weights.sum(axis=1), first)
-            return question, _chosen(second, weights[question].T)
-        questions, passages = self._exist(items)
-        question = _chosen(first, questions * (weights @ passages))
-        return question, _chosen(second, weights[question].T * passages)
+            query = _drawn_from(weights.sum(axis=1), first)
+            return query, _chosen(second, weights[query].T)
+        queries, passages = self._exist(items)
+        query = _chosen(first, queries * (weights @ passages))
+        return query, _chosen(second, weights[query].T * passages)
 
     def _draw(self, limits: np.ndarray | int, count: int, step: int) -> np.ndarray:
         return below(limits, count, self._seed, PAIRS, step)
@@ -84,10 +84,10 @@ class LanguagePairs:
     def _exist(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(L, B) each, whether an item has a question and a passage in each of the languages."""
         assert self._tables is not None
-        questions, passages = (
+        queries, passages = (
             (table.take(items, axis=0) != ABSENT).T.take(self._columns, axis=0) for table in self._tables
         )
-        return questions, passages
+        return queries, passages
 
 
 def _running(counts: np.ndarray) -> np.ndarray:

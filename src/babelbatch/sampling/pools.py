@@ -80,10 +80,10 @@ class Presence:
     """
 
     def __init__(self, corpus: Corpus, start: int = 0, stop: int | None = None) -> None:
-        questions, passages = corpus.questions[start:stop], corpus.passages[start:stop]
-        self._size = len(questions)
-        self._questions, self._passages = _packed(questions), _packed(passages)
-        texts = sum(int(np.bitwise_count(words).sum()) for words in (self._questions, self._passages))
+        queries, passages = corpus.queries[start:stop], corpus.passages[start:stop]
+        self._size = len(queries)
+        self._queries, self._passages = _packed(queries), _packed(passages)
+        texts = sum(int(np.bitwise_count(words).sum()) for words in (self._queries, self._passages))
         self.complete = texts == 2 * self._size * len(corpus.languages)
 
     def monolingual(self, columns: np.ndarray, rows: np.ndarray | None) -> list[Pool]:
@@ -91,15 +91,15 @@ class Presence:
         if self.complete:
             return [self._all(rows)] * len(columns)
         chosen = self._chosen(rows)
-        return [Members(self._questions[column] & self._passages[column] & chosen) for column in columns]
+        return [Members(self._queries[column] & self._passages[column] & chosen) for column in columns]
 
     def any_monolingual(self, columns: np.ndarray, rows: np.ndarray | None) -> Pool:
         """The items that have both texts in one of the languages, whichever."""
         if self.complete:
             return self._all(rows)
-        both = np.zeros_like(self._questions[0])
+        both = np.zeros_like(self._queries[0])
         for column in columns:
-            both |= self._questions[column] & self._passages[column]
+            both |= self._queries[column] & self._passages[column]
         return Members(both & self._chosen(rows))
 
     def crosslingual(self, columns: np.ndarray, rows: np.ndarray | None, allowed: np.ndarray | None = None) -> Pool:
@@ -110,24 +110,24 @@ class Presence:
         if self.complete and len(columns) > 1:
             return self._all(rows)
         if allowed is not None:
-            found = np.zeros_like(self._questions[0])
-            for question, passage in np.argwhere(allowed):
-                found |= self._questions[columns[question]] & self._passages[columns[passage]]
+            found = np.zeros_like(self._queries[0])
+            for query, passage in np.argwhere(allowed):
+                found |= self._queries[columns[query]] & self._passages[columns[passage]]
             return Members(found & self._chosen(rows))
         # Such an item has a question, it has a passage, and its texts are in at least two languages.
-        question, passage, second = (np.zeros_like(self._questions[0]) for _ in range(3))
+        query, passage, second = (np.zeros_like(self._queries[0]) for _ in range(3))
         for column in columns:
-            second |= (question | passage) & (self._questions[column] | self._passages[column])
-            question |= self._questions[column]
+            second |= (query | passage) & (self._queries[column] | self._passages[column])
+            query |= self._queries[column]
             passage |= self._passages[column]
-        return Members(question & passage & second & self._chosen(rows))
+        return Members(query & passage & second & self._chosen(rows))
 
     def pairs(self, columns: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
         """(L, L) int64, how many items have a question in the one language and a passage in the other."""
         if self.complete:
             return np.full((len(columns),) * 2, len(self._all(rows)))
-        questions, passages = self._questions[columns] & self._chosen(rows), self._passages[columns]
-        return np.array([[np.bitwise_count(one & other).sum() for other in passages] for one in questions], np.int64)
+        queries, passages = self._queries[columns] & self._chosen(rows), self._passages[columns]
+        return np.array([[np.bitwise_count(one & other).sum() for other in passages] for one in queries], np.int64)
 
     def _all(self, rows: np.ndarray | None) -> Pool:
         return Everything(self._size) if rows is None else rows

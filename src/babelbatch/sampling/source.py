@@ -62,25 +62,25 @@ class Source:
                     f"part '{name}' has nothing to train on in {', '.join(self._languages)}; leave it out of "
                     "corpus.parts, or add its languages to sampling.languages"
                 )
-        tables = (None, None) if presence.complete else (corpus.questions[start:stop], corpus.passages[start:stop])
+        tables = (None, None) if presence.complete else (corpus.queries[start:stop], corpus.passages[start:stop])
         self._pairs = LanguagePairs(columns, *tables, seed, same_weights, cross_weights)
 
     def plan(self, kind: str, step: int, place: int) -> Plan:
         """The batch of a step, its items at `place`, counted in batches, in the order of their pool."""
         if kind == "x_y":
             items = self._items(self._crosslingual, place)
-            questions, passages = self._pairs.cross(items, step)
+            queries, passages = self._pairs.cross(items, step)
         elif self._sampling.same_language == "pair":
             items = self._items(self._any_monolingual, place)
-            questions = passages = self._pairs.same(items, step)
+            queries = passages = self._pairs.same(items, step)
         else:
             draw = uniform(self._seed, LANGUAGE, step)
             language = int(self._language_edges.searchsorted(draw, side="right"))
             items = self._items(self._monolingual[language], place)
-            questions = passages = np.full(len(items), self._own_columns[language])
+            queries = passages = np.full(len(items), self._own_columns[language])
         if self._start:
             items += self._start
-        return Plan(kind, items, questions, passages, part=self._name)
+        return Plan(kind, items, queries, passages, part=self._name)
 
     def _add_same_language(self, presence: Presence, rows: np.ndarray | None) -> None:
         if self._sampling.same_language == "pair":

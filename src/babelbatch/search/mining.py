@@ -54,7 +54,7 @@ class SearchPool:
     name: of the language, or `all`. rows: (P,) int32 rows of `passage_texts`, one a text.
     groups: (P,) int64, what each of them answers, see `answer_groups`.
     items, languages: (S,) the slots that the pool's passages may become negatives of: an item, and the language of its
-        passage. questions: (S,) int32, rows of `question_texts`. positives: (S,) int64, where their own passages are in
+        passage. questions: (S,) int32, rows of `query_texts`. positives: (S,) int64, where their own passages are in
         `rows`.
     """
 
@@ -63,7 +63,7 @@ class SearchPool:
     groups: np.ndarray
     items: np.ndarray
     languages: np.ndarray
-    questions: np.ndarray
+    queries: np.ndarray
     positives: np.ndarray
 
 
@@ -74,8 +74,8 @@ def answer_groups(corpus: Corpus) -> np.ndarray:
     in between, where there are some (connected components). Texts are compared by `plain`.
     """
     count = len(corpus)
-    sides = [corpus.keys[:, None]]
-    for rows, texts in ((corpus.questions, corpus.question_texts), (corpus.passages, corpus.passage_texts)):
+    sides = [corpus.passage_keys[:, None]]
+    for rows, texts in ((corpus.queries, corpus.query_texts), (corpus.passages, corpus.passage_texts)):
         number_of = _numbers(map(plain, texts))
         sides.append(np.where(rows == ABSENT, ABSENT, number_of[rows]))
     items, nodes, first = [], [], count
@@ -101,9 +101,9 @@ def search_pools(corpus: Corpus, groups: np.ndarray, languages: Literal["same", 
     A slot's question is the one in the slot's language; of an item that is not asked in it, the one in the first
     language that it is asked in. Items without any question have no slots.
     """
-    asked = corpus.questions != ABSENT
-    fallback = corpus.questions[np.arange(len(corpus)), asked.argmax(axis=1)]
-    questions = np.where(asked, corpus.questions, fallback[:, None])
+    asked = corpus.queries != ABSENT
+    fallback = corpus.queries[np.arange(len(corpus)), asked.argmax(axis=1)]
+    queries = np.where(asked, corpus.queries, fallback[:, None])
     whole = list(range(len(corpus.languages)))
     columns_of = {"all": whole} if languages == "any" else {corpus.languages[column]: [column] for column in whole}
     pools = []
@@ -125,7 +125,7 @@ def search_pools(corpus: Corpus, groups: np.ndarray, languages: Literal["same", 
                 groups=group_of,
                 items=item[slots],
                 languages=language[slots],
-                questions=questions[item, language][slots],
+                queries=queries[item, language][slots],
                 positives=positives[slots],
             )
         )
@@ -171,6 +171,6 @@ def _numbers(texts: Iterable[str]) -> np.ndarray:
     return np.array([number.setdefault(text, len(number)) for text in texts], np.int64)
 
 
-def used_questions(pools: Sequence[SearchPool]) -> np.ndarray:
-    """The rows of `question_texts` that some slot asks, sorted."""
-    return np.unique(np.concatenate([pool.questions for pool in pools]))
+def used_queries(pools: Sequence[SearchPool]) -> np.ndarray:
+    """The rows of `query_texts` that some slot asks, sorted."""
+    return np.unique(np.concatenate([pool.queries for pool in pools]))

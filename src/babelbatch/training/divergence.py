@@ -67,7 +67,7 @@ class FiniteLoss(pl.Callback):
 def _message(data: PairData, step: int, what: str) -> str:
     plan = data.sampler.plan(step)
     names = data.corpus.languages
-    pairs = sorted({*zip(plan.question_languages.tolist(), plan.passage_languages.tolist(), strict=True)})
+    pairs = sorted({*zip(plan.query_languages.tolist(), plan.passage_languages.tolist(), strict=True)})
     languages = [names[q] if q == p else f"{names[q]}-{names[p]}" for q, p in pairs]
     items = [data.corpus.ids[item] for item in plan.items[:_NAMED_ITEMS]]
     more = f" and {len(plan.items) - len(items)} more" if len(plan.items) > len(items) else ""

@@ -65,7 +65,7 @@ class Learner(pl.LightningModule):
         loss = self._loss_of(batch)
         value = total(loss.parts.get("contrastive", loss.value))
         for key in ("validation/loss", f"validation/loss/{batch.kind}"):
-            self.log(key, value, on_epoch=True, batch_size=len(batch.question_keys), sync_dist=True)
+            self.log(key, value, on_epoch=True, batch_size=len(batch.positive_keys), sync_dist=True)
 
     def configure_optimizers(self) -> dict:
         optimizer = self._optimizer(parameter_groups(self.encoder, self.loss))
@@ -82,22 +82,22 @@ class Learner(pl.LightningModule):
             self.gradient_norm = clip_grad_norm_(self.parameters(), gradient_clip_val or torch.inf)
 
     def _loss_of(self, batch: Batch) -> Loss:
-        chunks = [partial(self.encoder, *each) for each in _with_roles(batch.chunks, batch.question_chunks)]
+        chunks = [partial(self.encoder, *each) for each in _with_roles(batch.chunks, batch.query_chunks)]
         if self._grad_cache and torch.is_grad_enabled():
             vectors = encode_twice(chunks, [part for part in self.encoder.parameters() if part.requires_grad])
         else:
             vectors = torch.cat([encode() for encode in chunks])
-        taught_questions, taught_passages = (None, None) if batch.lesson is None else self._taught(batch.lesson)
+        taught_queries, taught_passages = (None, None) if batch.lesson is None else self._taught(batch.lesson)
         encoded = Encoded(
-            questions=vectors[batch.questions],
+            queries=vectors[batch.queries],
             candidates=vectors[batch.candidates],
-            question_keys=batch.question_keys,
+            positive_keys=batch.positive_keys,
             candidate_keys=batch.candidate_keys,
-            question_counts=batch.question_counts,
+            query_counts=batch.query_counts,
             candidate_counts=batch.candidate_counts,
-            other_questions=_counterparts(vectors, batch.other_questions),
+            other_queries=_counterparts(vectors, batch.other_queries),
             other_passages=_counterparts(vectors, batch.other_passages),
-            taught_questions=taught_questions,
+            taught_queries=taught_queries,
             taught_passages=taught_passages,
         )
         return self.loss(encoded, self.global_step / self._total_steps)
@@ -106,15 +106,15 @@ class Learner(pl.LightningModule):
         """The teacher's vectors of the questions and of the positives."""
         teacher = self.loss.teacher
         assert teacher is not None, "a lesson without a teacher"
-        chunks = [teacher(*each) for each in _with_roles(lesson.chunks, lesson.question_chunks)]
-        vectors = torch.cat(chunks) if chunks else lesson.questions.rows.new_zeros(0, teacher.dimensions).float()
-        return _counterparts(vectors, lesson.questions), _counterparts(vectors, lesson.passages)
+        chunks = [teacher(*each) for each in _with_roles(lesson.chunks, lesson.query_chunks)]
+        vectors = torch.cat(chunks) if chunks else lesson.queries.rows.new_zeros(0, teacher.dimensions).float()
+        return _counterparts(vectors, lesson.queries), _counterparts(vectors, lesson.passages)
 
 
-def _with_roles(chunks: tuple[Padded, ...], question_chunks: int) -> Iterator[tuple[Padded, Role]]:
+def _with_roles(chunks: tuple[Padded, ...], query_chunks: int) -> Iterator[tuple[Padded, Role]]:
     """Each chunk with the tower that it is for: the first ones are the question tower's."""
     for number, chunk in enumerate(chunks):
-        yield chunk, "question" if number < question_chunks else "passage"
+        yield chunk, "query" if number < query_chunks else "passage"
 
 
 def _counterparts(vectors: Tensor, versions: Versions | None) -> Counterparts | None:

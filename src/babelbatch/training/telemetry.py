@@ -76,7 +76,7 @@ class BatchTelemetry(pl.Callback):
         on_device = torch.stack([value.float() for value in values])
         numbers = [len(masked), batch.real_tokens, batch.padded_tokens, len(batch.candidate_keys)]
         self._steps.append((batch.kind, on_device, numbers))
-        self._languages |= {*batch.plan.question_languages.tolist(), *batch.plan.passage_languages.tolist()}
+        self._languages |= {*batch.plan.query_languages.tolist(), *batch.plan.passage_languages.tolist()}
         if batch.plan.part is not None:
             self._drawn[batch.plan.part][batch.kind] += 1
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
@@ -134,14 +134,14 @@ class BatchTelemetry(pl.Callback):
     def summary(self, step: int) -> str:
         """One line for a person to read at the end."""
         sums, seconds = self._sums, max(self._seconds, 1e-9)
-        batches, questions = _of(sums, "batches"), max(1.0, _of(sums, "questions"))
+        batches, queries = _of(sums, "batches"), max(1.0, _of(sums, "questions"))
         kinds = ", ".join(f"{kind} {sums[kind]['loss'] / sums[kind]['batches']:.3f}" for kind in sorted(sums))
         return (
-            f"trained {step:,} steps in {seconds:,.0f} s: {questions / seconds:,.0f} pairs/s, "
+            f"trained {step:,} steps in {seconds:,.0f} s: {queries / seconds:,.0f} pairs/s, "
             f"{_of(sums, 'real_tokens') / seconds:,.0f} tokens/s, {_padding(sums):.1%} padding; "
             f"mean loss {_of(sums, 'loss') / batches:.3f} ({kinds}); alpha {self.alpha:.3f}; "
-            f"{len(self._languages)} languages; {_of(sums, 'negatives') / questions:,.1f} negatives a question, "
-            f"{_of(sums, 'masked_questions') / questions:.1%} of the questions had one masked"
+            f"{len(self._languages)} languages; {_of(sums, 'negatives') / queries:,.1f} negatives a question, "
+            f"{_of(sums, 'masked_questions') / queries:.1%} of the questions had one masked"
             f"{self._said_parts()}"
         )
 
@@ -194,10 +194,10 @@ class BatchTelemetry(pl.Callback):
         whole = [on_device for _, on_device, _ in steps] + [value.to(device)[None] for value in extra]
         numbers = torch.cat(whole).tolist()
         rows, size = [], 3 + len(self._parts)
-        for index, (_, _, (questions, real, padded, candidates)) in enumerate(steps):
-            loss, masked_questions, masked, *loss_parts = numbers[size * index : size * (index + 1)]
-            negatives = questions * (candidates - 1) - masked
-            rows.append((loss, masked_questions, masked, negatives, 1, questions, real, padded, *loss_parts))
+        for index, (_, _, (queries, real, padded, candidates)) in enumerate(steps):
+            loss, masked_queries, masked, *loss_parts = numbers[size * index : size * (index + 1)]
+            negatives = queries * (candidates - 1) - masked
+            rows.append((loss, masked_queries, masked, negatives, 1, queries, real, padded, *loss_parts))
         over_ranks = total_on_cpu(torch.tensor(rows, dtype=torch.float64)).tolist() if rows else []
         # One by one: sums of sums would round differently in a run that saved a checkpoint in between.
         for (kind, _, _), row in zip(steps, over_ranks, strict=True):
