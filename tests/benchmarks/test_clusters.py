@@ -10,7 +10,7 @@ import pytest
 from babelbatch.benchmarks import lareqa, world_facts
 from babelbatch.benchmarks.clusters import joined_clusters
 from babelbatch.benchmarks.passages import Asked, passage_benchmark
-from babelbatch.evaluation.query_sample import sample_questions
+from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.sources.lines import Place
 
 
@@ -59,6 +59,6 @@ def test_questions_of_a_passage_are_one_cluster() -> None:
         "made by hand",
     )
     assert (benchmark.clusters.tolist(), benchmark.cluster_unit) == ([0, 0, 1, 1, 1], "passage")
-    sample = sample_questions(benchmark, 2)
+    sample = sample_queries(benchmark, 2)
     of_id = dict(zip(benchmark.query_ids, benchmark.clusters.tolist(), strict=True))
     assert sample.clusters.tolist() == [of_id[id_] for id_ in sample.query_ids]

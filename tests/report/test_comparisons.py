@@ -20,7 +20,7 @@ from babelbatch.report.comparisons import (
 from babelbatch.report.grouping import grouped
 from babelbatch.report.runs import Found, find_runs
 from babelbatch.report.verdicts import caveats, headline, margins, sentences
-from run_folders import QUESTIONS, write_run, write_sweep
+from run_folders import QUERIES, write_run, write_sweep
 
 APART = {
     0.0: {"monolingual": 0.5, "crosslingual": 0.5, "multilingual": 0.4, "rank_distance": 50.0},
@@ -49,7 +49,7 @@ def test_an_estimate_is_the_mean_of_the_seeds_metrics(apart: tuple[Study, Found]
             estimate = found.estimates[group.label, measure]
             assert estimate.value == pytest.approx(sum(metrics) / 3, abs=1e-12)
             assert estimate.low < estimate.value < estimate.high
-            assert (estimate.seeds, estimate.questions, estimate.over) == (3, QUESTIONS, "questions and seeds")
+            assert (estimate.seeds, estimate.questions, estimate.over) == (3, QUERIES, "questions and seeds")
 
 
 def test_every_pair_on_every_measure_is_one_family(apart: tuple[Study, Found]) -> None:
