@@ -29,10 +29,7 @@ def test_every_row():
     assert found.candidate_texts == ("A a", "X", "P a", "P b")
     assert found.candidate_languages.tolist() == [0, 0, 1, 1]
     offsets = found.relevant_offsets.tolist()
-    relevant = [
-        {found.candidate_ids[row] for row in found.relevant[start:stop]}
-        for start, stop in pairwise(offsets)
-    ]
+    relevant = [{found.candidate_ids[row] for row in found.relevant[start:stop]} for start, stop in pairwise(offsets)]
     assert relevant == [{"de:a", "en:a"}, {"de:a", "en:a"}, {"en:b"}]
     assert found.gains is None
 

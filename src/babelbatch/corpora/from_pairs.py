@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from babelbatch.corpora.assembly import Assembly
-from babelbatch.corpora.stored import IDS, PASSAGES, QUESTIONS, TABLES
+from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, TABLES
 from babelbatch.records import Corpus
 from babelbatch.storage import Texts
 
@@ -56,7 +56,7 @@ def corpus_from_pairs(name: str, pairs: Iterable[Pair]) -> Corpus:
             name=name,
             languages=assembly.languages,
             ids=tuple(Texts(folder / IDS)),
-            question_texts=tuple(Texts(folder / QUESTIONS)),
+            query_texts=tuple(Texts(folder / QUERIES)),
             passage_texts=tuple(Texts(folder / PASSAGES)),
             **{table: np.load(folder / f"{table}.npy") for table in TABLES},
         )
