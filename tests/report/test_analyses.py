@@ -10,8 +10,8 @@ from scipy import stats
 from babelbatch.report.analyses import Section, sections, subset
 from babelbatch.report.comparisons import Study, study
 from babelbatch.report.grouping import grouped
+from babelbatch.report.heatmaps import cell_scores
 from babelbatch.report.languages import DISTANCES, distance, distance_matrix, language
-from babelbatch.report.plots import cells
 from babelbatch.report.runs import find_runs
 from babelbatch.statistics import scores_of
 from babelbatch.statistics.scores import macro
@@ -45,7 +45,7 @@ def test_every_section_is_there_once(found: dict[str, Section]) -> None:
 def test_typology_is_spearmans_correlation_over_pairs(studies: list[Study], found: dict[str, Section]) -> None:
     xy, _, xx = studies[0].groups
     off_diagonal = ~np.eye(len(EIGHT), dtype=bool)
-    difference = (cells(studies[0], xy) - cells(studies[0], xx))[off_diagonal]
+    difference = (cell_scores(studies[0], xy) - cell_scores(studies[0], xx))[off_diagonal]
     for row in found["typology-facts"].data.rows[:4]:
         far = distance_matrix(row[3], studies[0].languages)[off_diagonal]
         assert row[1:4] == ("X-Y", "X-X", row[3])
@@ -108,5 +108,5 @@ def test_distances_are_symmetric_and_zero_to_oneself() -> None:
 
 
 def test_languages_are_known_or_called_by_their_code() -> None:
-    assert (language("th").own, language("th").script, language("th").resources) == ("ไทย", "Thai", 3)
+    assert (language("th").own_name, language("th").script, language("th").resources) == ("ไทย", "Thai", 3)
     assert (language("tlh").name, language("tlh").script, language("tlh").resources) == ("tlh", None, None)

@@ -1,11 +1,17 @@
-"""The report in a browser: Chromium, headless, at the width of a phone and of a desk, light and dark."""
+"""The report in a browser: Chromium, headless, at the width of a phone and of a desk, light and dark.
 
+The pages are set in a font of matplotlib's, so that the fonts of the machine do not matter. DejaVu Sans is also wider
+than what most systems have, so texts that fit here fit elsewhere.
+"""
+
+import base64
 import json
 import re
 import shutil
 from html import unescape
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 from babelbatch.report.page import write_report
@@ -26,6 +32,13 @@ LEVELS = {
     1.0: {"crosslingual": 0.1, "rank_distance": 22534.0},
 }
 LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+FONT = """
+<style>
+@font-face {{ font-family: pinned; font-weight: 400; src: url(data:font/ttf;base64,{regular}); }}
+@font-face {{ font-family: pinned; font-weight: 700; src: url(data:font/ttf;base64,{bold}); }}
+* {{ font-family: pinned !important; }}
+</style>"""
 PROBE = """
 <script>
 const numbers = (colour) => {
@@ -45,7 +58,21 @@ const ground = (element) => {
   }
   return [255, 255, 255, 1];
 };
-addEventListener("load", () => {
+const shown = (element) => element.checkVisibility() && getComputedStyle(element).position !== "absolute";
+addEventListener("load", async () => {
+  await document.fonts.ready;
+  const sideways = [...document.querySelectorAll(".scroll")].filter(shown)
+    .filter((region) => region.scrollWidth > region.clientWidth)
+    .map((region) => region.closest(".wide") ? "wide: " + region.ariaLabel : region.ariaLabel);
+  const hints = [...document.querySelectorAll(".hint")].filter(shown).length;
+  const overfull = [];
+  for (const cell of document.querySelectorAll("th, td")) {
+    if (!cell.textContent.trim() || (cell.closest("thead") && !shown(cell.closest("thead")))) continue;
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    const [text, box] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
+    if (text.left < box.left - 1 || text.right > box.right + 1) overfull.push(cell.textContent.trim());
+  }
   document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
   const faint = [];
   for (const element of document.querySelectorAll("body *")) {
@@ -77,8 +104,10 @@ addEventListener("load", () => {
     dark: matchMedia("(prefers-color-scheme: dark)").matches,
     broken: [...document.images].filter((image) => !image.naturalWidth).length,
     charts: document.querySelectorAll("svg").length,
-    smallest: Math.min(...[...document.querySelectorAll("svg text")].map((one) => one.getBoundingClientRect().height)),
-    faint, cut, crossing,
+    smallest: Math.min(...[...document.querySelectorAll("svg text")]
+      .map((text) => text.getScreenCTM().a * parseFloat(getComputedStyle(text).fontSize))),
+    fonts: [...document.fonts].map((font) => font.status),
+    sideways, hints, overfull, faint, cut, crossing,
   };
   parent.postMessage(JSON.stringify(found), "*");
 });
@@ -103,12 +132,19 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def looked_at(page: Path, width: int, dark: bool, place: Path) -> tuple[dict, list[str]]:
-    """What a script finds in the opened page, and what the browser's console says. In a frame, because a window has a
-    least width; in virtual time, because otherwise the page may be dumped before the frame has told."""
+    """What a script finds in the opened page, and the lines of the browser's console.
+
+    In a frame, because a window has a least width; in virtual time, because otherwise the page may be dumped before
+    the frame answers.
+    """
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH (Debian: apt-get install chromium)")
+    regular, bold = (
+        base64.b64encode((FONTS / name).read_bytes()).decode() for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
+    )
+    font = FONT.format(regular=regular, bold=bold)
     copy = place / "probed.html"
-    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
+    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", font + PROBE), encoding="utf-8")
     frame = place / "frame.html"
     frame.write_text(FRAME.format(width=width), encoding="utf-8")
     done = finished(
@@ -127,11 +163,24 @@ def test_the_page_is_whole_and_readable(page: Path, width: int, dark: bool, tmp_
     found, console = looked_at(page, width, dark, tmp_path)
     assert console == []
     assert (found["dark"], found["broken"]) == (dark, 0)
-    assert found["charts"] == 2 * 4 + 2
+    assert found["charts"] == 2 * 4 + 2 * (1 + len(LEVELS))  # two learning curves with legends
+    assert set(found["fonts"]) == {"loaded"}
     assert found["width"] == width
     assert found["content"] <= width, "the page scrolls sideways"
-    assert (found["faint"], found["cut"], found["crossing"]) == ([], [], [])
+    assert (found["faint"], found["cut"], found["crossing"], found["overfull"]) == ([], [], [], [])
+    assert (found["sideways"], found["hints"]) == ([], 0)
     assert found["smallest"] >= 11
+
+
+def test_a_map_of_many_languages_says_that_it_goes_on(tmp_path: Path) -> None:
+    languages = (*LANGUAGES, "bn", "fa", "fi", "fr", "id", "ja", "ko")
+    write_sweep(tmp_path / "runs", {0.0: {}, 1.0: {}}, seeds=1, languages=languages)
+    page = write_report([tmp_path / "runs"], tmp_path / "report")
+    phone, _ = looked_at(page, 390, False, tmp_path)
+    assert phone["sideways"] == ["wide: X-Y", "wide: X-X", "wide: X-Y minus X-X"]
+    assert (phone["hints"], phone["content"], phone["overfull"]) == (3, 390, [])
+    desk, _ = looked_at(page, 1280, False, tmp_path)
+    assert (desk["sideways"], desk["hints"], desk["overfull"]) == ([], 0, [])
 
 
 def test_the_look_would_find_what_is_wrong(tmp_path: Path) -> None:
@@ -139,13 +188,20 @@ def test_the_look_would_find_what_is_wrong(tmp_path: Path) -> None:
     bad.write_text(
         "<!doctype html><html><body><img src='missing.png' alt=''><p style='color:#ccc'>faint</p>"
         "<div style='width:2000px'>wide</div><script>console.error('oh no')</script>"
-        "<svg width='50' height='20'><text x='0' y='15'>much too long for so little</text>"
-        "<text x='5' y='15'>over it</text></svg></body></html>",
+        "<svg width='50' height='40'><text x='0' y='15' font-size='10'>much too long for so little</text>"
+        "<text x='5' y='15' font-size='10'>over it</text></svg>"
+        "<table style='table-layout:fixed; width:40px'><tr><td>toolongforit</td></tr></table>"
+        "<div class='scroll' aria-label='more' style='width:90px; overflow:auto'><div style='width:99px'>.</div></div>"
+        "</body></html>",
         encoding="utf-8",
     )
     found, console = looked_at(bad, 1280, False, tmp_path)
     assert found["broken"] == 1
     assert found["content"] >= 2000
     assert found["faint"] == ["faint: 1.61"]
-    assert (len(found["cut"]), len(found["crossing"])) == (1, 1)
+    assert found["cut"] == ["much too long for so little"]
+    assert found["crossing"] == ["much too long for so little / over it"]
+    assert found["overfull"] == ["toolongforit"]
+    assert found["sideways"] == ["more"]
+    assert found["smallest"] == 10
     assert any("oh no" in line for line in console)

@@ -18,7 +18,7 @@ from babelbatch.report.comparisons import (
     study,
 )
 from babelbatch.report.grouping import grouped
-from babelbatch.report.runs import Found, find_runs
+from babelbatch.report.runs import FoundRuns, find_runs
 from babelbatch.report.verdicts import caveats, headline, margins, sentences
 from run_folders import QUERIES, write_run, write_sweep
 
@@ -30,17 +30,17 @@ APART = {
 ALIKE = {alpha: {"monolingual": 0.6} for alpha in (0.0, 0.5, 1.0)}
 
 
-def of_sweep(place: Path, levels: dict, **said) -> tuple[Study, Found]:
+def of_sweep(place: Path, levels: dict, **said) -> tuple[Study, FoundRuns]:
     found = find_runs([write_sweep(place, levels, **said)])
     return study("facts", grouped(found.runs)), found
 
 
 @pytest.fixture(scope="module")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Found]:
+def apart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, FoundRuns]:
     return of_sweep(tmp_path_factory.mktemp("apart"), APART)
 
 
-def test_an_estimate_is_the_mean_of_the_seeds_metrics(apart: tuple[Study, Found]) -> None:
+def test_an_estimate_is_the_mean_of_the_seeds_metrics(apart: tuple[Study, FoundRuns]) -> None:
     found, _ = apart
     for group in found.groups:
         for measure in MEASURES:
@@ -52,7 +52,7 @@ def test_an_estimate_is_the_mean_of_the_seeds_metrics(apart: tuple[Study, Found]
             assert (estimate.seeds, estimate.questions, estimate.over) == (3, QUERIES, "questions and seeds")
 
 
-def test_every_pair_on_every_measure_is_one_family(apart: tuple[Study, Found]) -> None:
+def test_every_pair_on_every_measure_is_one_family(apart: tuple[Study, FoundRuns]) -> None:
     found, _ = apart
     assert len(found.pairs) == 3 * 4
     smallest = min(found.pairs, key=lambda pair: pair.comparison.p_value)
@@ -63,7 +63,7 @@ def test_every_pair_on_every_measure_is_one_family(apart: tuple[Study, Found]) -
     )
 
 
-def test_who_wins_where(apart: tuple[Study, Found]) -> None:
+def test_who_wins_where(apart: tuple[Study, FoundRuns]) -> None:
     found, _ = apart
     winners = {MONOLINGUAL: "X-X", CROSSLINGUAL: "X-Y", MULTILINGUAL: "X-Y", RANK_DISTANCE: "X-Y"}
     assert {measure: found.winner(measure) for measure in MEASURES} == winners
@@ -109,7 +109,7 @@ def test_those_behind_are_named_where_two_lead(tmp_path: Path) -> None:
     assert found.winner(CROSSLINGUAL) is None
 
 
-def test_the_price_within_a_language(apart: tuple[Study, Found], tmp_path: Path) -> None:
+def test_the_price_within_a_language(apart: tuple[Study, FoundRuns], tmp_path: Path) -> None:
     found, _ = apart
     cost, _ = margins(found)
     assert cost.startswith("X-Y costs monolingual mAP: 0.")
@@ -121,7 +121,7 @@ def test_the_price_within_a_language(apart: tuple[Study, Found], tmp_path: Path)
     )
 
 
-def test_the_margin_can_be_set(apart: tuple[Study, Found]) -> None:
+def test_the_margin_can_be_set(apart: tuple[Study, FoundRuns]) -> None:
     found, _ = apart
     wide = study("facts", found.groups, margin=0.5)
     assert all("keeps the monolingual mAP of X-X to within 0.5 (p\xa0<\xa00.001)" in said for said in margins(wide))

@@ -9,7 +9,7 @@ import pytest
 from babelbatch.report.runs import find_runs, read_curves
 from run_folders import write_run, write_sweep
 
-AGAIN = "remove that folder and run the job again, or name only the other runs in runs="
+REMEDY = "remove that folder and run the job again, or name only the other runs in runs="
 
 
 def test_a_run_a_sweep_and_a_folder_of_sweeps(tmp_path: Path) -> None:
@@ -49,11 +49,11 @@ def test_nothing_finished(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no finished run") as empty:
         find_runs([tmp_path])
     assert str(empty.value) == (
-        f"runs: no finished run in {tmp_path}; a finished run is a folder with metrics.json, such as babelbatch-train "
-        "leaves in multirun/<name>"
+        f"runs: no finished run in {tmp_path}; a finished run is a folder with metrics.json, as babelbatch-train "
+        "writes it in multirun/<name>"
     )
     (write_run(tmp_path / "a") / "metrics.json").unlink()
-    with pytest.raises(ValueError, match=r"\(1 begun: type the command that began them again\)"):
+    with pytest.raises(ValueError, match=r"\(1 unfinished: run their command again\)"):
         find_runs([tmp_path])
     with pytest.raises(ValueError, match=r"^runs: there is no folder '.*/nowhere'; name the folder of a run or of a"):
         find_runs([tmp_path / "nowhere"])
@@ -86,13 +86,13 @@ def test_every_damaged_file_is_named_with_a_remedy(tmp_path: Path) -> None:
         find_runs([tmp_path])
     lines = str(refusal.value).splitlines()
     assert len(lines) == 6
-    assert lines[0].startswith(f"{cut} cannot be read, it may have been cut short (")
-    assert lines[1] == f"{lacking} has no 'facts/multilingual/map'; {AGAIN}"
-    assert lines[2] == f"{tmp_path}/no_config/config.yaml is missing, so nobody knows what the run was; {AGAIN}"
-    assert lines[3].startswith(f"{tmp_path}/odd/config.yaml is no configuration (")
+    assert lines[0].startswith(f"{cut} cannot be read, it may be cut short (")
+    assert lines[1] == f"{lacking} has no 'facts/multilingual/map'; {REMEDY}"
+    assert lines[2] == f"{tmp_path}/no_config/config.yaml is missing, and the report needs it to name the run; {REMEDY}"
+    assert lines[3].startswith(f"{tmp_path}/odd/config.yaml is not a configuration (")
     assert lines[4].startswith(f"{unreadable} is not valid JSON (")
-    assert lines[5] == f"{tmp_path}/without/per_query.parquet is missing; {AGAIN}"
-    assert all(line.endswith(AGAIN) for line in lines)
+    assert lines[5] == f"{tmp_path}/without/per_query.parquet is missing; {REMEDY}"
+    assert all(line.endswith(REMEDY) for line in lines)
 
 
 def test_scores_of_another_benchmark_are_noticed(tmp_path: Path) -> None:

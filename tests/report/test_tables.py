@@ -3,17 +3,21 @@
 import csv
 import io
 
-from babelbatch.report.tables import Data, Results, Shown, legend, to_csv, to_latex, to_markdown
+from babelbatch.report.tables import Data, ResultCell, Results, legend, to_csv, to_latex, to_markdown
 
 TABLE = Results(
     "my_facts",
     ("monolingual mAP", "rank distance"),
     [
-        ("X-X", 3, (Shown("0.9664", "[0.9591, 0.9738]", best=True), Shown("22,534.4", "[22,418.2, 22,650.6]"))),
+        (
+            "X-X",
+            3,
+            (ResultCell("0.9664", "[0.9591, 0.9738]", best=True), ResultCell("22,534.4", "[22,418.2, 22,650.6]")),
+        ),
         (
             "hybrid a|b_100%",
             1,
-            (Shown("0.9570", "[0.9492, 0.9649]"), Shown("501.0", "[437.7, 564.3]", like_best=True)),
+            (ResultCell("0.9570", "[0.9492, 0.9649]"), ResultCell("501.0", "[437.7, 564.3]", ties_best=True)),
         ),
     ],
 )
@@ -28,8 +32,8 @@ def test_markdown() -> None:
         "| X-X | 3 | **0.9664** [0.9591, 0.9738] | 22,534.4 [22,418.2, 22,650.6] |\n"
         "| hybrid a\\|b_100% | 1 | 0.9570 [0.9492, 0.9649] | 501.0 ≈ [437.7, 564.3] |\n"
         "\n"
-        "In bold: better than every other strategy by the tests (Holm over all pairs and measures). ≈: the tests do "
-        "not tell these from the best.\n"
+        "In bold: significantly better than every other strategy (Holm over all pairs and measures). ≈: not "
+        "significantly different from the best.\n"
     )
 
 
@@ -46,14 +50,14 @@ def test_latex() -> None:
         "501.0\\,$\\approx$ {\\small [437.7, 564.3]} \\\\\n"
         "\\bottomrule\n"
         "\\end{tabular}\n"
-        "\\caption{my\\_facts, 90~\\% intervals. In bold: better than every other strategy by the tests (Holm over all "
-        "pairs and measures). $\\approx$: the tests do not tell these from the best.}\n"
+        "\\caption{my\\_facts, 90~\\% intervals. In bold: significantly better than every other strategy (Holm over "
+        "all pairs and measures). $\\approx$: not significantly different from the best.}\n"
         "\\end{table}\n"
     )
 
 
 def test_no_mark_is_explained_that_is_not_there() -> None:
-    assert legend(Results("b", ("m",), [("X-X", 1, (Shown("1", "[0, 2]"),))]), "bold") == ""
+    assert legend(Results("b", ("m",), [("X-X", 1, (ResultCell("1", "[0, 2]"),))]), "bold") == ""
 
 
 def test_csv_keeps_every_digit_and_survives_commas() -> None:

@@ -1,4 +1,4 @@
-"""What the groups cost."""
+"""What each group cost: time and parameters."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from collections.abc import Sequence
 from babelbatch.report.grouping import Group
 from babelbatch.report.tables import Data
 
+COLUMNS = (
+    "group", "runs", "steps", "training seconds", "evaluation seconds", "parameters", "trained parameters",
+)  # fmt: skip
+_FACTS = ("steps", "seconds/train", "seconds/evaluate", "parameters", "parameters_trained")
+
 
 def cost_data(groups: Sequence[Group]) -> Data:
-    """Means over seeds; what a run did not record is empty."""
-    rows = [
-        (
-            group.label, len(group.runs), _mean(group, "steps"), _mean(group, "seconds/train"),
-            _mean(group, "seconds/evaluate"), _mean(group, "parameters"), _mean(group, "parameters_trained"),
-        )
-        for group in groups
-    ]  # fmt: skip
-    columns = ("group", "runs", "steps", "training seconds", "evaluation seconds", "parameters", "of them trained")
-    return Data("cost", columns, rows)
+    """Means over seeds. A fact that a run did not record is empty."""
+    rows = [(group.label, len(group.runs), *(_mean(group, fact) for fact in _FACTS)) for group in groups]
+    return Data("cost", COLUMNS, rows)
 
 
 def _mean(group: Group, fact: str) -> float | int | None:
     values = [run.metrics.get(fact) for run in group.runs]
-    if None in values:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
         return None
-    mean = sum(values) / len(values)
-    return round(mean) if all(isinstance(value, int) for value in values) else mean
+    mean = sum(known) / len(known)
+    return round(mean) if all(isinstance(value, int) for value in known) else mean

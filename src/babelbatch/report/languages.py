@@ -1,4 +1,4 @@
-"""What the report knows of languages: names, scripts, resource classes, distances. Small tables that ship with it."""
+"""Facts about languages that ship with the report: names, scripts, resource classes and typological distances."""
 
 from __future__ import annotations
 
@@ -7,46 +7,71 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 DISTANCES = ("syntactic", "featural", "genetic", "geographic")
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """name: in English. own: in the language and script itself. resources: class of Joshi et al. 2020, from 0 (left
-    behind) to 5 (the winners); None if unknown, as `script` then is."""
+    """name: in English. own_name: in the language itself. script: None if unknown. resources: class of Joshi et al.
+    2020, from 0 (left behind) to 5 (the winners); None if unknown."""
 
     code: str
     name: str
-    own: str
+    own_name: str
     script: str | None
     resources: int | None
 
 
+_Facts = TypedDict("_Facts", {"name": str, "own": str, "script": str, "class": int | None})
+
+
+class _Languages(TypedDict):
+    languages: dict[str, _Facts]
+
+
+class _Distances(TypedDict):
+    languages: list[str]
+    distances: dict[str, list[list[float]]]
+
+
 def language(code: str) -> Language:
-    """What is known of a language code; of an unknown one, the code."""
-    found = _table("languages.json")["languages"].get(code)
-    if found is None:
+    """The facts about a language code. An unknown language is named by its code."""
+    facts = _languages()["languages"].get(code)
+    if facts is None:
         return Language(code, code, code, None, None)
-    return Language(code, found["name"], found["own"], found["script"], found["class"])
+    return Language(code, facts["name"], facts["own"], facts["script"], facts["class"])
 
 
 def distance(kind: str, a: str, b: str) -> float | None:
     """The URIEL+ distance of two languages, in [0, 1]; None if one is not in the table."""
-    table = _table("urielplus_distances.json")
-    places = table["languages"]
-    if a not in places or b not in places:
+    table = _distances()
+    codes = table["languages"]
+    if a not in codes or b not in codes:
         return None
-    return table["distances"][kind][places.index(a)][places.index(b)]
+    return table["distances"][kind][codes.index(a)][codes.index(b)]
 
 
-def distance_matrix(kind: str, codes: Sequence[str]) -> np.ndarray:
+def distance_matrix(kind: str, codes: Sequence[str]) -> NDArray[np.float64]:
     """(L, L) distances between languages that are all in the table."""
     return np.array([[distance(kind, a, b) for b in codes] for a in codes], np.float64)
 
 
 @cache
-def _table(name: str) -> dict:
-    return json.loads((files("babelbatch.report") / "data" / name).read_text(encoding="utf-8"))
+def _languages() -> _Languages:
+    table: _Languages = json.loads(_text("languages.json"))
+    return table
+
+
+@cache
+def _distances() -> _Distances:
+    table: _Distances = json.loads(_text("urielplus_distances.json"))
+    return table
+
+
+def _text(name: str) -> str:
+    return (files("babelbatch.report") / "data" / name).read_text(encoding="utf-8")

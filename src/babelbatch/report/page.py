@@ -1,24 +1,28 @@
-"""The report: one HTML page that needs nothing else, with tables for documents and the data of everything beside it."""
+"""The report: one self-contained HTML page, with tables for documents and all numbers as CSV beside it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 import babelbatch
 from babelbatch.evaluation.metrics import TITLES
-from babelbatch.report import analyses, bias, verdicts
+from babelbatch.report import analyses, verdicts
+from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
 from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
+from babelbatch.report.heatmaps import cell_maps, difference_maps, top10_maps
 from babelbatch.report.languages import language
 from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
-from babelbatch.report.plots import alpha_curves, cell_maps, difference_maps, learning_curves, top10_maps
-from babelbatch.report.runs import Found, find_runs
+from babelbatch.report.plots import alpha_curves, learning_curves
+from babelbatch.report.runs import FoundRuns, find_runs
 from babelbatch.report.settings import Settings
 from babelbatch.report.tables import (
     Data,
@@ -37,17 +41,18 @@ from babelbatch.storage import write_atomically
 PAGE = "report.html"
 DEFAULTS = Settings()
 QUESTION = (
-    "What should a contrastive batch be made of, so that one multilingual retriever is good within a language, across "
-    "languages and over a pool of all languages?"
+    "Which languages should a contrastive batch combine, so that one multilingual retriever works well within a "
+    "language, across languages and over a pool of all languages?"
 )
+_IN_ONE_PIECE = re.compile(r"\bX-[XY]\b")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is known before it is written. found: runs, those left out included."""
+    """Everything that the page shows. found: the runs, and the folders that were left out."""
 
     name: str
-    found: Found
+    found: FoundRuns
     groups: list[Group]
     studies: list[Study]
     settings: Settings
@@ -55,13 +60,13 @@ class Report:
 
 
 def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEFAULTS) -> Path:
-    """Reads the finished runs in `folders`, compares them, and writes the report into the folder `output`.
+    """Compares the finished runs in `folders` and writes the report into the folder `output`.
 
-    Returns the path of the page. Beside it: `report.md`, `data/*.csv` and `data/*.tex`.
-    Raises ValueError, with a remedy, for runs that are missing, damaged, or cannot be compared.
+    Returns the path of the page; `report.md`, `data/*.csv` and `data/*.tex` are beside it.
+    Raises ValueError for runs that are missing, damaged, or cannot be compared.
     """
-    report = make_report(folders, settings)
-    data = _all_data(report)
+    report = build_report(folders, settings)
+    data = _data_tables(report)
     output.mkdir(parents=True, exist_ok=True)
     (output / "data").mkdir(exist_ok=True)
     for table in data:
@@ -75,11 +80,11 @@ def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEF
     return output / PAGE
 
 
-def make_report(folders: Sequence[Path], settings: Settings) -> Report:
-    """Everything that is computed; writes nothing."""
+def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Report:
+    """Reads the runs and computes all numbers; writes nothing."""
     found = find_runs(folders)
     if settings.benchmarks:
-        found = Found(only(found.runs, settings.benchmarks), found.unfinished, found.repeated)
+        found = FoundRuns(only(found.runs, settings.benchmarks), found.unfinished, found.repeated)
     refuse_mixed(found.runs)
     groups = grouped(found.runs)
     studies = [study(name, groups, settings.level, settings.margin) for name in found.runs[0].benchmarks]
@@ -89,7 +94,7 @@ def make_report(folders: Sequence[Path], settings: Settings) -> Report:
 
 
 def markdown(report: Report) -> str:
-    """The page's words and main tables for a document."""
+    """The findings and main tables of the page as Markdown."""
     parts = [f"# {report.name}\n"]
     for each in report.studies:
         parts.append(f"## {each.benchmark}\n\n{verdicts.headline(each)}.\n")
@@ -100,12 +105,14 @@ def markdown(report: Report) -> str:
 
 
 def html(report: Report, data: Sequence[Data]) -> str:
-    """The page."""
+    """The page. data: the tables that its last section links to."""
     environment = Environment(
         loader=PackageLoader("babelbatch.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"number": number, "fixed": fixed, "p_number": p_number, "percent": percent}
+    environment.filters |= {
+        "cell_text": cell_text, "fixed": fixed, "p_number": p_number, "percent": percent, "prose": prose,
+    }  # fmt: skip
     environment.globals["language"] = language
     return environment.get_template("report.html.j2").render(
         report=report,
@@ -119,8 +126,13 @@ def html(report: Report, data: Sequence[Data]) -> str:
     )
 
 
-def number(value: object) -> str:
-    """A cell of a table as text: four significant digits."""
+def prose(text: str) -> Markup:
+    """HTML of a text whose lines do not break within "X-Y"."""
+    return Markup(_IN_ONE_PIECE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
+
+
+def cell_text(value: object) -> str:
+    """A value of a data table as text: numbers with four significant digits."""
     if value is None or value != value:
         return MISSING
     if isinstance(value, bool):
@@ -140,26 +152,27 @@ def _benchmark(each: Study) -> dict[str, object]:
         "sentences": verdicts.sentences(each),
         "results": table,
         "legend": legend(table, "bold"),
+        "pairs": [(measure, [pair for pair in each.pairs if pair.measure == measure]) for measure in each.measures],
         "alpha": alpha_curves(each),
         "margins": verdicts.margins(each),
         "reference": reference,
         "maps": cell_maps(each),
         "differences": difference_maps(each, reference) if reference and len(each.groups) > 1 else [],
         "top10": top10_maps(each),
-        "bias": bias.preference(each),
+        "bias": language_preference(each),
     }
 
 
-def _all_data(report: Report) -> list[Data]:
-    """Every table of numbers, those behind the plots included."""
+def _data_tables(report: Report) -> list[Data]:
+    """Every table of numbers that is not empty, with those behind the plots."""
     data = [results_data(report.studies), comparisons_data(report.studies), margins_data(report.studies)]
     for each in report.studies:
         reference = reference_of(each.groups)
         data += [figure.data for figure in alpha_curves(each)]
         maps = [*cell_maps(each), *(difference_maps(each, reference) if reference else []), *top10_maps(each)]
         data += [drawn.data for drawn in maps]
-        preference = bias.preference(each)
-        data += [preference.data] if preference else []
+        if (preference := language_preference(each)) is not None:
+            data.append(preference.data)
     data += [section.data for section in report.sections]
     data += [figure.data for figure in learning_curves(report.groups)]
     return [*(table for table in data if table.rows), cost_data(report.groups)]

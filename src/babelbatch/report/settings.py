@@ -1,4 +1,4 @@
-"""What a report may be told."""
+"""The options of a report."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """level: of the intervals; a difference is settled below 1 - level. margin: of mAP, how much monolingual quality a
-    strategy may lose against X-X. benchmarks: only these; none means all."""
+    """level: confidence level of intervals; tests use the significance level 1 - level. margin: loss of the monolingual
+    metric against X-X up to which a strategy counts as not inferior. benchmarks: the ones to report; none means all."""
 
     level: float = 0.95
     margin: float = 0.01

@@ -1,4 +1,4 @@
-"""The tables of a report, and how they are written: Markdown, LaTeX, CSV."""
+"""The tables of a report, and their forms: Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ _LATEX = {
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Numbers as they are, for CSV and for the fold behind a plot. name: of the file."""
+    """A table of raw numbers, for a CSV file and for the fold below a plot. name: of the file, without suffix."""
 
     name: str
     columns: tuple[str, ...]
-    rows: list[tuple[Cell, ...]]
+    rows: Sequence[tuple[Cell, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One value as a reader sees it. best: the tests say so. like_best: they do not tell
-    it from the best estimate."""
+class ResultCell:
+    """An estimate and its interval as text. best: significantly better than every other group. ties_best: leads, or is
+    not significantly different from the group that leads."""
 
     text: str
     interval: str = ""
     best: bool = False
-    like_best: bool = False
+    ties_best: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A small table of pairs: what is read first, and what stands below it in small. rows: (label, below, cells)."""
+    """A small table with two texts in each cell, the second in small print below the first. rows: (label, text below
+    the label, cells)."""
 
     corner: str
     columns: tuple[str, ...]
@@ -53,31 +54,31 @@ class Results:
 
     benchmark: str
     columns: tuple[str, ...]
-    rows: list[tuple[str, int, tuple[Shown, ...]]]
+    rows: list[tuple[str, int, tuple[ResultCell, ...]]]
 
 
 def results(study: Study) -> Results:
-    """Estimates with intervals; the best marked where it is better than every other group by the tests."""
+    """Estimates with intervals. The best is marked where it is significantly better than every other group."""
     winners = {measure: study.winner(measure) for measure in study.measures}
-    like = {measure: study.not_told_from_the_best(measure) for measure in study.measures}
+    tied = {measure: study.not_told_from_the_best(measure) for measure in study.measures}
     rows = []
     for group in study.groups:
         cells = []
         for measure in study.measures:
-            found = study.estimates[group.label, measure]
+            estimate = study.estimates[group.label, measure]
             leads = len(study.groups) > 1 and study.best(measure)[0] == group.label
             cells.append(
-                Shown(
-                    measure.shown(found.value), measure.interval(found.low, found.high),
+                ResultCell(
+                    measure.shown(estimate.value), measure.interval(estimate.low, estimate.high),
                     best=winners[measure] == group.label,
-                    like_best=group.label in like[measure] or (leads and winners[measure] is None),
+                    ties_best=group.label in tied[measure] or (leads and winners[measure] is None),
                 )
             )  # fmt: skip
         rows.append((group.label, len(group.seeds), tuple(cells)))
-    return Results(study.benchmark, tuple(column(measure) for measure in study.measures), rows)
+    return Results(study.benchmark, tuple(column_title(measure) for measure in study.measures), rows)
 
 
-def column(measure: Measure) -> str:
+def column_title(measure: Measure) -> str:
     return measure.name if measure.metric == "rank_distance" else f"{measure.setting} {measure.name}"
 
 
@@ -95,14 +96,14 @@ def results_data(studies: Sequence[Study]) -> Data:
         for (label, measure), found in study.estimates.items()
         if label == group.label
     ]  # fmt: skip
-    return Data("results", (*columns, "questions", "interval over", "best by test"), rows)
+    return Data("results", (*columns, "queries", "interval over", "significantly best"), rows)
 
 
 def comparisons_data(studies: Sequence[Study]) -> Data:
     """Every pair of groups on every measure."""
     columns = (
         "benchmark", "a", "b", "setting", "metric", "a minus b", "low", "high", "level", "p", "p by Holm",
-        "effect size", "seeds", "questions", "interval over",
+        "effect size", "seeds", "queries", "interval over",
     )  # fmt: skip
     rows = [
         (
@@ -131,7 +132,7 @@ def margins_data(studies: Sequence[Study]) -> Data:
 
 
 def to_csv(data: Data) -> str:
-    """With all digits; what is missing is empty."""
+    """All digits; a missing value is an empty field."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(data.columns)
@@ -140,7 +141,7 @@ def to_csv(data: Data) -> str:
 
 
 def to_markdown(table: Results, level: float) -> str:
-    """The results for a document: the best in bold where the tests say so, intervals in brackets."""
+    """The results for a Markdown document: intervals in brackets, a significant best in bold."""
     lines = [
         f"{table.benchmark}, {percent(level)} intervals:",
         "",
@@ -153,7 +154,7 @@ def to_markdown(table: Results, level: float) -> str:
 
 
 def to_latex(table: Results, level: float) -> str:
-    """The results for a paper; needs the package booktabs."""
+    """The results for a paper. LaTeX needs the package booktabs."""
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -170,7 +171,7 @@ def to_latex(table: Results, level: float) -> str:
 
 
 def grid_to_latex(grid: Grid, caption: str) -> str:
-    """A table of pairs for a paper: what stands below a number, in small beside it. Needs the package booktabs."""
+    """A grid for a paper: the small print beside each number. LaTeX needs the package booktabs."""
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -191,24 +192,24 @@ def _small(text: str) -> str:
 
 
 def legend(table: Results, mark: str) -> str:
-    """What the marks mean, those that are there."""
-    cells = [cell for *_, of_row in table.rows for cell in of_row]
-    said = []
+    """Explains the marks that the table has. mark: how the best looks, such as bold."""
+    cells = [cell for *_, row in table.rows for cell in row]
+    notes = []
     if any(cell.best for cell in cells):
-        said.append(f"In {mark}: better than every other strategy by the tests (Holm over all pairs and measures).")
-    if any(cell.like_best for cell in cells):
-        said.append("≈: the tests do not tell these from the best.")
-    return " ".join(said)
+        notes.append(f"In {mark}: significantly better than every other strategy (Holm over all pairs and measures).")
+    if any(cell.ties_best for cell in cells):
+        notes.append("≈: not significantly different from the best.")
+    return " ".join(notes)
 
 
-def _markdown(cell: Shown) -> str:
-    value = f"**{cell.text}**" if cell.best else f"{cell.text} ≈" if cell.like_best else cell.text
+def _markdown(cell: ResultCell) -> str:
+    value = f"**{cell.text}**" if cell.best else f"{cell.text} ≈" if cell.ties_best else cell.text
     return f"{value} {cell.interval}"
 
 
-def _latex(cell: Shown) -> str:
+def _latex(cell: ResultCell) -> str:
     text = _escaped(cell.text)
-    value = rf"\textbf{{{text}}}" if cell.best else rf"{text}\,$\approx$" if cell.like_best else text
+    value = rf"\textbf{{{text}}}" if cell.best else rf"{text}\,$\approx$" if cell.ties_best else text
     return rf"{value} {{\small {_escaped(cell.interval)}}}"
 
 

@@ -1,4 +1,4 @@
-"""Finished runs on disk, side by side."""
+"""Tables of finished runs in the terminal, and the same as Markdown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -15,16 +16,15 @@ from babelbatch.report.numbers import percent, with_unit
 from babelbatch.runs.files import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
-_IN_TERMINAL = ("map", "map@20", "recall@1", "recall@10")  # what 80 characters hold beside the rank distance
-_SEARCHED = ("ndcg@10", "map@20", "recall@1", "recall@10", "recall@100")  # where there are only the first hundred
+_RANKED = ("map", "map@20", "recall@1", "recall@10")  # fits 80 characters together with the rank distance
+_SEARCHED = ("ndcg@10", "map@20", "recall@1", "recall@10", "recall@100")  # all that the top 100 give
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run on one benchmark: macro scores of the three settings, rank distance, training time in seconds.
+    """One run on one benchmark: macro scores of the three settings, None where the benchmark lacks a setting.
 
-    run: the name of its folder. metric: of the scores, as papers write it. A setting that the benchmark does not have
-    has None.
+    run: name of its folder. seconds: of training. metric: of the scores, as papers write it.
     """
 
     run: str
@@ -53,8 +53,8 @@ class Row:
 
 
 def read_rows(folders: Iterable[Path]) -> list[Row]:
-    """The rows of the finished trainings among `folders`, by benchmark, in the order given. (Evaluations and minings
-    may lie beside them.)"""
+    """The rows of the finished training runs in `folders`, sorted by benchmark and metric. Skips other folders, such
+    as evaluations."""
     finished = [folder for folder in folders if (folder / METRICS_FILE).exists()]
     runs = [(folder.name, json.loads((folder / METRICS_FILE).read_text())) for folder in finished]
     trained = [(name, run) for name, run in runs if "seconds/train" in run]
@@ -62,7 +62,7 @@ def read_rows(folders: Iterable[Path]) -> list[Row]:
     return sorted(rows, key=lambda row: (row.benchmark, row.metric))
 
 
-def _row(name: str, benchmark: str, run: dict) -> Row:
+def _row(name: str, benchmark: str, run: dict[str, Any]) -> Row:
     metric = run.get(f"metric/{benchmark}", "map")
     return Row(
         run=name,
@@ -80,8 +80,8 @@ def _row(name: str, benchmark: str, run: dict) -> Row:
 
 
 def tables(rows: list[Row]) -> dict[tuple[str, str], list[tuple[str, ...]]]:
-    """For each benchmark and metric, the header and the rows of its table. Runs that strategy, alpha and seed do not
-    tell apart are told apart by a last column with the name of their folder."""
+    """(benchmark, metric) -> header and rows of a table. Where several runs have the same strategy, alpha and seed, the
+    last column is the name of the run's folder."""
     found = {}
     for benchmark, metric in dict.fromkeys((row.benchmark, row.metric) for row in rows):
         chosen = [row for row in rows if (row.benchmark, row.metric) == (benchmark, metric)]
@@ -92,7 +92,8 @@ def tables(rows: list[Row]) -> dict[tuple[str, str], list[tuple[str, ...]]]:
 
 
 def print_tables(rows: list[Row]) -> None:
-    """One table a benchmark, in the terminal. Names of folders, too long for a column, stand below it, numbered."""
+    """Prints one table a benchmark. Names of folders are too long for a column, so it has numbers, and the names follow
+    below."""
     for (benchmark, metric), (header, *lines) in tables(rows).items():
         names = [line[-1] for line in lines] if header[-1] == "run" else []
         if names:
@@ -110,7 +111,7 @@ def print_tables(rows: list[Row]) -> None:
 
 
 def print_scores(folders: Iterable[Path]) -> None:
-    """The macro scores of finished runs, one table a run and benchmark, in the terminal."""
+    """Prints the macro scores of finished runs, one table a run and benchmark."""
     folders = list(folders)
     for folder in folders:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
@@ -118,36 +119,36 @@ def print_scores(folders: Iterable[Path]) -> None:
             title = f"{benchmark}: {folder.name}" if len(folders) > 1 else benchmark
             searched = f"search/{benchmark}" in metrics
             first = metrics.get(f"metric/{benchmark}", "map")
-            names = _SEARCHED if searched else _IN_TERMINAL
+            names = _SEARCHED if searched else _RANKED
             names = names if first in names else (first, names[0], *names[2:])
             columns = names if searched else (*names, "rank dist.", "of pool")
             table = Table(Column("setting", no_wrap=True), *columns, title=title)
             names = names if searched else (*names, *POOL_NAMES)
             for setting in SETTINGS:
                 keys = [f"{benchmark}/{setting}/{metric}" for metric in names]
-                table.add_row(setting, *(_shown(key, metrics) for key in keys))
+                table.add_row(setting, *(_score(key, metrics) for key in keys))
             Console().print(table)
             if (recall := metrics.get(f"search_recall/{benchmark}/all")) is not None:
                 print(f"The index finds {percent(recall, 1)} of the exact top 100 over the pool of all languages.")
 
 
-def print_states(place: Path, states: Iterable[tuple[str, str, str]]) -> None:
-    """What became of the jobs of a sweep, a line each. states: (state, name of the folder, reason or "")."""
+def print_states(folder: Path, states: Iterable[tuple[str, str, str]]) -> None:
+    """Prints the outcome of every job of a sweep. states: (state, name of the folder, reason or "")."""
     rows = list(states)
-    print(f"\n{len(rows)} jobs in {place}:")
+    print(f"\n{len(rows)} jobs in {folder}:")
     width = max((len(state) for state, _, _ in rows), default=0)
     for state, name, reason in rows:
         print(f"  {state:{width}}  {name}{': ' if reason else ''}{reason}")
 
 
-def _shown(key: str, metrics: Mapping[str, float]) -> str:
+def _score(key: str, metrics: Mapping[str, float]) -> str:
     if key not in metrics:
         return "-"
     return f"{metrics[key]:.1f}" if key.endswith("rank_distance") else f"{metrics[key]:.4f}"
 
 
 def to_markdown(rows: list[Row]) -> str:
-    """The same tables for a document."""
+    """The tables of `print_tables` as Markdown."""
     text = ""
     for (benchmark, metric), (header, *lines) in tables(rows).items():
         rule = ["---" if column in {"strategy", "run"} else "---:" for column in header]

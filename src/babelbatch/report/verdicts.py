@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from babelbatch.report.comparisons import PLACES, Measure, Pair, Study, of_setting
 from babelbatch.report.numbers import fixed, interval, p_text, percent
-from babelbatch.report.runs import Found
+from babelbatch.report.runs import FoundRuns
 
 
 def headline(study: Study) -> str:
@@ -65,7 +65,7 @@ def margins(study: Study) -> list[str]:
     return [_opened(sentence) for sentence in found]
 
 
-def caveats(study: Study, found: Found) -> list[str]:
+def caveats(study: Study, found: FoundRuns) -> list[str]:
     """What a reader must know before believing the rest."""
     notes = []
     seeds = [len(group.seeds) for group in study.groups]
