@@ -251,6 +251,15 @@ def test_the_command(pairs, tmp_path, capsys):
     assert (tmp_path / "out" / "a.md").read_text(encoding="utf-8").startswith("## corpus table\n")
 
 
+def test_options_of_a_folder_of_the_users(pairs, tmp_path, capsys):
+    (tmp_path / "mine" / "corpus").mkdir(parents=True)
+    (tmp_path / "mine" / "corpus" / "own.yaml").write_text(f"defaults: [table]\npath: {pairs}\n")
+    assert main(["--config-dir", str(tmp_path / "mine"), "corpus=own"]) == 0
+    assert capsys.readouterr().out.startswith("corpus table\n┏")
+    assert main(["--config-dir", str(tmp_path / "nowhere"), "corpus=own"]) == 2
+    assert f"--config-dir: there is no folder '{tmp_path}/nowhere'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("typed", "message"),
     [

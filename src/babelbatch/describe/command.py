@@ -24,7 +24,7 @@ from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.judgement import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
-from babelbatch.jobs.launch import CONF, check_jobs, forced
+from babelbatch.jobs.launch import CONF, check_jobs, forced, search_path
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.storage import write_atomically
 
@@ -53,13 +53,16 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    said = parser.parse_args(arguments).overrides
+    parser.add_argument("--config-dir", "-cd", help="a folder with options of your own, corpus/mine.yaml and so on")
+    parsed = parser.parse_args(arguments)
     register()
     try:
-        said = forced(said)
-        check_jobs("describe", said, multirun=False)
+        if parsed.config_dir and not Path(parsed.config_dir).is_dir():
+            raise ConfigError([f"--config-dir: there is no folder '{parsed.config_dir}'"])
+        said = forced(parsed.overrides)
+        check_jobs("describe", said, multirun=False, config_dir=parsed.config_dir)
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = compose("describe", said)
+            cfg = compose("describe", [*search_path(parsed.config_dir), *said])
         return _described(cfg, Console())
     except ConfigError as error:
         return _refused(str(error))

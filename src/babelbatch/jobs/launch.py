@@ -129,7 +129,7 @@ def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: s
     """
     problems: dict[str, None] = {}
     planned: dict[Path, str] = {}
-    search = _search(config_dir)
+    search = search_path(config_dir)
     if multirun:
         overrides = overrides + own_sweep(root, overrides, config_dir)
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -188,9 +188,9 @@ def own_sweep(root: str, overrides: list[str], config_dir: str | None = None) ->
         plain = [each.input_line or "" for each in typed if not each.is_sweep_override()]
         several = [each for each in typed if each.key_or_group == "experiment" and each.is_sweep_override()]
         for option in several[0].sweep_string_iterator() if several and several[0].is_choice_sweep() else ():
-            if _sweeper_params(root, [*_search(config_dir), *plain, f"experiment={option}"]):
+            if _sweeper_params(root, [*search_path(config_dir), *plain, f"experiment={option}"]):
                 raise ConfigError([f"experiment: {option} is a sweep of its own; type it in a command of its own"])
-        params = _sweeper_params(root, [*_search(config_dir), *plain])
+        params = _sweeper_params(root, [*search_path(config_dir), *plain])
     keys = {each.key_or_group for each in typed}
     own = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in keys]
     return [*forced(own), "hydra.sweeper.params=null"] if params else []
@@ -203,7 +203,8 @@ def _sweeper_params(root: str, overrides: list[str]) -> dict[str, str]:
         return {}  # told when the jobs are composed
 
 
-def _search(config_dir: str | None) -> list[str]:
+def search_path(config_dir: str | None) -> list[str]:
+    """The override that makes Hydra look for options in a folder of the user's too."""
     return [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
 
 

@@ -68,7 +68,7 @@ class Sampling:
         presence: Presence | None = None,
         steps: int | None = None,
     ) -> Sampler:
-        """Plans the steps of this strategy on a corpus; arguments as in `Sampler`. A subclass may return its own one."""
+        """Plans the steps of this strategy on a corpus; arguments as in `Sampler`. A subclass may return its own."""
         from babelbatch.sampling.sampler import Sampler  # which imports this module
 
         return Sampler(corpus, self, seed, rows, presence, steps)
