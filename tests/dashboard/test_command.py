@@ -1,4 +1,4 @@
-"""The saved workspace: what it shows, that saving it twice changes one, and what is told where it cannot be saved.
+"""The saved workspace: its panels, saving it twice, and the messages where it cannot be saved.
 
 The real command and the real clients, in a process of their own, against a server on the loopback interface.
 """
@@ -108,12 +108,12 @@ def test_without_the_extra_it_names_the_command(tmp_path: Path) -> None:
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
     done = dashboard(tmp_path, "entty=me", "benchmarks", "name=a", "name=b", "dry_run=maybe", code=2)
     assert done.stderr.splitlines() == [
-        "babelbatch: the command cannot be understood:",
+        "babelbatch: mistakes in the arguments:",
         "  - entty: no such argument, did you mean 'entity'? "
-        "(there are: entity, project, name, benchmarks, runs, dry_run)",
-        "  - benchmarks: a value is missing: benchmarks=...",
-        "  - name: given twice",
-        "  - dry_run: 'maybe' is neither true nor false",
+        "(arguments: entity, project, name, benchmarks, runs, dry_run)",
+        "  - benchmarks: no value; write benchmarks=...",
+        "  - name: given twice; give it once",
+        "  - dry_run: 'maybe' is neither true nor false; write one of them",
     ]
 
 
@@ -122,10 +122,10 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
     [
         (
             [],
-            "babelbatch: no finished run in multirun says which benchmarks to show: name them, "
-            "benchmarks=xquad_r,mlqa_r, or where the runs are, runs=<folder>",
+            "babelbatch: benchmarks: no finished run in multirun to take them from; name them "
+            "(benchmarks=xquad_r,mlqa_r) or the folder of the runs (runs=<folder>)",
         ),
-        (["benchmarks=b", "name=🙂"], "babelbatch: name: W&B takes no emoji or symbol in '🙂'; choose another"),
+        (["benchmarks=b", "name=🙂"], "babelbatch: name: W&B does not allow emoji or symbols in '🙂'; choose another"),
     ],
     ids=["no benchmarks", "an emoji"],
 )
@@ -162,12 +162,12 @@ def test_a_run_a_sweep_and_a_folder_of_sweeps(tmp_path: Path) -> None:
 def test_runs_of_several_projects_and_damaged_files(tmp_path: Path) -> None:
     finished_run(tmp_path / "multirun/s/a", ["x"], project="mine")
     finished_run(tmp_path / "multirun/s/b", ["x"], project="yours")
-    expected = "babelbatch: the runs log to several W&B projects (mine, yours): choose one, project=...\n"
+    expected = "babelbatch: project: the runs log to several W&B projects (mine, yours); choose one with project=...\n"
     assert dashboard(tmp_path, code=2).stderr == expected
     (tmp_path / "multirun/s/b/metrics.json").write_text("{")
     told = dashboard(tmp_path, code=2).stderr
     assert told.startswith("babelbatch: multirun/s/b/metrics.json cannot be read (")
-    assert told.endswith("): remove its run, or repeat it\n")
+    assert told.endswith("); remove the folder or repeat its run\n")
 
 
 def test_a_benchmark_is_shown_by_its_own_metric(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_project_that_has_no_runs_yet(tmp_path: Path) -> None:
         told = dashboard(tmp_path, "project=empty", "benchmarks=b", code=2, **backend.environment()).stderr
         assert backend.views == {}
     assert told.startswith("babelbatch: the dashboard is not saved: Project `us/empty` not found.")
-    assert "It is made by the first run that is logged to it." in told
+    assert "The first run that logs to it creates it." in told
 
 
 @pytest.mark.parametrize(
@@ -246,11 +246,11 @@ def test_where_it_cannot_be_saved_it_says_what_to_do_instead(tmp_path: Path, tro
             port = 9 if trouble == "dead port" else hole.getsockname()[1]
             environment["WANDB_BASE_URL"] = f"http://127.0.0.1:{port}"
         done = dashboard(tmp_path, code=2, **environment)
-    reason = "not logged in to W&B; " if trouble == "no key" else "W&B cannot be reached, or does not know the key ("
+    reason = "not logged in to W&B; " if trouble == "no key" else "W&B cannot be reached or does not accept the key ("
     first, *rest = done.stderr.splitlines()
     assert first.startswith(f"babelbatch: the dashboard is not saved: {reason}")
     assert rest == [
-        "What shows the runs without it:",
+        "Without it, look at the runs with:",
         "  wandb leet multirun/s/a/wandb    a run's curves in the terminal",
         "  babelbatch-report runs=multirun    an HTML page of all runs",
         "  babelbatch-dashboard ... dry_run=true    the workspace as JSON",
@@ -265,7 +265,7 @@ def test_an_earlier_workspace_that_cannot_be_read_is_left_alone(tmp_path: Path) 
         (view,) = backend.views.values()
         for damaged, reason in (
             ("{}", "the earlier workspace http.* cannot be read (1 validation error.*); choose another name="),
-            ('{"version": 99}', "W&B refuses (SpecVersionError: .*)"),
+            ('{"version": 99}', "W&B refused (SpecVersionError: .*)"),
         ):
             view["spec"] = damaged
             told = dashboard(tmp_path, *arguments, code=2, **backend.environment()).stderr.splitlines()[0]

@@ -192,22 +192,23 @@ def test_numbers_of_a_table(value: object, shown: str) -> None:
 
 
 def test_arguments() -> None:
-    folders, output, settings = command.parsed(["runs=a,b", "runs=c", "margin=0.02", "benchmarks=x", "level=0.9"])
+    folders, output, settings = command.parse(["runs=a,b", "runs=c", "margin=0.02", "benchmarks=x", "level=0.9"])
     assert (folders, output) == ([Path("a"), Path("b"), Path("c")], Path("report"))
     assert settings == Settings(level=0.9, margin=0.02, benchmarks=("x",))
-    assert command.parsed(["runs=a"])[1:] == (Path("a/report"), Settings())
-    assert command.parsed(["runs=[a,b]", "output=o"])[:2] == ([Path("a"), Path("b")], Path("o"))
+    assert command.parse(["runs=a"])[1:] == (Path("a/report"), Settings())
+    assert command.parse(["runs=[a,b]", "output=o"])[:2] == ([Path("a"), Path("b")], Path("o"))
 
 
 def test_all_that_is_wrong_with_the_arguments_at_once() -> None:
     with pytest.raises(ValueError, match="margin") as refusal:
-        command.parsed(["run=a", "multirun/demo", "margin=two", "level=95"])
+        command.parse(["run=a", "multirun/demo", "margin=two", "level=95", "output=a,b"])
     assert str(refusal.value).splitlines() == [
-        "'run=a' is not understood, did you mean 'runs'?; options are written runs=..., output=...",
-        "'multirun/demo' is not understood; options are written runs=..., output=...",
-        "runs: name the folder of a run or of a sweep, such as runs=multirun/demo",
-        "margin: two is not a number between 0 and 1",
-        "level: 95 is not a number between 0 and 1",
+        "'run=a' is not an option, did you mean 'runs'?; write options as runs=..., output=...",
+        "'multirun/demo' is not an option; write options as runs=..., output=...",
+        "runs: no folder; name that of a run or of a sweep, such as runs=multirun/demo",
+        "margin: two is not a number between 0 and 1; write margin=0.01",
+        "level: 95 is not a number between 0 and 1; write level=0.95",
+        "output: several folders; name one",
     ]
 
 

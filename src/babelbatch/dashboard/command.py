@@ -1,11 +1,11 @@
-"""babelbatch-dashboard: its arguments, and what it tells."""
+"""babelbatch-dashboard: its arguments and messages."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,19 +18,19 @@ from babelbatch.jobs.launch import CONF
 
 USER_ERROR = 2
 _ARGUMENTS = {
-    "entity": "the W&B user or team; default: that of the runs, WANDB_ENTITY, or your account's own",
-    "project": "the W&B project; default: that of the runs, WANDB_PROJECT, or that of conf/logger/wandb.yaml",
-    "name": "of the workspace; default: babelbatch. A workspace of this name is updated",
-    "benchmarks": "to show, such as xquad_r,mlqa_r; default: those of the runs",
-    "runs": "folder of finished runs, which say the above; default: multirun. They need not be there",
-    "dry_run": "true: print the workspace as JSON, and ask no server",
+    "entity": "W&B user or team; default: that of the runs, WANDB_ENTITY, or the default of your account",
+    "project": "W&B project; default: that of the runs, WANDB_PROJECT, or that of conf/logger/wandb.yaml",
+    "name": "name of the workspace; default: babelbatch. An existing workspace of this name is updated",
+    "benchmarks": "benchmarks to show, such as xquad_r,mlqa_r; default: those of the runs",
+    "runs": "folder of finished runs that the defaults above come from; default: multirun. It may be missing",
+    "dry_run": "true prints the workspace as JSON and does not contact W&B",
 }
 _EXTRA = "pip install 'babelbatch[dashboard]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """entity: None means that of the account. benchmarks: each with the metric to read first."""
+    """A workspace to save. entity: None means the default of the account. benchmarks: name -> its first metric."""
 
     entity: str | None
     project: str
@@ -39,108 +39,114 @@ class Request:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Saves the workspace and prints its address. The exit code: 0, or 2 with what to do instead."""
+    """Saves the workspace and prints its address. Returns the exit code: 0, or 2 after a message with a remedy."""
     if {"-h", "--help"} & set(arguments):
         print(_help())
         return 0
     try:
-        given = parse(arguments)
-        place = Path(given.get("runs", "multirun"))
-        runs = read_runs(place)
-        request = understood(given, runs)
+        options = parse(arguments)
+        folder = Path(options.get("runs", "multirun"))
+        runs = read_runs(folder)
+        request = resolve(options, runs)
     except ValueError as error:
-        print(f"babelbatch: {error}", file=sys.stderr)
-        return USER_ERROR
+        return _refuse(str(error))
     try:
         from babelbatch.dashboard.panels import specification, workspace
         from babelbatch.dashboard.saving import NotSaved, save
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "wandb_workspaces":
             raise
-        print(f"babelbatch: the dashboard needs wandb-workspaces: {_EXTRA}\n{_instead(place, runs)}", file=sys.stderr)
-        return USER_ERROR
+        return _refuse(f"the dashboard needs wandb-workspaces: {_EXTRA}\n{_alternatives(folder, runs)}")
     make = partial(workspace, project=request.project, name=request.name, benchmarks=request.benchmarks)
     try:
         spec = specification(make(request.entity or ""))
     except ValueError:
-        print(f"babelbatch: name: W&B takes no emoji or symbol in '{request.name}'; choose another", file=sys.stderr)
-        return USER_ERROR
-    if _is_true(given.get("dry_run", "false")):
+        return _refuse(f"name: W&B does not allow emoji or symbols in '{request.name}'; choose another")
+    if _is_true(options.get("dry_run", "false")):
         whole = {"entity": request.entity, "project": request.project, "name": request.name, "spec": spec}
         print(json.dumps(whole, indent=1, ensure_ascii=False))
         return 0
     try:
         saved = save(make, request.entity)
     except NotSaved as error:
-        print(f"babelbatch: the dashboard is not saved: {error}\n{_instead(place, runs)}", file=sys.stderr)
-        return USER_ERROR
+        return _refuse(f"the dashboard is not saved: {error}\n{_alternatives(folder, runs)}")
     print(f"{'created' if saved.created else 'updated'} the workspace '{request.name}': {saved.url}")
     return 0
 
 
+def _refuse(message: str) -> int:
+    print(f"babelbatch: {message}", file=sys.stderr)
+    return USER_ERROR
+
+
 def parse(arguments: Sequence[str]) -> dict[str, str]:
-    """`key=value` arguments. Raises ValueError with every mistake, each with its remedy."""
-    given: dict[str, str] = {}
+    """Reads `key=value` arguments. Raises ValueError with every mistake and its remedy."""
+    options: dict[str, str] = {}
     problems = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key not in _ARGUMENTS:
             problems.append(
-                f"{key}: no such argument{closest(key, list(_ARGUMENTS))} (there are: {', '.join(_ARGUMENTS)})"
+                f"{key}: no such argument{closest(key, list(_ARGUMENTS))} (arguments: {', '.join(_ARGUMENTS)})"
             )
         elif not equals or not value:
-            problems.append(f"{key}: a value is missing: {key}=...")
-        elif key in given:
-            problems.append(f"{key}: given twice")
+            problems.append(f"{key}: no value; write {key}=...")
+        elif key in options:
+            problems.append(f"{key}: given twice; give it once")
         else:
-            given[key] = value
-    if (switch := given.get("dry_run", "false").lower()) not in {"true", "false"}:
-        problems.append(f"dry_run: '{switch}' is neither true nor false")
+            options[key] = value
+    if (switch := options.get("dry_run", "false").lower()) not in {"true", "false"}:
+        problems.append(f"dry_run: '{switch}' is neither true nor false; write one of them")
     if problems:
-        raise ValueError("the command cannot be understood:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    return given
+        raise ValueError("mistakes in the arguments:\n" + "\n".join(f"  - {problem}" for problem in problems))
+    return options
 
 
-def understood(given: dict[str, str], runs: LocalRuns) -> Request:
-    """What is asked for, the rest taken from the runs, the environment, and the shipped configuration, in this order.
+def resolve(options: Mapping[str, str], runs: LocalRuns) -> Request:
+    """The workspace to save. What the options leave out comes from the runs, the environment, or the shipped
+    configuration, in this order.
 
-    Raises ValueError if the runs disagree, or nothing says which benchmarks to show.
+    Raises ValueError if the runs disagree, or if neither options nor runs name a benchmark.
     """
-    benchmarks = tuple(name for name in given.get("benchmarks", "").strip("[]").replace(" ", "").split(",") if name)
-    benchmarks = {name: runs.benchmarks.get(name, "map") for name in benchmarks} or runs.benchmarks
+    names = [name for name in options.get("benchmarks", "").strip("[]").replace(" ", "").split(",") if name]
+    benchmarks = {name: runs.benchmarks.get(name, "map") for name in names} or runs.benchmarks
     if not benchmarks:
-        place = given.get("runs", "multirun")
         raise ValueError(
-            f"no finished run in {place} says which benchmarks to show: name them, benchmarks=xquad_r,mlqa_r, "
-            "or where the runs are, runs=<folder>"
+            f"benchmarks: no finished run in {options.get('runs', 'multirun')} to take them from; name them "
+            "(benchmarks=xquad_r,mlqa_r) or the folder of the runs (runs=<folder>)"
         )
-    entity = given.get("entity") or _only("entity", "entities", runs.entities) or os.environ.get("WANDB_ENTITY") or None
-    project = given.get("project") or _only("project", "projects", runs.projects) or os.environ.get("WANDB_PROJECT")
-    return Request(entity, project or _shipped_project(), given.get("name", "babelbatch"), benchmarks)
+    entity = (
+        options.get("entity") or _only("entity", "entities", runs.entities) or os.environ.get("WANDB_ENTITY") or None
+    )
+    project = options.get("project") or _only("project", "projects", runs.projects) or os.environ.get("WANDB_PROJECT")
+    return Request(entity, project or _shipped_project(), options.get("name", "babelbatch"), benchmarks)
 
 
 def _only(key: str, several: str, values: Sequence[str]) -> str | None:
     if len(values) > 1:
-        raise ValueError(f"the runs log to several W&B {several} ({', '.join(values)}): choose one, {key}=...")
+        raise ValueError(
+            f"{key}: the runs log to several W&B {several} ({', '.join(values)}); choose one with {key}=..."
+        )
     return values[0] if values else None
 
 
 def _shipped_project() -> str:
-    return yaml.safe_load((CONF / "logger" / "wandb.yaml").read_text(encoding="utf-8"))["wandb"]["project"]
+    shipped = yaml.safe_load((CONF / "logger" / "wandb.yaml").read_text(encoding="utf-8"))
+    return str(shipped["wandb"]["project"])
 
 
 def _is_true(value: str) -> bool:
     return value.lower() == "true"
 
 
-def _instead(place: Path, runs: LocalRuns) -> str:
-    """What shows the runs without W&B's server."""
+def _alternatives(folder: Path, runs: LocalRuns) -> str:
+    """Other ways to look at the runs, without W&B's server."""
     logged = [folder for folder in runs.folders if (folder / "wandb").is_dir()]
     run = str(logged[-1]) if logged else "<run>"
     return (
-        "What shows the runs without it:\n"
+        "Without it, look at the runs with:\n"
         f"  wandb leet {run}/wandb    a run's curves in the terminal\n"
-        f"  babelbatch-report runs={place}    an HTML page of all runs\n"
+        f"  babelbatch-report runs={folder}    an HTML page of all runs\n"
         "  babelbatch-dashboard ... dry_run=true    the workspace as JSON"
     )
 

@@ -1,6 +1,6 @@
-"""What the workspace shows. The metric keys are those of metrics.json, the columns those of a run's configuration.
+"""The panels of the workspace. Metric keys are those of metrics.json, columns those of a run's configuration.
 
-Importing this module needs wandb-workspaces. Nothing here asks a server.
+Importing this module needs wandb-workspaces. Nothing here contacts a server.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import wandb_workspaces.reports.v2 as wr
-import wandb_workspaces.workspaces as ws
+import wandb_workspaces.reports.v2.interface as wr
+import wandb_workspaces.workspaces.interface as ws
 
 from babelbatch.evaluation.metrics import TITLES
 
 _SETTINGS = ("monolingual", "crosslingual", "multilingual")
 _BIAS = {
     "rank_distance_normalised": "Rank distance as a share of the pool, lower is better",
-    "language_preference": "Language preference: best-ranked version in the question's language",
-    "same_language_lift@10": "Share of the question's language in the top 10, over its share of the pool",
+    "language_preference": "Language preference: share of queries that rank their own language first",
+    "same_language_lift@10": "Share of the query's language in the top 10, divided by its share of the pool",
     "mrc@10": "MRC@10",
     "peer@100": "PEER@100",
 }
@@ -28,12 +28,11 @@ _STEP = "trainer/global_step"
 
 
 def workspace(entity: str, project: str, name: str, benchmarks: Mapping[str, str]) -> ws.Workspace:
-    """The whole workspace: for each benchmark the ratio, its trade-offs, language bias and cells; then curves and runs.
+    """The workspace: for each benchmark the scores by alpha, trade-offs, language bias and cells; then curves and runs.
 
-    benchmarks: each with the metric to read first.
-
-    The same arguments give the same workspace to the byte: panels have fixed ids, so that what a person rearranges in
-    the app still finds them after an update.
+    benchmarks: name -> its first metric.
+    The same arguments give the same workspace to the byte. Panels have fixed ids, so that a layout that a user changed
+    in the app survives an update.
     """
     sections = [section for benchmark in benchmarks.items() for section in _of_benchmark(*benchmark)]
     sections += [
@@ -42,6 +41,8 @@ def workspace(entity: str, project: str, name: str, benchmarks: Mapping[str, str
     ]
     for section in sections:
         for place, panel in enumerate(section.panels):
+            if isinstance(panel, wr.UnknownPanel):  # none of ours
+                continue
             panel._id = hashlib.sha256(f"{section.name}/{place}".encode()).hexdigest()[:12]
     return ws.Workspace(
         entity=entity,
@@ -54,12 +55,13 @@ def workspace(entity: str, project: str, name: str, benchmarks: Mapping[str, str
 
 
 def specification(of: ws.Workspace) -> dict[str, Any]:
-    """What the server would be sent, as plain data."""
-    return json.loads(of._to_model().spec.model_dump_json(by_alias=True, exclude_none=True))
+    """The JSON that the server receives."""
+    spec: dict[str, Any] = json.loads(of._to_model().spec.model_dump_json(by_alias=True, exclude_none=True))
+    return spec
 
 
 def updated(earlier: ws.Workspace, ours: ws.Workspace) -> ws.Workspace:
-    """`earlier` with our sections as they are now, first; its other sections, settings and filters stay."""
+    """`earlier` with our sections first, as they are now. Its other sections, settings and filters do not change."""
     names = {section.name for section in ours.sections}
     earlier.sections = [*ours.sections, *(section for section in earlier.sections if section.name not in names)]
     return earlier
@@ -71,7 +73,9 @@ def _of_benchmark(benchmark: str, metric: str) -> list[ws.Section]:
         _against_alpha(f"{benchmark}/{setting}/{metric}", f"{benchmark}: {setting} {title} by alpha")
         for setting in _SETTINGS
     ]
-    bias = [_against_alpha(f"{benchmark}/multilingual/{name}", f"{benchmark}: {said}") for name, said in _BIAS.items()]
+    bias = [
+        _against_alpha(f"{benchmark}/multilingual/{name}", f"{benchmark}: {title}") for name, title in _BIAS.items()
+    ]
     return [
         ws.Section(
             name=f"{benchmark}: alpha",
@@ -97,7 +101,7 @@ def _of_benchmark(benchmark: str, metric: str) -> list[ws.Section]:
             name=f"{benchmark}: cells",
             layout_settings=ws.SectionLayoutSettings(columns=2, rows=1),
             panels=[
-                _pictures(f"{benchmark}/{metric}_by_language", f"{benchmark}: {title}, question by candidate language"),
+                _pictures(f"{benchmark}/{metric}_by_language", f"{benchmark}: {title}, query by candidate language"),
                 wr.WeavePanelSummaryTable(table_name=f"{benchmark}/cells"),
             ],
         ),
@@ -105,7 +109,7 @@ def _of_benchmark(benchmark: str, metric: str) -> list[ws.Section]:
 
 
 def _against_alpha(metric: str, title: str, log: bool = False) -> wr.ScatterPlot:
-    """A point a run, and the mean of the runs so far, from alpha 0 (all X-Y) to 1 (all X-X)."""
+    """A point a run, and their running mean, from alpha 0 (all X-Y) to 1 (all X-X)."""
     return wr.ScatterPlot(
         title=title,
         x=wr.Config("alpha"),
@@ -131,13 +135,13 @@ def _parallel(benchmark: str, metric: str) -> wr.ParallelCoordinatesPlot:
     ]
     distance = wr.SummaryMetric(f"{benchmark}/multilingual/rank_distance")
     return wr.ParallelCoordinatesPlot(
-        title=f"{benchmark}: what goes with what",
+        title=f"{benchmark}: trade-offs between measures",
         columns=[
             column(wr.Config("alpha"), "alpha"),
             column(wr.Config("seed"), "seed"),
             column(wr.Config("optimizer.lr"), "learning rate", log=True),
             *scores,
-            column(distance, "rank distance (lower is better, so turned over)", log=True, inverted=True),
+            column(distance, "rank distance (lower is better, axis inverted)", log=True, inverted=True),
         ],
     )
 
@@ -154,7 +158,7 @@ def _curves() -> ws.Section:
         "Training loss by batch kind": by_kind,
         "Training loss": ["train/loss"],
         "Validation loss, all and by batch kind": validation,
-        "Questions with a masked translation, by batch kind": masked,
+        "Queries with a masked translation, by batch kind": masked,
         "Share of X-X batches so far": ["train/alpha"],
         "Gradient norm before clipping": ["train/gradient_norm"],
         "Learning rate": ["train/learning_rate"],
@@ -171,7 +175,7 @@ def _curves() -> ws.Section:
 
 
 def _columns(benchmarks: Mapping[str, str]) -> list[str]:
-    """The first columns of the list of runs."""
+    """The columns that the list of runs shows first."""
     scores = [
         *(f"summary:{name}/{setting}/{metric}" for name, metric in benchmarks.items() for setting in _SETTINGS),
         *(f"summary:{benchmark}/multilingual/rank_distance" for benchmark in benchmarks),

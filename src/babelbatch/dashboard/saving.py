@@ -1,4 +1,4 @@
-"""Puts a workspace on the W&B server, once: saved again, it is the same one that changes."""
+"""Saves a workspace on the W&B server. Saving it again updates the same workspace."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import wandb
-import wandb_workspaces.workspaces as ws
+import wandb_workspaces.workspaces.interface as ws
 
 from babelbatch.dashboard.panels import updated
 from babelbatch.loggers.wandb_service import end_service
 
-_ANSWER_SECONDS = 15  # for the server to answer the first question
-_SECONDS = 60  # for all of it
+_ANSWER_SECONDS = 15  # for the server's first answer
+_SECONDS = 60  # for everything
 
 
 class NotSaved(Exception):
-    """Why there is no workspace, for a person to read."""
+    """The workspace could not be saved; the message is for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """url: of the workspace. created: there was none of this name before."""
+    """url: of the workspace. created: whether it is new."""
 
     url: str
     created: bool
 
 
 def save(make: Callable[[str], ws.Workspace], entity: str | None) -> Saved:
-    """Creates the workspace, or updates the one that was saved under its name before. Takes a minute at most.
+    """Creates the workspace, or updates the one that was saved under its name before. Takes at most a minute.
 
-    make: the workspace of an entity. entity: None means the one that the user's account logs to.
-    The name under which the server keeps a workspace is made of entity, project and name, so that any machine finds it
-    again: wandb-workspaces has no search.
-    Raises NotSaved if the user is not logged in, the server does not answer, or refuses.
+    make: returns the workspace of an entity. entity: None means the default of the user's account.
+    The server stores a workspace under a hash of entity, project and name, so that every machine finds it again:
+    wandb-workspaces has no search.
+    Raises NotSaved if the user is not logged in, or the server does not answer or refuses.
     """
     outcome: list[Saved | Exception] = []
 
@@ -56,12 +56,12 @@ def save(make: Callable[[str], ws.Workspace], entity: str | None) -> Saved:
     if isinstance(result, NotSaved):
         raise result
     if isinstance(result, Exception):
-        raise NotSaved(f"W&B refuses ({type(result).__name__}: {_line(result)})") from result
+        raise NotSaved(f"W&B refused ({type(result).__name__}: {_line(result)})") from result
     return result
 
 
 def stored_name(entity: str, project: str, name: str) -> str:
-    """11 characters that the workspace has in its address: `https://wandb.ai/<entity>/<project>?nw=<stored name>`."""
+    """11 characters that end the workspace's address: `https://wandb.ai/<entity>/<project>?nw=<stored name>`."""
     return hashlib.sha256("\n".join((entity, project, name)).encode()).hexdigest()[:11]
 
 
@@ -76,31 +76,34 @@ def _save(make: Callable[[str], ws.Workspace], entity: str | None) -> Saved:
     with suppress(Exception):  # a key of the wrong form
         logged_in = wandb.login(prompt=False, verify=False)  # reads files and variables only
     if not logged_in:
-        raise NotSaved("not logged in to W&B; `wandb login` does it, or the variable WANDB_API_KEY")
+        raise NotSaved("not logged in to W&B; run `wandb login` or set WANDB_API_KEY")
     try:
         api = wandb.Api(timeout=_ANSWER_SECONDS)
         workspace = make(entity or api.default_entity or "")
     except wandb.errors.CommError as error:  # also for a server that cannot be reached
-        raise NotSaved(f"W&B cannot be reached, or does not know the key ({_line(error)})") from error
+        raise NotSaved(
+            f"W&B cannot be reached or does not accept the key ({_line(error)}); check network, server and key"
+        ) from error
     if not workspace.entity:
-        raise NotSaved("the W&B account has no entity of its own; name one: entity=my_team")
+        raise NotSaved("the W&B account has no default entity; name one with entity=my_team")
     stored = stored_name(workspace.entity, workspace.project, workspace.name)
     earlier = _earlier(f"{api.settings['base_url']}/{workspace.entity}/{workspace.project}?nw={stored}")
     if earlier is not None:
         workspace = updated(earlier, workspace)
     else:
         workspace._internal_name = f"nw-{stored}-v"  # wandb-workspaces would draw a random one
-    workspace.save()
+    workspace.save()  # type: ignore[no-untyped-call]  # wandb-workspaces does not annotate it
     return Saved(workspace.url, created=earlier is None)
 
 
 def _earlier(url: str) -> ws.Workspace | None:
     try:
-        return ws.Workspace.from_url(url)
+        workspace: ws.Workspace = ws.Workspace.from_url(url)
+        return workspace
     except ValueError as error:
         message = str(error)
         if message.startswith("Workspace `"):  # not found in the project
             return None
         if message.startswith("Project `"):
-            raise NotSaved(f"{message} It is made by the first run that is logged to it.") from error
+            raise NotSaved(f"{message} The first run that logs to it creates it.") from error
         raise NotSaved(f"the earlier workspace {url} cannot be read ({_line(error)}); choose another name=") from error

@@ -1,4 +1,4 @@
-"""babelbatch-report: the command line."""
+"""babelbatch-report: its arguments and messages."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ USER_ERROR = 2
 USAGE = """\
 babelbatch-report runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]] [margin=0.01] [level=0.95]
 
-Compares the finished runs in the folders: each the folder of a run, of a sweep, or of several sweeps.
+Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
-  runs        what to compare; several folders with commas, or runs= several times
-  output      where report.html, report.md and data/ go; default: FOLDER/report, of several folders: report
-  benchmarks  only these; default: all, which must be the same in every run
-  margin      how much monolingual mAP a strategy may lose against X-X and still count as not worse
-  level       of the intervals; a difference counts as settled if its p, by Holm, is below 1 - level"""
+  runs        folders to compare; separate several with commas, or repeat runs=
+  output      folder for report.html, report.md and data/; default: FOLDER/report, for several folders: report
+  benchmarks  benchmarks to compare on; default: all, if every run has the same
+  margin      loss of monolingual mAP against X-X up to which a strategy counts as not inferior
+  level       confidence level of intervals; a difference is significant if its p (Holm) is below 1 - level"""
 _OPTIONS = ("runs", "output", "benchmarks", "margin", "level")
 
 
 def main() -> None:
-    """Ends the process: 0, or 2 for what the user can mend, told in a line without a traceback."""
+    """Writes the report and prints the path of its page. Exits with 2 after a user error."""
     arguments = sys.argv[1:]
     if not arguments or {"-h", "--help"} & set(arguments):
         print(USAGE)
         sys.exit(0 if arguments else USER_ERROR)
     try:
-        folders, output, settings = parsed(arguments)
-        from babelbatch.report.page import write_report  # a second that --help and mistakes need not wait for
+        folders, output, settings = parse(arguments)
+        from babelbatch.report.page import write_report  # takes a second, which --help and mistakes do not need
 
         print(write_report(folders, output, settings))
     except (ValueError, OSError) as error:
@@ -39,33 +39,34 @@ def main() -> None:
         sys.exit(USER_ERROR)
 
 
-def parsed(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
-    """Folders, place of the report, and settings. Raises ValueError with all that is wrong."""
-    said: dict[str, list[str]] = {}
+def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
+    """The folders to compare, the output folder and the settings. Raises ValueError with every mistake."""
+    options: dict[str, list[str]] = {}
     problems = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not equals or key not in _OPTIONS:
             hint = closest(key, list(_OPTIONS)) if equals else ""
-            problems.append(f"'{argument}' is not understood{hint}; options are written runs=..., output=...")
+            problems.append(f"'{argument}' is not an option{hint}; write options as runs=..., output=...")
         else:
-            said.setdefault(key, []).extend(part for part in value.strip("[]").split(",") if part)
-    folders = [Path(part).expanduser() for part in said.get("runs", [])]
+            options.setdefault(key, []).extend(part for part in value.strip("[]").split(",") if part)
+    folders = [Path(part).expanduser() for part in options.get("runs", [])]
     if not folders:
-        problems.append("runs: name the folder of a run or of a sweep, such as runs=multirun/demo")
+        problems.append("runs: no folder; name that of a run or of a sweep, such as runs=multirun/demo")
     numbers = {}
-    for key in ("margin", "level"):
-        text = ",".join(said.get(key, [])) or None
+    for key, default in (("margin", Settings.margin), ("level", Settings.level)):
+        text = ",".join(options.get(key, []))
         try:
-            numbers[key] = getattr(Settings, key) if text is None else float(text)
+            numbers[key] = float(text) if text else default
             if not 0 < numbers[key] < 1:
                 raise ValueError
         except ValueError:
-            problems.append(f"{key}: {text} is not a number between 0 and 1")
-    if len(said.get("output", [])) > 1:
-        problems.append("output: one folder only")
+            problems.append(f"{key}: {text} is not a number between 0 and 1; write {key}={default:g}")
+    outputs = [Path(part).expanduser() for part in options.get("output", [])]
+    if len(outputs) > 1:
+        problems.append("output: several folders; name one")
     if problems:
         raise ValueError("\n".join(problems))
-    beside = folders[0] / "report" if len(folders) == 1 else Path("report")
-    output = Path(said["output"][0]).expanduser() if said.get("output") else beside
-    return folders, output, Settings(numbers["level"], numbers["margin"], tuple(said.get("benchmarks", [])))
+    default_output = folders[0] / "report" if len(folders) == 1 else Path("report")
+    settings = Settings(numbers["level"], numbers["margin"], tuple(options.get("benchmarks", [])))
+    return folders, outputs[0] if outputs else default_output, settings

@@ -20,7 +20,7 @@ def cost_data(groups: Sequence[Group]) -> Data:
 
 
 def _mean(group: Group, fact: str) -> float | int | None:
-    values = [run.metrics.get(fact) for run in group.runs]
+    values: list[float | int | None] = [run.metrics.get(fact) for run in group.runs]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return None
