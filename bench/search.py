@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from babelbatch.search.index import HNSW, IVF, Exact, Pool, Search, exact_top_k, measured_recall
+from babelbatch.search.index import HNSW, IVF, Exact, Pool, Search, exact_top_k, measure_recall
 from babelbatch.search.vectors import VectorWriter
 
 SETTINGS = {
@@ -66,7 +66,7 @@ def main() -> None:
         }
         for name, (index, of) in pools.items():
             started = time.process_time()
-            searches[name] = index.over(of, options.threads), time.process_time() - started
+            searches[name] = index.build(of, options.threads), time.process_time() - started
         taken: dict[str, list[float]] = {name: [] for name in searches}
         for _ in range(options.repeats):
             for name, (search, _) in searches.items():
@@ -81,7 +81,7 @@ def main() -> None:
         print(f"{'':<20}{'build':>10}{'search':>10}{'ratio':>8}{'recall':>9}")
         exact = statistics.median(taken["exact"])
         for name, (search, build) in searches.items():
-            found = measured_recall(search, queries, options.k, pool=pool, threads=options.threads)
+            found = measure_recall(search, queries, options.k, pool=pool, threads=options.threads)
             median = statistics.median(taken[name])
             each = 1000 * median / options.queries
             print(f"{name:<20}{build:>8.1f} s{each:>7.2f} ms{exact / median:>8.1f}{found:>9.4f}")

@@ -69,7 +69,7 @@ def test_built_once():
 def test_built_again_by_another_version(monkeypatch):
     """It may read the same files otherwise."""
     made()
-    monkeypatch.setattr("babelbatch.storage.folder.__version__", "0.0.1")
+    monkeypatch.setattr("babelbatch.storage.entry.__version__", "0.0.1")
     with pytest.raises(RuntimeError, match="built again"):
         made(build_again)
 
@@ -147,13 +147,13 @@ from pathlib import Path
 import numpy as np
 from babelbatch.benchmarks.table import load_benchmark
 from babelbatch.search.index import Exact
-from babelbatch.evaluation.search_ranking import layout, search_ranks
+from babelbatch.evaluation.search_ranking import storage_order, search_ranks
 from babelbatch.search.vectors import VectorWriter
 
 before = peak()
 benchmark = replace(load_benchmark(sys.argv[1]), name="mine")
 loaded = peak()
-order = layout(benchmark)
+order = storage_order(benchmark)
 vectors = np.random.default_rng(0).normal(size=(len(order), 4)).astype(np.float32)
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 writer = VectorWriter(Path(sys.argv[1]) / "vectors", 4, "test")

@@ -16,7 +16,7 @@ from babelbatch.benchmarks.tatoeba import XTREME, XTREME_R, load_benchmark
 from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result, score
-from babelbatch.evaluation.search_ranking import layout, search_ranks
+from babelbatch.evaluation.search_ranking import search_ranks, storage_order
 from babelbatch.evaluation.trec import write_trec
 from babelbatch.jobs.launch import CONF
 from babelbatch.records import Benchmark
@@ -155,7 +155,7 @@ def test_a_search_finds_the_same(published_files, tmp_path):
     queries, candidates = vectors(benchmark)
     expected = rank_cells(benchmark, queries, candidates).within_language
     writer = VectorWriter(tmp_path, candidates.shape[1], "tatoeba", 100)
-    writer.append(candidates[layout(benchmark)])
+    writer.append(candidates[storage_order(benchmark)])
     found = search_ranks(benchmark, queries, writer.close(), Exact(), k=10).ranks
     near = expected <= 90  # beyond, equal scores may stand at the end of the hundred
     assert near.mean() > 0.5

@@ -12,7 +12,7 @@ import pytest
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import ABSENT, Corpus
-from babelbatch.storage.texts import Texts, TextWriter, choose_texts
+from babelbatch.storage.texts import Texts, TextWriter, select_texts
 from processes import PEAK, python
 
 FILE = Path("pairs.jsonl")
@@ -27,7 +27,7 @@ def written(path: Path, texts: list[str], rows: list[int] | None = None) -> Text
     writer = TextWriter(path)
     assert [writer.append(text) for text in texts] == list(range(len(texts)))
     writer.close()
-    choose_texts(path, None if rows is None else np.array(rows, np.int64))
+    select_texts(path, None if rows is None else np.array(rows, np.int64))
     return Texts(path)
 
 
@@ -57,7 +57,7 @@ def test_a_writer_goes_on_behind_what_stays(tmp_path):
     second = TextWriter(path, keep=2)
     assert second.append("x") == 2
     second.close()
-    choose_texts(path)
+    select_texts(path)
     assert list(Texts(path)) == ["één", "ไทย", "x"]
     assert path.read_text() == "één" + "ไทย" + "x"
 

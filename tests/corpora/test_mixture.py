@@ -21,7 +21,7 @@ from babelbatch.encoder import static
 from babelbatch.records import ABSENT, Corpus, Mixture, Plan
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.sampling.mixing import Mixing
-from babelbatch.storage.texts import Joined
+from babelbatch.storage.texts import ConcatTexts
 from conftest import MakeCorpus
 
 HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=4)
@@ -175,11 +175,11 @@ def test_the_fingerprint_knows_the_parts(make_corpus: MakeCorpus) -> None:
 
 
 def test_joined_texts() -> None:
-    joined = Joined([("a", "b"), (), ["c"]], ["x/", "y/", "z/"])
+    joined = ConcatTexts([("a", "b"), (), ["c"]], ["x/", "y/", "z/"])
     whole = ["x/a", "x/b", "z/c"]
     assert list(joined) == [joined[row] for row in range(3)] == joined[:] == whole
     assert (joined[-1], joined[1:], joined[::-2], joined[5:]) == ("z/c", whole[1:], whole[::-2], [])
-    assert (len(joined), len(Joined([])), "x/b" in joined) == (3, 0, True)
+    assert (len(joined), len(ConcatTexts([])), "x/b" in joined) == (3, 0, True)
     assert list(pickle.loads(pickle.dumps(joined))) == whole
     for row in (3, -4):
         with pytest.raises(IndexError):

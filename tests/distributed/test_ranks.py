@@ -2,7 +2,7 @@
 
 import pytest
 
-from babelbatch.distributed.ranks import devices_a_node, global_rank, world_size
+from babelbatch.distributed.ranks import devices_per_node, global_rank, world_size
 
 VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_NAME")
 
@@ -35,4 +35,4 @@ def test_ranks(environment: dict[str, str], rank: int, size: int | None, monkeyp
     ],
 )  # fmt: skip
 def test_devices(devices: object, count: int | None) -> None:
-    assert devices_a_node(devices) == count
+    assert devices_per_node(devices) == count

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from babelbatch.evaluation.custom import custom_of_queries
+from babelbatch.evaluation.custom import per_query_custom_metrics
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.metrics import MISSED
 from babelbatch.evaluation.ranking import Ranks, Top
@@ -79,9 +79,11 @@ TOP = Top(
 
 
 def test_ranks_come_sorted_with_their_gains():
-    found = custom_of_queries({"gained": gained}, np.array([10, 1, 4]), np.array([0, 2, 3]), np.array([5.0, 2.0, 3.0]))
+    found = per_query_custom_metrics(
+        {"gained": gained}, np.array([10, 1, 4]), np.array([0, 2, 3]), np.array([5.0, 2.0, 3.0])
+    )
     assert found["gained"].tolist() == [2 / 1 + 5 / 10, 3 / 4]
-    plain = custom_of_queries({"gained": gained}, np.array([10, 1, 4]), np.array([0, 2, 3]))
+    plain = per_query_custom_metrics({"gained": gained}, np.array([10, 1, 4]), np.array([0, 2, 3]))
     assert plain["gained"].tolist() == [1 / 1 + 1 / 10, 1 / 4]
 
 
@@ -158,7 +160,7 @@ def test_refused(metrics, index, message):
 )
 def test_what_is_no_score(returned, message):
     with pytest.raises(ValueError, match=f"^evaluation.metrics.odd: {re.escape(message)}$"):
-        custom_of_queries({"odd": lambda ranks, gains: returned}, np.array([1]), np.array([0, 1]))
+        per_query_custom_metrics({"odd": lambda ranks, gains: returned}, np.array([1]), np.array([0, 1]))
 
 
 @pytest.mark.parametrize(("better", "leader"), [("higher", "X-X"), ("lower", "X-Y")])

@@ -208,13 +208,13 @@ def test_a_cache_that_cannot_be_written(encoder, tmp_path, caplog):
 def test_the_cache_is_bounded(tmp_path, monkeypatch):
     """Three files of 1,056 bytes and some; two fit. The one that was not used for longest goes."""
     vectors = np.ones((16, 16), np.float32)
-    vector_cache.keep(tmp_path, "a", vectors)
-    vector_cache.keep(tmp_path, "b", vectors)
+    vector_cache.save(tmp_path, "a", vectors)
+    vector_cache.save(tmp_path, "b", vectors)
     monkeypatch.setattr(vector_cache, "MOST_BYTES", 2 * (tmp_path / "a.vectors").stat().st_size)
     for name, time in (("a", 1), ("b", 2)):
         os.utime(tmp_path / f"{name}.vectors", (time, time))
-    assert vector_cache.find(tmp_path, "a", (16, 16)) is not None
-    vector_cache.keep(tmp_path, "c", vectors)
+    assert vector_cache.load(tmp_path, "a", (16, 16)) is not None
+    vector_cache.save(tmp_path, "c", vectors)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.vectors", "c.vectors"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelbatch.benchmarks.lareqa import load_benchmark
-from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, of_queries, rank_distance
+from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, per_query_metrics, rank_distance
 
 
 def csr(*queries: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -20,12 +20,12 @@ def csr(*queries: list[int]) -> tuple[np.ndarray, np.ndarray]:
 def test_names():
     assert NAMES == ("map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100")
     assert POOL_NAMES == ("rank_distance", "rank_distance_normalised")
-    assert tuple(of_queries(*csr([1]))) == NAMES
+    assert tuple(per_query_metrics(*csr([1]))) == NAMES
 
 
 def test_by_hand():
     """Queries: a first place; a fourth; three answers out of order; one beyond every cut-off."""
-    found = of_queries(*csr([1], [4], [10, 1, 25], [100]))
+    found = per_query_metrics(*csr([1], [4], [10, 1, 25], [100]))
     assert found["map"] == pytest.approx([1, 1 / 4, (1 / 1 + 2 / 10 + 3 / 25) / 3, 1 / 100])
     assert found["map@20"] == pytest.approx([1, 1 / 4, (1 / 1 + 2 / 10) / 3, 0])
     assert found["recall@1"] == pytest.approx([1, 0, 1 / 3, 0])
@@ -39,19 +39,19 @@ def test_by_hand():
 
 
 def test_cut_offs_are_inclusive():
-    found = of_queries(*csr([20], [21], [10], [11]))
+    found = per_query_metrics(*csr([20], [21], [10], [11]))
     assert found["map@20"] == pytest.approx([1 / 20, 0, 1 / 10, 1 / 11])
     assert found["recall@10"] == pytest.approx([0, 0, 1, 0])
     assert found["ndcg@10"] == pytest.approx([0, 0, 1 / log2(11), 0])
     assert found["ndcg@20"] == pytest.approx([1 / log2(21), 0, 1 / log2(11), 1 / log2(12)])
-    found = of_queries(*csr([100], [101]))
+    found = per_query_metrics(*csr([100], [101]))
     assert found["recall@100"].tolist() == [1, 0]
     assert found["mrr@100"].tolist() == [1 / 100, 0]
 
 
 def test_the_divisor_of_map_at_20_is_what_the_cut_off_can_hold():
     """25 answers in the first 25 places: nothing better fits in 20. trec_eval's map_cut divides by 25."""
-    found = of_queries(*csr(list(range(1, 26))))
+    found = per_query_metrics(*csr(list(range(1, 26))))
     assert found["map@20"] == pytest.approx([1])
     assert found["map"] == pytest.approx([1])
     assert found["ndcg@10"] == pytest.approx([1])
@@ -60,7 +60,7 @@ def test_the_divisor_of_map_at_20_is_what_the_cut_off_can_hold():
 
 def test_ranks_are_counted_from_one_as_floats():
     """Integer ranks must not divide as integers."""
-    assert of_queries(np.array([3], np.int64), np.array([0, 1]))["map"][0] == 1 / 3
+    assert per_query_metrics(np.array([3], np.int64), np.array([0, 1]))["map"][0] == 1 / 3
 
 
 def average_precision(ranks: list[int], cutoff: int | None) -> float:
@@ -83,7 +83,7 @@ def ndcg(ranks: list[int], cutoff: int) -> float:
 @given(st.lists(st.sets(st.integers(1, 150), min_size=1, max_size=30), min_size=1, max_size=8), st.randoms())
 def test_agrees_with_loops(queries, random):
     lists = [random.sample(sorted(ranks), len(ranks)) for ranks in queries]
-    found = of_queries(*csr(*lists))
+    found = per_query_metrics(*csr(*lists))
     assert found["map"] == pytest.approx([average_precision(ranks, None) for ranks in lists])
     assert found["map@20"] == pytest.approx([average_precision(ranks, 20) for ranks in lists])
     assert found["ndcg@10"] == pytest.approx([ndcg(ranks, 10) for ranks in lists])
@@ -104,7 +104,7 @@ graded_lists = st.lists(
 def test_gains_agree_with_loops(queries):
     ranks, offsets = csr(*(list(query) for query in queries))
     gains = np.concatenate([list(query.values()) for query in queries])
-    found = of_queries(ranks, offsets, gains)
+    found = per_query_metrics(ranks, offsets, gains)
     for cutoff in (10, 20):
         expected = []
         for query in queries:
@@ -112,7 +112,7 @@ def test_gains_agree_with_loops(queries):
             best = sorted(query.values(), reverse=True)[:cutoff]
             expected.append(gained / sum(gain / log2(place + 1) for place, gain in enumerate(best, start=1)))
         assert found[f"ndcg@{cutoff}"] == pytest.approx(expected)
-    plain = of_queries(ranks, offsets)
+    plain = per_query_metrics(ranks, offsets)
     for name in set(NAMES) - {"ndcg@10", "ndcg@20"}:
         assert found[name].tolist() == plain[name].tolist()
 

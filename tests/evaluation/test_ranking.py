@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from babelbatch.evaluation import ranking
-from babelbatch.evaluation.metrics import of_queries
+from babelbatch.evaluation.metrics import per_query_metrics
 from babelbatch.evaluation.ranking import Ranks, Top, rank
 from babelbatch.evaluation.scorer import scorer
 from babelbatch.records import Benchmark
@@ -122,7 +122,7 @@ def test_metrics_agree_with_pytrec_eval(retrieval):
         if len(pairs) == 0:
             continue
         queries, starts = np.unique(query_of[pairs], return_index=True)
-        ours = of_queries(ranks, np.append(starts, len(pairs)))
+        ours = per_query_metrics(ranks, np.append(starts, len(pairs)))
         theirs = by_pytrec_eval(benchmark, scores, queries.tolist(), pool.tolist())
         sizes = np.diff(np.append(starts, len(pairs)))
         assert ours["map"] == pytest.approx(theirs["map"])

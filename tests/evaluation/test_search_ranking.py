@@ -16,9 +16,9 @@ from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.metrics import MISSED
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scoring import Result
-from babelbatch.evaluation.search_ranking import layout, ranks_in, search_ranks
+from babelbatch.evaluation.search_ranking import ranks_in, search_ranks, storage_order
 from babelbatch.records import Benchmark
-from babelbatch.search.index import HNSW, IVF, NOTHING, Exact
+from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact
 from babelbatch.search.vectors import Vectors, VectorWriter
 
 NOT_SEARCHED = {"map", "rank_distance", "rank_distance_normalised", "language_preference", "mrc@10"}
@@ -111,7 +111,7 @@ def written(folder, vectors: np.ndarray, order: np.ndarray, shard_rows: int) -> 
 
 def test_equal_scores_rank_the_greater_id_first(tmp_path):
     benchmark = small({"en3": "", "de9": "", "en1": "", "de5": "", "en2": ""})
-    order = layout(benchmark)
+    order = storage_order(benchmark)
     assert [benchmark.candidate_ids[row] for row in order] == ["de9", "de5", "en3", "en2", "en1"]
     queries, candidates = np.ones((1, 2), np.float32), np.ones((5, 2), np.float32)
     found = search_ranks(benchmark, queries, written(tmp_path, candidates, order, 2), Exact(), 10)
@@ -125,7 +125,7 @@ def test_what_is_beyond_the_first_hundred_has_no_rank(tmp_path):
     texts = {f"de{number:03}": "" for number in range(60)} | {f"en{number:03}": "" for number in range(60)}
     benchmark = small(texts)
     candidates = -np.arange(120, dtype=np.float32)[:, None]  # the answer is last
-    vectors = written(tmp_path, candidates, layout(benchmark), 7)
+    vectors = written(tmp_path, candidates, storage_order(benchmark), 7)
     found = search_ranks(benchmark, np.ones((1, 1), np.float32), vectors, Exact(), 10)
     assert found.ranks.within_language.tolist() == [60]
     assert found.ranks.in_pool.tolist() == [MISSED]
@@ -133,7 +133,7 @@ def test_what_is_beyond_the_first_hundred_has_no_rank(tmp_path):
 
 
 def test_ranks_in_by_hand():
-    rows = np.array([[4, 2, 7], [0, NOTHING, NOTHING], [7, 4, 9]])
+    rows = np.array([[4, 2, 7], [0, NO_ROW, NO_ROW], [7, 4, 9]])
     ranks = ranks_in(rows, np.array([0, 0, 1, 1, 2, 2]), np.array([7, 9, 0, 4, 4, 9]))
     assert ranks.tolist() == [3, MISSED, 1, MISSED, 2, 3]
 

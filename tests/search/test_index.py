@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelbatch.search.index import HNSW, IVF, NOTHING, Exact, Neighbours, exact_top_k, measured_recall
+from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Neighbours, exact_top_k, measure_recall
 from processes import python
 
 CLUSTERED = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)
@@ -75,7 +75,7 @@ def test_agrees_with_a_matrix_product_and_argsort():
 
 def test_an_ivf_that_looks_everywhere_is_exact():
     truth = exact_top_k(QUERIES, 20, pool=POOL)
-    found = IVF(lists=30, probes=30).over([POOL[:700], POOL[700:]])(QUERIES, 20)
+    found = IVF(lists=30, probes=30).build([POOL[:700], POOL[700:]])(QUERIES, 20)
     assert np.array_equal(found.rows, truth.rows)
     assert found.scores == pytest.approx(truth.scores, abs=1e-6)
 
@@ -83,8 +83,8 @@ def test_an_ivf_that_looks_everywhere_is_exact():
 def test_an_ivf_that_looks_nearby_finds_most():
     recalls = []
     for probes in (1, 4, 40):
-        search = IVF(lists=80, probes=probes).over(POOL)
-        recalls.append(measured_recall(search, QUERIES, 10, pool=POOL, threads=1))
+        search = IVF(lists=80, probes=probes).build(POOL)
+        recalls.append(measure_recall(search, QUERIES, 10, pool=POOL, threads=1))
     assert recalls == sorted(recalls)
     assert 0.1 < recalls[0] < 0.9
     assert recalls[2] > 0.99
@@ -92,24 +92,24 @@ def test_an_ivf_that_looks_nearby_finds_most():
 
 def test_an_ivf_may_find_fewer_than_k():
     """Forty rows in forty lists: a probe sees one."""
-    search = IVF(lists=40, probes=1).over(CLUSTERED)
+    search = IVF(lists=40, probes=1).build(CLUSTERED)
     found = search(CLUSTERED, 3)
-    assert (found.rows[:, 1:] == NOTHING).all()
+    assert (found.rows[:, 1:] == NO_ROW).all()
     assert np.isneginf(found.scores[:, 1:]).all()
-    assert (found.rows[:, 0] != NOTHING).all()
+    assert (found.rows[:, 0] != NO_ROW).all()
 
 
 def test_hnsw_finds_most():
-    search = HNSW(links=16, search=64).over(POOL)
-    assert measured_recall(search, QUERIES, 10, pool=POOL, threads=1) > 0.95
+    search = HNSW(links=16, search=64).build(POOL)
+    assert measure_recall(search, QUERIES, 10, pool=POOL, threads=1) > 0.95
     found = search(QUERIES, 10)
     assert found.scores == pytest.approx(np.einsum("qd,qkd->qk", QUERIES, POOL[found.rows]), abs=1e-6)
-    assert measured_recall(HNSW(links=2, construction=1, search=1).over(POOL), QUERIES, 10, pool=POOL, threads=1) < 0.9
+    assert measure_recall(HNSW(links=2, construction=1, search=1).build(POOL), QUERIES, 10, pool=POOL, threads=1) < 0.9
 
 
 @pytest.mark.parametrize("index", [IVF(lists=50, probes=2), HNSW(links=4, construction=8, search=4)])
 def test_the_same_index_whenever_it_is_built(index):
-    once, again = (index.over(POOL, threads=2)(QUERIES, 10) for _ in range(2))
+    once, again = (index.build(POOL, threads=2)(QUERIES, 10) for _ in range(2))
     assert np.array_equal(once.rows, again.rows)
     assert np.array_equal(once.scores, again.scores)
 
@@ -117,7 +117,7 @@ def test_the_same_index_whenever_it_is_built(index):
 def test_the_seed_of_an_ivf():
     few = {"lists": 50, "probes": 1}
     assert not np.array_equal(
-        IVF(**few, seed=0).over(POOL)(QUERIES, 10).rows, IVF(**few, seed=1).over(POOL)(QUERIES, 10).rows
+        IVF(**few, seed=0).build(POOL)(QUERIES, 10).rows, IVF(**few, seed=1).build(POOL)(QUERIES, 10).rows
     )
 
 
@@ -125,14 +125,14 @@ def test_recall_by_hand():
     """Of the exact 3 the search finds one and two; a tie with the third counts."""
     pool = np.array([[5], [4], [3], [3], [1], [0]], np.float32)
     queries = np.ones((2, 1), np.float32)
-    rows = np.array([[0, 4, 5], [0, 3, NOTHING]])
-    found = Neighbours(rows, np.where(rows == NOTHING, -np.inf, pool[rows, 0]).astype(np.float32))
-    assert measured_recall(lambda queries, k: found, queries, 3, pool=pool, threads=1) == pytest.approx((1 + 2) / 6)
+    rows = np.array([[0, 4, 5], [0, 3, NO_ROW]])
+    found = Neighbours(rows, np.where(rows == NO_ROW, -np.inf, pool[rows, 0]).astype(np.float32))
+    assert measure_recall(lambda queries, k: found, queries, 3, pool=pool, threads=1) == pytest.approx((1 + 2) / 6)
 
 
 def test_recall_of_nothing():
     with pytest.raises(ValueError, match=r"^recall cannot be measured without queries$"):
-        measured_recall(Exact().over(POOL), QUERIES[:0], 5, pool=POOL, threads=1)
+        measure_recall(Exact().build(POOL), QUERIES[:0], 5, pool=POOL, threads=1)
 
 
 def test_recall_looks_at_a_sample():
@@ -143,14 +143,14 @@ def test_recall_looks_at_a_sample():
         return exact_top_k(queries, k, pool=POOL)
 
     for _ in range(2):
-        assert measured_recall(search, QUERIES, 5, pool=POOL, sample=7, seed=3, threads=1) == 1
+        assert measure_recall(search, QUERIES, 5, pool=POOL, sample=7, seed=3, threads=1) == 1
     assert len(asked[0]) == 7
     assert np.array_equal(*asked)
 
 
 @pytest.mark.parametrize("index", [Exact(), IVF(), HNSW()])
 def test_what_cannot_be_searched(index):
-    search = index.over(POOL)
+    search = index.build(POOL)
     for k in (0, 4001):
         with pytest.raises(ValueError, match=f"^{k:,} neighbours were asked of a pool of 4,000; ask for 1 to 4,000$"):
             search(QUERIES, k)
@@ -169,25 +169,25 @@ def test_a_pool_that_cannot_be_searched(index):
     spoiled = POOL.copy()
     spoiled[17, 0] = -np.inf
     with pytest.raises(ValueError, match=r"^row 17 is not finite \(1 such\): its encoder is damaged$"):
-        index.over(spoiled)(QUERIES, 1)
+        index.build(spoiled)(QUERIES, 1)
     with pytest.raises(
         ValueError, match=r"^the arrays of a pool must be matrices of one width, not \(4, 16\), \(4, 8\)$"
     ):
-        index.over([POOL[:4], POOL[:4, :8]])(QUERIES, 1)
+        index.build([POOL[:4], POOL[:4, :8]])(QUERIES, 1)
     for empty in (POOL[:0], []):
         with pytest.raises(ValueError, match=r"^there is nothing to search: the pool has no rows$"):
-            index.over(empty)(QUERIES, 1)
+            index.build(empty)(QUERIES, 1)
 
 
 def test_more_lists_than_rows():
     with pytest.raises(ValueError, match=r"^index\.lists: 4,001 lists for 4,000 rows; lower it$"):
-        IVF(lists=4001).over(POOL)
+        IVF(lists=4001).build(POOL)
 
 
 @pytest.mark.parametrize("index", [Exact(), IVF(), HNSW()])
 def test_thread_counts_are_left_as_they_were(index):
     before = (faiss.omp_get_max_threads(), torch.get_num_threads())
-    one, two = (index.over(POOL, threads=threads)(QUERIES, 10) for threads in (1, 2))
+    one, two = (index.build(POOL, threads=threads)(QUERIES, 10) for threads in (1, 2))
     assert (faiss.omp_get_max_threads(), torch.get_num_threads()) == before
     assert np.array_equal(one.rows, two.rows)
 
@@ -210,7 +210,7 @@ def test_faiss_and_torch_in_one_process(first):
         "def search():\n"
         "    for _ in range(5):\n"
         "        assert (exact_top_k(pool[:200], 5, pool=pool, threads=2).rows == truth).all()\n"
-        "    assert (IVF(lists=10, probes=10).over(pool, threads=2)(pool[:200], 5).rows == truth).all()\n"
+        "    assert (IVF(lists=10, probes=10).build(pool, threads=2)(pool[:200], 5).rows == truth).all()\n"
         "descend(); search(); descend()\n"
         "beside = threading.Thread(target=descend); beside.start(); search(); beside.join()\n"
         "print(torch.get_num_threads())\n"

@@ -16,9 +16,9 @@ from babelbatch.search.index import exact_top_k
 from babelbatch.search.mining import (
     Mining,
     answer_groups,
-    choose,
-    deepest,
-    plain,
+    choose_negatives,
+    comparable,
+    search_depth,
     search_pools,
     used_queries,
 )
@@ -47,10 +47,10 @@ def test_an_absent_text_joins_nobody(make_corpus):
 
 
 def test_plain_text():
-    assert plain("Ｌima \n is  THE capital") == "lima is the capital"
-    assert plain("cafe\u0301") == plain("Café")
-    assert plain("STRASSE") == plain("Straße")
-    assert plain("Lima") != plain("Limas")
+    assert comparable("Ｌima \n is  THE capital") == "lima is the capital"
+    assert comparable("cafe\u0301") == comparable("Café")
+    assert comparable("STRASSE") == comparable("Straße")
+    assert comparable("Lima") != comparable("Limas")
 
 
 def test_pools_by_hand(make_corpus):
@@ -90,8 +90,8 @@ def test_a_pool_has_each_text_once(make_corpus):
     _, english = search_pools(corpus, answer_groups(corpus), "same")
     assert [texts[row] for row in english.rows] == ["passage 0 en", "passage 1 en", "passage 3 en"]
     assert english.positives.tolist() == [0, 1, 0, 2]
-    assert deepest(english, replace(NO_MARGIN, last_rank=1)) == 2
-    assert deepest(english, replace(NO_MARGIN, last_rank=100)) == 3
+    assert search_depth(english, replace(NO_MARGIN, last_rank=1)) == 2
+    assert search_depth(english, replace(NO_MARGIN, last_rank=100)) == 3
 
 
 SCORES = np.array([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]])
@@ -112,7 +112,7 @@ ANSWERS = np.array([[False, True, False, False, True, False]])
     ],
 )
 def test_choice_by_hand(settings, columns):
-    chosen, ranks = choose(
+    chosen, ranks = choose_negatives(
         np.ones((1, 6), bool), SCORES, ANSWERS, np.array([0.8]),
         Mining(**{"negatives": 2, "relative_margin": None, **settings}), np.random.default_rng(0),
     )  # fmt: skip
@@ -132,7 +132,7 @@ def test_random_choices():
 
     def drawn(seed: int) -> np.ndarray:
         random = np.random.default_rng(seed)
-        return choose(scores < 2, scores, scores < 0, np.full(2000, 9.0), settings, random)[0]
+        return choose_negatives(scores < 2, scores, scores < 0, np.full(2000, 9.0), settings, random)[0]
 
     columns = drawn(0)
     assert np.array_equal(columns, drawn(0))

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from babelbatch.batches.builder import BatchBuilder
 from babelbatch.batches.translations import Translations
-from babelbatch.distributed.collectives import gathered, greatest, total_on_cpu
+from babelbatch.distributed.collectives import gather_rows, max_over_ranks, sum_over_ranks_on_cpu
 from babelbatch.encoder import tiny
 from babelbatch.evaluation.evaluation import encode
 from babelbatch.loss import Alignment, Contrastive, LanguageKL, Mimo, Objective
@@ -249,9 +249,9 @@ def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
     encoder = learner_for(corpus, CASES[0]).encoder
     vectors = encode(encoder, corpus.passage_texts, "passage", token_budget=60)
     mine = torch.full((rank, 2), float(rank), requires_grad=True)
-    everyone = gathered(mine, tuple(range(ranks)))
+    everyone = gather_rows(mine, tuple(range(ranks)))
     (everyone.sum(dim=1) @ torch.arange(1.0, len(everyone) + 1)).backward()
-    talk = (everyone.detach(), mine.grad, greatest(10 - rank), total_on_cpu(torch.tensor([1.0, rank])))
+    talk = (everyone.detach(), mine.grad, max_over_ranks(10 - rank), sum_over_ranks_on_cpu(torch.tensor([1.0, rank])))
     torch.save((found, vectors, talk), folder / f"{rank}.pt")
     dist.barrier()
     dist.destroy_process_group()

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from babelbatch.batches.chunks import length_sorted_chunks
 from babelbatch.batches.validation_split import HeldOutPassages
-from babelbatch.evaluation.encoding import tokens_of
+from babelbatch.evaluation.encoding import tokenise_texts
 from babelbatch.records import ABSENT, Batch, Corpus, Lesson, Padded, Plan, Versions
 from babelbatch.tokens import Tokens
 
@@ -140,8 +140,8 @@ class _TextsOf:
 
     def __init__(self, corpus: Corpus, encoder: Encoder) -> None:
         self._shared = encoder.settings.shared
-        self._queries = tokens_of(encoder, corpus.query_texts, "query")
-        self._passages = tokens_of(encoder, corpus.passage_texts, "passage")
+        self._queries = tokenise_texts(encoder, corpus.query_texts, "query")
+        self._passages = tokenise_texts(encoder, corpus.passage_texts, "passage")
 
     def __call__(
         self, queries: np.ndarray, passages: np.ndarray, overhead: int, token_limit: int | None

@@ -26,7 +26,7 @@ from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, stored_corpus
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources.lines import lines
-from babelbatch.storage import TextWriter, choose_texts
+from babelbatch.storage import TextWriter, select_texts
 
 # Letters with their marks, an apostrophe inside; but the possessive `'s` is no part of the word, and none by itself.
 _WORD = regex.compile(r"(?<!\p{L}['’])[\p{L}\p{M}]+(?:['’](?!s\b)[\p{L}\p{M}]+)*")
@@ -75,8 +75,8 @@ class CodeSwitching:
                 f"{', '.join(corpus.languages)}"
             )
         settings = {key: value for key, value in asdict(self).items() if key != "dictionaries"}
-        made_of = {"code_switching": settings, "words": self.fingerprint, "corpus": corpus.fingerprint}
-        switched = stored_corpus(corpus.name, made_of, lambda folder: self._write(corpus, folder))
+        inputs = {"code_switching": settings, "words": self.fingerprint, "corpus": corpus.fingerprint}
+        switched = stored_corpus(corpus.name, inputs, lambda folder: self._write(corpus, folder))
         if corpus.mixture is None:
             return switched
         starts = tuple(self.copies * start for start in corpus.mixture.starts)
@@ -171,13 +171,13 @@ class CodeSwitching:
                     writer.append(text)
                     progress.advance(1)
             writer.close()
-            choose_texts(folder / file)
+            select_texts(folder / file)
         writer = TextWriter(folder / IDS)
         for id_ in corpus.ids:
             for _ in range(self.copies):
                 writer.append(id_)
         writer.close()
-        choose_texts(folder / IDS)
+        select_texts(folder / IDS)
         for name, table in tables.items():
             np.save(folder / f"{name}.npy", table)
         log.info(

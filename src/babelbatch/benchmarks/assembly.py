@@ -15,7 +15,7 @@ import numpy as np
 
 from babelbatch.benchmarks.stored import CANDIDATE_IDS, CANDIDATES, QUERIES, QUERY_IDS
 from babelbatch.sources.lines import Place
-from babelbatch.storage import TextWriter, choose_texts, discard, text_hash
+from babelbatch.storage import TextWriter, abandon_build, select_texts, text_hash
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class PoolAssembly:
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is not None:
-            discard((self._ids, self._texts), self._folder)
+            abandon_build((self._ids, self._texts), self._folder)
 
     def candidate(self, id_: str, language: str, text: str, place: Place) -> None:
         """What may answer a query. Ids are distinct over all languages. A text may be empty."""
@@ -101,8 +101,8 @@ class PoolAssembly:
         order = order[np.count_nonzero(codes < 0) :]
         new_row = np.full(len(codes), -1, np.int64)
         new_row[order] = np.arange(len(order))
-        choose_texts(self._folder / CANDIDATE_IDS, order)
-        choose_texts(self._folder / CANDIDATES, order)
+        select_texts(self._folder / CANDIDATE_IDS, order)
+        select_texts(self._folder / CANDIDATES, order)
         self._save("candidate_languages", codes[order])
 
         answers = {
@@ -121,7 +121,7 @@ class PoolAssembly:
             texts.append(self._queries[id_, kept[code]][0])
         for writer, file in ((ids, QUERY_IDS), (texts, QUERIES)):
             writer.close()
-            choose_texts(self._folder / file)
+            select_texts(self._folder / file)
         found = [pair for _, id_ in answered for pair in answers[id_]]
         self._save("query_languages", np.array([code for code, _ in answered], np.int16))
         self._save("relevant_offsets", np.cumsum([0, *(len(answers[id_]) for _, id_ in answered)]))

@@ -11,7 +11,7 @@ from babelbatch.records import Benchmark
 from babelbatch.sources import mewsli_x
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 
 def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchmark:
@@ -49,5 +49,5 @@ def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchma
             return assembly.finish()
 
     protocol = "Mewsli-X 20220518_6 test: query = mention in its sentence, candidate = description of an entity"
-    made_of = {"languages": asked, "files": signature_of([mentions, entities])}
-    return stored_benchmark("mewsli_x", made_of, build, protocol, "map@20")
+    inputs = {"languages": asked, "files": file_signatures([mentions, entities])}
+    return stored_benchmark("mewsli_x", inputs, build, protocol, "map@20")

@@ -10,7 +10,7 @@ from babelbatch.records import Benchmark
 from babelbatch.sources import miracl, wikipedia
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 SPLIT: miracl.Split = "dev"
 
@@ -36,8 +36,8 @@ def load_benchmark(pooled: bool, data_dir: str | None = None, languages: list[st
 
     files = [path for pair in asked for path in pair] + [path for paths in told for path in paths]
     protocol = "MIRACL 1.0 dev: candidate = title and passage of the language's Wikipedia, relevant = judged 1"
-    made_of = {"languages": kept, "files": signature_of(files)}
-    return stored_benchmark("miracl", made_of, build, protocol, "ndcg@10", pooled)
+    inputs = {"languages": kept, "files": file_signatures(files)}
+    return stored_benchmark("miracl", inputs, build, protocol, "ndcg@10", pooled)
 
 
 def _add(

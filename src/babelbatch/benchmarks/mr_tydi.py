@@ -10,7 +10,7 @@ from babelbatch.records import Benchmark
 from babelbatch.sources import mr_tydi, wikipedia
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 _TEST = 2  # of the numbers in `mr_tydi.COUNTS`
 
@@ -34,8 +34,8 @@ def load_benchmark(pooled: bool, data_dir: str | None = None, languages: list[st
             return assembly.finish(kept)
 
     protocol = "Mr. TyDi 1.1 test: candidate = title and passage of the language's Wikipedia, relevant = positive"
-    made_of = {"languages": kept, "files": signature_of([*asked, *told])}
-    return stored_benchmark("mr_tydi", made_of, build, protocol, "mrr@100", pooled)
+    inputs = {"languages": kept, "files": file_signatures([*asked, *told])}
+    return stored_benchmark("mr_tydi", inputs, build, protocol, "mrr@100", pooled)
 
 
 def _add(assembly: PoolAssembly, language: str, questions: Path, passages: Path, data_dir: str | None) -> None:

@@ -15,7 +15,7 @@ from babelbatch.sources import beir
 from babelbatch.sources.hub import Published, check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.mteb import files
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,6 @@ def load_task(
                 check_count(f"{name}, candidates in '{language}'", candidates, published[1], data_dir)
             return assembly.finish(kept)
 
-    made_of = {"languages": kept, "files": signature_of([path for each in found for path in each.all()])}
+    inputs = {"languages": kept, "files": file_signatures([path for each in found for path in each.all()])}
     source = f"{task.published.hub} @ {task.published.revision[:8]}"
-    return stored_benchmark(name, made_of, build, f"{protocol}; {source}", task.metric, pooled)
+    return stored_benchmark(name, inputs, build, f"{protocol}; {source}", task.metric, pooled)

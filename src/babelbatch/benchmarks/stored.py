@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from babelbatch.records import Benchmark
-from babelbatch.storage import Texts, described, stored_folder
+from babelbatch.storage import Texts, cache_entry, open_entry
 
 FORMAT = 1
 """Goes up when what the files mean changes."""
@@ -21,21 +21,21 @@ TABLES = ("query_languages", "candidate_languages", "relevant_offsets", "relevan
 
 def stored_benchmark(
     name: str,
-    made_of: Mapping[str, object],
+    inputs: Mapping[str, object],
     build: Callable[[Path], list[str]],
     protocol: str,
     metric: str,
     pooled: bool = True,
 ) -> Benchmark:
-    """The benchmark that `build` makes, from the cache folder if it was built before; see `stored_folder`.
+    """The benchmark that `build` makes, from the cache folder if it was built before; see `cache_entry`.
 
-    made_of: all that it depends on, as JSON can write it: settings, and `signature_of` the files read.
+    inputs: all that it depends on, as JSON can write it: settings, and `file_signatures` the files read.
     build: writes into a folder what `pool_assembly.PoolAssembly.finish` writes, and returns the languages.
     protocol, metric, pooled: as in `Benchmark`.
     Candidates stay on disk, queries are read.
     """
-    folder = stored_folder("benchmark", name, {"format": FORMAT, **made_of}, lambda place: {"languages": build(place)})
-    with described(folder, "benchmark") as manifest:
+    folder = cache_entry("benchmark", name, {"format": FORMAT, **inputs}, lambda place: {"languages": build(place)})
+    with open_entry(folder, "benchmark") as manifest:
         tables = {table: np.load(folder / f"{table}.npy", mmap_mode="r") for table in TABLES}
         return Benchmark(
             name=name,

@@ -16,7 +16,7 @@ from babelbatch.sources import beir, trec
 from babelbatch.sources.hub import Published, fetched
 from babelbatch.sources.lines import FORMATS
 from babelbatch.sources.mteb import Files, of_split
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 Layout = Literal["beir", "trec", "mteb"]
 
@@ -109,16 +109,16 @@ def load_benchmark(
                 add(assembly, part, read)
             return assembly.finish(languages)
 
-    made_of = {
+    inputs = {
         "layout": layout, "columns": columns, "languages": languages,
         "parts": [
-            [part.language, part.otherwise, part.query_prefix, part.candidate_prefix, signature_of(part.files.all())]
+            [part.language, part.otherwise, part.query_prefix, part.candidate_prefix, file_signatures(part.files.all())]
             for part in parts
         ],
     }  # fmt: skip
     of = f"{hub} @ {revision}" if hub else root.resolve().name
     protocol = f"{layout} files of {of}, {split}: relevant = judged above 0, gain = judgement"
-    return stored_benchmark("table", made_of, build, protocol, metric, pooled)
+    return stored_benchmark("table", inputs, build, protocol, metric, pooled)
 
 
 def _readers(layout: Layout, columns: beir.Columns) -> Readers:

@@ -27,13 +27,13 @@ from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE
 from babelbatch.runs.results import provenance
-from babelbatch.search.index import HNSW, IVF, NOTHING, Exact, Search, measured_recall
+from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Search, measure_recall
 from babelbatch.search.mining import (
     Mining,
     SearchPool,
     answer_groups,
-    choose,
-    deepest,
+    choose_negatives,
+    search_depth,
     search_pools,
     used_queries,
 )
@@ -80,10 +80,10 @@ def mine(cfg: DictConfig, folder: Path) -> None:
         if len(pool.items) == 0:  # a language without passages
             continue
         passages = made(corpus.passage_texts, pool.rows, "passage", folder=place / f"passages-{pool.name}")
-        search = index.over(passages, cfg.threads)
+        search = index.build(passages, cfg.threads)
         rows_of = np.searchsorted(asked, pool.queries)
         if not isinstance(index, Exact):
-            recalls[pool.name] = _recall(search, queries, passages, rows_of, deepest(pool, settings), cfg.threads)
+            recalls[pool.name] = _recall(search, queries, passages, rows_of, search_depth(pool, settings), cfg.threads)
         parts.append(mined_from(pool, search, queries, passages, rows_of, settings, number))
     mined = concatenated(parts) if parts else _none()
     taken = time.perf_counter() - started
@@ -171,7 +171,7 @@ def mined_from(
 
     rows_of: (S,) the row of each slot's query in `all_queries`. number: of the pool; random choices differ by it.
     """
-    depth = deepest(pool, settings)
+    depth = search_depth(pool, settings)
     parts = []
     with bar(f"searching {pool.name}", len(rows_of), worth_it=len(rows_of) >= 1_000) as progress:
         for start in range(0, len(rows_of), _QUERIES):
@@ -181,8 +181,8 @@ def mined_from(
             positive_scores = np.einsum("qd,qd->q", queries, passages.take(positives))
             answers = pool.groups[neighbours.rows] == pool.groups[positives][:, None]
             random = np.random.default_rng([settings.seed, number, start])
-            chosen, ranks = choose(
-                neighbours.rows != NOTHING, neighbours.scores, answers, positive_scores, settings, random
+            chosen, ranks = choose_negatives(
+                neighbours.rows != NO_ROW, neighbours.scores, answers, positive_scores, settings, random
             )
             query, place = np.nonzero(chosen != ABSENT)
             column = chosen[query, place]
@@ -215,7 +215,7 @@ def _recall(
     search: Search, queries: Vectors, passages: Vectors, rows_of: np.ndarray, k: int, threads: int | None
 ) -> float:
     sample = queries.take(np.random.default_rng(0).permutation(rows_of)[:1000])
-    return measured_recall(search, sample, k, pool=passages, threads=threads)
+    return measure_recall(search, sample, k, pool=passages, threads=threads)
 
 
 def _none() -> Mined:

@@ -20,7 +20,7 @@ from babelbatch.commands.build import build, build_benchmarks, start_loggers
 from babelbatch.configuration.identity import config_hash, group_of, identity
 from babelbatch.configuration.inputs import signed
 from babelbatch.configuration.schema import sha256_of
-from babelbatch.distributed.collectives import leave
+from babelbatch.distributed.collectives import leave_group
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.loggers.wandb_run import finish
@@ -128,7 +128,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
             log_final(loggers, results, trainer.global_step)
     finally:
         finish(loggers)
-    leave()
+    leave_group()
     if not first:
         return
     if "checkpoint" in callbacks:

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES
 from babelbatch.records import ABSENT
 from babelbatch.sources.lines import Place
-from babelbatch.storage import TextWriter, choose_texts, discard, text_hash
+from babelbatch.storage import TextWriter, abandon_build, select_texts, text_hash
 
 _ROW = np.dtype(
     [
@@ -50,7 +50,7 @@ class Assembly:
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is not None:
-            discard((self._ids, *self._texts.values(), *self._rows.values()), self._folder)
+            abandon_build((self._ids, *self._texts.values(), *self._rows.values()), self._folder)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ class Assembly:
             writer.close()
         questions, passages, wrong = (self._rows[name].all() for name in ("question", "passage", "negative"))
         item, rows_of_ids = _items([questions, passages, wrong])
-        choose_texts(self._folder / IDS, rows_of_ids)
+        select_texts(self._folder / IDS, rows_of_ids)
         shape = (len(rows_of_ids), len(self._column))
         at = np.split(item, np.cumsum([len(questions), len(passages)]))
 
@@ -110,7 +110,7 @@ class Assembly:
     def _distinct(self, file: str, rows: np.ndarray) -> np.ndarray:
         """Leaves each text of the file once, in the order in which they came. (R,) where the text of each row went."""
         text, first = _in_order(rows["text"], rows["text_check"], rows["order"])
-        choose_texts(self._folder / file, rows["number"][first])
+        select_texts(self._folder / file, rows["number"][first])
         return text
 
     def _table(

@@ -17,7 +17,7 @@ from babelbatch.sources.bitext import Pair, aligned, columns, units
 from babelbatch.sources.hub import Published, located
 from babelbatch.sources.lines import Place, records, text_in
 from babelbatch.sources.omissions import Omissions
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 Collection = Literal[
     "europarl",
@@ -88,12 +88,12 @@ def load_corpus(
             assembly.finish()
         return languages
 
-    made_of = {
+    inputs = {
         "limit": limit,
         "languages": languages,
-        "parts": [[part.name, signature_of(part.files)] for part in parts],
+        "parts": [[part.name, file_signatures(part.files)] for part in parts],
     }
-    return stored_corpus(name, made_of, build)
+    return stored_corpus(name, inputs, build)
 
 
 def _add(

@@ -15,7 +15,7 @@ from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import Place, Record, object_in, text_in, text_of
 from babelbatch.sources.omissions import Omissions
-from babelbatch.storage import cache_folder, signature_of
+from babelbatch.storage import cache_folder, file_signatures
 
 REVISION = "b6146ffb41562803c45df3c028b4cdad8c09dd4d"
 """Version 1.1. Version 1.0 has the names of answers in English only."""
@@ -49,7 +49,7 @@ def load_corpus(data_dir: str | None = None, languages: list[str] | None = None)
             assembly.finish()
         return known
 
-    return stored_corpus("mintaka", {"languages": known, "files": signature_of([path])}, build)
+    return stored_corpus("mintaka", {"languages": known, "files": file_signatures([path])}, build)
 
 
 def _add(assembly: Assembly, row: Record, place: Place, languages: Sequence[str], omissions: Omissions) -> None:

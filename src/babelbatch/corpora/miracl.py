@@ -16,7 +16,7 @@ from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import text_of
 from babelbatch.sources.miracl import Judgement, Question
 from babelbatch.sources.wikipedia import passages
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def load_corpus(languages: list[str] | None = None, negatives: int = 0, data_dir
     if data_dir is not None:
         files = [file for pair in miracl.question_files(read, "train", data_dir) for file in pair]
         files += [file for language in read for file in miracl.passage_files(language, data_dir)]
-        source = signature_of(files)
+        source = file_signatures(files)
 
     def build(folder: Path) -> Sequence[str]:
         with Assembly(folder, read) as assembly:

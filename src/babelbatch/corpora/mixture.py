@@ -7,7 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.records import ABSENT, Corpus, Mixture
-from babelbatch.storage import Joined, text_hash
+from babelbatch.storage import ConcatTexts, text_hash
 
 
 def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
@@ -51,9 +51,9 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     return Corpus(
         name="+".join(names),
         languages=languages,
-        ids=Joined([corpus.ids for corpus in corpora], [f"{name}/" for name in names]),
-        query_texts=Joined([corpus.query_texts for corpus in corpora]),
-        passage_texts=Joined([corpus.passage_texts for corpus in corpora]),
+        ids=ConcatTexts([corpus.ids for corpus in corpora], [f"{name}/" for name in names]),
+        query_texts=ConcatTexts([corpus.query_texts for corpus in corpora]),
+        passage_texts=ConcatTexts([corpus.passage_texts for corpus in corpora]),
         queries=questions,
         passages=passages,
         passage_keys=keys,
@@ -132,7 +132,7 @@ def _shared_texts(corpora: list[Corpus]) -> tuple[list[np.ndarray], int]:
         ]
     )
     order = np.argsort(hashes, kind="stable")
-    texts = Joined([corpus.passage_texts for corpus in corpora])
+    texts = ConcatTexts([corpus.passage_texts for corpus in corpora])
     repeated = np.flatnonzero(np.diff(hashes[order]) == 0)
     number = np.full(len(hashes), ABSENT)
     count = 0

@@ -16,7 +16,7 @@ from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import Place, Record, list_in, object_in, records, text_in, text_of
 from babelbatch.sources.omissions import Omissions
-from babelbatch.storage import cache_folder, signature_of
+from babelbatch.storage import cache_folder, file_signatures
 
 REVISION = "651b8cc85c407270b024157aff06ee6ab8c4fc6d"
 URL = f"https://raw.githubusercontent.com/apple/ml-mkqa/{REVISION}/dataset/mkqa.jsonl.gz"
@@ -68,8 +68,8 @@ def load_corpus(
             assembly.finish()
         return known
 
-    made_of = {"languages": known, "answers": sorted(kinds), "files": signature_of([path])}
-    return stored_corpus("mkqa", made_of, build)
+    inputs = {"languages": known, "answers": sorted(kinds), "files": file_signatures([path])}
+    return stored_corpus("mkqa", inputs, build)
 
 
 def _add(

@@ -22,7 +22,7 @@ from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources import mmarco
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.storage import TextWriter, choose_texts, signature_of, write_atomically
+from babelbatch.storage import TextWriter, file_signatures, select_texts, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,8 @@ def load_corpus(
         source: object = mmarco.PUBLISHED.revision
     else:
         files = [mmarco.triples_file(data_dir), *(file for one in read for file in mmarco.text_files(one, data_dir))]
-        source = signature_of(files)
-    made_of = {"languages": read, "triples": triples, "negatives": negatives, "seed": seed, "source": source}
+        source = file_signatures(files)
+    inputs = {"languages": read, "triples": triples, "negatives": negatives, "seed": seed, "source": source}
 
     def build(folder: Path) -> Sequence[str]:
         drawn = _drawn(folder, triples, negatives, seed, data_dir)
@@ -66,7 +66,7 @@ def load_corpus(
         _finish(folder, drawn, read)
         return read
 
-    return stored_corpus("mmarco", made_of, build)
+    return stored_corpus("mmarco", inputs, build)
 
 
 def _drawn(folder: Path, triples: int | None, negatives: int, seed: int, data_dir: str | None) -> Sample:
@@ -157,10 +157,10 @@ def _finish(folder: Path, drawn: Sample, languages: Sequence[str]) -> None:
     for question, passage in drawn.items.tolist():
         ids.append(f"{question}-{passage}")
     ids.close()
-    choose_texts(folder / IDS)
+    select_texts(folder / IDS)
     for name in (QUERIES, PASSAGES):
         if (folder / name).with_suffix(".ends").exists():  # else an interrupted build did it
-            choose_texts(folder / name)
+            select_texts(folder / name)
     keys, wrong_keys = _keys(drawn, [np.load(_hashes(folder, language)) for language in languages])
     np.save(folder / "passage_keys.npy", keys)
     log.info("mmarco: %s items with %s passage keys", f"{len(keys):,}", f"{len(np.unique(keys)):,}")

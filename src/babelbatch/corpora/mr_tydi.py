@@ -13,7 +13,7 @@ from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
 from babelbatch.sources.lines import text_of
 from babelbatch.sources.wikipedia import Passage
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 
 def load_corpus(languages: list[str] | None = None, negatives: int = 0, data_dir: str | None = None) -> Corpus:
@@ -32,7 +32,7 @@ def load_corpus(languages: list[str] | None = None, negatives: int = 0, data_dir
         raise ValueError(f"negatives must be 0 or more, not {negatives}")
     source: object = mr_tydi.QUESTIONS.revision
     if data_dir is not None:
-        source = signature_of(mr_tydi.question_files(read, "train", data_dir))
+        source = file_signatures(mr_tydi.question_files(read, "train", data_dir))
 
     def build(folder: Path) -> Sequence[str]:
         with Assembly(folder, read) as assembly:

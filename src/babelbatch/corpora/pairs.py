@@ -12,7 +12,7 @@ from babelbatch.records import Corpus
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.lines import records, text_in
 from babelbatch.sources.omissions import Omissions
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +99,4 @@ def load_corpus(
             assembly.finish()
         return (_LANGUAGE,)
 
-    return stored_corpus(dataset, {"subset": subset, "limit": limit, "files": signature_of(files)}, build)
+    return stored_corpus(dataset, {"subset": subset, "limit": limit, "files": file_signatures(files)}, build)

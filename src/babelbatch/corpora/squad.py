@@ -21,7 +21,7 @@ from babelbatch.sources.languages import chosen
 from babelbatch.sources.omissions import Omissions
 from babelbatch.sources.sentences import VERSION, sentences
 from babelbatch.sources.squad import MLQA, Example, examples
-from babelbatch.storage import cache_folder, signature_of
+from babelbatch.storage import cache_folder, file_signatures
 
 Translations = Literal["none", "mlqa", "xtreme"]
 
@@ -79,11 +79,11 @@ def load_corpus(
             assembly.finish()
         return known
 
-    made_of = {
+    inputs = {
         "languages": known, "passage": passage, "sentences": VERSION if passage == "sentence" else None,
-        "files": [signature_of(paths) for paths in files.values()],
+        "files": [file_signatures(paths) for paths in files.values()],
     }  # fmt: skip
-    return stored_corpus(_NAMES[translations], made_of, build)
+    return stored_corpus(_NAMES[translations], inputs, build)
 
 
 _NAMES: dict[Translations, str] = {

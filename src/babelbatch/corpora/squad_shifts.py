@@ -14,7 +14,7 @@ from babelbatch.records import Corpus
 from babelbatch.sources.hub import Published, check_count, located
 from babelbatch.sources.omissions import Omissions
 from babelbatch.sources.squad import examples
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 SOURCE = Published("ludwigschmidt/squadshifts", "refs/convert/parquet", "CC BY 4.0")
 """The hub's own conversion; the main branch has a script only."""
@@ -54,5 +54,5 @@ def load_corpus(
             assembly.finish()
         return ("en",)
 
-    made_of = {"parts": known, "files": [signature_of(paths) for paths in files.values()]}
-    return stored_corpus("squad_shifts", made_of, build)
+    inputs = {"parts": known, "files": [file_signatures(paths) for paths in files.values()]}
+    return stored_corpus("squad_shifts", inputs, build)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from babelbatch.records import Corpus
-from babelbatch.storage import Texts, described, stored_folder
+from babelbatch.storage import Texts, cache_entry, open_entry
 
 FORMAT = 2
 """Goes up when what the files mean changes."""
@@ -19,15 +19,15 @@ IDS, QUERIES, PASSAGES = "ids.txt", "queries.txt", "passages.txt"
 TABLES = ("queries", "passages", "passage_keys", "negatives", "negative_keys")
 
 
-def stored_corpus(name: str, made_of: Mapping[str, object], build: Callable[[Path], Sequence[str]]) -> Corpus:
-    """The corpus that `build` makes, from the cache folder if it was built before; see `stored_folder`.
+def stored_corpus(name: str, inputs: Mapping[str, object], build: Callable[[Path], Sequence[str]]) -> Corpus:
+    """The corpus that `build` makes, from the cache folder if it was built before; see `cache_entry`.
 
-    made_of: all that the corpus depends on, as JSON can write it: settings, and `signature_of` the files read.
+    inputs: all that the corpus depends on, as JSON can write it: settings, and `file_signatures` the files read.
     build: writes into a folder, which may hold what an earlier, interrupted call left: `ids.txt`, `queries.txt` and
-        `passages.txt` (`TextWriter`, `choose_texts`) and `<table>.npy` for each of `TABLES`; returns the languages.
+        `passages.txt` (`TextWriter`, `select_texts`) and `<table>.npy` for each of `TABLES`; returns the languages.
     """
-    folder = stored_folder("corpus", name, {"format": FORMAT, **made_of}, lambda place: {"languages": [*build(place)]})
-    with described(folder, "corpus") as manifest:
+    folder = cache_entry("corpus", name, {"format": FORMAT, **inputs}, lambda place: {"languages": [*build(place)]})
+    with open_entry(folder, "corpus") as manifest:
         return Corpus(
             name=manifest["name"],
             languages=tuple(manifest["languages"]),

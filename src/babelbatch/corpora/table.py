@@ -14,7 +14,7 @@ from babelbatch.records import Corpus
 from babelbatch.sources.columns import LANGUAGE, WIDE, Layout, by_language, is_wide, layout, settled
 from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
-from babelbatch.storage import signature_of
+from babelbatch.storage import file_signatures
 
 log = logging.getLogger(__name__)
 
@@ -56,19 +56,19 @@ def load_corpus(
     if languages is not None and (not languages or len(set(languages)) < len(languages)):
         raise ValueError(f"languages: {languages} names no language, or one twice; name each once")
     reader = _Reader(settled(columns), frozenset(columns or ()), language, languages)
-    made_of: dict[str, object] = {
+    inputs: dict[str, object] = {
         "columns": reader.columns, "given": sorted(reader.given), "language": language, "languages": languages,
         "negatives": negatives,
     }  # fmt: skip
     if path is not None:
         files = files_of(path)
-        made_of["files"] = signature_of(files)
+        inputs["files"] = file_signatures(files)
         rows = rows_of_files
-        return stored_corpus("table", made_of, lambda folder: _build(folder, lambda: rows(files), reader, negatives))
+        return stored_corpus("table", inputs, lambda folder: _build(folder, lambda: rows(files), reader, negatives))
     assert hub is not None
     table = HubTable(hub, hub_config, split, revision)
-    made_of["hub"] = [hub, hub_config, split, revision, table.version()]
-    return stored_corpus("table", made_of, lambda folder: _build(folder, table.rows, reader, negatives))
+    inputs["hub"] = [hub, hub_config, split, revision, table.version()]
+    return stored_corpus("table", inputs, lambda folder: _build(folder, table.rows, reader, negatives))
 
 
 def _build(

@@ -20,7 +20,7 @@ def rank() -> int:
     return dist.get_rank() if _is_distributed() else 0
 
 
-def gathered(rows: Tensor, counts: tuple[int, ...]) -> Tensor:
+def gather_rows(rows: Tensor, counts: tuple[int, ...]) -> Tensor:
     """The rows of all ranks, in the order of the ranks, (sum(counts), d); `rows` are the counts[rank] of this one.
 
     Gradients flow back: each rank gets the sum of what all ranks' losses say about its rows, without a factor.
@@ -30,7 +30,7 @@ def gathered(rows: Tensor, counts: tuple[int, ...]) -> Tensor:
     return rows if len(counts) == 1 else _Gather.apply(rows, counts)
 
 
-def total(value: Tensor) -> Tensor:
+def sum_over_ranks(value: Tensor) -> Tensor:
     """The sum over ranks of a tensor on the device that trains, without gradient."""
     value = value.detach().clone()
     if _is_distributed():
@@ -38,14 +38,14 @@ def total(value: Tensor) -> Tensor:
     return value
 
 
-def total_on_cpu(value: Tensor) -> Tensor:
+def sum_over_ranks_on_cpu(value: Tensor) -> Tensor:
     """The sum over ranks of a tensor in main memory, in place."""
     if _is_distributed():
         dist.all_reduce(value, group=_cpu_group())
     return value
 
 
-def greatest(value: int) -> int:
+def max_over_ranks(value: int) -> int:
     """The greatest of the ranks' numbers. The device that trains is not waited for."""
     if not _is_distributed():
         return value
@@ -54,7 +54,7 @@ def greatest(value: int) -> int:
     return int(number)
 
 
-def leave() -> None:
+def leave_group() -> None:
     """Waits for the other ranks, and parts from them."""
     if _is_distributed():
         dist.barrier()

@@ -21,13 +21,13 @@ def world_size() -> int | None:
     return int(os.environ["SLURM_NTASKS"]) if _started_by_srun() else None
 
 
-def srun_counts_in_all() -> bool:
+def srun_lacks_tasks_per_node() -> bool:
     """Whether srun was told how many processes to start (-n), but not how many a machine, which Lightning asks for."""
     ours = "WORLD_SIZE" not in os.environ and _started_by_srun()
     return ours and int(os.environ["SLURM_NTASKS"]) > 1 and "SLURM_NTASKS_PER_NODE" not in os.environ
 
 
-def devices_a_node(devices: object) -> int | None:
+def devices_per_node(devices: object) -> int | None:
     """How many devices Lightning takes `trainer.devices` for, or None where it would count those of the machine."""
     match devices:
         case bool():

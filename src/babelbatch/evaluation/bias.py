@@ -25,8 +25,8 @@ def language_preference(ranks: np.ndarray, offsets: np.ndarray, same_language: n
     relevant candidate in each of L languages an unbiased retriever has 1 / L, 1 means that the question's language
     always wins.
 
-    ranks: in the pool, in CSR form (see `metrics.of_queries`). same_language: for each pair of it, whether question and
-    candidate share their language.
+    ranks: in the pool, in CSR form (see `metrics.per_query_metrics`). same_language: for each pair of it, whether query
+    and candidate share their language.
     """
     starts = offsets[:-1]
     best = np.minimum.reduceat(ranks, starts)

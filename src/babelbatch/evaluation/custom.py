@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.evaluation import bias
-from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, within
+from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, order_within_queries
 
 SEARCHED_PLACES = 100
 """Ranks that a search knows; a metric that needs more is computed from a full ranking only."""
@@ -57,19 +57,19 @@ def check_names(metrics: Mapping[str, object], *, searched: bool) -> None:
             )
 
 
-def custom_of_queries(
+def per_query_custom_metrics(
     metrics: Mapping[str, Metric],
     ranks: NDArray[np.int64],
     offsets: NDArray[np.int64],
     gains: NDArray[np.float64] | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Each of `metrics` for Q queries, (Q,) float64; ranks, offsets and gains as in `metrics.of_queries`.
+    """Each of `metrics` for Q queries, (Q,) float64; ranks, offsets and gains as in `metrics.per_query_metrics`.
 
     Raises ValueError if a metric returns something that is not a number, or an infinite one.
     """
     if not metrics:
         return {}
-    order = within(ranks, offsets)
+    order = order_within_queries(ranks, offsets)
     ranks = ranks[order]
     gains = np.ones(len(ranks)) if gains is None else gains[order].astype(np.float64)
     spans = [slice(start, stop) for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]

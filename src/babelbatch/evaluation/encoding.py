@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from babelbatch.distributed.collectives import greatest, rank, total_on_cpu, world_size
+from babelbatch.distributed.collectives import max_over_ranks, rank, sum_over_ranks_on_cpu, world_size
 from babelbatch.progress import bar
-from babelbatch.search.vector_cache import find, keep
+from babelbatch.search import vector_cache
 from babelbatch.storage import cache_folder
 from babelbatch.tokens import Tokens, tokenise
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from babelbatch.encoder import Encoder, Role
 
 
-def tokens_of(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:
+def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:
     """Token ids of the texts as the encoder reads them in this role, with its prefix and length, from the cache."""
     return tokenise(
         texts,
@@ -44,15 +44,15 @@ def encode(
         tokens are the same.
     Raises ValueError if a vector is not finite.
     """
-    tokens = tokens_of(encoder, texts, role)
+    tokens = tokenise_texts(encoder, texts, role)
     first, of = tokens.distinct()
     shape = (len(first), encoder.dimensions)
     name = _name(encoder, tokens, role, token_budget) if cache else ""
-    kept = find(cache, name, shape) if cache else None
-    if greatest(kept is None):  # the ranks share the work, or none of them has any
+    kept = vector_cache.load(cache, name, shape) if cache else None
+    if max_over_ranks(kept is None):  # the ranks share the work, or none of them has any
         kept = _encoded(encoder, tokens, first, role, token_budget)
         if cache and rank() == 0:
-            keep(cache, name, kept)
+            vector_cache.save(cache, name, kept)
     return kept[of]
 
 
@@ -73,7 +73,7 @@ def _encoded(encoder: Encoder, tokens: Tokens, rows: np.ndarray, role: Role, tok
                 done.advance(int(lengths[batch].sum()))
     finally:
         encoder.train(training)
-    total_on_cpu(torch.from_numpy(vectors))  # what a rank did not encode is zero
+    sum_over_ranks_on_cpu(torch.from_numpy(vectors))  # what a rank did not encode is zero
     if not np.isfinite(vectors).all():
         raise ValueError("the encoder gives vectors that are not finite: its weights are damaged, or training diverged")
     return vectors

@@ -99,10 +99,10 @@ class Evaluation:
     ) -> Result:
         """The candidates' vectors are in the folder `pools` of the cache until they have been searched. Every process
         has its own, as machines need not share a disk."""
-        from babelbatch.evaluation.search_ranking import layout, search_ranks  # brings faiss
+        from babelbatch.evaluation.search_ranking import search_ranks, storage_order  # brings faiss
 
         queries = encode(encoder, benchmark.query_texts, "query", self.token_budget, cache)
-        order = layout(benchmark)
+        order = storage_order(benchmark)
         place = cache_folder("pools")
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place, prefix=f"{benchmark.name}-") as folder:

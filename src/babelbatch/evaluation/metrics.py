@@ -1,7 +1,6 @@
 """Retrieval metrics as functions of ranks: where the relevant candidates of a query came out, counted from 1.
 
-The full ranking is never needed. Each function takes the sorted ranks of one query's relevant candidates; `of_queries`
-applies all of them to many queries at once.
+The full ranking is never needed: `per_query_metrics` computes every metric from the ranks of the relevant candidates.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import numpy as np
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 NAMES = ("map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100")
 """Defined wherever a query has at least one relevant candidate."""
-SEARCHED = tuple(name for name in NAMES if name != "map")
+SEARCH_NAMES = tuple(name for name in NAMES if name != "map")
 """Those of them that the first hundred places define."""
 TITLES = {
     "map": "mAP",
@@ -30,7 +29,7 @@ POOL_NAMES = ("rank_distance", "rank_distance_normalised")
 """Defined on the multilingual pool: they compare the ranks of one passage's versions."""
 
 
-def of_queries(ranks: np.ndarray, offsets: np.ndarray, gains: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def per_query_metrics(ranks: np.ndarray, offsets: np.ndarray, gains: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Every metric of `NAMES` for Q queries, each (Q,) float64.
 
     ranks: ranks of the relevant candidates, query after query, in CSR form: query q owns
@@ -39,12 +38,12 @@ def of_queries(ranks: np.ndarray, offsets: np.ndarray, gains: np.ndarray | None 
     """
     sizes = np.diff(offsets)
     assert (sizes > 0).all(), "a query without relevant candidates has no score"
-    by_rank = within(ranks, offsets)
+    by_rank = order_within_queries(ranks, offsets)
     ranks = ranks[by_rank]
     order = np.arange(len(ranks)) - np.repeat(offsets[:-1], sizes) + 1  # 1, 2, ... within each query
     precision = order / ranks
     gains = np.ones(len(ranks)) if gains is None else gains[by_rank].astype(np.float64)
-    greatest_first = gains if (gains == 1).all() else gains[within(-gains, offsets)]
+    greatest_first = gains if (gains == 1).all() else gains[order_within_queries(-gains, offsets)]
 
     def mean_over(values: np.ndarray, divisor: np.ndarray) -> np.ndarray:
         return np.add.reduceat(values, offsets[:-1]) / divisor
@@ -78,6 +77,6 @@ def rank_distance(ranks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return (np.maximum.reduceat(ranks, starts) - np.minimum.reduceat(ranks, starts)).astype(np.float64)
 
 
-def within(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def order_within_queries(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """(R,) the order that sorts the values of each query, query after query; offsets: of the queries, in CSR form."""
     return np.lexsort((values, np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))))

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelbatch.evaluation import bias
-from babelbatch.evaluation.custom import Metric, custom_of_queries, directions
-from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, SEARCHED, of_queries, rank_distance
+from babelbatch.evaluation.custom import Metric, directions, per_query_custom_metrics
+from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, SEARCH_NAMES, per_query_metrics, rank_distance
 from babelbatch.evaluation.ranking import Ranks, Top
 from babelbatch.records import ABSENT, Benchmark
 
@@ -61,14 +61,14 @@ def score(
         return _result(benchmark, matrices, tables, custom)
 
     assert top is not None, "a benchmark with a pool has a top"
-    pool = of_queries(ranks.in_pool, offsets, benchmark.gains)
+    pool = per_query_metrics(ranks.in_pool, offsets, benchmark.gains)
     pool["rank_distance"] = rank_distance(ranks.in_pool, offsets)
     pool["rank_distance_normalised"] = pool["rank_distance"] / max(1, len(benchmark.candidate_ids) - 1)
     pool["language_preference"] = bias.language_preference(ranks.in_pool, offsets, query_language == candidate_language)
     pool["peer@100"] = bias.peer(ranks.in_pool, offsets, candidate_language)
     pool["mrc@10"] = bias.rank_correlation(top.candidates, top.scores, top.pairs, top.across)
     shares = bias.top_shares(benchmark.candidate_languages[top.candidates], len(benchmark.languages))
-    pool |= custom_of_queries(custom, ranks.in_pool, offsets, benchmark.gains)
+    pool |= per_query_custom_metrics(custom, ranks.in_pool, offsets, benchmark.gains)
     return _result(benchmark, matrices, tables, custom, pool, shares)
 
 
@@ -87,16 +87,16 @@ def score_searched(
     """
     offsets = benchmark.relevant_offsets
     custom = custom or {}
-    matrices, tables = _cells(benchmark, ranks.within_language, SEARCHED, custom)
+    matrices, tables = _cells(benchmark, ranks.within_language, SEARCH_NAMES, custom)
     if not benchmark.pooled:
         return _result(benchmark, matrices, tables, custom, facts=facts)
 
-    values = of_queries(ranks.in_pool, offsets, benchmark.gains)
-    pool = {metric: values[metric] for metric in SEARCHED}
+    values = per_query_metrics(ranks.in_pool, offsets, benchmark.gains)
+    pool = {metric: values[metric] for metric in SEARCH_NAMES}
     pool["peer@100"] = bias.peer(ranks.in_pool, offsets, benchmark.candidate_languages[benchmark.relevant])
     languages = np.where(top == ABSENT, ABSENT, benchmark.candidate_languages[top]).astype(np.int64)
     shares = bias.top_shares(languages + 1, len(benchmark.languages) + 1)[:, 1:]
-    pool |= custom_of_queries(custom, ranks.in_pool, offsets, benchmark.gains)
+    pool |= per_query_custom_metrics(custom, ranks.in_pool, offsets, benchmark.gains)
     return _result(benchmark, matrices, tables, custom, pool, shares, facts)
 
 
@@ -120,9 +120,9 @@ def _cells(
             queries, starts = np.unique(query_of_pair[pairs], return_index=True)
             gains = None if benchmark.gains is None else benchmark.gains[pairs]
             offsets = np.append(starts, len(pairs))
-            values = of_queries(within_language[pairs], offsets, gains)
+            values = per_query_metrics(within_language[pairs], offsets, gains)
             values = {metric: values[metric] for metric in metrics}
-            values |= custom_of_queries(custom, within_language[pairs], offsets, gains)
+            values |= per_query_custom_metrics(custom, within_language[pairs], offsets, gains)
             for metric, per_query in values.items():
                 if (defined := ~np.isnan(per_query)).any():
                     matrices[metric][row, column] = per_query[defined].mean()

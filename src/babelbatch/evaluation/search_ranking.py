@@ -16,7 +16,7 @@ from babelbatch.evaluation.metrics import MISSED
 from babelbatch.evaluation.ranking import Ranks
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Benchmark
-from babelbatch.search.index import HNSW, IVF, NOTHING, Exact, Neighbours, measured_recall
+from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Neighbours, measure_recall
 from babelbatch.search.vectors import Vectors
 
 DEPTH = 100
@@ -37,7 +37,7 @@ class Found:
         and in the pool where there is none.
     top: (Q, k) candidates in the first places of the pool, ABSENT where an approximate index found fewer.
     recall: pool ("all", or a language) -> the share of the exact first DEPTH that an approximate index finds, see
-        `search.measured_recall`. Empty for the exact search.
+        `search.measure_recall`. Empty for the exact search.
     """
 
     ranks: Ranks
@@ -45,10 +45,10 @@ class Found:
     recall: dict[str, float]
 
 
-def layout(benchmark: Benchmark) -> np.ndarray:
+def storage_order(benchmark: Benchmark) -> np.ndarray:
     """(C,) candidates in the order in which their vectors are to be written: by language, so that a language is a
     slice, and in it the greater id first, which is how trec_eval ranks equal scores."""
-    return _layout(benchmark, by_descending_id(benchmark.candidate_ids))
+    return _storage_order(benchmark, by_descending_id(benchmark.candidate_ids))
 
 
 def search_ranks(
@@ -57,13 +57,13 @@ def search_ranks(
     """Searches the candidates of each language, or of each of its parts, for the queries that they answer, and the pool
     for all queries, if the benchmark has one.
 
-    queries: (Q, d) float32. vectors: of the candidates, in the order of `layout`. k: places of `Found.top`, at most
-    DEPTH. Equal scores rank as trec_eval ranks them, the greater candidate id first; only which of several equal ones
-    is the last of the DEPTH is left to faiss. Holds the scores of a block of queries with DEPTH candidates, and of the
-    vectors what the index holds: one shard at a time, or a pool.
+    queries: (Q, d) float32. vectors: of the candidates, in the order of `storage_order`. k: places of `Found.top`, at
+    most DEPTH. Equal scores rank as trec_eval ranks them, the greater candidate id first; only which of several equal
+    ones is the last of the DEPTH is left to faiss. Holds the scores of a block of queries with DEPTH candidates, and of
+    the vectors what the index holds: one shard at a time, or a pool.
     """
     descending = by_descending_id(benchmark.candidate_ids)
-    order = _layout(benchmark, descending)
+    order = _storage_order(benchmark, descending)
     cells = benchmark.cells
     parts = 1 if benchmark.parts is None else int(benchmark.parts.max()) + 1
     names = [f"{name}.{part}" if parts > 1 else name for name in benchmark.languages for part in range(parts)]
@@ -91,9 +91,9 @@ def search_ranks(
         pool = vectors if whole else _part(vectors, start, stop)
         depth = min(DEPTH, int(stop - start))
         asked = np.unique(query_of_pair[pairs])  # ascending, as the pairs are
-        search = index.over(pool, threads)
+        search = index.build(pool, threads)
         if not isinstance(index, Exact):
-            recall[name] = measured_recall(search, queries[asked], depth, pool=pool, threads=threads)
+            recall[name] = measure_recall(search, queries[asked], depth, pool=pool, threads=threads)
         with bar(f"searching {benchmark.name} ({name})", len(asked), worth_it=len(asked) >= 1_000) as progress:
             for first in range(0, len(asked), _QUERIES):
                 block = asked[first : first + _QUERIES]
@@ -105,7 +105,7 @@ def search_ranks(
                 (in_pool if whole else within_language)[pairs[span]] = ranks
                 if whole:
                     shown = rows[:, : top.shape[1]]
-                    top[block] = np.where(shown == NOTHING, ABSENT, order[shown])
+                    top[block] = np.where(shown == NO_ROW, ABSENT, order[shown])
                 progress.advance(len(block))
     if recall:
         least = min(share for name, share in recall.items() if name != "all")
@@ -121,7 +121,7 @@ def ranks_in(rows: np.ndarray, of: np.ndarray, wanted: np.ndarray) -> np.ndarray
     """(P,) rank, from 1, of the row `wanted[p]` among the (Q, k) `rows` of query `of[p]`; MISSED where it is not."""
     _, k = rows.shape
     width = max(int(rows.max()), int(wanted.max())) + 1
-    keys = np.where(rows == NOTHING, -1, np.arange(len(rows))[:, None] * width + rows).ravel()
+    keys = np.where(rows == NO_ROW, -1, np.arange(len(rows))[:, None] * width + rows).ravel()
     order = np.argsort(keys, kind="stable")
     asked = of * width + wanted
     place = order[np.minimum(np.searchsorted(keys, asked, sorter=order), len(keys) - 1)]
@@ -129,7 +129,7 @@ def ranks_in(rows: np.ndarray, of: np.ndarray, wanted: np.ndarray) -> np.ndarray
 
 
 def _with_ties_by_id(found: Neighbours, tie_place: np.ndarray) -> np.ndarray:
-    """(Q, k) rows, best first, of equal ones that with the least tie place; NOTHING at the end."""
+    """(Q, k) rows, best first, of equal ones that with the least tie place; NO_ROW at the end."""
     order = np.lexsort((tie_place[found.rows], -found.scores), axis=1)
     return np.take_along_axis(found.rows, order, axis=1)
 
@@ -144,5 +144,5 @@ def _part(vectors: Vectors, start: int, stop: int) -> Sequence[np.ndarray]:
     return parts
 
 
-def _layout(benchmark: Benchmark, descending: np.ndarray) -> np.ndarray:
+def _storage_order(benchmark: Benchmark, descending: np.ndarray) -> np.ndarray:
     return descending[np.argsort(benchmark.cells[descending], kind="stable")]

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.schema import register
-from babelbatch.distributed.ranks import devices_a_node, global_rank, world_size
+from babelbatch.distributed.ranks import devices_per_node, global_rank, world_size
 from babelbatch.jobs.job import ELSEWHERE, FAILED, FINISHED, USER_ERROR, End, kept, run_apart, run_here
 from babelbatch.runs.files import TRACEBACK_FILE, is_finished
 from babelbatch.runs.lock import Held, held
@@ -58,7 +58,7 @@ class Jobs:
             for handler in logging.getLogger().handlers:
                 if isinstance(handler, logging.FileHandler):
                     handler.baseFilename = str(folder / f"rank{rank}.log")  # not opened before the first line
-        processes = (devices_a_node(cfg.trainer.devices) or 1) if "trainer" in cfg else 1
+        processes = (devices_per_node(cfg.trainer.devices) or 1) if "trainer" in cfg else 1
         ranks_exist = (world_size() or 1) > 1
         fresh = hydra.launcher["_target_"].endswith(".FreshLauncher")
         if ranks_exist or (processes == 1 and not fresh):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from babelbatch.distributed.collectives import gathered
+from babelbatch.distributed.collectives import gather_rows
 from babelbatch.loss.blocks import in_blocks
 from babelbatch.loss.interface import Encoded, Loss, Objective
 from babelbatch.loss.positions import positions, same_passage
@@ -47,13 +47,13 @@ def contrastive_loss(
         queries, candidates = queries.float(), candidates.float()
         keys = None if positive_keys is None or candidate_keys is None else (positive_keys[mine], candidate_keys)
         value, masked = _summed(
-            queries / temperature, gathered(candidates, candidate_counts), labels=positives, keys=keys
+            queries / temperature, gather_rows(candidates, candidate_counts), labels=positives, keys=keys
         )
         if symmetric:
             back = candidates[: len(queries)]
             keys = None if positive_keys is None else (positive_keys[mine], positive_keys)
             labels = torch.arange(mine.start, mine.stop, device=device)
-            value = (value + _summed(back / temperature, gathered(queries, query_counts), labels, keys)[0]) / 2
+            value = (value + _summed(back / temperature, gather_rows(queries, query_counts), labels, keys)[0]) / 2
     return Loss(value / sum(query_counts), masked)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from babelbatch.distributed.collectives import gathered
+from babelbatch.distributed.collectives import gather_rows
 from babelbatch.loss.blocks import in_blocks
 from babelbatch.loss.contrastive import Contrastive
 from babelbatch.loss.interface import Counterparts, Encoded, Loss, averaged
@@ -85,11 +85,11 @@ def language_divergence(
             vectors.float() for vectors in (encoded.queries, encoded.candidates, others.vectors)
         )
         rows = other_rows = queries[pairs]
-        columns = other_columns = gathered(candidates, candidate_counts)
+        columns = other_columns = gather_rows(candidates, candidate_counts)
         if side == "queries":
             other_rows = versions
         else:
-            other_columns = gathered(candidates.index_copy(0, pairs, versions), candidate_counts)
+            other_columns = gather_rows(candidates.index_copy(0, pairs, versions), candidate_counts)
         keys = encoded.candidate_keys if mask else None
         row_keys = None if keys is None or encoded.positive_keys is None else encoded.positive_keys[mine][pairs]
 

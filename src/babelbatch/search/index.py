@@ -19,7 +19,7 @@ logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of every
 
 import faiss  # noqa: E402
 
-NOTHING = -1
+NO_ROW = -1
 """Stands for a row where an approximate index found fewer than k."""
 
 _TRAINING_POINTS = 256  # a list, at most; faiss leaves out the rest
@@ -32,7 +32,7 @@ Pool = np.ndarray | Sequence[np.ndarray]
 class Neighbours:
     """The k nearest of each of Q queries, best first, of equal ones the lower row first.
 
-    rows: (Q, k) int64 rows of the pool, or NOTHING. scores: (Q, k) float32 inner products, -inf where there is nothing.
+    rows: (Q, k) int64 rows of the pool, or NO_ROW. scores: (Q, k) float32 inner products, -inf where there is nothing.
     """
 
     rows: np.ndarray
@@ -49,7 +49,7 @@ class Search(Protocol):
 class Exact:
     """Every query meets every row. Holds one array of the pool at a time."""
 
-    def over(self, pool: Pool, threads: int | None = None) -> Search:
+    def build(self, pool: Pool, threads: int | None = None) -> Search:
         """threads: of the processor; None for as many as OpenMP takes by itself."""
         return partial(exact_top_k, pool=pool, threads=threads)
 
@@ -67,9 +67,9 @@ class IVF:
     probes: int = 32
     seed: int = 0
 
-    def over(self, pool: Pool, threads: int | None = None) -> Search:
+    def build(self, pool: Pool, threads: int | None = None) -> Search:
         """The same index whenever it is built with as many threads. Raises ValueError for more lists than rows."""
-        rows, dimensions = measured(pool)
+        rows, dimensions = pool_shape(pool)
         lists = self.lists or max(1, min(int(4 * rows**0.5), rows // _LEAST_POINTS))
         if lists > rows:
             raise ValueError(f"index.lists: {lists:,} lists for {rows:,} rows; lower it")
@@ -96,9 +96,9 @@ class HNSW:
     construction: int = 128
     search: int = 128
 
-    def over(self, pool: Pool, threads: int | None = None) -> Search:
+    def build(self, pool: Pool, threads: int | None = None) -> Search:
         """The same graph whenever it is built: by one thread, as several would link the nodes in any order."""
-        _, dimensions = measured(pool)
+        _, dimensions = pool_shape(pool)
         index = faiss.IndexHNSWFlat(dimensions, self.links, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = self.construction
         index.hnsw.efSearch = self.search
@@ -115,7 +115,7 @@ def exact_top_k(queries: np.ndarray, k: int, *, pool: Pool, threads: int | None 
     last of the k is left to faiss.
     Raises ValueError if the pool has fewer than k rows, or another dimension, or if a vector is not finite.
     """
-    rows, dimensions = measured(pool)
+    rows, dimensions = pool_shape(pool)
     _require(queries, k, rows, dimensions)
     found = Neighbours(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))
     first = 0
@@ -127,7 +127,7 @@ def exact_top_k(queries: np.ndarray, k: int, *, pool: Pool, threads: int | None 
     return found
 
 
-def measured_recall(
+def measure_recall(
     search: Search, queries: np.ndarray, k: int, *, pool: Pool, sample: int = 1000, seed: int = 0, threads: int | None
 ) -> float:
     """The share of the exact k nearest that a search finds, the mean over at most `sample` of the queries.
@@ -140,11 +140,11 @@ def measured_recall(
     truth = exact_top_k(queries[chosen], k, pool=pool, threads=threads)
     found = search(queries[chosen], k)
     hits = np.stack([np.isin(ours, theirs) for ours, theirs in zip(found.rows, truth.rows, strict=True)])
-    hits |= (found.rows != NOTHING) & (found.scores >= truth.scores[:, -1:])
+    hits |= (found.rows != NO_ROW) & (found.scores >= truth.scores[:, -1:])
     return float(hits.mean())
 
 
-def measured(pool: Pool) -> tuple[int, int]:
+def pool_shape(pool: Pool) -> tuple[int, int]:
     """How many rows a pool has, and of which dimension. Raises ValueError for an empty one, or one of several
     dimensions."""
     shapes = [part.shape for part in ([pool] if isinstance(pool, np.ndarray) else pool)]
@@ -160,7 +160,7 @@ def _by_index(queries: np.ndarray, k: int, *, index: faiss.Index, threads: int |
     _require(queries, k, index.ntotal, index.d)
     with _threads(threads):
         scores, rows = index.search(_plain(queries), k)
-    return _best(rows, np.where(rows == NOTHING, -np.inf, scores).astype(np.float32), k)
+    return _best(rows, np.where(rows == NO_ROW, -np.inf, scores).astype(np.float32), k)
 
 
 def _best(rows: np.ndarray, scores: np.ndarray, k: int) -> Neighbours:
@@ -198,7 +198,7 @@ def _plain(vectors: np.ndarray) -> np.ndarray:
 
 def _sample(pool: Pool, count: int, seed: int) -> np.ndarray:
     """At most `count` rows of a pool, in their order."""
-    rows, _ = measured(pool)
+    rows, _ = pool_shape(pool)
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
     found: list[np.ndarray] = []
     first = 0

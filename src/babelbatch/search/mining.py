@@ -71,12 +71,12 @@ def answer_groups(corpus: Corpus) -> np.ndarray:
     """(N,) int64: items of one group answer each other's questions, so far as the corpus can tell.
 
     They share a passage key, the text of a passage or the text of a question, in whatever language; and so do the items
-    in between, where there are some (connected components). Texts are compared by `plain`.
+    in between, where there are some (connected components). Texts are compared by `comparable`.
     """
     count = len(corpus)
     sides = [corpus.passage_keys[:, None]]
     for rows, texts in ((corpus.queries, corpus.query_texts), (corpus.passages, corpus.passage_texts)):
-        number_of = _numbers(map(plain, texts))
+        number_of = _numbers(map(comparable, texts))
         sides.append(np.where(rows == ABSENT, ABSENT, number_of[rows]))
     items, nodes, first = [], [], count
     for shared in sides:
@@ -90,7 +90,7 @@ def answer_groups(corpus: Corpus) -> np.ndarray:
     return connected_components(graph, directed=False)[1][:count].astype(np.int64)
 
 
-def plain(text: str) -> str:
+def comparable(text: str) -> str:
     """What makes two texts the same: not case, spaces, or the way in which characters are composed."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
@@ -132,13 +132,13 @@ def search_pools(corpus: Corpus, groups: np.ndarray, languages: Literal["same", 
     return pools
 
 
-def deepest(pool: SearchPool, settings: Mining) -> int:
+def search_depth(pool: SearchPool, settings: Mining) -> int:
     """How many neighbours must be looked at, so that every slot sees `last_rank` of those that do not answer it."""
     answers = np.bincount(pool.groups, minlength=1)[pool.groups[pool.positives]]
     return min(len(pool.rows), settings.last_rank + int(answers.max(initial=0)))
 
 
-def choose(
+def choose_negatives(
     found: np.ndarray,
     scores: np.ndarray,
     answers: np.ndarray,

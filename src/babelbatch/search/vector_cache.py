@@ -19,7 +19,7 @@ MOST_BYTES = 8 << 30
 log = logging.getLogger(__name__)
 
 
-def find(folder: Path, name: str, shape: tuple[int, int]) -> np.ndarray | None:
+def load(folder: Path, name: str, shape: tuple[int, int]) -> np.ndarray | None:
     """The float32 vectors kept under `name`, or None if there are none, or a file that is cut short or altered."""
     path = _path(folder, name)
     try:
@@ -38,7 +38,7 @@ def find(folder: Path, name: str, shape: tuple[int, int]) -> np.ndarray | None:
     return vectors
 
 
-def keep(folder: Path, name: str, vectors: np.ndarray) -> None:
+def save(folder: Path, name: str, vectors: np.ndarray) -> None:
     """Keeps (T, d) float32 vectors under `name`. A disk that is full or cannot be written costs a warning."""
     temporary: str | None = None
     try:

@@ -1,28 +1,28 @@
 """Files that survive: atomic writes, cache entries, locks, and texts on disk.
 
-Start at `durable.py`. `folder` keeps a cache entry, built once and memory-mapped by every run; `lock` lets one process
+Start at `durable.py`. `entry` keeps a cache entry, built once and memory-mapped by every run; `lock` lets one process
 build it while others wait; `texts` holds more texts than fit in memory.
 """
 
 from babelbatch.storage.cache import cache_folder
 from babelbatch.storage.durable import flush_folder, write_atomically
-from babelbatch.storage.folder import described, discard, signature_of, stored_folder
-from babelbatch.storage.lock import acquired, if_free
-from babelbatch.storage.texts import Joined, Texts, TextWriter, choose_texts, text_hash
+from babelbatch.storage.entry import abandon_build, cache_entry, file_signatures, open_entry
+from babelbatch.storage.lock import acquire_lock, try_lock
+from babelbatch.storage.texts import ConcatTexts, Texts, TextWriter, select_texts, text_hash
 
 __all__ = [
-    "Joined",
+    "ConcatTexts",
     "TextWriter",
     "Texts",
-    "acquired",
+    "abandon_build",
+    "acquire_lock",
+    "cache_entry",
     "cache_folder",
-    "choose_texts",
-    "described",
-    "discard",
+    "file_signatures",
     "flush_folder",
-    "if_free",
-    "signature_of",
-    "stored_folder",
+    "open_entry",
+    "select_texts",
     "text_hash",
+    "try_lock",
     "write_atomically",
 ]

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 log = logging.getLogger(__name__)
 
 
-def acquired(file: Path, doing: str) -> FileLock:
+def acquire_lock(file: Path, doing: str) -> FileLock:
     """The lock, held; the system releases it when its holder dies. Says once, if it has to wait, what another process
     is doing, such as "tokenising passages"."""
     lock = FileLock(file)
@@ -25,7 +25,7 @@ def acquired(file: Path, doing: str) -> FileLock:
 
 
 @contextmanager
-def if_free(file: Path) -> Iterator[bool]:
+def try_lock(file: Path) -> Iterator[bool]:
     """Takes the lock without waiting, if nobody holds it; yields whether it was taken."""
     lock = FileLock(file)
     try:

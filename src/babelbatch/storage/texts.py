@@ -50,7 +50,7 @@ class TextWriter:
         self._ends.close()
 
 
-def choose_texts(path: Path, rows: np.ndarray | None = None) -> None:
+def select_texts(path: Path, rows: np.ndarray | None = None) -> None:
     """Makes `Texts(path)` of what was appended to a closed file: those in `rows` in that order, or all.
 
     rows: (n,) numbers of texts; what is not among them stays in the file, and is not seen.
@@ -64,7 +64,7 @@ def choose_texts(path: Path, rows: np.ndarray | None = None) -> None:
 
 
 class Texts(Sequence[str]):
-    """Texts that were written by `TextWriter` and chosen by `choose_texts`. They take no memory of the process's own;
+    """Texts that were written by `TextWriter` and chosen by `select_texts`. They take no memory of the process's own;
     one text is read at a time, or some in passing."""
 
     def __init__(self, path: Path) -> None:
@@ -95,7 +95,7 @@ class Texts(Sequence[str]):
         return Texts, (self._path,)
 
 
-class Joined(Sequence[str]):
+class ConcatTexts(Sequence[str]):
     """Sequences of texts end to end, none of them copied.
 
     prefixes: what the texts of each begin with here; by default they are as they are.

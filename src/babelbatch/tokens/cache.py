@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from babelbatch.storage import acquired, flush_folder, if_free
+from babelbatch.storage import acquire_lock, flush_folder, try_lock
 from babelbatch.tokens.store import IDS_FILE, IDS_TYPE, OFFSETS_FILE, OFFSETS_TYPE
 
 FORMAT = 1
@@ -153,7 +153,7 @@ def _locked(root: Path, name: str, doing: str) -> Iterator[None]:
     """Holds the entry's lock."""
     with _using_disk():
         root.mkdir(parents=True, exist_ok=True)
-        lock = acquired(_lock_file(root, name), doing)
+        lock = acquire_lock(_lock_file(root, name), doing)
     try:
         yield
     finally:
@@ -166,7 +166,7 @@ def _remove_leftovers(root: Path, name: str) -> None:
         if folder.stem == name:
             shutil.rmtree(folder, ignore_errors=True)
             continue
-        with if_free(_lock_file(root, folder.stem)) as free:
+        with try_lock(_lock_file(root, folder.stem)) as free:
             if free:
                 shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import CheckpointIO
 
 from babelbatch.configuration.identity import differences
-from babelbatch.distributed.collectives import greatest
+from babelbatch.distributed.collectives import max_over_ranks
 from babelbatch.records import Batch
 from babelbatch.runs.stopping import Stopped
 from babelbatch.storage import flush_folder
@@ -117,7 +117,7 @@ class Checkpoint(pl.Callback):
         if batch_idx % trainer.accumulate_grad_batches:
             return  # half of an optimiser step is no place to come back to
         trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
-        due = greatest(self._signum or (_SAVE if trainer.is_global_zero and self._is_due(trainer) else 0))
+        due = max_over_ranks(self._signum or (_SAVE if trainer.is_global_zero and self._is_due(trainer) else 0))
         if due:
             self._save(trainer)
         if due > _SAVE:
@@ -125,7 +125,7 @@ class Checkpoint(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._save(trainer)
-        due = greatest(self._signum)
+        due = max_over_ranks(self._signum)
         self._restore_handlers()
         if due:  # asked while the last step, or the validation after it, was under way
             raise Stopped(due)

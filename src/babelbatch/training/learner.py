@@ -15,7 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from babelbatch.distributed.collectives import rank, total, world_size
+from babelbatch.distributed.collectives import rank, sum_over_ranks, world_size
 from babelbatch.encoder import Encoder, Role
 from babelbatch.loss import Counterparts, Encoded, Loss, Objective
 from babelbatch.records import Batch, Lesson, Padded, Versions
@@ -56,14 +56,14 @@ class Learner(pl.LightningModule):
         order of the objective's names; `masked` as `Loss` has it."""
         seed_step(self._seed, batch.step, rank())
         loss = self._loss_of(batch)
-        value, *parts = total(torch.stack([loss.value, *(loss.parts[name] for name in self.loss.parts)]))
+        value, *parts = sum_over_ranks(torch.stack([loss.value, *(loss.parts[name] for name in self.loss.parts)]))
         # Ranks hold parts of a sum, and data-parallel training averages their gradients.
         return {"loss": loss.value * world_size(), "value": value, "parts": parts, "masked": loss.masked}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Of the contrastive loss, whatever else is minimised: losses of different objectives can be compared."""
         loss = self._loss_of(batch)
-        value = total(loss.parts.get("contrastive", loss.value))
+        value = sum_over_ranks(loss.parts.get("contrastive", loss.value))
         for key in ("validation/loss", f"validation/loss/{batch.kind}"):
             self.log(key, value, on_epoch=True, batch_size=len(batch.positive_keys), sync_dist=True)
 

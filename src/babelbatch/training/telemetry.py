@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from babelbatch.distributed.collectives import total_on_cpu
+from babelbatch.distributed.collectives import sum_over_ranks_on_cpu
 from babelbatch.records import Batch
 
 log = logging.getLogger(__name__)
@@ -198,7 +198,7 @@ class BatchTelemetry(pl.Callback):
             loss, masked_queries, masked, *loss_parts = numbers[size * index : size * (index + 1)]
             negatives = queries * (candidates - 1) - masked
             rows.append((loss, masked_queries, masked, negatives, 1, queries, real, padded, *loss_parts))
-        over_ranks = total_on_cpu(torch.tensor(rows, dtype=torch.float64)).tolist() if rows else []
+        over_ranks = sum_over_ranks_on_cpu(torch.tensor(rows, dtype=torch.float64)).tolist() if rows else []
         # One by one: sums of sums would round differently in a run that saved a checkpoint in between.
         for (kind, _, _), row in zip(steps, over_ranks, strict=True):
             for name, value in zip((*_COUNTED, *self._parts), row, strict=True):

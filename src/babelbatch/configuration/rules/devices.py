@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from babelbatch.distributed.ranks import devices_a_node, srun_counts_in_all, world_size
+from babelbatch.distributed.ranks import devices_per_node, srun_lacks_tasks_per_node, world_size
 
 
 def problems_of_devices(cfg: dict, launcher: str | None) -> Iterator[str]:
     """launcher: the class that starts the jobs of a sweep; None for a single run."""
     trainer = cfg["trainer"]
-    devices = devices_a_node(trainer.get("devices", "auto"))
+    devices = devices_per_node(trainer.get("devices", "auto"))
     if devices is None:
         yield (
             f"trainer.devices: {trainer.get('devices', 'auto')!r} does not say how many; "
@@ -27,7 +27,7 @@ def problems_of_devices(cfg: dict, launcher: str | None) -> Iterator[str]:
         yield "hydra/launcher: a sweep starts the processes of its jobs itself; type it without torchrun or srun"
     elif started > 1 and started != total:
         yield f"trainer.devices: {started} processes were started, but trainer.devices times num_nodes is {total}"
-    elif srun_counts_in_all():
+    elif srun_lacks_tasks_per_node():
         yield (
             f"trainer.devices: srun was told the number of processes in all; "
             f"type srun --nodes={nodes} --ntasks-per-node={devices}"

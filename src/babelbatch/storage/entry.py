@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from babelbatch import __version__
 from babelbatch.storage.cache import cache_folder
 from babelbatch.storage.durable import flush_folder, write_atomically
-from babelbatch.storage.lock import acquired
+from babelbatch.storage.lock import acquire_lock
 
 log = logging.getLogger(__name__)
 
@@ -27,20 +27,20 @@ class Closeable(Protocol):
     def close(self) -> None: ...
 
 
-def stored_folder(
-    kind: str, name: str, made_of: Mapping[str, object], build: Callable[[Path], Mapping[str, object]]
+def cache_entry(
+    kind: str, name: str, inputs: Mapping[str, object], build: Callable[[Path], Mapping[str, object]]
 ) -> Path:
     """The folder that `build` fills, from the cache if it was built before.
 
-    kind: what it holds, `corpus` or `benchmark`. made_of: all that it depends on, as JSON can write it: settings, and
-        `signature_of` the files read.
+    kind: what it holds, `corpus` or `benchmark`. inputs: all that it depends on, as JSON can write it: settings, and
+        `file_signatures` the files read.
     build: writes into a folder, which may hold what an earlier, interrupted call left; returns what `described` gives
         back, as JSON can write it.
     Of processes that ask at the same time one builds and the others wait. What is there is whole: the folder gets its
     name when all of it is written. It is built again by another version of babelbatch, which may read the same files
     otherwise. ValueError: the cache cannot be written to; and whatever `build` raises.
     """
-    said = json.dumps({**made_of, "name": name, "babelbatch": __version__}, sort_keys=True)
+    said = json.dumps({**inputs, "name": name, "babelbatch": __version__}, sort_keys=True)
     plural = {"corpus": "corpora", "benchmark": "benchmarks"}[kind]
     plain = re.sub(r"[^A-Za-z0-9_+-]", "_", name)[:_LONGEST_NAME]
     entry = cache_folder(plural) / f"{plain}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
@@ -55,7 +55,7 @@ def stored_folder(
                     log.info("building the %s %s in %s", kind, name, entry)
                     facts = build(temporary)
                     sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir()) if path.is_file()}
-                    content = {**facts, "name": name, "made_of": json.loads(said), "bytes": sizes}
+                    content = {**facts, "name": name, "inputs": json.loads(said), "bytes": sizes}
                     write_atomically(temporary / manifest.name, json.dumps(content, indent=1))
                     shutil.rmtree(entry, ignore_errors=True)
                     temporary.rename(entry)
@@ -64,7 +64,7 @@ def stored_folder(
 
 
 @contextmanager
-def described(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
+def open_entry(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
     """What the builder of a folder said of it, while it is opened. ValueError, with the remedy: a file has another size
     than it had, or whatever opening it raises."""
     try:
@@ -77,7 +77,7 @@ def described(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
         raise ValueError(f"{folder} is damaged ({error}); remove it, and it will be built again") from error
 
 
-def discard(files: Iterable[Closeable], folder: Path) -> None:
+def abandon_build(files: Iterable[Closeable], folder: Path) -> None:
     """Closes the files of a build that failed and cannot be gone on with, and empties its folder: they may be large,
     and whoever mends the data builds another folder."""
     for file in files:
@@ -87,7 +87,7 @@ def discard(files: Iterable[Closeable], folder: Path) -> None:
         path.unlink()
 
 
-def signature_of(paths: Sequence[Path]) -> list[list[object]]:
+def file_signatures(paths: Sequence[Path]) -> list[list[object]]:
     """What tells a version of some files from another without reading them: name, size and time of the last change."""
     return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
 
@@ -115,7 +115,7 @@ def _told_of_the_disk(folder: Path) -> Iterator[None]:
 @contextmanager
 def _locked(entry: Path) -> Iterator[None]:
     """Holds the entry's lock."""
-    lock = acquired(entry.with_suffix(".lock"), f"building {entry}")
+    lock = acquire_lock(entry.with_suffix(".lock"), f"building {entry}")
     try:
         yield
     finally:
