@@ -3,15 +3,16 @@
     python bench/statistics_simulation.py
     python bench/statistics_simulation.py --repetitions 10000 --correlations 2000
 
-Two groups of runs answer 200 questions in eleven languages, again and again with new questions and new trainings.
-Scores have skewed question effects that all runs share, question effects of a group, and noise of runs: as a whole, by
-language, and by question. In truth the groups do not differ. Percentages are over repetitions:
+Two groups of runs answer 200 queries in eleven languages, again and again with new queries and new trainings. Scores
+have query effects that all runs share, query effects of a group, and noise of runs: as a whole, by language, and by
+query. In truth the groups do not differ. Percentages are over repetitions:
 
     level       of two-sided p-values at or below 0.05 (wanted: 5)
-    difference  of 95 % intervals of a minus b that hold the truth (wanted: 95)
-    mean        of 95 % intervals of a that hold the truth (wanted: 95)
+    difference  of 95 % intervals of a minus b that contain the truth (wanted: 95)
+    mean        of 95 % intervals of a that contain the truth (wanted: 95)
     inferior    of groups worse by exactly the margin that are called non-inferior at level 0.95 (wanted: 5)
     power       as level, where a is better by 0.05
+    planned     the power that `design` gives, with the variances of its parts averaged over repetitions
 
 and, for the correlation with a distance between eleven languages, level and coverage where differences have nothing to
 do with the distances, and coverage where they have.
@@ -25,36 +26,64 @@ from typing import NamedTuple
 
 import numpy as np
 
-from babelbatch.statistics import Scores, clustered_spearman, compare, estimate, non_inferior
+from babelbatch.statistics import Design, Scores, clustered_spearman, compare, design, estimate, non_inferior
 
-QUESTIONS, LANGUAGES = 200, 11
+QUERIES, LANGUAGES = 200, 11
 MARGIN, GAIN = 0.02, 0.05
 
 
 class World(NamedTuple):
-    """Standard deviations of what makes scores differ, on the scale of mAP, and what part of the rows is missing.
+    """Standard deviations of what makes scores differ, on the scale of mAP, and the shape of the data.
 
-    of_group: effects of questions, and of questions in a language, that all runs of a group share.
+    of_group: effects of queries, and of queries in a language, that all runs of a group share.
     training: effects of a run on all scores, and on those of a language, in group a and in group b.
-    of_run: effects of a run on single questions, and on questions in a language.
+    of_run: effects of a run on single queries, and on queries in a language.
+    missing: share of the rows that are missing, as in a benchmark that is partly parallel.
+    shape: of the query effects: `skewed` (exponential), `heavy` (log-normal, as rank distances) or `precision` (scores
+        as average precision has them: 20 % zeros and 53 % ones).
+    per_cluster: queries of a cluster, which share effects, so that the variance of a mean is 1.8 times as large.
+    fixed: b is a system without a seed.
     """
 
     of_group: float = 0.1
     training: tuple[float, float] = (0.0, 0.0)
     of_run: float = 0.0
     missing: float = 0.0
-    heavy_tails: bool = False
+    shape: str = "skewed"
+    per_cluster: int = 1
+    fixed: bool = False
 
 
-WORLDS = {
-    "questions only": World(),
-    "seeds only": World(of_group=0.0, training=(0.02, 0.02)),
-    "both": World(training=(0.01, 0.01), of_run=0.1),
-    "both, 40 % of the rows missing": World(training=(0.01, 0.01), of_run=0.1, missing=0.4),
-    "both, heavy tails": World(training=(0.01, 0.01), of_run=0.1, heavy_tails=True),
-    "training noise 2 : 1": World(training=(0.02, 0.01)),
-    "training noise 10 : 1": World(training=(0.03, 0.003)),
+def seeds_to_queries(ratio: float, b_to_a: float = 1.0) -> World:
+    """A world in which the seed variance of one run is `ratio` times the query variance of a group's mean."""
+    of_queries = (0.1 * np.sqrt(1 + 1 / LANGUAGES)) / np.sqrt(QUERIES)
+    deviation = float(np.sqrt(ratio) * of_queries / np.sqrt(1 + 1 / LANGUAGES))
+    return World(training=(deviation, deviation * float(np.sqrt(b_to_a))), of_run=0.05)
+
+
+WORLDS: dict[str, tuple[World, tuple[tuple[int, int], ...]]] = {
+    "queries only": (World(), ((1, 1), (2, 2), (3, 3), (5, 5))),
+    "seeds only": (World(of_group=0.0, training=(0.02, 0.02)), ((2, 2), (3, 3), (5, 5))),
+    "seeds : queries 1 : 4": (seeds_to_queries(0.25), ((2, 2), (3, 3), (5, 5))),
+    "seeds : queries 1 : 1": (seeds_to_queries(1), ((1, 1), (2, 2), (3, 3), (5, 5))),
+    "seeds : queries 4 : 1": (seeds_to_queries(4), ((2, 2), (3, 3), (5, 5))),
+    "seeds : queries 16 : 1": (seeds_to_queries(16), ((2, 2), (3, 3), (5, 5))),
+    "1 : 1, a 16 times as noisy as b": (seeds_to_queries(1, 1 / 16), ((2, 2), (3, 3), (5, 5), (3, 5), (5, 3))),
+    "16 : 1, a 16 times as noisy as b": (
+        seeds_to_queries(16, 1 / 16),
+        ((2, 2), (2, 5), (3, 3), (3, 5), (5, 3), (3, 10), (5, 5)),
+    ),
+    "16 : 1, b is a fixed system": (seeds_to_queries(16)._replace(fixed=True), ((2, 1), (3, 1), (5, 1))),
+    "1 : 1, b is a fixed system": (seeds_to_queries(1)._replace(fixed=True), ((2, 1), (3, 1), (5, 1))),
+    "1 : 1, 40 % of the rows missing": (seeds_to_queries(1)._replace(missing=0.4), ((3, 3), (3, 5))),
+    "4 : 1, 75 % of the rows missing": (seeds_to_queries(4)._replace(missing=0.75), ((3, 3), (3, 5))),
+    "1 : 1, log-normal queries": (seeds_to_queries(1)._replace(shape="heavy"), ((3, 3), (5, 5))),
+    "1 : 1, average precision": (seeds_to_queries(1)._replace(shape="precision"), ((1, 1), (3, 3), (3, 5))),
+    "4 : 1, average precision": (seeds_to_queries(4)._replace(shape="precision"), ((3, 3),)),
+    "1 : 1, clusters of 5": (seeds_to_queries(1)._replace(per_cluster=5), ((1, 1), (3, 3), (5, 5))),
+    "queries only, clusters of 5": (World(per_cluster=5), ((1, 1), (3, 3))),
 }
+"""Each with the numbers of runs of a and b that it is simulated with."""
 
 
 class Rates(NamedTuple):
@@ -65,60 +94,107 @@ class Rates(NamedTuple):
     mean: float
     inferior: float
     power: float
+    planned: float
 
 
-def rates(world: World, seeds: int, repetitions: int, permutations: int = 999) -> Rates:
-    """Of `repetitions` simulated studies with `seeds` runs in each group."""
+def rates(world: World, seeds: tuple[int, int], repetitions: int) -> Rates:
+    """Of `repetitions` simulated studies with these numbers of runs."""
     random = np.random.default_rng(seeds)
-    found = np.zeros(len(Rates._fields))
+    found = np.zeros(5)
+    planned = []
+    fixed = world.fixed
     for _ in range(repetitions):
-        counts = (random.random((QUESTIONS, LANGUAGES)) >= world.missing).astype(np.int64)
+        counts = (random.random((QUERIES, LANGUAGES)) >= world.missing).astype(np.int64)
         counts[:, 0] = 1
-        shared = 0.5 + effects(random, 0.3, heavy_tails=world.heavy_tails)
+        clusters = np.arange(QUERIES) // world.per_cluster
+        shared = 0.5 + shared_effects(random, world)
         a, b = (
-            group(random, shared + effects(random, world.of_group), sd, world.of_run, counts, seeds)
-            for sd in world.training
+            group(random, shared + of_group(random, world, clusters), sd, world, counts, clusters, runs)
+            for sd, runs in zip(world.training if not fixed else (world.training[0], 0.0), seeds, strict=True)
         )
-        comparison, mean = compare(a, b, permutations=permutations), estimate(a)
+        comparison, mean = compare(a, b, fixed_b=fixed), estimate(a)
         found += (
             comparison.p_value <= 0.05,
             comparison.low <= 0 <= comparison.high,
             mean.low <= 0.5 <= mean.high,
-            non_inferior(raised(a, -MARGIN), b, MARGIN).holds,
-            compare(raised(a, GAIN), b, permutations=permutations).p_value <= 0.05,
+            non_inferior(raised(a, -MARGIN), b, MARGIN, fixed_b=fixed).holds,
+            compare(raised(a, GAIN), b, fixed_b=fixed).p_value <= 0.05,
         )
-    return Rates(*(100 * found / repetitions).tolist())
+        if seeds[0] > 1 and (seeds[1] > 1 or fixed):
+            planned.append(design(a, b, fixed_b=fixed))
+    return Rates(*(100 * found / repetitions).tolist(), 100 * power_of(planned) if planned else float("nan"))
+
+
+def power_of(designs: Sequence[Design]) -> float:
+    """The probability of finding GAIN with as many runs again."""
+    a, b = (float(np.mean([plan.seed_variances[side] for plan in designs])) for side in (0, 1))
+    of_queries = float(np.mean([plan.query_variance for plan in designs]))
+    return Design((a, b), designs[0].freedoms, of_queries, designs[0].clusters).power_at_hand(GAIN)
+
+
+def shared_effects(random: np.random.Generator, world: World) -> np.ndarray:
+    """(Q, L) of all runs, of mean 0: what the queries are like."""
+    if world.shape == "precision":
+        kind = random.random((QUERIES, 1))
+        difficulty = np.where(kind < 0.2, 0.0, np.where(kind < 0.73, 1.0, random.random((QUERIES, 1))))
+        return np.broadcast_to(difficulty - (0.53 + 0.27 / 2), (QUERIES, LANGUAGES))
+    return effects(random, 0.3, heavy_tails=world.shape == "heavy")
+
+
+def of_group(random: np.random.Generator, world: World, clusters: np.ndarray) -> np.ndarray:
+    """(Q, L) effects of queries that the runs of one group share."""
+    found = effects(random, world.of_group)
+    if world.per_cluster > 1:  # correlation 0.2 within a cluster of five: a design effect of 1.8
+        of_cluster = random.standard_normal((clusters.max() + 1, 1))[clusters]
+        found = np.sqrt(0.8) * found + np.sqrt(0.2) * world.of_group * np.sqrt(1 + 1 / LANGUAGES) * of_cluster
+    return found
 
 
 def effects(random: np.random.Generator, deviation: float, *, heavy_tails: bool = False) -> np.ndarray:
-    """Of questions, skewed, and of questions in a language; both of mean 0 and of this standard deviation."""
+    """Of queries, skewed, and of queries in a language; both of mean 0 and of this standard deviation."""
     if heavy_tails:  # log-normal, as rank distances are: the largest of 200 is about ten deviations off
         sigma = 1.5
-        skewed = random.lognormal(-(sigma**2) / 2, sigma, (QUESTIONS, 1)) - 1
+        skewed = random.lognormal(-(sigma**2) / 2, sigma, (QUERIES, 1)) - 1
         skewed /= np.sqrt(np.exp(sigma**2) - 1)
     else:
-        skewed = random.exponential(size=(QUESTIONS, 1)) - 1
-    return deviation * (skewed + random.standard_normal((QUESTIONS, LANGUAGES)))
+        skewed = random.exponential(size=(QUERIES, 1)) - 1
+    return deviation * (skewed + random.standard_normal((QUERIES, LANGUAGES)))
 
 
 def group(
-    random: np.random.Generator, scores: np.ndarray, training: float, of_run: float, counts: np.ndarray, seeds: int
+    random: np.random.Generator,
+    scores: np.ndarray,
+    training: float,
+    world: World,
+    counts: np.ndarray,
+    clusters: np.ndarray,
+    seeds: int,
 ) -> list[Scores]:
     shape = scores.shape
     return [
         named(
             scores
             + training * (random.standard_normal() + random.standard_normal(shape[1]))
-            + of_run * (random.standard_normal((shape[0], 1)) + random.standard_normal(shape)),
+            + world.of_run * (random.standard_normal((shape[0], 1)) + random.standard_normal(shape)),
             counts,
             [f"l{language:02}" for language in range(shape[1])],
+            clusters,
         )
         for _ in range(seeds)
     ]
 
 
-def named(scores: np.ndarray, counts: np.ndarray, cells: Sequence[str]) -> Scores:
-    return Scores(tuple(f"q{row:03}" for row in range(len(scores))), tuple(cells), scores * counts, counts)
+def named(scores: np.ndarray, counts: np.ndarray, cells: Sequence[str], clusters: np.ndarray | None = None) -> Scores:
+    """The rows of each cluster together."""
+    if clusters is None:
+        clusters = np.arange(len(scores))
+    starts = np.flatnonzero(np.diff(clusters, prepend=-1))
+    return Scores(
+        tuple(f"q{row:03}" for row in range(len(starts))),
+        tuple(cells),
+        np.add.reduceat(scores * counts, starts),
+        np.add.reduceat(counts, starts),
+    )
 
 
 def raised(runs: list[Scores], by: float) -> list[Scores]:
@@ -126,7 +202,7 @@ def raised(runs: list[Scores], by: float) -> list[Scores]:
 
 
 class CorrelationRates(NamedTuple):
-    """In percent: p-values at or below 0.05, and 95 % intervals that hold the correlation of many languages."""
+    """In percent: p-values at or below 0.05, and 95 % intervals that contain the correlation of many languages."""
 
     level: float
     covered: float
@@ -140,7 +216,7 @@ def correlation_rates(slope: float, repetitions: int, languages: int = LANGUAGES
     names = [f"l{language:02}" for language in range(languages)]
     off_diagonal = ~np.eye(languages, dtype=bool)
     cells = [f"{row}-{column}" for row in names for column in names if row != column]
-    ones = np.ones((QUESTIONS, len(cells)), np.int64)
+    ones = np.ones((QUERIES, len(cells)), np.int64)
     for _ in range(repetitions):
         distances, differences = pairs(random, languages, slope)
         b = random.standard_normal(ones.shape)
@@ -151,7 +227,7 @@ def correlation_rates(slope: float, repetitions: int, languages: int = LANGUAGES
 
 
 def true_correlation(slope: float) -> float:
-    """Spearman's, of the differences without the noise of questions, over many languages."""
+    """Spearman's, of the differences without the noise of queries, over many languages."""
     distances, differences = pairs(np.random.default_rng(1), 1_000, slope)
     off_diagonal = ~np.eye(1_000, dtype=bool)
     left, right = (np.argsort(np.argsort(table[off_diagonal])) for table in (distances, differences))
@@ -172,16 +248,16 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=2_000)
     parser.add_argument("--correlations", type=int, default=300)
     arguments = parser.parse_args()
-    print(f"{'':32}seeds" + "".join(f"{name:>12}" for name in Rates._fields))
-    for name, world in WORLDS.items():
-        for seeds in (1, 2, 3, 5):
+    print(f"{'':34}{'runs':>6}" + "".join(f"{name:>12}" for name in Rates._fields))
+    for name, (world, numbers) in WORLDS.items():
+        for seeds in numbers:
             found = rates(world, seeds, arguments.repetitions)
-            print(f"{name:32}{seeds:5}" + "".join(f"{rate:12.1f}" for rate in found), flush=True)
+            print(f"{name:34}{seeds[0]:3}{seeds[1]:3}" + "".join(f"{rate:12.1f}" for rate in found), flush=True)
     for slope in (0.0, 0.3):
         for languages in (7, 11):
             found = correlation_rates(slope, arguments.correlations, languages)
             about = f"correlation {true_correlation(slope):.2f}, {languages} languages"
-            print(f"{about:32}     " + "".join(f"{name} {rate:.1f}  " for name, rate in found._asdict().items()))
+            print(f"{about:40}" + "".join(f"{name} {rate:.1f}  " for name, rate in found._asdict().items()))
 
 
 if __name__ == "__main__":
