@@ -129,7 +129,8 @@ def power_of(designs: Sequence[Design]) -> float:
     """The probability of finding GAIN with as many runs again."""
     a, b = (float(np.mean([plan.seed_variances[side] for plan in designs])) for side in (0, 1))
     of_queries = float(np.mean([plan.query_variance for plan in designs]))
-    return Design((a, b), designs[0].freedoms, of_queries, designs[0].clusters).power_at_hand(GAIN)
+    plan = Design((a, b), designs[0].freedoms, of_queries, designs[0].clusters)
+    return plan.power(GAIN, (plan.freedoms[0] + 1, plan.freedoms[1] + 1))
 
 
 def shared_effects(random: np.random.Generator, world: World) -> np.ndarray:

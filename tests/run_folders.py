@@ -30,11 +30,15 @@ def write_run(
     curves: bool = False,
     metric: str = "map",
     within_only: bool = False,
+    article: int = 1,
+    scatter: float = 0.0,
+    gains: Mapping[str, float] | None = None,
 ) -> Path:
     """A run whose mAP scatters about `level` of each setting, by question (the same in every run) and by seed.
 
     metric: instead of mAP; then there is no rank distance either, as after a search. within_only: no other setting
-    than the monolingual one.
+    than the monolingual one. article: queries in each; with 1 no clusters are recorded, as by earlier versions.
+    scatter: moves all scores of the run by so much. gains: those on a benchmark, or of queries in a language.
     facts: join metrics.json. settings: join the configuration. bias: with the columns and metrics of the bias suite.
     """
     level = {"monolingual": 0.6, "crosslingual": 0.4, "multilingual": 0.3, "rank_distance": 100.0} | dict(level or {})
@@ -47,6 +51,14 @@ def write_run(
     rows: list[dict[str, object]] = []
     for name in benchmarks:
         found = _rows(name, level, languages, seed, bias)
+        more = dict(gains or {})
+        found = [
+            row | {"map": row["map"] + scatter + more.get(name, 0) + more.get(row["query_language"], 0)}
+            for row in found
+        ]
+        if article > 1:
+            found = [row | {"cluster": int(row["query_id"][1:]) // article} for row in found]
+            metrics[f"cluster/{name}"] = "article"
         if within_only:
             found = [row for row in found if row["setting"] == "monolingual"]
         if metric != "map":

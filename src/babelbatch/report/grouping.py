@@ -47,6 +47,11 @@ class Group:
         return tuple(run.seed for run in self.runs)
 
     @property
+    def fixed(self) -> bool:
+        """Whether it is a system without a seed, such as BM25 or an encoder that was not trained here."""
+        return self.seeds == (None,)
+
+    @property
     def on_the_curve(self) -> bool:
         return self.strategy in ON_THE_CURVE and self.alpha is not None
 
@@ -157,6 +162,10 @@ def _label(own: Mapping[str, Any], chosen: Sequence[str], all_settings: Sequence
                 parts.append(_end_of(str(value), {str(each[path]) for each in all_settings if path in each}))
         else:
             parts.append(f"{name}={value}")
+    if not parts and len(all_settings) > 1:  # nothing but having no strategy tells it from the others
+        target = own.get("encoder._target_")
+        parts = [_end_of(str(own["encoder.name_or_path"]), set())] if own.get("encoder.name_or_path") else []
+        parts = parts or [str(target).rpartition(".")[2]] if target else parts
     return " ".join(parts) or "the runs"
 
 

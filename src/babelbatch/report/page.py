@@ -23,6 +23,7 @@ from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
 from babelbatch.report.plots import alpha_curves, learning_curves
 from babelbatch.report.runs import FoundRuns, find_runs
+from babelbatch.report.section import Section
 from babelbatch.report.settings import Settings
 from babelbatch.report.tables import (
     Data,
@@ -56,7 +57,7 @@ class Report:
     groups: list[Group]
     studies: list[Study]
     settings: Settings
-    sections: list[analyses.Section] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
 
 
 def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEFAULTS) -> Path:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from babelbatch.report.analyses import Section, subset
-from babelbatch.report.comparisons import RANK_DISTANCE, Measure, Study, of_setting
+from babelbatch.report.comparisons import Study
 from babelbatch.report.grouping import KINDS, Group
-from babelbatch.report.tables import Data, Grid
-from babelbatch.statistics import Estimate, estimate
+from babelbatch.report.measures import RANK_DISTANCE, Measure, of_setting
+from babelbatch.report.section import Section
+from babelbatch.report.tables import Cell, Data, Grid
+from babelbatch.statistics import Estimate, estimate, subset
 
 MODELS = {"xlm-roberta-base": "xlmr", "LaBSE": "labse"}
 """The encoders that the paper has numbers of, by the last part of their names. It does not say which size of XLM-R."""
@@ -48,7 +49,7 @@ def published(group: Group) -> dict[str, float]:
 
 def _macro(studies: Sequence[Study]) -> Section:
     columns = [(study, measure) for study in studies for measure in _columns(study)]
-    rows: list[tuple] = []
+    rows: list[tuple[Cell, ...]] = []
     cells: dict[str, list[tuple[str, str]]] = {}
     for group in studies[0].groups:
         theirs = published(group)
@@ -92,7 +93,8 @@ def _by_language(study: Study) -> Section:
     """The paper's tables by question language: mean over candidate languages in the crosslingual setting."""
     columns = [(measure, group) for measure in _columns(study) for group in study.groups]
     heads = tuple(f"{_head(measure)} {group.label}" for measure, group in columns)
-    rows, lines = [], []
+    rows: list[tuple[Cell, ...]] = []
+    lines = []
     for code in study.languages:
         cells = []
         for measure, group in columns:
@@ -149,4 +151,5 @@ def _cell(measure: Measure, value: float, low: float, high: float, paper: float 
 def _numbers() -> dict[str, dict[str, dict[str, float]]]:
     """model -> strategy -> metric key -> value."""
     path = files("babelbatch.report") / "data" / "arxiv_2408_10536.json"
-    return json.loads(path.read_text(encoding="utf-8"))["numbers"]
+    numbers: dict[str, dict[str, dict[str, float]]] = json.loads(path.read_text(encoding="utf-8"))["numbers"]
+    return numbers

@@ -60,13 +60,13 @@ class Results:
 def results(study: Study) -> Results:
     """Estimates with intervals. The best is marked where it is significantly better than every other group."""
     winners = {measure: study.winner(measure) for measure in study.measures}
-    tied = {measure: study.not_told_from_the_best(measure) for measure in study.measures}
+    tied = {measure: study.like_the_leader(measure) for measure in study.measures}
     rows = []
     for group in study.groups:
         cells = []
         for measure in study.measures:
             estimate = study.estimates[group.label, measure]
-            leads = len(study.groups) > 1 and study.best(measure)[0] == group.label
+            leads = study.leader(measure) == group.label
             cells.append(
                 ResultCell(
                     measure.shown(estimate.value), measure.interval(estimate.low, estimate.high),
@@ -88,7 +88,7 @@ def results_data(studies: Sequence[Study]) -> Data:
     rows = [
         (
             study.benchmark, group.label, group.strategy, group.alpha, measure.setting, measure.metric,
-            found.value, found.low, found.high, found.level, found.seeds, found.questions, found.over,
+            found.value, found.low, found.high, found.level, found.seeds, found.clusters, found.over,
             study.winner(measure) == group.label if measure in study.measures else None,
         )
         for study in studies
@@ -96,20 +96,21 @@ def results_data(studies: Sequence[Study]) -> Data:
         for (label, measure), found in study.estimates.items()
         if label == group.label
     ]  # fmt: skip
-    return Data("results", (*columns, "queries", "interval over", "significantly best"), rows)
+    return Data("results", (*columns, "clusters", "interval over", "significantly best"), rows)
 
 
 def comparisons_data(studies: Sequence[Study]) -> Data:
     """Every pair of groups on every measure."""
     columns = (
         "benchmark", "a", "b", "setting", "metric", "a minus b", "low", "high", "level", "p", "p by Holm",
-        "effect size", "seeds", "queries", "interval over",
+        "effect size", "detectable", "runs of a", "runs of b", "clusters", "interval over",
     )  # fmt: skip
     rows = [
         (
             study.benchmark, pair.a, pair.b, pair.measure.setting, pair.measure.metric, pair.comparison.difference,
             pair.comparison.low, pair.comparison.high, pair.comparison.level, pair.comparison.p_value, pair.p_value,
-            pair.comparison.effect_size, pair.comparison.seeds, pair.comparison.questions, pair.comparison.over,
+            pair.comparison.effect_size, pair.detectable, *pair.comparison.runs, pair.comparison.clusters,
+            pair.comparison.over,
         )
         for study in studies
         for pair in study.pairs
@@ -123,7 +124,7 @@ def margins_data(studies: Sequence[Study]) -> Data:
     rows = [
         (
             study.benchmark, each.group, each.reference, "monolingual", study.metric, each.test.margin, each.test.bound,
-            each.test.p_value, each.p_value, each.p_value < 1 - study.level,
+            each.test.p_value, each.p_value, each.keeps(study.level),
         )
         for study in studies
         for each in study.margins

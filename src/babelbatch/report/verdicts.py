@@ -1,23 +1,31 @@
-"""What the tests say, in plain sentences: who leads, how sure that is, and what nobody can tell."""
+"""What the tests say, in plain sentences: who leads, how sure that is, and what the runs cannot show."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from babelbatch.report.comparisons import PLACES, Measure, Pair, Study, of_setting
+from babelbatch.report.comparisons import Study
+from babelbatch.report.measures import PLACES, Measure, of_setting
 from babelbatch.report.numbers import fixed, interval, p_text, percent
+from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Pair
+from babelbatch.report.run_scores import DEFAULT_UNIT
 from babelbatch.report.runs import FoundRuns
+
+MORE_SEEDS = "other seeds can order them otherwise"
+_NAMED = 5  # groups that a sentence names before it counts
 
 
 def headline(study: Study) -> str:
-    """One sentence: who wins where, as far as the tests say so."""
+    """One sentence: which group is best in which setting, as far as the tests say so."""
     settings = [measure for measure in study.measures if measure.metric == study.metric]
     if len(study.groups) < 2:
         return f"One strategy, {study.groups[0].label}: nothing to compare it with"
+    if study.of_runs:
+        return "One run each: to say which strategy is better takes at least three seeds"
     winners = {measure: study.winner(measure) for measure in settings}
     names = list(dict.fromkeys(winner for winner in winners.values() if winner))
     if not names:
-        return "The runs do not settle which strategy is best"
+        return "No strategy is significantly better than every other"
     if len(names) == 1 and None not in winners.values():
         return _opened(f"{names[0]} is best in every setting")
     wins = [
@@ -25,14 +33,18 @@ def headline(study: Study) -> str:
     ]
     sentence = _and([f"{name}{' is best' if name == names[0] else ''} {places}" for name, places in wins], comma=True)
     rest = [PLACES[measure.setting] for measure in settings if winners[measure] is None]
-    return _opened(f"{sentence}; {_and(rest)} the runs do not settle it" if rest else sentence)
+    return _opened(f"{sentence}; {_and(rest)} no strategy is significantly best" if rest else sentence)
 
 
 def sentences(study: Study) -> list[str]:
-    """One sentence a measure: the leader, and whether the tests tell it from the others."""
+    """One sentence a measure: the leader, and which groups are significantly different from it."""
     if len(study.groups) < 2:
         return []
-    return [_opened(_of(study, measure)) for measure in study.measures]
+    of_one = _runs if study.of_runs else _strategies
+    found = [_opened(of_one(study, measure)) for measure in study.measures]
+    if study.replicated and not study.of_runs and len(study.replicated) < len(study.groups):
+        found.append(_not_tested(study))
+    return found
 
 
 def margins(study: Study) -> list[str]:
@@ -41,52 +53,49 @@ def margins(study: Study) -> list[str]:
     measure = of_setting("monolingual", study.metric)
     for each in study.margins:
         margin = f"{each.test.margin:g}"
-        if each.p_value < 1 - study.level:
+        single = study.of_runs
+        group, reference = (f"the run of {name}" if single else name for name in (each.group, each.reference))
+        if each.keeps(study.level):
             found.append(
-                f"{each.group} keeps the monolingual {measure.name} of {each.reference} to within {margin} "
+                f"{group} keeps the monolingual {measure.name} of {reference} to within {margin} "
                 f"({p_text(each.p_value)})."
             )
             continue
-        pair = study.pair(each.group, each.reference, measure)
-        if pair is None:
-            continue
-        low, loss, high = _from(pair, each.reference)
-        bounds = f"{percent(study.level)} interval {measure.interval(low, high)}"
-        if low > each.test.margin:
+        loss = -each.test.difference
+        if each.costs(study.level):
             found.append(
-                f"{each.group} costs monolingual {measure.name}: {loss:.4f} less than {each.reference}, more than the "
-                f"margin of {margin} ({bounds})."
+                f"{group} costs monolingual {measure.name}: {loss:.4f} less than {reference}, significantly more than "
+                f"the margin of {margin} ({p_text(each.loss_p_value)})."
             )
         else:
             found.append(
-                f"Whether {each.group} keeps the monolingual {measure.name} of {each.reference} to within {margin} is "
+                f"Whether {group} keeps the monolingual {measure.name} of {reference} to within {margin} is "
                 f"open: it has {abs(loss):.4f} {'less' if loss > 0 else 'more'} ({p_text(each.p_value)})."
             )
     return [_opened(sentence) for sentence in found]
 
 
 def caveats(study: Study, found: FoundRuns) -> list[str]:
-    """What a reader must know before believing the rest."""
+    """What a reader must know before believing the rest. What it takes to know more comes first."""
     notes = []
-    seeds = [len(group.seeds) for group in study.groups]
-    if all(group.seeds == (None,) for group in study.groups):
-        notes.append("Nothing here was trained by a seed: intervals and tests are over questions only.")
-    elif max(seeds) == 1:
+    trained = [group for group in study.groups if not group.fixed]
+    single = [group.label for group in trained if len(group.runs) == 1]
+    if not trained:
+        notes.append("No system here was trained with a seed: intervals and tests are over queries only.")
+    elif len(single) == len(trained):
         notes.append(
-            "One seed: intervals and tests are over questions only. Another seed might order the strategies otherwise; "
-            "run at least three (seed=0,1,2)."
+            f"One run of each strategy. Run at least three seeds (seed=0,1,2) to compare strategies: {MORE_SEEDS}. "
+            "Until then this page compares runs, and its intervals and tests are over queries only."
         )
-    elif min(seeds) == 1:
-        single = [group.label for group in study.groups if len(group.seeds) == 1]
+    elif single:
         notes.append(
-            f"One seed only: {_and(single)}. Intervals of these are over questions only, and others are compared with "
-            "them by the run of the same seed."
+            f"One run only: {_and(single)}. A single run does not show how much its training varies, so "
+            f"{'it is' if len(single) == 1 else 'they are'} not tested against strategies of several runs; "
+            f"{'its interval is' if len(single) == 1 else 'their intervals are'} over queries only. Run more seeds."
         )
-    elif max(seeds) == 2:
+    elif min(len(group.runs) for group in trained) == 2:
         notes.append("Two seeds say little about how much training varies: intervals are wide. Run at least three.")
-    if study.unpaired:
-        pairs = _and([f"{a} and {b}" for a, b in study.unpaired], comma=True)
-        notes.append(f"Not compared, because one has a single run whose seed the other lacks: {pairs}.")
+    notes.append(_sample(study))
     if found.unfinished:
         count = len(found.unfinished)
         names = ", ".join(path.name for path in found.unfinished[:5]) + (", ..." if count > 5 else "")
@@ -97,31 +106,101 @@ def caveats(study: Study, found: FoundRuns) -> list[str]:
     return notes
 
 
-def _of(study: Study, measure: Measure) -> str:
+def _sample(study: Study) -> str:
+    """How many queries there are, and in how many independent clusters."""
+    clusters = study.clusters
+    queries = f"{study.benchmark}: {clusters.queries:,} queries"
+    if not clusters.recorded:
+        return (
+            f"{queries}, taken as independent: some runs do not record which queries are about one article, passage or "
+            "subject. Evaluate them again to have these clustered."
+        )
+    if clusters.unit == DEFAULT_UNIT:
+        return f"{queries}, taken as independent; the versions of a query in several languages are one observation."
+    unit = clusters.unit if clusters.count == 1 else f"{clusters.unit}s"
+    return (
+        f"{queries} in {clusters.count:,} {unit}; the queries of one {clusters.unit}, in all languages, are one "
+        "observation."
+    )
+
+
+def _runs(study: Study, measure: Measure) -> str:
+    """Of single runs: nothing about what made them."""
     first, second, *_ = study.best(measure)
-    pair = study.pair(first, second, measure)
-    value = study.estimates[first, measure].value
-    superlative = "highest" if measure.higher_is_better else "lowest"
-    place = None if measure.metric == "rank_distance" else PLACES[measure.setting]
-    start = f"{place[0].upper()}{place[1:]}, {first}" if place else first
-    has = f"{start} has the {superlative} {measure.name}, {_short(measure, value)}"
-    if pair is None:
-        return f"{has}; with the next, {second}, it could not be compared."
-    low, lead, high = _from(pair, first)
-    bounds = interval(low, high, _digits(measure, max(abs(low), abs(high))))
-    sure = f"{percent(study.level)} interval {bounds}, {p_text(pair.p_value)}"
+    found = study.outcome(first, second, measure)
+    has = f"{_start(measure, f'the run of {first}')} has the {_superlative(measure)} {measure.name}, "
+    has += _short(measure, study.estimates[first, measure].value)
+    if isinstance(found, NotTested):
+        return f"{has}; not tested against the run of {second}: {found.reason}."
+    _, lead, _ = _from(found.pair, first)
+    side = "above" if measure.higher_is_better else "below"
+    beside = f"{_short(measure, lead)} {side} the run of {second}"
+    if isinstance(found, Better):
+        return f"{has}, {beside} ({_sure(study, found.pair, first)}, over queries)."
+    return (
+        f"{has}, not significantly different from the run of {second}: {beside} "
+        f"({_sure(study, found.pair, first)}, over queries)."
+    )
+
+
+def _strategies(study: Study, measure: Measure) -> str:
+    first = study.leader(measure)
+    assert first is not None, "there are two groups that strategies can be judged by"
+    names = {group.label for group in study.replicated} - {first}
+    others = [label for label in study.best(measure) if label in names]
+    has = f"{_start(measure, first)} has the {_superlative(measure)} {measure.name}, "
+    has += _short(measure, study.estimates[first, measure].value)
     if study.winner(measure):
+        pair = study.pair(first, others[0], measure)
+        assert pair is not None, "a winner was tested against every other"
+        _, lead, _ = _from(pair, first)
         side = "above" if measure.higher_is_better else "below"
-        if len(study.groups) == 2:
-            return f"{has}: {_short(measure, lead)} {side} {second} ({sure})."
-        return f"{has}, better than every other: {_short(measure, lead)} {side} the next, {second} ({sure})."
-    like = [label for label in study.best(measure) if label in study.not_told_from_the_best(measure)]
-    doubt = f"the tests do not tell it from {_and(like)}"
-    behind = [label for label in study.best(measure)[1:] if label not in like]
-    rest = f" Behind: {', '.join(behind)}." if behind else ""
-    if second not in like:
-        return f"{has}, but {doubt}.{rest}"
-    return f"{has}, but {doubt}: its lead over {second} is {_short(measure, lead)} ({sure}).{rest}"
+        next_ = others[0] if len(others) == 1 else f"the next, {others[0]}"
+        every = "" if len(others) == 1 else ", better than every other"
+        return f"{has}{every}: {_short(measure, lead)} {side} {next_} ({_sure(study, pair, first)})."
+    like = study.like_the_leader(measure)
+    nearest = study.outcome(first, like[0], measure)
+    assert isinstance(nearest, NotDifferent), "the groups like the leader were tested"
+    _, lead, _ = _from(nearest.pair, first)
+    behind = [label for label in others if label not in like]
+    rest = f" Significantly {'lower' if measure.higher_is_better else 'higher'}: {_some(behind)}." if behind else ""
+    return (
+        f"{has}, not significantly different from {_some(like)}: its lead over {like[0]} is {_short(measure, lead)} "
+        f"({_sure(study, nearest.pair, first)}), and a difference below {_short(measure, nearest.detectable)} could "
+        f"not have been seen.{rest}"
+    )
+
+
+def _not_tested(study: Study) -> str:
+    """The groups of one run beside groups of several: their scores, and no judgement."""
+    judged = {group.label for group in study.replicated}
+    measure = study.widest
+    single = [
+        f"{group.label} ({_short(measure, study.estimates[group.label, measure].value)})"
+        for group in study.groups
+        if group.label not in judged
+    ]
+    return (
+        f"Not tested, because a single run does not show how much its training varies: {_some(single)}; in brackets "
+        f"{measure.name} {measure.title}."
+    )
+
+
+def _start(measure: Measure, subject: str) -> str:
+    """Where the sentence is about a retrieval metric it says first in which setting."""
+    place = None if measure.metric == "rank_distance" else PLACES[measure.setting]
+    return f"{place[0].upper()}{place[1:]}, {subject}" if place else subject
+
+
+def _superlative(measure: Measure) -> str:
+    return "highest" if measure.higher_is_better else "lowest"
+
+
+def _sure(study: Study, pair: Pair, first: str) -> str:
+    """The interval of the lead of `first`, and the p-value."""
+    low, _, high = _from(pair, first)
+    bounds = interval(low, high, _digits(pair.measure, max(abs(low), abs(high))))
+    return f"{percent(study.level)} interval {bounds}, {p_text(pair.p_value)}"
 
 
 def _from(pair: Pair, first: str) -> tuple[float, float, float]:
@@ -129,7 +208,7 @@ def _from(pair: Pair, first: str) -> tuple[float, float, float]:
     both = pair.comparison
     ordered = (both.low, both.difference, both.high)
     flip = (pair.a == first) != pair.measure.higher_is_better
-    return tuple(-value for value in reversed(ordered)) if flip else ordered
+    return (-ordered[2], -ordered[1], -ordered[0]) if flip else ordered
 
 
 def _opened(sentence: str) -> str:
@@ -144,6 +223,11 @@ def _short(measure: Measure, value: float) -> str:
 
 def _digits(measure: Measure, value: float) -> int:
     return 3 if measure.digits == 4 else 0 if abs(value) >= 100 else 1
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are."""
+    return _and([*names[:_NAMED], f"{len(names) - _NAMED} others"] if len(names) > _NAMED + 1 else list(names))
 
 
 def _and(names: Sequence[str], comma: bool = False) -> str:

@@ -6,13 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import optimize, stats
 
 from babelbatch.statistics.comparison import Comparison
-from babelbatch.statistics.scores import Scores
+from babelbatch.statistics.scores import Floats, Scores
 from babelbatch.statistics.variance import degrees_of_freedom, query_variance, two_groups
 
 POWER = 0.8
+_GRID = 60
 
 
 def detectable(error: float, freedom: float, alpha: float = 0.05, power: float = POWER) -> float:
@@ -52,25 +54,19 @@ class Design:
     query_variance: float
     clusters: int
 
-    def error_and_freedom(self, runs: tuple[int, int]) -> tuple[float, float]:
-        """Standard error of the difference and its degrees of freedom with these numbers of runs; a fixed system has
-        one."""
-        parts = [
-            (variance / count, count - 1)
-            for variance, count, freedom in zip(self.seed_variances, runs, self.freedoms, strict=True)
-            if freedom > 0
-        ]
-        total = sum(variance for variance, _ in parts) + self.query_variance
-        return math.sqrt(total), degrees_of_freedom([*parts, (self.query_variance, self.clusters - 1)], 0.0)
-
-    def power_at_hand(self, difference: float, alpha: float = 0.05) -> float:
-        """The probability of finding a true difference with the numbers of runs at hand."""
-        error, freedom = self.error_and_freedom((self.freedoms[0] + 1, self.freedoms[1] + 1))
-        return float(stats.nct.sf(stats.t.isf(alpha / 2, freedom), freedom, difference / error))
+    def power(self, difference: float, runs: tuple[int, int], alpha: float = 0.05) -> float:
+        """The probability of finding a true difference with these numbers of runs; a fixed system has one."""
+        deviation, critical = self._critical(runs, alpha)
+        return float(stats.norm.cdf((difference - critical) / deviation).mean())
 
     def detectable(self, seeds: int, alpha: float = 0.05, power: float = POWER) -> float:
         """The smallest true difference that `seeds` runs in each trained group find with probability `power`."""
-        return detectable(*self.error_and_freedom((seeds, seeds)), alpha, power)
+        deviation, critical = self._critical((seeds, seeds), alpha)
+
+        def lack(difference: float) -> float:
+            return float(stats.norm.cdf((difference - critical) / deviation).mean()) - power
+
+        return float(optimize.brentq(lack, 0.0, float(critical.max()) + 10 * deviation, xtol=1e-9))
 
     def seeds_for(self, difference: float, alpha: float = 0.05, power: float = POWER, most: int = 1_000) -> int | None:
         """The fewest runs in each trained group that find a true difference; None if `most` do not: then the queries
@@ -84,6 +80,27 @@ class Design:
             middle = (low + high) // 2
             low, high = (low, middle) if self.detectable(middle, alpha, power) <= difference else (middle, high)
         return high
+
+    def _critical(self, runs: tuple[int, int], alpha: float) -> tuple[float, Floats]:
+        """The standard deviation of the difference, and the differences that would be significant, over a grid of what
+        the runs may show of their seed variances: chi-square, at equally probable points."""
+        chances = (np.arange(_GRID) + 0.5) / _GRID
+        shown: list[Floats] = []
+        parts: list[tuple[Floats, int]] = []
+        total = self.query_variance
+        for side, (variance, count, freedom) in enumerate(zip(self.seed_variances, runs, self.freedoms, strict=True)):
+            if freedom == 0:
+                continue
+            of_mean = variance / count
+            estimated = of_mean * stats.chi2.ppf(chances, count - 1) / (count - 1)
+            estimated = estimated[:, None] if side == 0 else estimated[None, :]
+            shown.append(estimated)
+            parts.append((estimated, count - 1))
+            total += of_mean
+        parts.append((np.full((1, 1), self.query_variance), self.clusters - 1))
+        freedoms = degrees_of_freedom(parts, 0.0)
+        errors = np.sqrt(sum(shown, np.full((1, 1), self.query_variance)))
+        return math.sqrt(total), np.asarray(stats.t.isf(alpha / 2, freedoms) * errors)
 
 
 def design(a: Sequence[Scores], b: Sequence[Scores], *, fixed_a: bool = False, fixed_b: bool = False) -> Design:

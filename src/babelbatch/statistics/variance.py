@@ -111,23 +111,26 @@ def spread(groups: Sequence[Group], over_queries: float) -> Spread:
     variance = max(both, of_seeds, over_queries)
     rest = variance - of_seeds
     parts = [(group.seed_variance, group.runs - 1) for group in groups if group.runs > 1]
-    return Spread(variance, degrees_of_freedom(parts, rest), degrees_of_freedom([*parts, (rest, clusters - 1)], 0.0))
+    of_all = float(degrees_of_freedom([*parts, (rest, clusters - 1)], 0.0))
+    return Spread(variance, float(degrees_of_freedom(parts, rest)), min(of_all, 1e9))
 
 
-def degrees_of_freedom(parts: Sequence[tuple[float, int]], known: float) -> float:
-    """Of a sum of estimated variances and a known one. parts: (variance, its degrees of freedom).
+def degrees_of_freedom(parts: Sequence[tuple[float | Floats, int]], known: float) -> Floats:
+    """Of a sum of estimated variances and a known one; infinite if only the known one counts.
+
+    parts: (variance, its degrees of freedom); variances may be arrays, which broadcast.
 
     Satterthwaite's formula (1946), with each variance of f degrees of freedom counted 1 + 4 / f**2 times. A variance
     from two or three runs is too small more often than too large. Satterthwaite's formula then reports the many
     degrees of freedom of the known part, and intervals are too short (Ballico 2000). The factor keeps the level of
     three or more runs below 6.5 % in every case that `bench/statistics_simulation.py` covers.
     """
-    counted = [(variance * (1 + 4 / freedom**2), freedom) for variance, freedom in parts]
-    total = sum(variance for variance, _ in counted) + known
-    squares = sum(variance**2 / freedom for variance, freedom in counted)
-    if squares > _ROUNDING * total**2:
-        return total**2 / squares
-    return math.inf if known > 0 or not parts else float(parts[-1][1])
+    counted = [(np.asarray(variance) * (1 + 4 / freedom**2), freedom) for variance, freedom in parts]
+    total = sum((variance for variance, _ in counted), np.asarray(known))
+    squares = sum((variance**2 / freedom for variance, freedom in counted), np.zeros(()))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.where(squares > _ROUNDING * total**2, total**2 / squares, math.inf)
+    return found
 
 
 def _named(group: str, runs: Sequence[Scores]) -> dict[str, Scores]:

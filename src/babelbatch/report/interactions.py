@@ -1,0 +1,77 @@
+"""Does the difference between two groups depend on where it is measured? Differences of differences, tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from babelbatch.report.grouping import Group
+from babelbatch.report.numbers import fixed, interval, p_text, percent
+from babelbatch.report.outcomes import why_not_tested
+from babelbatch.statistics import Comparison, Scores, compare, holm
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """The difference group minus reference in one place minus the same difference in another.
+
+    where: the place, as a clause names it. p_value: adjusted by Holm over the section.
+    """
+
+    group: Group
+    reference: Group
+    where: str
+    comparison: Comparison
+    p_value: float
+
+
+def interactions(
+    tests: Sequence[tuple[Group, Group, str, Sequence[Scores], Sequence[Scores]]], level: float
+) -> list[Interaction]:
+    """Tests of one section. Each: group, reference, where, and the runs of both, scored by a contrast.
+
+    Pairs of groups that cannot be tested are left out (`outcomes.why_not_tested`).
+    """
+    made = [
+        (group, reference, where, compare(a, b, level, fixed_a=group.fixed, fixed_b=reference.fixed))
+        for group, reference, where, a, b in tests
+        if why_not_tested(group, reference) is None
+    ]
+    adjusted = holm([comparison.p_value for *_, comparison in made])
+    return [Interaction(*test, p_value) for test, p_value in zip(made, adjusted, strict=True)]
+
+
+def sentences(found: Sequence[Interaction], level: float, *, of_runs: bool, elsewhere: str) -> list[str]:
+    """A sentence for every significant interaction, and one for all others of a group.
+
+    where: completes "the difference ... is 0.012 higher". elsewhere: completes "... significantly different".
+    """
+    said = []
+    for each in found:
+        if each.p_value < 1 - level:
+            by = each.comparison.difference
+            said.append(
+                f"The difference of {named(each.group, of_runs)} from {named(each.reference, of_runs)} is "
+                f"{fixed(abs(by), 3)} {'higher' if by > 0 else 'lower'} {each.where} ({sure(each, level)})."
+            )
+    for group in dict.fromkeys(each.group.label for each in found):
+        rest = [each for each in found if each.group.label == group and each.p_value >= 1 - level]
+        if rest:
+            first = rest[0]
+            least = min(rest, key=lambda each: each.p_value)
+            said.append(
+                f"The difference of {named(first.group, of_runs)} from {named(first.reference, of_runs)} is not "
+                f"significantly different {elsewhere if len(rest) > 1 else first.where.replace(' than ', ' and ', 1)} "
+                f"({sure(least, level) if len(rest) == 1 else 'smallest ' + p_text(least.p_value)})."
+            )
+    return said
+
+
+def named(group: Group, of_runs: bool) -> str:
+    """A group in a sentence that is about single runs, or about what made them."""
+    return f"the run of {group.label}" if of_runs else group.label
+
+
+def sure(each: Interaction, level: float) -> str:
+    both = each.comparison
+    return f"{percent(level)} interval {interval(both.low, both.high, 3, signed=True)}, {p_text(each.p_value)}"
