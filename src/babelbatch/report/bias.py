@@ -17,7 +17,7 @@ _OTHER_MEASURES = {
     "same_language@10": "share of the query's language in the top 10",
     "same_language_lift@10": "the same, divided by its share of the pool (1 is fair)",
     "mrc@10": "agreement of the rankings for one query's translations (MRC@10)",
-    "peer@100": "PEER@100 (more is fairer)",
+    "peer@100": "PEER@100 (a constant where each language has one answer)",
     "rank_distance_normalised": "rank distance divided by pool size",
 }
 

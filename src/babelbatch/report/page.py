@@ -19,6 +19,7 @@ from babelbatch.report.cost import cost_data
 from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
 from babelbatch.report.heatmaps import cell_maps, difference_maps, top10_maps
 from babelbatch.report.languages import language
+from babelbatch.report.measures import RANK_DISTANCE
 from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
 from babelbatch.report.plots import alpha_curves, learning_curves
@@ -148,6 +149,7 @@ def _benchmark(each: Study) -> dict[str, object]:
     table = results(each)
     return {
         "study": each,
+        "rank_distance": RANK_DISTANCE in each.measures,
         "metric": TITLES[each.metric],
         "headline": verdicts.headline(each),
         "sentences": verdicts.sentences(each),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from babelbatch.report.comparisons import Study
-from babelbatch.report.measures import PLACES, Measure, of_setting
+from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
 from babelbatch.report.numbers import fixed, interval, p_text, percent
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Pair
 from babelbatch.report.run_scores import DEFAULT_UNIT
@@ -41,7 +41,10 @@ def sentences(study: Study) -> list[str]:
     if len(study.groups) < 2:
         return []
     of_one = _runs if study.of_runs else _strategies
-    found = [_opened(of_one(study, measure)) for measure in study.measures]
+    found = [
+        _opened(of_one(study, measure)) + (_beside_quality(study, measure) if measure == RANK_DISTANCE else "")
+        for measure in study.measures
+    ]
     if study.replicated and not study.of_runs and len(study.replicated) < len(study.groups):
         found.append(_not_tested(study))
     return found
@@ -169,6 +172,25 @@ def _strategies(study: Study, measure: Measure) -> str:
         f"({_sure(study, nearest.pair, first)}), and a difference below {_short(measure, nearest.detectable)} could "
         f"not have been seen.{rest}"
     )
+
+
+def _beside_quality(study: Study, measure: Measure) -> str:
+    """What a smaller rank distance may be due to: a better ranking as a whole has smaller distances, too."""
+    quality = study.main("multilingual")
+    labels = {group.label for group in study.replicated}
+    first, second, *_ = [label for label in study.best(measure) if study.of_runs or label in labels]
+    if quality is None:
+        return ""
+    match study.outcome(first, second, quality):
+        case Better(winner):
+            return (
+                f" Their {quality.name} over the pool differs too ({winner} is better), so the distance is no measure "
+                "of language bias alone."
+            )
+        case NotDifferent():
+            return f" Their {quality.name} over the pool is not significantly different."
+        case NotTested():
+            return ""
 
 
 def _not_tested(study: Study) -> str:
