@@ -23,7 +23,7 @@ from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.encoder import static
 from babelbatch.evaluation.encoding import encode
 from babelbatch.evaluation.evaluation import Evaluation
-from babelbatch.jobs.launch import check_jobs, forced
+from babelbatch.jobs.launch import check_jobs, force_overrides
 from babelbatch.records import Benchmark
 from babelbatch.search.index import Exact
 
@@ -467,13 +467,15 @@ def test_options_that_contradict(overrides, problem):
     register()
     given = [f"benchmarks.table.{override}" for override in overrides]
     with pytest.raises(ConfigError, match=re.escape(f"- {problem}")):
-        check_jobs("train", forced(["benchmarks=table", *given]), multirun=False)
+        check_jobs("train", force_overrides(["benchmarks=table", *given]), multirun=False)
 
 
 def test_a_split_of_trec_that_a_pattern_names():
     register()
     given = ["path=.", "layout=trec", "split=dev", 'qrels="qrels.{split}.txt"']
-    check_jobs("train", forced(["benchmarks=table", *(f"benchmarks.table.{one}" for one in given)]), multirun=False)
+    check_jobs(
+        "train", force_overrides(["benchmarks=table", *(f"benchmarks.table.{one}" for one in given)]), multirun=False
+    )
 
 
 def test_a_pool_that_there_is_not_cannot_be_watched():
@@ -481,8 +483,8 @@ def test_a_pool_that_there_is_not_cannot_be_watched():
     watched = ["callbacks=early_stopping", "callbacks.evaluate.during_training=true", "evaluation=search"]
     watched += ["benchmarks=miracl", "monitor=miracl/multilingual/ndcg@10"]
     with pytest.raises(ConfigError, match="monitor: miracl has no pool of all languages; set monitor=miracl/mono"):
-        check_jobs("train", forced(watched), multirun=False)
-    check_jobs("train", forced([*watched, "benchmarks.miracl.pooled=true"]), multirun=False)
+        check_jobs("train", force_overrides(watched), multirun=False)
+    check_jobs("train", force_overrides([*watched, "benchmarks.miracl.pooled=true"]), multirun=False)
 
 
 def test_a_pool_that_no_full_ranking_can_hold():
@@ -491,5 +493,5 @@ def test_a_pool_that_no_full_ranking_can_hold():
         "evaluation: the pool of miracl has 106 million passages, which cannot be ranked in full; set evaluation=s"
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
-        check_jobs("train", forced(["benchmarks=miracl"]), multirun=False)
-    check_jobs("train", forced(["benchmarks=miracl", "benchmarks.miracl.languages=[yo,sw]"]), multirun=False)
+        check_jobs("train", force_overrides(["benchmarks=miracl"]), multirun=False)
+    check_jobs("train", force_overrides(["benchmarks=miracl", "benchmarks.miracl.languages=[yo,sw]"]), multirun=False)

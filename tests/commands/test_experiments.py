@@ -11,8 +11,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.job import run_here
-from babelbatch.jobs.launch import CONF, check_jobs, forced
+from babelbatch.jobs.job import run_in_process
+from babelbatch.jobs.launch import CONF, check_jobs, force_overrides
 from babelbatch.sources.mmarco import NAMES
 from conftest import WriteLareqa
 from small_files import (
@@ -186,14 +186,14 @@ def test_two_steps(
     small = ["encoder=static", "encoder.vocab_size=300", "encoder.hidden_size=8", "logger=none", "threads=1"]
     small += ["sampling.batch_size=2", "trainer.max_steps=2", "trainer.val_check_interval=1", "data.validation_steps=1"]
     small += [] if experiment.startswith("paper/") else ["data.validation_fraction=0.3"]
-    overrides = forced([f"experiment={experiment}", *small, *local(experiment, files)])
+    overrides = force_overrides([f"experiment={experiment}", *small, *local(experiment, files)])
     register()
     check_jobs("train", overrides, multirun=True)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides)
     folder = tmp_path / "run"
     folder.mkdir()
-    end = run_here("train", cfg, folder)
+    end = run_in_process("train", cfg, folder)
     assert end.state == "finished", end
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["steps"] == 2
@@ -211,7 +211,9 @@ def test_two_steps(
 def test_a_question_is_a_sweep_whose_report_answers_it(experiment: str, files: dict[str, Path]) -> None:
     """All strategies with three seeds, so that each is compared with X-X over questions and seeds."""
     register()
-    planned = check_jobs("train", forced([f"experiment={experiment}", *local(experiment, files)]), multirun=True)
+    planned = check_jobs(
+        "train", force_overrides([f"experiment={experiment}", *local(experiment, files)]), multirun=True
+    )
     strategies = ["x_x", "x_y", "hybrid"] + ["sequential"] * (experiment == "question/separate_training")
     names = sorted(path.name.partition("_languages")[0].partition("_seed")[0] for path in planned)
     assert names == sorted(strategies * 3)

@@ -22,7 +22,7 @@ from babelbatch.configuration.schema import register
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import Encoder, save, static
 from babelbatch.evaluation.evaluation import encode
-from babelbatch.jobs.launch import CONF, forced
+from babelbatch.jobs.launch import CONF, force_overrides
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.search.vectors import Vectors
@@ -47,7 +47,9 @@ def encoder(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[E
 
 def configured(folder: Path, *overrides: str) -> DictConfig:
     register()
-    said = forced([f"encoder.name_or_path={folder}", "corpus=world_facts", "corpus.languages=[en,de,zh]", *overrides])
+    said = force_overrides(
+        [f"encoder.name_or_path={folder}", "corpus=world_facts", "corpus.languages=[en,de,zh]", *overrides]
+    )
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("mine", said)
 

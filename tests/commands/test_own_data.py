@@ -18,7 +18,7 @@ from babelbatch.batches.data_module import PairData
 from babelbatch.configuration.schema import register
 from babelbatch.corpora.world_facts import load_corpus as built_in
 from babelbatch.encoder import static
-from babelbatch.jobs.launch import CONF, check_jobs, forced
+from babelbatch.jobs.launch import CONF, check_jobs, force_overrides
 from babelbatch.records import ABSENT, Needs
 from commands import SMALL, metrics, run
 
@@ -55,13 +55,15 @@ def test_the_samples_are_there():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_documented_commands_pass(documented, command):
     program, *typed = shlex.split(command)
-    check_jobs({"babelbatch-train": "train", "babelbatch-data": "describe"}[program], forced(typed), multirun=False)
+    check_jobs(
+        {"babelbatch-train": "train", "babelbatch-data": "describe"}[program], force_overrides(typed), multirun=False
+    )
 
 
 def test_both_samples_are_one_corpus(documented):
     tables = []
     for command in COMMANDS[:2]:
-        said = forced(shlex.split(command)[1:])
+        said = force_overrides(shlex.split(command)[1:])
         with initialize_config_dir(str(CONF), version_base="1.3"):
             corpus = instantiate(compose("train", said).corpus, _convert_="all")
         tables.append(
@@ -89,7 +91,7 @@ def test_sentences_as_a_table_have_a_lesson_in_every_language(tmp_path, monkeypa
     docs = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
     (typed,) = re.findall(r"^babelbatch-train (loss=mimo .*?)```$", docs, re.M | re.S)
     register()
-    said = forced(shlex.split(typed.replace("\\\n", " ").replace("<encoder>", "./teacher")))
+    said = force_overrides(shlex.split(typed.replace("\\\n", " ").replace("<encoder>", "./teacher")))
     check_jobs("train", said, multirun=False)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", said)

@@ -18,7 +18,7 @@ from babelbatch.configuration.schema import (
     run_folder,
     sha256_of,
 )
-from babelbatch.jobs.launch import CONF, check_jobs, forced, own_sweep
+from babelbatch.jobs.launch import CONF, check_jobs, experiment_sweep, force_overrides
 from configurations import problems
 from processes import python
 
@@ -234,7 +234,7 @@ def test_any_corpus_can_be_the_validation_set() -> None:
     ]
     watched = ["corpus@validation=lareqa", "callbacks=early_stopping", "data.validation_fraction=0"]
     assert problems(*watched, "validation.languages=[en]") == []
-    overrides = forced(["corpus@validation=lareqa", "validation.negatives=0"])
+    overrides = force_overrides(["corpus@validation=lareqa", "validation.negatives=0"])
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides)
         assert cfg.validation == {"_target_": "babelbatch.corpora.lareqa.load_corpus", "negatives": 0}
@@ -243,11 +243,11 @@ def test_any_corpus_can_be_the_validation_set() -> None:
 
 def test_defaults_of_a_signature_can_be_overridden_without_a_plus() -> None:
     register()
-    overrides = forced(["loss.temperature=0.02", "sampling.batch_size=32", "encoder=static"])
+    overrides = force_overrides(["loss.temperature=0.02", "sampling.batch_size=32", "encoder=static"])
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides)
     assert (cfg.loss.temperature, cfg.sampling.batch_size) == (0.02, 32)
-    assert forced(["sampling=x_x", "+a=1", "~b", "hydra.verbose=true", "seed=1"]) == [
+    assert force_overrides(["sampling=x_x", "+a=1", "~b", "hydra.verbose=true", "seed=1"]) == [
         "sampling=x_x", "+a=1", "~b", "hydra.verbose=true", "++seed=1",
     ]  # fmt: skip
 
@@ -671,7 +671,7 @@ def test_what_may_be_said() -> None:
 def test_composition_and_objective_are_crossed(tmp_path: Path) -> None:
     register()
     crossed = ["sampling=x_x,x_y,hybrid", "loss=contrastive,language_kl,alignment,mimo", f"teacher={tmp_path}"]
-    assert len(check_jobs("train", forced(crossed), multirun=True)) == 12
+    assert len(check_jobs("train", force_overrides(crossed), multirun=True)) == 12
     assert problems(*crossed, multirun=True) == []
 
 
@@ -839,15 +839,15 @@ def test_an_experiments_own_sweep_is_checked_whole(tmp_path: Path) -> None:
     planned = check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))
     assert len(planned) == 4
     typed = ["experiment=question", "++seed=1,2,3"]
-    assert own_sweep("train", typed, str(tmp_path)) == ["sampling=x_x,x_y", "hydra.sweeper.params=null"]
+    assert experiment_sweep("train", typed, str(tmp_path)) == ["sampling=x_x,x_y", "hydra.sweeper.params=null"]
     other = check_jobs("train", typed, multirun=True, config_dir=str(tmp_path))
     assert len(other) == 6
     assert len(set(other) & set(planned)) == 2  # seed 1 of both
-    assert own_sweep("train", ["++seed=0,1"]) == []
+    assert experiment_sweep("train", ["++seed=0,1"]) == []
     with pytest.raises(
         ConfigError, match="experiment: question is a sweep of its own; type it in a command of its own"
     ):
-        own_sweep("train", ["experiment=question,demo"], str(tmp_path))
+        experiment_sweep("train", ["experiment=question,demo"], str(tmp_path))
     file.write_text("\n".join([*lines, "      sampling.alpha: 1"]))
     with pytest.raises(ConfigError, match=r"sampling\.alpha: x_y means alpha 0; to mix, set sampling=hybrid"):
         check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from babelbatch.configuration.identity import config_hash, differences, group_of, identity, settled_yaml
+from babelbatch.configuration.identity import config_hash, differences, group_of, identity, resolved_yaml
 
 
 def config(**changes: object) -> DictConfig:
@@ -70,7 +70,7 @@ def test_what_can_change_the_result_changes_the_hash(changes: dict) -> None:
 
 def test_a_settled_configuration_read_back_from_disk_is_the_same_run(tmp_path: Path) -> None:
     settled = config(output_dir=str(tmp_path / "a"))
-    (tmp_path / "config.yaml").write_text(settled_yaml(settled))
+    (tmp_path / "config.yaml").write_text(resolved_yaml(settled))
     read = OmegaConf.load(tmp_path / "config.yaml")
     assert read.callbacks.last.dirpath == f"{tmp_path}/a/checkpoints"
     assert identity(read) == identity(config())
@@ -81,7 +81,7 @@ def test_a_path_that_was_typed_counts_as_typed(tmp_path: Path) -> None:
     sweep = config(output_dir="/runs", encoder={"name_or_path": "/runs/base/encoder"})
     job = config(output_dir="/runs/job", encoder={"name_or_path": "/runs/base/encoder"})
     assert identity(sweep)["encoder.name_or_path"] == "/runs/base/encoder"
-    assert identity(sweep) == identity(job) == identity(OmegaConf.create(settled_yaml(job)))
+    assert identity(sweep) == identity(job) == identity(OmegaConf.create(resolved_yaml(job)))
 
 
 def test_the_hash_is_pinned() -> None:

@@ -12,10 +12,10 @@ from omegaconf import DictConfig
 
 from babelbatch.configuration import inputs
 from babelbatch.configuration.identity import config_hash
-from babelbatch.configuration.inputs import changed, signed
+from babelbatch.configuration.inputs import changed_inputs, input_versions
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.job import ALREADY, kept
-from babelbatch.jobs.launch import CONF, forced
+from babelbatch.jobs.job import FINISHED_EARLIER, skip_finished
+from babelbatch.jobs.launch import CONF, force_overrides
 from commands import SMALL, metrics, run
 
 
@@ -32,18 +32,18 @@ def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DictConfig:
         "corpus=table", "corpus.path=train.jsonl", "transform=code_switching", "transform.dictionaries=muse",
         "benchmarks=[lareqa]", "benchmarks.lareqa.data_dir=squad", "logger=none",
     ]  # fmt: skip
-    said = forced(typed)
+    said = force_overrides(typed)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("train", said)
 
 
 def finish(cfg: DictConfig, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps({"config_hash": config_hash(cfg)} | signed(cfg)))
+    (folder / "metrics.json").write_text(json.dumps({"config_hash": config_hash(cfg)} | input_versions(cfg)))
 
 
 def test_every_named_file_is_signed(cfg: DictConfig) -> None:
-    assert set(signed(cfg)) == {
+    assert set(input_versions(cfg)) == {
         "inputs/corpus.path/train.jsonl",
         "inputs/transform.dictionaries/en-de.txt",
         "inputs/benchmarks.lareqa.data_dir/nested/en.json",
@@ -53,12 +53,12 @@ def test_every_named_file_is_signed(cfg: DictConfig) -> None:
 def test_a_change_is_named_and_refused(cfg: DictConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     finish(cfg, folder)
-    assert kept(cfg, folder) == ALREADY
+    assert skip_finished(cfg, folder) == FINISHED_EARLIER
     (tmp_path / "train.jsonl").write_text("two")  # as long as before
     (tmp_path / "muse" / "en-de.txt").unlink()
     (tmp_path / "squad" / "de.json").write_text("{}")
     before = config_hash(cfg)
-    end = kept(cfg, folder)
+    end = skip_finished(cfg, folder)
     taken = f"{folder} was finished with other data; to run it again, remove it or set another output_dir"
     assert (end.state, end.code, end.reason) == ("failed", 2, taken)
     assert capsys.readouterr().err.splitlines()[1:] == [
@@ -72,8 +72,8 @@ def test_a_change_is_named_and_refused(cfg: DictConfig, tmp_path: Path, capsys: 
 
 def test_a_run_that_wrote_no_inputs_down_counts_as_before(cfg: DictConfig, tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text(json.dumps({"config_hash": config_hash(cfg)}))
-    assert changed(cfg, tmp_path) == []
-    assert kept(cfg, tmp_path) == ALREADY
+    assert changed_inputs(cfg, tmp_path) == []
+    assert skip_finished(cfg, tmp_path) == FINISHED_EARLIER
 
 
 def test_what_is_no_change_of_the_data(cfg: DictConfig, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_what_is_no_change_of_the_data(cfg: DictConfig, tmp_path: Path) -> None:
         (squad / name).parent.mkdir(parents=True, exist_ok=True)
         (squad / name).write_text("x")
     (squad / "nested" / "up").symlink_to(squad)
-    assert changed(cfg, tmp_path / "run") == []
+    assert changed_inputs(cfg, tmp_path / "run") == []
 
 
 def test_large_files_are_not_read(cfg: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_large_files_are_not_read(cfg: DictConfig, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(inputs, "sha256_of", lambda path: pytest.fail(path) if "train" in path else "")
     finish(cfg, tmp_path / "run")
     os.utime(tmp_path / "train.jsonl", (1, 1))
-    assert changed(cfg, tmp_path / "run") == ["corpus.path/train.jsonl (changed)"]
+    assert changed_inputs(cfg, tmp_path / "run") == ["corpus.path/train.jsonl (changed)"]
 
 
 @pytest.mark.slow

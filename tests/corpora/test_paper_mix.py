@@ -14,7 +14,7 @@ from babelbatch.commands.build import build
 from babelbatch.commands.train import build_encoder
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.launch import CONF, forced
+from babelbatch.jobs.launch import CONF, force_overrides
 from babelbatch.records import ABSENT
 from babelbatch.sources.mmarco import NAMES
 from small_files import question, write_pairs
@@ -69,7 +69,7 @@ def test_the_paper_s_mixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     overrides += ["corpus=paper_mix", "sampling=hybrid", "sampling.batch_size=4", "data.validation_fraction=0.2"]
     overrides += ["encoder=static", "encoder.vocab_size=200", "encoder.hidden_size=8", "data.validation_steps=2"]
     register()
-    overrides = forced(overrides)
+    overrides = force_overrides(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides)
     check(cfg, "train")

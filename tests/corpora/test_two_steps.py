@@ -16,7 +16,7 @@ from babelbatch.commands.build import build
 from babelbatch.commands.train import build_encoder
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.launch import CONF, forced
+from babelbatch.jobs.launch import CONF, force_overrides
 from small_files import (
     OF_XTREME,
     mintaka_row,
@@ -85,7 +85,7 @@ def composed(*overrides: str) -> DictConfig:
     register()
     small = ["sampling.batch_size=4", "encoder=static", "encoder.vocab_size=200", "encoder.hidden_size=8"]
     small += ["trainer.max_steps=2", "trainer.val_check_interval=1", "data.validation_fraction=0.3"]
-    said = forced([*overrides, *small, "data.validation_steps=2"])
+    said = force_overrides([*overrides, *small, "data.validation_steps=2"])
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", said)
     check(cfg, "train")

@@ -16,9 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.schema import register
 from babelbatch.jobs import job
-from babelbatch.jobs.job import ALREADY, FINISHED, RESUMED, End, run_here, settle
+from babelbatch.jobs.job import FINISHED, FINISHED_EARLIER, RESUMED, Outcome, run_in_process, save_config
 from babelbatch.jobs.launch import CONF
-from babelbatch.runs.lock import held
+from babelbatch.runs.lock import locked
 from babelbatch.runs.stopping import Stopped
 
 
@@ -52,17 +52,17 @@ def never(cfg: DictConfig, folder: Path) -> None:
 def test_a_finished_job_is_not_run_again(cfg: DictConfig, work: Callable, tmp_path: Path) -> None:
     seen = []
     work(lambda cfg, folder: (seen.append((cfg.output_dir, "hydra" in cfg)), finish(cfg, folder)))
-    assert run_here("train", cfg, tmp_path / "run") == FINISHED
+    assert run_in_process("train", cfg, tmp_path / "run") == FINISHED
     assert seen == [(str(tmp_path / "run"), False)]
     work(never)
-    assert run_here("train", cfg, tmp_path / "run") == ALREADY
+    assert run_in_process("train", cfg, tmp_path / "run") == FINISHED_EARLIER
     relocated = OmegaConf.merge(cfg, {"name": "other", "data": {"num_workers": 3}})
-    assert run_here("train", relocated, tmp_path / "run") == ALREADY
+    assert run_in_process("train", relocated, tmp_path / "run") == FINISHED_EARLIER
 
 
 @pytest.mark.parametrize("marker", ["{}", '{"config_hash": "another"}', '{"config_ha'])
 def test_results_of_something_else_are_no_finish(marker: str, cfg: DictConfig, work: Callable, tmp_path: Path) -> None:
-    settle(cfg, tmp_path)
+    save_config(cfg, tmp_path)
     (tmp_path / "metrics.json").write_text(marker)
 
     def unmarked(cfg: DictConfig, folder: Path) -> None:
@@ -70,7 +70,7 @@ def test_results_of_something_else_are_no_finish(marker: str, cfg: DictConfig, w
         finish(cfg, folder)
 
     work(unmarked)
-    assert run_here("train", cfg, tmp_path) == FINISHED
+    assert run_in_process("train", cfg, tmp_path) == FINISHED
 
 
 def test_a_cut_run_goes_on(cfg: DictConfig, work: Callable, tmp_path: Path) -> None:
@@ -80,22 +80,22 @@ def test_a_cut_run_goes_on(cfg: DictConfig, work: Callable, tmp_path: Path) -> N
         raise Stopped(signal.SIGTERM)
 
     work(cut)
-    assert run_here("train", cfg, tmp_path) == End("interrupted", 143, stopped=signal.SIGTERM)
+    assert run_in_process("train", cfg, tmp_path) == Outcome("interrupted", 143, stopped=signal.SIGTERM)
     work(finish)
-    assert run_here("train", cfg, tmp_path) == RESUMED
+    assert run_in_process("train", cfg, tmp_path) == RESUMED
 
 
 def test_another_run_s_folder_is_refused_with_the_differences(
     cfg: DictConfig, work: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work(finish)
-    run_here("train", cfg, tmp_path)
+    run_in_process("train", cfg, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     work(never)
     other = OmegaConf.merge(cfg, {"seed": 3, "sampling": {"alpha": 0.25}})
-    end = run_here("train", other, tmp_path)
+    end = run_in_process("train", other, tmp_path)
     taken = f"output_dir: {tmp_path} has another run in it; choose another folder, or remove that one"
-    assert end == End("failed", 2, taken)
+    assert end == Outcome("failed", 2, taken)
     assert capsys.readouterr().err == (
         "babelbatch: the configuration cannot be run:\n"
         f"  - {taken}\n"
@@ -104,15 +104,15 @@ def test_another_run_s_folder_is_refused_with_the_differences(
     )
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     (tmp_path / "config.yaml").unlink()
-    assert run_here("train", cfg, tmp_path).state == "was finished already"
-    assert run_here("train", other, tmp_path).code == 2
+    assert run_in_process("train", cfg, tmp_path).state == "was finished already"
+    assert run_in_process("train", other, tmp_path).code == 2
     assert "its config.yaml cannot be read: " in capsys.readouterr().err
 
 
 def test_a_run_that_left_nothing_does_not_hold_its_folder(cfg: DictConfig, work: Callable, tmp_path: Path) -> None:
-    settle(cfg, tmp_path)
+    save_config(cfg, tmp_path)
     work(finish)
-    assert run_here("train", OmegaConf.merge(cfg, {"seed": 3}), tmp_path) == FINISHED
+    assert run_in_process("train", OmegaConf.merge(cfg, {"seed": 3}), tmp_path) == FINISHED
     assert OmegaConf.load(tmp_path / "config.yaml").seed == 3
 
 
@@ -120,8 +120,8 @@ def test_a_job_that_runs_elsewhere(
     cfg: DictConfig, work: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work(never)
-    with held(tmp_path):
-        end = run_here("train", cfg, tmp_path)
+    with locked(tmp_path):
+        end = run_in_process("train", cfg, tmp_path)
     assert (end.state, end.code) == ("running elsewhere", 75)
     assert re.fullmatch(
         rf"babelbatch: {re.escape(str(tmp_path))} runs already: pid \d+ on .*\n", capsys.readouterr().err
@@ -150,20 +150,20 @@ def test_a_failed_job_keeps_its_reason_and_lets_its_memory_go(
     work(fail)
     gc.disable()
     try:
-        end = run_here("train", cfg, tmp_path)
+        end = run_in_process("train", cfg, tmp_path)
         assert models[0]() is None
     finally:
         gc.enable()
         logging.getLogger().removeHandler(handler)
         handler.close()
-    assert end == End("failed", 1, "RuntimeError: out of memory")
+    assert end == Outcome("failed", 1, "RuntimeError: out of memory")
     kept = (tmp_path / "traceback.txt").read_text()
     assert kept.startswith("RuntimeError: out of memory\n\nTraceback")
     assert "KeyError: 'inner'" in kept
     assert "RuntimeError: out of memory\nwith details" in (tmp_path / "train.log").read_text()
     assert "Traceback" in capsys.readouterr().err
     work(finish)
-    assert run_here("train", cfg, tmp_path) == FINISHED  # failed ones are tried again
+    assert run_in_process("train", cfg, tmp_path) == FINISHED  # failed ones are tried again
     assert not (tmp_path / "traceback.txt").exists()
 
 
@@ -179,7 +179,7 @@ def test_a_finished_job_lets_its_memory_go(cfg: DictConfig, work: Callable, tmp_
     work(train)
     gc.disable()  # by itself it may come after the next job, or the one after that
     try:
-        assert run_here("train", cfg, tmp_path) == FINISHED
+        assert run_in_process("train", cfg, tmp_path) == FINISHED
         assert models[0]() is None
     finally:
         gc.enable()
@@ -199,7 +199,7 @@ def test_interrupted_from_the_keyboard(
 
     for function in (as_lightning_does, plainly):
         work(function)
-        assert run_here("train", cfg, tmp_path) == End("interrupted", 130, stopped=signal.SIGINT)
+        assert run_in_process("train", cfg, tmp_path) == Outcome("interrupted", 130, stopped=signal.SIGINT)
         assert capsys.readouterr().err == (
             f"babelbatch: interrupted (SIGINT); {tmp_path} is not finished, the same command goes on with it\n"
         )
@@ -213,8 +213,8 @@ def test_a_rank_above_0_writes_nothing(
     two = OmegaConf.merge(cfg, {"trainer": {"devices": 2, "strategy": "ddp"}})
     seen: list[str] = []
     work(lambda cfg, folder: seen.append(cfg.output_dir))
-    with held(tmp_path):  # by rank 0
+    with locked(tmp_path):  # by rank 0
         before = set(tmp_path.iterdir())
-        assert run_here("train", two, tmp_path) == FINISHED
+        assert run_in_process("train", two, tmp_path) == FINISHED
         assert set(tmp_path.iterdir()) == before
     assert seen == [str(tmp_path)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.jobs.supervisor import Outcome, supervise
+from babelbatch.jobs.supervisor import WorkerExit, supervise
 from processes import alive, started, until
 
 WORKER = """
@@ -30,7 +30,7 @@ os.rename(f"{folder}/now{rank}", f"{folder}/ready{rank}")
 FOREVER = WORKER + "\nwhile True: time.sleep(0.05)"
 
 
-def run(script: str, processes: int, folder: Path, grace: float = 30.0) -> Outcome:
+def run(script: str, processes: int, folder: Path, grace: float = 30.0) -> WorkerExit:
     return supervise([sys.executable, "-c", script], processes, folder, {"folder": str(folder)}, grace=grace)
 
 
@@ -44,7 +44,7 @@ def ready(folder: Path) -> bool:
 
 
 def test_ranks_know_their_place_and_log_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(WORKER + "\nprint('this is rank', rank)", 3, tmp_path) == Outcome(0, 0, 0)
+    assert run(WORKER + "\nprint('this is rank', rank)", 3, tmp_path) == WorkerExit(0, 0, 0)
     environments = [told(tmp_path, rank) for rank in range(3)]
     for rank, environment in enumerate(environments):
         assert environment["RANK"] == environment["LOCAL_RANK"] == str(rank)
@@ -58,7 +58,7 @@ def test_ranks_know_their_place_and_log_apart(tmp_path: Path, capfd: pytest.Capt
 
 def test_one_process_is_no_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    assert run(WORKER + "\nsys.exit(3)", 1, tmp_path) == Outcome(3, 0, 0)
+    assert run(WORKER + "\nsys.exit(3)", 1, tmp_path) == WorkerExit(3, 0, 0)
     assert not {"RANK", "WORLD_SIZE", "MASTER_PORT"} & told(tmp_path, 0).keys()
 
 
@@ -71,7 +71,7 @@ def test_what_slurm_said_is_not_passed_on_to_ranks(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(("end", "code"), [("sys.exit(5)", 5), ("os.kill(os.getpid(), signal.SIGKILL)", 137)])
 def test_the_others_end_when_one_fails(end: str, code: int, tmp_path: Path) -> None:
     script = f"{WORKER}\nif rank == 1:\n    until('ready0', 'ready2')\n    {end}\nwhile True: time.sleep(0.05)"
-    assert run(script, 3, tmp_path, grace=1.0) == Outcome(code, 1, 0)
+    assert run(script, 3, tmp_path, grace=1.0) == WorkerExit(code, 1, 0)
     assert (tmp_path / "rank2.log").read_text() == "told 15\n"
 
 
@@ -80,7 +80,7 @@ def test_who_does_not_heed_the_first_signal_is_killed(tmp_path: Path, capfd: pyt
         "\nif rank == 1:\n    until('deaf')\n    sys.exit(5)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "open(f'{folder}/deaf', 'w').close()\nwhile True: time.sleep(0.05)"
     )
-    assert run(deaf, 2, tmp_path, grace=0.2) == Outcome(5, 1, 0)
+    assert run(deaf, 2, tmp_path, grace=0.2) == WorkerExit(5, 1, 0)
     assert not alive(told(tmp_path, 0)["pid"])
     assert capfd.readouterr().out == ""
 

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.jobs.job import ALREADY, FINISHED, RESUMED, End
-from babelbatch.jobs.sweep import NOT_STARTED, Jobs, end_on_disk, exit_code
+from babelbatch.jobs.job import FINISHED, FINISHED_EARLIER, RESUMED, Outcome
+from babelbatch.jobs.sweep import NOT_STARTED, JobRunner, command_exit_code, outcome_from_folder
 from babelbatch.report.terminal import print_states
-from babelbatch.runs.lock import held
+from babelbatch.runs.lock import locked
 from processes import python
 
-MISTAKE, BUG, BUSY = End("failed", 2, "a"), End("failed", 1, "b"), End("running elsewhere", 75, "c")
-CTRL_C, TERMINATED = End("interrupted", 130, stopped=2), End("interrupted", 143)
+MISTAKE, BUG, BUSY = Outcome("failed", 2, "a"), Outcome("failed", 1, "b"), Outcome("running elsewhere", 75, "c")
+CTRL_C, TERMINATED = Outcome("interrupted", 130, stopped=2), Outcome("interrupted", 143)
 
 
 @pytest.mark.parametrize(
     ("ends", "code"),
     [
-        ([FINISHED, ALREADY, RESUMED], 0),
+        ([FINISHED, FINISHED_EARLIER, RESUMED], 0),
         ([FINISHED, BUSY], 75),
         ([FINISHED, BUSY, BUG], 1),
         ([BUG, MISTAKE, FINISHED], 2),
@@ -27,26 +27,26 @@ CTRL_C, TERMINATED = End("interrupted", 130, stopped=2), End("interrupted", 143)
         ([], 0),
     ],
 )
-def test_exit_code(ends: list[End], code: int) -> None:
-    assert exit_code(ends) == code
+def test_exit_code(ends: list[Outcome], code: int) -> None:
+    assert command_exit_code(ends) == code
 
 
 def test_what_a_folder_tells(tmp_path: Path) -> None:
-    assert end_on_disk(tmp_path / "gone", "h") == NOT_STARTED
+    assert outcome_from_folder(tmp_path / "gone", "h") == NOT_STARTED
     folder = tmp_path / "run"
     folder.mkdir()
-    assert end_on_disk(folder, "h") == NOT_STARTED
+    assert outcome_from_folder(folder, "h") == NOT_STARTED
     (folder / "traceback.txt").write_text("too small\n\nTraceback ...")
-    assert end_on_disk(folder, "h") == End("failed", 1, "too small")
-    with held(folder):
-        assert end_on_disk(folder, "h").state == "running elsewhere"
+    assert outcome_from_folder(folder, "h") == Outcome("failed", 1, "too small")
+    with locked(folder):
+        assert outcome_from_folder(folder, "h").state == "running elsewhere"
     (folder / "metrics.json").write_text('{"config_hash": "h"}')
-    assert end_on_disk(folder, "h") == FINISHED
-    assert end_on_disk(folder, "other") == End("failed", 1, "too small")
+    assert outcome_from_folder(folder, "h") == FINISHED
+    assert outcome_from_folder(folder, "other") == Outcome("failed", 1, "too small")
 
 
 def test_jobs_that_are_called_in_another_process_bring_their_resolvers(tmp_path: Path) -> None:
-    (tmp_path / "jobs").write_bytes(pickle.dumps(Jobs("train")))
+    (tmp_path / "jobs").write_bytes(pickle.dumps(JobRunner("train")))
     script = (
         "import pickle, sys\nfrom omegaconf import OmegaConf\n"
         "jobs = pickle.load(open(sys.argv[1], 'rb'))\n"

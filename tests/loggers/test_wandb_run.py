@@ -149,7 +149,7 @@ NUMBERS = "the run goes on, and its numbers are in csv/metrics.csv and metrics.j
 def test_without_an_account_it_is_offline(tmp_path: Path) -> None:
     job = Job(tmp_path)
     for name in "ab":
-        job.do(f"logger = start('{name}'); steps(logger, 0, 20); result(logger, 20); wandb_run.finish([logger])")
+        job.do(f"logger = start('{name}'); steps(logger, 0, 20); result(logger, 20); wandb_run.finish_wandb([logger])")
     assert warnings(job.end()) == []
     for name in "ab":
         run = inspected(offline_run(tmp_path / "runs" / name))
@@ -161,7 +161,7 @@ def test_without_an_account_it_is_offline(tmp_path: Path) -> None:
 
 def test_online_without_a_key_does_not_ask(tmp_path: Path) -> None:
     job = Job(tmp_path)
-    job.do("logger = start('a', mode='online'); steps(logger, 0, 3); wandb_run.finish([logger])")
+    job.do("logger = start('a', mode='online'); steps(logger, 0, 3); wandb_run.finish_wandb([logger])")
     assert warnings(job.end()) == [
         "WARNING not logged in to W&B: this run is logged offline; `wandb login`, "
         "then `wandb sync --include-online runs/a/wandb/*run-*` uploads it"
@@ -171,7 +171,7 @@ def test_online_without_a_key_does_not_ask(tmp_path: Path) -> None:
 
 def test_the_environment_variable_switches_it_off(tmp_path: Path) -> None:
     job = Job(tmp_path, WANDB_MODE="disabled")
-    job.do("logger = start('a'); steps(logger, 0, 3); result(logger, 3); wandb_run.finish([logger])")
+    job.do("logger = start('a'); steps(logger, 0, 3); result(logger, 3); wandb_run.finish_wandb([logger])")
     assert warnings(job.end()) == []
     assert not list(tmp_path.rglob("*run-*"))
 
@@ -179,7 +179,7 @@ def test_the_environment_variable_switches_it_off(tmp_path: Path) -> None:
 def test_only_rank_0_has_a_run(tmp_path: Path) -> None:
     """The rank is known from the environment, before there is a trainer."""
     job = Job(tmp_path, LOCAL_RANK="1")
-    job.do("logger = start('a'); steps(logger, 0, 3); result(logger, 3); wandb_run.finish([logger])")
+    job.do("logger = start('a'); steps(logger, 0, 3); result(logger, 3); wandb_run.finish_wandb([logger])")
     assert job.do("print('wandb' in sys.modules, any('wandb' in line for line in os.environ))") == "False False\n"
     assert warnings(job.end()) == []
     assert not list(tmp_path.glob("runs"))
@@ -190,7 +190,7 @@ def test_an_online_run_arrives(tmp_path: Path) -> None:
         job = Job(tmp_path, **backend.environment())
         job.do("logger = start('a', job_type='train', tags=['t']); steps(logger, 0, 20); result(logger, 20)")
         job.do("logger.log_metrics({'train/loss': 0.5, 'train/alpha': 0.5}, 20)")
-        job.do("wandb_run.finish([logger])")
+        job.do("wandb_run.finish_wandb([logger])")
         log = job.end()
         ((name, run),) = backend.runs.items()
     assert name == (tmp_path / "runs/a/wandb_id").read_text().strip()
@@ -224,7 +224,7 @@ def test_tables_and_heat_maps_have_the_same_keys_in_every_run(tmp_path: Path) ->
     with Backend() as backend:
         for name in "ab":
             job = Job(tmp_path, **backend.environment())
-            job.do(f"logger = start('{name}'); result(logger, 20); wandb_run.finish([logger])")
+            job.do(f"logger = start('{name}'); result(logger, 20); wandb_run.finish_wandb([logger])")
             assert warnings(job.end()) == []
             of_run = ["run", "strategy", "alpha", "seed"]
             key = ["cell", "question language", "candidate language", "setting"]
@@ -260,7 +260,7 @@ def test_tables_and_heat_maps_have_the_same_keys_in_every_run(tmp_path: Path) ->
 def test_the_runs_of_a_team(tmp_path: Path) -> None:
     with Backend() as backend:
         job = Job(tmp_path, **backend.environment())
-        job.do("logger = start('a', entity='team'); wandb_run.finish([logger])")
+        job.do("logger = start('a', entity='team'); wandb_run.finish_wandb([logger])")
         job.end()
         (run,) = backend.runs.values()
     assert run.entity == "team"
@@ -270,7 +270,9 @@ def test_a_failed_run_is_marked(tmp_path: Path) -> None:
     with Backend() as backend:
         job = Job(tmp_path, **backend.environment())
         job.do("logger = start('a')")
-        job.do("exec('try:\\n  try: 1 / 0\\n  finally: wandb_run.finish([logger])\\nexcept ZeroDivisionError: pass')")
+        job.do(
+            "exec('try:\\n  try: 1 / 0\\n  finally: wandb_run.finish_wandb([logger])\\nexcept ArithmeticError: pass')"
+        )
         job.end()
         (run,) = backend.runs.values()
     assert run.exit_code == 1
@@ -280,11 +282,11 @@ def test_a_resumed_run_continues_its_curves(tmp_path: Path) -> None:
     with Backend() as backend:
         first = Job(tmp_path, **backend.environment())
         first.do("logger = start('a'); logger.log_metrics({'train/loss/x_x': 0.01}, 0); steps(logger, 1, 10)")
-        first.do("wandb_run.finish([logger])")
+        first.do("wandb_run.finish_wandb([logger])")
         first.end()
         second = Job(tmp_path, **backend.environment())
         second.do("logger = start('a'); steps(logger, 8, 20); logger.log_metrics({'train/loss/x_x': 0.5}, 20)")
-        second.do("wandb_run.finish([logger])")
+        second.do("wandb_run.finish_wandb([logger])")
         second.end()
         ((name, run),) = backend.runs.items()
     assert name == (tmp_path / "runs/a/wandb_id").read_text().strip()
@@ -297,7 +299,7 @@ def test_a_resumed_run_continues_its_curves(tmp_path: Path) -> None:
 def test_offline_fragments_are_joined_by_wandb_sync(tmp_path: Path) -> None:
     for first, last in ((0, 10), (8, 20)):
         job = Job(tmp_path)
-        job.do(f"logger = start('a'); steps(logger, {first}, {last}); wandb_run.finish([logger])")
+        job.do(f"logger = start('a'); steps(logger, {first}, {last}); wandb_run.finish_wandb([logger])")
         job.end()
     fragments = sorted((tmp_path / "runs/a/wandb").glob("offline-run-*"))
     assert len(fragments) == 2
@@ -315,11 +317,11 @@ def test_an_unreachable_server_is_tried_once_and_the_run_is_kept(tmp_path: Path,
         port = 9 if kind == "dead port" else hole.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
         job = Job(tmp_path, (6, 6, 300), WANDB_API_KEY="0" * 40, WANDB_BASE_URL=url)
-        job.do("logger = start('a'); steps(logger, 0, 20); result(logger, 20); wandb_run.finish([logger])")
-        job.do("logger = start('b'); steps(logger, 0, 20); wandb_run.finish([logger])")
+        job.do("logger = start('a'); steps(logger, 0, 20); result(logger, 20); wandb_run.finish_wandb([logger])")
+        job.do("logger = start('b'); steps(logger, 0, 20); wandb_run.finish_wandb([logger])")
         log = job.end()
         other = Job(tmp_path, (6, 6, 300), WANDB_API_KEY="0" * 40, WANDB_BASE_URL=url)
-        other.do("logger = start('c'); wandb_run.finish([logger])")
+        other.do("logger = start('c'); wandb_run.finish_wandb([logger])")
         log += other.end()
     (warning,) = warnings(log)
     assert warning.startswith("WARNING W&B cannot be reached (Failed to get resume status for run")
@@ -372,8 +374,8 @@ def test_what_breaks_midway_costs_one_warning(tmp_path: Path, break_it: Break, w
         backend.wait_for_run()
         break_it(backend, job)
         seconds = job.do("at = time.monotonic(); steps(logger, 50, 5000); print(time.monotonic() - at)")
-        job.do("wandb_run.finish([logger]); wandb_run._UPLOAD_SECONDS, wandb_run._END_SECONDS = 200, 300")
-        job.do("next = start('b', mode='offline'); steps(next, 0, 5); wandb_run.finish([next])")
+        job.do("wandb_run.finish_wandb([logger]); wandb_run._UPLOAD_SECONDS, wandb_run._END_SECONDS = 200, 300")
+        job.do("next = start('b', mode='offline'); steps(next, 0, 5); wandb_run.finish_wandb([next])")
         log = job.end()
     assert float(seconds) < 30  # wandb's own call takes for ever when its process is frozen
     remedy = "`wandb sync --include-online runs/a/wandb/*run-*` uploads what W&B kept on disk"
@@ -394,7 +396,7 @@ def test_what_breaks_midway_costs_one_warning(tmp_path: Path, break_it: Break, w
 def test_whatever_a_call_raises(tmp_path: Path) -> None:
     job = Job(tmp_path)
     job.do("logger = start('a'); logger.log_metrics({'bad': object()}, 0); logger._send(lambda run: sys.exit(3))")
-    job.do("logger.log_metrics({1: 2.0}, 0); steps(logger, 1, 5); wandb_run.finish([logger])")
+    job.do("logger.log_metrics({1: 2.0}, 0); steps(logger, 1, 5); wandb_run.finish_wandb([logger])")
     (warning,) = warnings(job.end())
     assert NUMBERS in warning
     assert inspected(offline_run(tmp_path / "runs/a"))["summary"]["trainer/global_step"] == 4
@@ -406,7 +408,7 @@ def test_a_bad_disk_costs_one_warning(tmp_path: Path, what: str) -> None:
     if what == "a file in place of the folder":
         (tmp_path / "runs/a/wandb").write_text("in the way")
     job = Job(tmp_path, (6, 6, 300), limit=1 << 12 if what == "a full disk" else None)
-    job.do("logger = start('a'); steps(logger, 0, 20); wandb_run.finish([logger])")
+    job.do("logger = start('a'); steps(logger, 0, 20); wandb_run.finish_wandb([logger])")
     (warning,) = warnings(job.end())
     assert warning.startswith("WARNING W&B cannot be used (")
     assert NUMBERS in warning
@@ -418,7 +420,7 @@ def test_a_disk_that_fills_up_costs_one_warning(tmp_path: Path) -> None:
     job = Job(tmp_path, limit=limit)
     job.do("logger = start('a'); done(logger, lambda run: None); steps(logger, 0, 3000)")
     job.do(f"wandb_run._NEEDED_BYTES = {limit + 1}")  # for the disk has room, only this process has not
-    job.do("wandb_run.finish([logger])")
+    job.do("wandb_run.finish_wandb([logger])")
     (warning,) = warnings(job.end())
     assert warning.startswith("WARNING W&B fails (OSError: [Errno 27] File too large)")
     (file,) = offline_run(tmp_path / "runs/a").glob("*.wandb")

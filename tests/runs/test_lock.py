@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.runs.lock import Held, held
+from babelbatch.runs.lock import FolderLocked, locked
 from processes import ended, started
 
 HOLD = """
 import sys
 from pathlib import Path
-from babelbatch.runs.lock import held
-with held(Path(sys.argv[1])):
+from babelbatch.runs.lock import locked
+with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -36,10 +36,10 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_process_hears_who_has_the_folder(tmp_path: Path) -> None:
     with holder(tmp_path / "run") as other:
         who = rf"{re.escape(str(tmp_path))}/run runs already: pid {other.pid} on \S+ since \d{{4}}-\d\d-\d\d [\d:]{{8}}"
-        with pytest.raises(Held, match=f"^{who}$"), held(tmp_path / "run", patience=0):
+        with pytest.raises(FolderLocked, match=f"^{who}$"), locked(tmp_path / "run", patience=0):
             pass
         ended(other)
-    with held(tmp_path / "run"):
+    with locked(tmp_path / "run"):
         assert json.loads((tmp_path / "run" / "run.lock.json").read_text())["pid"] == os.getpid()
     assert not (tmp_path / "run" / "run.lock.json").exists()
 
@@ -48,14 +48,14 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     with holder(tmp_path) as other:
         other.send_signal(signal.SIGKILL)
         ended(other)
-    with held(tmp_path, patience=0):
+    with locked(tmp_path, patience=0):
         pass
 
 
 def test_a_lock_is_let_go_when_the_work_fails(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), held(tmp_path):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path):
         raise ZeroDivisionError
-    with held(tmp_path, patience=0):
+    with locked(tmp_path, patience=0):
         pass
 
 
@@ -69,5 +69,5 @@ def test_a_file_system_without_locks(code: int, tmp_path: Path, monkeypatch: pyt
     message = (
         rf"output_dir: {re.escape(str(tmp_path))} cannot be locked against a second run \(.*\); choose a folder on"
     )
-    with pytest.raises(ValueError, match=message), held(tmp_path):
+    with pytest.raises(ValueError, match=message), locked(tmp_path):
         pass

@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.commands.build import build, build_benchmarks, device_of, start_loggers
 from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash, group_of, identity
-from babelbatch.configuration.inputs import signed
+from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.lexical import Lexical
-from babelbatch.loggers.wandb_run import finish
+from babelbatch.loggers.wandb_run import finish_wandb
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, TRAINED
-from babelbatch.runs.results import facts_about, provenance, write_results
+from babelbatch.runs.results import benchmark_facts, provenance, write_results
 from babelbatch.training import log_final
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
-    origin = provenance() | signed(cfg)
+    origin = provenance() | input_versions(cfg)
     encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     parameters = 0
     if isinstance(encoder, Encoder):
@@ -47,11 +47,11 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
             results.append(evaluation(encoder, benchmark, folder))
         log_final(loggers, results, step=0)
     finally:
-        finish(loggers)
+        finish_wandb(loggers)
     facts |= {
         "name": cfg.name,
         "config_hash": config_hash(cfg),
-        **facts_about(benchmarks),
+        **benchmark_facts(benchmarks),
         "parameters": parameters,
         "seconds/evaluate": time.perf_counter() - started,
         **origin,

@@ -20,7 +20,7 @@ from babelbatch.commands.build import build, device_of
 from babelbatch.commands.evaluate import load_checkpoint
 from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash
-from babelbatch.configuration.inputs import signed
+from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, Role
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import bar
@@ -55,7 +55,7 @@ def mine(cfg: DictConfig, folder: Path) -> None:
 
     The vectors that an earlier attempt left in the folder are not made again.
     """
-    sources = provenance() | signed(cfg)
+    sources = provenance() | input_versions(cfg)
     torch.set_num_threads(cfg.threads or _THREADS)
     encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     encoder = encoder.to(device_of(cfg.device)).eval()

@@ -18,16 +18,16 @@ from babelbatch.batches import Mined, PairData, read_negatives
 from babelbatch.benchmarks.leakage import refuse_leakage, refuse_leaking_validation
 from babelbatch.commands.build import build, build_benchmarks, start_loggers
 from babelbatch.configuration.identity import config_hash, group_of, identity
-from babelbatch.configuration.inputs import signed
+from babelbatch.configuration.inputs import input_versions
 from babelbatch.configuration.schema import sha256_of
 from babelbatch.distributed.collectives import leave_group
 from babelbatch.encoder import Encoder, save, save_architecture
 from babelbatch.evaluation.evaluation import Evaluation
-from babelbatch.loggers.wandb_run import finish
+from babelbatch.loggers.wandb_run import finish_wandb
 from babelbatch.loss import Objective
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER
-from babelbatch.runs.results import facts_about, provenance, write_results
+from babelbatch.runs.results import benchmark_facts, provenance, write_results
 from babelbatch.sampling import Sampling, course
 from babelbatch.training import (
     AtomicIO,
@@ -54,7 +54,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     """
     _hush()
     refuse_missing_gpu(cfg)
-    sources = provenance() | signed(cfg)  # now: the checkout and the data may change while the run lasts
+    sources = provenance() | input_versions(cfg)  # now: the checkout and the data may change while the run lasts
     torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
@@ -127,7 +127,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         if first:
             log_final(loggers, results, trainer.global_step)
     finally:
-        finish(loggers)
+        finish_wandb(loggers)
     leave_group()
     if not first:
         return
@@ -150,7 +150,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         "fingerprint/negatives": cfg.negatives_sha256,
         "fingerprint/dictionaries": data.transform.fingerprint if data.transform else None,
         "languages/corpus": list(corpus.languages),
-        **facts_about(benchmarks),
+        **benchmark_facts(benchmarks),
         # Of all attempts, validation not counted; without telemetry, of the last attempt.
         "seconds/train": telemetry.seconds if telemetry else trained - started,
         "seconds/evaluate": evaluated - trained,

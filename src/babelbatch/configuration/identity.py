@@ -33,7 +33,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     return {path: _canonical(value) for path, value in sorted(leaves.items()) if is_relevant(path)}
 
 
-def settled_yaml(cfg: DictConfig) -> str:
+def resolved_yaml(cfg: DictConfig) -> str:
     """The resolved configuration as a file of the run: only what is made of `output_dir` still refers to it, so that
     the identity of what is read back is that of `cfg`."""
     plain = _resolved(cfg)
@@ -52,7 +52,7 @@ def config_hash(cfg: DictConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def short(config_hash: str) -> str:
+def short_hash(config_hash: str) -> str:
     """The digits of a hash that a folder's name ends in."""
     return config_hash[:8]
 
@@ -70,7 +70,7 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
 def group_of(cfg: DictConfig, folder: Path) -> str:
     """What one command started together, for a dashboard: the name of the folder that holds the jobs' folders; of a
     run that was given a folder of its own, the name of the experiment."""
-    return folder.parent.name if folder.name.endswith(f"_{short(config_hash(cfg))}") else cfg.name
+    return folder.parent.name if folder.name.endswith(f"_{short_hash(config_hash(cfg))}") else cfg.name
 
 
 def _shown(settings: Mapping[str, Any], path: str) -> str:

@@ -22,7 +22,7 @@ _PREFIX = "inputs/"
 _SHOWN = 5
 
 
-def signed(cfg: DictConfig) -> dict[str, str]:
+def input_versions(cfg: DictConfig) -> dict[str, str]:
     """`inputs/<key>/<file>` -> size and SHA-256 of each file that `corpus`, `validation`, `benchmarks` and `transform`
     name, or that is below a folder that they name; of a file above 64 MB size and time of the last change.
 
@@ -37,7 +37,7 @@ def signed(cfg: DictConfig) -> dict[str, str]:
     }
 
 
-def changed(cfg: DictConfig, folder: Path) -> list[str]:
+def changed_inputs(cfg: DictConfig, folder: Path) -> list[str]:
     """What is not as it was when the finished run in `folder` read it, such as "corpus.path/train.jsonl (changed)".
 
     Empty for a run that did not write down its inputs.
@@ -46,7 +46,7 @@ def changed(cfg: DictConfig, folder: Path) -> list[str]:
     there = {key: value for key, value in metrics.items() if key.startswith(_PREFIX)}
     if not there:
         return []
-    here = signed(cfg)
+    here = input_versions(cfg)
     found = [
         f"{key.removeprefix(_PREFIX)} ({'new' if key not in there else 'gone' if key not in here else 'changed'})"
         for key in sorted(there.keys() | here.keys())

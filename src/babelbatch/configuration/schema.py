@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from babelbatch.configuration.identity import config_hash, is_relevant, short
+from babelbatch.configuration.identity import config_hash, is_relevant, short_hash
 
 DEFAULT_MONITOR = "validation/loss"
 _PLACES_OF_DATA = (".data_dir", ".path", ".dictionaries")
@@ -190,7 +190,7 @@ def job_folder(overrides: str, *, _root_: DictConfig) -> str:
             place = 0 if key in {"sampling", "experiment"} else 1 if group in {"sampling", "loss", "seed"} else 2
             parts.append((place, f"{key.rpartition('.')[2]}-{said}" if named else said))
     readable = "_".join(text for _, text in sorted(parts, key=lambda part: part[0]))[:90].strip("_-") or "default"
-    return f"{readable}_{short(config_hash(_root_))}"
+    return f"{readable}_{short_hash(config_hash(_root_))}"
 
 
 def learning_rate_for(target: str) -> float:

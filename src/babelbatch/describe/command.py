@@ -24,7 +24,7 @@ from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.judgement import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
-from babelbatch.jobs.launch import CONF, check_jobs, forced, search_path
+from babelbatch.jobs.launch import CONF, check_jobs, force_overrides, search_path
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.storage import write_atomically
 
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
     try:
         if parsed.config_dir and not Path(parsed.config_dir).is_dir():
             raise ConfigError([f"--config-dir: there is no folder '{parsed.config_dir}'"])
-        said = forced(parsed.overrides)
+        said = force_overrides(parsed.overrides)
         check_jobs("describe", said, multirun=False, config_dir=parsed.config_dir)
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose("describe", [*search_path(parsed.config_dir), *said])

@@ -16,8 +16,8 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.check import check
-from babelbatch.configuration.identity import config_hash, differences, identity, settled_yaml
-from babelbatch.configuration.inputs import changed
+from babelbatch.configuration.identity import config_hash, differences, identity, resolved_yaml
+from babelbatch.configuration.inputs import changed_inputs
 from babelbatch.configuration.schema import ConfigError
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.supervisor import supervise
@@ -29,16 +29,16 @@ from babelbatch.runs.files import (
     TRACEBACK_FILE,
     is_finished,
 )
-from babelbatch.runs.lock import Held, held
-from babelbatch.runs.stopping import Stopped, exit_code
+from babelbatch.runs.lock import FolderLocked, locked
+from babelbatch.runs.stopping import Stopped, signal_exit_code
 from babelbatch.storage import write_atomically
 
-FAILED, USER_ERROR, ELSEWHERE = 1, 2, 75
+EXIT_FAILED, EXIT_USER_ERROR, EXIT_RUNNING_ELSEWHERE = 1, 2, 75
 _PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Outcome:
     """How a job ended.
 
     code: the exit code of a command that ran this job alone. reason: one line, where there is one.
@@ -51,24 +51,24 @@ class End:
     stopped: int = 0
 
 
-FINISHED = End("finished")
-RESUMED = End("resumed and finished")
-ALREADY = End("was finished already")
+FINISHED = Outcome("finished")
+RESUMED = Outcome("resumed and finished")
+FINISHED_EARLIER = Outcome("was finished already")
 
 
-def run_here(root: str, cfg: DictConfig, folder: Path) -> End:
+def run_in_process(root: str, cfg: DictConfig, folder: Path) -> Outcome:
     """Runs a job in this process, which may be one of its ranks. Rank 0 holds the folder's lock meanwhile.
 
     root: `train`, `evaluate` or `mine`.
     """
 
-    def work() -> End:
-        with held(folder) if global_rank() == 0 else nullcontext():
+    def work() -> Outcome:
+        with locked(folder) if global_rank() == 0 else nullcontext():
             if is_finished(folder, config_hash(cfg)):
                 return _already(cfg, folder)
             check(cfg, root)  # the command line's own check does not know the jobs of every sweeper
             done = RESUMED if _begun(folder) else FINISHED
-            _entry(root)(settle(cfg, folder), folder)
+            _entry(root)(save_config(cfg, folder), folder)
             return done
 
     end = _told(work, folder)
@@ -76,19 +76,19 @@ def run_here(root: str, cfg: DictConfig, folder: Path) -> End:
     return end
 
 
-def run_apart(root: str, cfg: DictConfig, folder: Path, processes: int, settings: Mapping[str, object]) -> End:
+def run_in_workers(root: str, cfg: DictConfig, folder: Path, processes: int, settings: Mapping[str, object]) -> Outcome:
     """Runs a job in `processes` fresh processes, its ranks. The one of rank 0 takes the lock over.
 
     settings: Hydra's `job_logging` and `verbose`, for the workers to log by.
     """
 
-    def work() -> End:
-        with held(folder):
+    def work() -> Outcome:
+        with locked(folder):
             if is_finished(folder, config_hash(cfg)):
                 return _already(cfg, folder)
             check(cfg, root)  # the command line's own check does not know the jobs of every sweeper
             done = RESUMED if _begun(folder) else FINISHED
-            settle(cfg, folder)
+            save_config(cfg, folder)
         command = [sys.executable, "-m", "babelbatch.jobs.worker", root, str(folder)]
         outcome = supervise(command, processes, folder, settings)
         end = done if outcome.code == 0 else _end_of_worker(outcome.code, outcome.rank, folder)
@@ -97,13 +97,13 @@ def run_apart(root: str, cfg: DictConfig, folder: Path, processes: int, settings
     return _told(work, folder)
 
 
-def kept(cfg: DictConfig, folder: Path) -> End:
+def skip_finished(cfg: DictConfig, folder: Path) -> Outcome:
     """The end of a job whose folder holds its complete results: nothing is run again. It fails if the data are not
     those that the results were made with."""
     return _told(lambda: _already(cfg, folder), folder)
 
 
-def settle(cfg: DictConfig, folder: Path) -> DictConfig:
+def save_config(cfg: DictConfig, folder: Path) -> DictConfig:
     """The configuration of one job, with its own folder as `output_dir`, also written there by rank 0.
 
     Raises ConfigError if the folder holds a run of another configuration: nothing of it is overwritten.
@@ -115,15 +115,15 @@ def settle(cfg: DictConfig, folder: Path) -> DictConfig:
     if global_rank() == 0:
         for stale in (METRICS_FILE, TRACEBACK_FILE):
             (folder / stale).unlink(missing_ok=True)
-        write_atomically(folder / CONFIG_FILE, settled_yaml(cfg))
+        write_atomically(folder / CONFIG_FILE, resolved_yaml(cfg))
     return cfg
 
 
-def _already(cfg: DictConfig, folder: Path) -> End:
-    if found := changed(cfg, folder):
+def _already(cfg: DictConfig, folder: Path) -> Outcome:
+    if found := changed_inputs(cfg, folder):
         taken = f"{folder} was finished with other data; to run it again, remove it or set another output_dir"
         raise ConfigError([taken, *found])
-    return ALREADY
+    return FINISHED_EARLIER
 
 
 def _refuse_another_run(cfg: DictConfig, folder: Path) -> None:
@@ -156,16 +156,16 @@ def _entry(root: str) -> Callable[[DictConfig, Path], None]:
     return evaluate
 
 
-def _told(work: Callable[[], End], folder: Path) -> End:
+def _told(work: Callable[[], Outcome], folder: Path) -> Outcome:
     """What `work` returns, or how it failed: told to the user, kept in the folder and in the log, never raised."""
     try:
         return work()
-    except Held as busy:
+    except FolderLocked as busy:
         _complain(str(busy))
-        return End("running elsewhere", ELSEWHERE, busy.holder)
+        return Outcome("running elsewhere", EXIT_RUNNING_ELSEWHERE, busy.holder)
     except ConfigError as error:  # found before anything was touched, so nothing is written either
         _complain(str(error))
-        return End("failed", USER_ERROR, error.problems[0])
+        return Outcome("failed", EXIT_USER_ERROR, error.problems[0])
     except Exception as error:
         end = _failure(error, folder)
         _let_go(error)
@@ -173,14 +173,14 @@ def _told(work: Callable[[], End], folder: Path) -> End:
     except (Stopped, KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the second into the third
         signum = stop.signum if isinstance(stop, Stopped) else signal.SIGINT
         if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
-            return End("failed", FAILED, f"something called sys.exit({stop.code})")
+            return Outcome("failed", EXIT_FAILED, f"something called sys.exit({stop.code})")
         if global_rank() == 0:
             name = signal.Signals(signum).name
             _complain(f"interrupted ({name}); {folder} is not finished, the same command goes on with it")
-        return End("interrupted", exit_code(signum), stopped=signum)
+        return Outcome("interrupted", signal_exit_code(signum), stopped=signum)
 
 
-def _failure(error: Exception, folder: Path) -> End:
+def _failure(error: Exception, folder: Path) -> Outcome:
     # What a constructor raised comes wrapped by Hydra.
     cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
     details = "".join(traceback.format_exception(error))
@@ -199,7 +199,7 @@ def _failure(error: Exception, folder: Path) -> End:
         print(details, file=sys.stderr)
     _complain(str(cause) if for_user else reason)
     print(f"(where: {folder / TRACEBACK_FILE})", file=sys.stderr)
-    return End("failed", USER_ERROR if for_user else FAILED, reason)
+    return Outcome("failed", EXIT_USER_ERROR if for_user else EXIT_FAILED, reason)
 
 
 def _let_go(error: BaseException | None) -> None:
@@ -211,15 +211,15 @@ def _let_go(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _end_of_worker(code: int, rank: int, folder: Path) -> End:
+def _end_of_worker(code: int, rank: int, folder: Path) -> Outcome:
     """How a job ended, from the exit code of the first of its processes that did not end well."""
-    if code == ELSEWHERE:
-        return End("running elsewhere", ELSEWHERE)
-    if code in {exit_code(signal.SIGINT), exit_code(signal.SIGTERM)}:
-        return End("interrupted", code)
+    if code == EXIT_RUNNING_ELSEWHERE:
+        return Outcome("running elsewhere", EXIT_RUNNING_ELSEWHERE)
+    if code in {signal_exit_code(signal.SIGINT), signal_exit_code(signal.SIGTERM)}:
+        return Outcome("interrupted", code)
     who = f"rank {rank}: " if rank else ""
     if code > 128:
-        hint = " (out of memory?)" if code == exit_code(signal.SIGKILL) else ""
+        hint = " (out of memory?)" if code == signal_exit_code(signal.SIGKILL) else ""
         reason = f"killed by {signal.Signals(code - 128).name}{hint}"
     else:
         reason = _last_words(folder, rank) or f"exit code {code}"
@@ -228,7 +228,7 @@ def _end_of_worker(code: int, rank: int, folder: Path) -> End:
         _complain(f"rank {rank} failed ({reason}); the end of {log}:\n{_tail(log)}")
     elif code > 128:
         _complain(f"{folder}: {reason}")
-    return End("failed", USER_ERROR if code == USER_ERROR else FAILED, who + reason)
+    return Outcome("failed", EXIT_USER_ERROR if code == EXIT_USER_ERROR else EXIT_FAILED, who + reason)
 
 
 def _last_words(folder: Path, rank: int) -> str:

@@ -27,11 +27,10 @@ from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.signatures import closest
 from babelbatch.distributed.ranks import global_rank
-from babelbatch.jobs.job import ALREADY, ELSEWHERE, FINISHED, RESUMED, USER_ERROR, End
-from babelbatch.jobs.sweep import NOT_STARTED, Jobs, end_on_disk, exit_code
+from babelbatch.jobs.job import EXIT_RUNNING_ELSEWHERE, EXIT_USER_ERROR, FINISHED, FINISHED_EARLIER, RESUMED, Outcome
+from babelbatch.jobs.sweep import NOT_STARTED, JobRunner, command_exit_code, outcome_from_folder
 from babelbatch.runs.files import is_finished
-from babelbatch.runs.stopping import Stopped, heed_sigterm
-from babelbatch.runs.stopping import exit_code as exit_code_of_signal
+from babelbatch.runs.stopping import Stopped, raise_on_sigterm, signal_exit_code
 
 _PACKAGE = Path(__file__).parents[1]
 # Inside the package when installed from a wheel, at the top of the repository in a checkout.
@@ -42,7 +41,7 @@ _REFUSALS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
 
 def launch(root: str, show: Callable[[list[Path], bool], None]) -> None:
     """Runs the job, or every job of a sweep, that the command line asks for. Ends the process with the exit code of
-    `sweep.exit_code`.
+    `sweep.command_exit_code`.
 
     root: the name of the root configuration. show: gets the folders of the finished jobs, also of those that were
     finished before and when others failed, and whether they are a sweep.
@@ -50,30 +49,30 @@ def launch(root: str, show: Callable[[list[Path], bool], None]) -> None:
     Whatever stops a job, the traceback lies in its folder, and in a sweep the other jobs still run.
     """
     try:
-        heed_sigterm()
+        raise_on_sigterm()
         sys.exit(_launched(root, show))
     except Stopped as stop:
-        sys.exit(exit_code_of_signal(stop.signum))
+        sys.exit(signal_exit_code(stop.signum))
     except KeyboardInterrupt:
-        sys.exit(exit_code_of_signal(signal.SIGINT))
+        sys.exit(signal_exit_code(signal.SIGINT))
 
 
 def _launched(root: str, show: Callable[[list[Path], bool], None]) -> int:
     register()
     arguments = get_args_parser().parse_args()
-    replaced = dict(zip(arguments.overrides, forced(arguments.overrides), strict=True))
+    replaced = dict(zip(arguments.overrides, force_overrides(arguments.overrides), strict=True))
     sys.argv = [replaced.get(argument, argument) for argument in sys.argv]
     try:
-        own = own_sweep(root, list(replaced.values()), arguments.config_dir)
+        own = experiment_sweep(root, list(replaced.values()), arguments.config_dir)
     except ConfigError as error:
         print(f"babelbatch: {error}", file=sys.stderr)
-        return USER_ERROR
+        return EXIT_USER_ERROR
     if own and arguments.multirun:
         behind = max(place for place, argument in enumerate(sys.argv) if argument in replaced.values()) + 1
         sys.argv[behind:behind] = own  # argparse takes the overrides in one piece
     elif own and _will_run(arguments) and global_rank() == 0:
         print("babelbatch: this experiment is a sweep; with -m all its jobs are run, without it one", file=sys.stderr)
-    jobs = Jobs(root)
+    jobs = JobRunner(root)
     run = hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(jobs)
     if not _will_run(arguments):
         run()
@@ -85,40 +84,42 @@ def _launched(root: str, show: Callable[[list[Path], bool], None]) -> int:
         planned = check_jobs(root, overrides, multirun=arguments.multirun, config_dir=arguments.config_dir)
     except ConfigError as error:
         print(f"babelbatch: {error}", file=sys.stderr)
-        return USER_ERROR
+        return EXIT_USER_ERROR
     stopped = refused = 0
     try:
         run()
     except Stopped as stop:
-        stopped = exit_code_of_signal(stop.signum)
+        stopped = signal_exit_code(stop.signum)
     except KeyboardInterrupt:
-        stopped = exit_code_of_signal(signal.SIGINT)
+        stopped = signal_exit_code(signal.SIGINT)
     except SystemExit as stop:  # Hydra's, or of a launcher that runs jobs elsewhere and met a failed one
         refused = stop.code if isinstance(stop.code, int) else 1
     unseen = {folder: hash_ for folder, hash_ in planned.items() if folder not in jobs.ends}
     if stopped:
-        rest = {folder: ALREADY if is_finished(folder, hash_) else NOT_STARTED for folder, hash_ in unseen.items()}
+        rest = {
+            folder: FINISHED_EARLIER if is_finished(folder, hash_) else NOT_STARTED for folder, hash_ in unseen.items()
+        }
     else:
-        rest = {folder: end_on_disk(folder, hash_) for folder, hash_ in unseen.items()}
+        rest = {folder: outcome_from_folder(folder, hash_) for folder, hash_ in unseen.items()}
     ends = jobs.ends | rest
     for folder, end in ends.items():  # what another command ran may have finished meanwhile
-        if end.code == ELSEWHERE and is_finished(folder, planned.get(folder, "")):
-            ends[folder] = ALREADY
+        if end.code == EXIT_RUNNING_ELSEWHERE and is_finished(folder, planned.get(folder, "")):
+            ends[folder] = FINISHED_EARLIER
     if global_rank() == 0:
         _tell(ends, arguments.multirun, show)
-    return stopped or exit_code(ends.values()) or refused
+    return stopped or command_exit_code(ends.values()) or refused
 
 
-def _tell(ends: dict[Path, End], sweeping: bool, show: Callable[[list[Path], bool], None]) -> None:
+def _tell(ends: dict[Path, Outcome], sweeping: bool, show: Callable[[list[Path], bool], None]) -> None:
     """The state of every job, and what `show` shows of the finished ones."""
     from babelbatch.report.terminal import print_states
 
     if sweeping and ends:
         print_states(next(iter(ends)).parent, ((end.state, folder.name, end.reason) for folder, end in ends.items()))
     for folder, end in ends.items():
-        if end == ALREADY and not sweeping:
+        if end == FINISHED_EARLIER and not sweeping:
             print(f"{folder} was finished already; to run it again, remove it or set another output_dir")
-    if finished := [folder for folder, end in ends.items() if end in (FINISHED, RESUMED, ALREADY)]:
+    if finished := [folder for folder, end in ends.items() if end in (FINISHED, RESUMED, FINISHED_EARLIER)]:
         show(finished, sweeping)
 
 
@@ -131,7 +132,7 @@ def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: s
     planned: dict[Path, str] = {}
     search = search_path(config_dir)
     if multirun:
-        overrides = overrides + own_sweep(root, overrides, config_dir)
+        overrides = overrides + experiment_sweep(root, overrides, config_dir)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for job in _jobs(overrides) if multirun else [overrides]:
             try:
@@ -159,7 +160,7 @@ def _planned(cfg: DictConfig, multirun: bool) -> dict[Path, str]:
         return {}
 
 
-def forced(overrides: list[str]) -> list[str]:
+def force_overrides(overrides: list[str]) -> list[str]:
     """`key=value` as `++key=value`, except for groups and Hydra's own keys.
 
     The YAML files state only what differs from a signature's defaults, and Hydra would refuse any other key. Forced in,
@@ -174,7 +175,7 @@ def forced(overrides: list[str]) -> list[str]:
     return [override if as_it_is(override) else f"++{override}" for override in overrides]
 
 
-def own_sweep(root: str, overrides: list[str], config_dir: str | None = None) -> list[str]:
+def experiment_sweep(root: str, overrides: list[str], config_dir: str | None = None) -> list[str]:
     """What an experiment itself sweeps over (`hydra.sweeper.params`), as overrides to add to those that were typed;
     a key that was typed wins. Hydra would sweep over both.
 
@@ -193,7 +194,7 @@ def own_sweep(root: str, overrides: list[str], config_dir: str | None = None) ->
         params = _sweeper_params(root, [*search_path(config_dir), *plain])
     keys = {each.key_or_group for each in typed}
     own = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in keys]
-    return [*forced(own), "hydra.sweeper.params=null"] if params else []
+    return [*force_overrides(own), "hydra.sweeper.params=null"] if params else []
 
 
 def _sweeper_params(root: str, overrides: list[str]) -> dict[str, str]:

@@ -17,13 +17,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.runs.stopping import exit_code
+from babelbatch.runs.stopping import signal_exit_code
 
-_STOPPED = {exit_code(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+_STOPPED = {signal_exit_code(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WorkerExit:
     """How the workers of a job ended.
 
     code: the exit code of the first one that failed, or 0; 128 + n if signal n ended it. rank: which one that was.
@@ -37,7 +37,7 @@ class Outcome:
 
 def supervise(
     command: Sequence[str], processes: int, logs: Path, settings: Mapping[str, object], grace: float = 30.0
-) -> Outcome:
+) -> WorkerExit:
     """Runs `command` in `processes` processes, and returns when all have ended.
 
     Rank 0 has this process's output; rank k writes to `logs`/rank<k>.log. Each reads `settings`, one line of JSON,
@@ -61,7 +61,7 @@ def supervise(
     codes = [_as_of_shell(worker.returncode) for worker in workers]
     if codes[0] == codes[first] == 2:  # told by every rank, and by rank 0 to the user
         first = 0
-    return Outcome(codes[first], first, received[-1] if received else 0)
+    return WorkerExit(codes[first], first, received[-1] if received else 0)
 
 
 def _watch(workers: list[subprocess.Popen], received: list[int], grace: float) -> int:
@@ -143,7 +143,7 @@ def _free_port() -> int:
 
 
 def _as_of_shell(returncode: int) -> int:
-    return exit_code(-returncode) if returncode < 0 else returncode
+    return signal_exit_code(-returncode) if returncode < 0 else returncode
 
 
 @contextmanager

@@ -17,18 +17,18 @@ from hydra.core.utils import configure_log
 from omegaconf import OmegaConf
 
 from babelbatch.distributed.ranks import global_rank
-from babelbatch.jobs.job import run_here
+from babelbatch.jobs.job import run_in_process
 from babelbatch.runs.files import CONFIG_FILE
-from babelbatch.runs.stopping import heed_sigterm
+from babelbatch.runs.stopping import raise_on_sigterm
 
 
 def main() -> None:
     """Ends with the exit code of the job."""
-    heed_sigterm()
+    raise_on_sigterm()
     root, folder = sys.argv[1], Path(sys.argv[2])
     _log_as(**json.loads(_first_line()))
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    sys.exit(run_here(root, OmegaConf.load(folder / CONFIG_FILE), folder).code)
+    sys.exit(run_in_process(root, OmegaConf.load(folder / CONFIG_FILE), folder).code)
 
 
 def _log_as(job_logging: dict | None, verbose: bool | str | list[str]) -> None:

@@ -299,7 +299,7 @@ class WandbRun(Logger):
         log.log(level, "%s%s: %s; %s what W&B kept on disk", problem, reason, numbers, self._upload)
 
 
-def finish(loggers: Iterable[Logger]) -> None:
+def finish_wandb(loggers: Iterable[Logger]) -> None:
     """Ends the W&B run of a job, within a minute whatever happens, so that the next job of a sweep gets its own.
 
     Called while an exception passes, it marks the run as failed.

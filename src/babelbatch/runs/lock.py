@@ -23,7 +23,7 @@ LOCK_FILE = "run.lock"
 HOLDER_FILE = "run.lock.json"
 
 
-class Held(Exception):
+class FolderLocked(Exception):
     """Another process works in the folder. holder: which, in words."""
 
     def __init__(self, folder: Path, holder: str) -> None:
@@ -32,7 +32,7 @@ class Held(Exception):
 
 
 @contextmanager
-def held(folder: Path, patience: float = 0.5) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0.5) -> Iterator[None]:
     """Holds the folder's lock. Raises Held, which says who has it, and ValueError where the file system has no locks.
 
     patience: seconds to wait for the other process; a moment, since a supervisor holds the lock only to hand it on.
@@ -42,7 +42,7 @@ def held(folder: Path, patience: float = 0.5) -> Iterator[None]:
     try:
         lock.acquire(timeout=patience, poll_interval=0.02)
     except Timeout:
-        raise Held(folder, _holder(folder)) from None
+        raise FolderLocked(folder, _holder(folder)) from None
     except (NotImplementedError, OSError) as error:
         raise _no_locks(folder, error) from error
     try:

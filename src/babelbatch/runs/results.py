@@ -45,7 +45,7 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
     write_atomically(folder / METRICS_FILE, json.dumps(facts | metrics, indent=1, allow_nan=False) + "\n")
 
 
-def facts_about(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
+def benchmark_facts(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
     """What has to be equal for scores to be compared: the benchmarks, their fingerprints, languages and protocols."""
     facts: dict[str, object] = {"benchmarks": list(benchmarks)}
     for name, benchmark in benchmarks.items():

@@ -15,12 +15,12 @@ class Stopped(BaseException):
         self.signum = signum
 
 
-def heed_sigterm() -> None:
+def raise_on_sigterm() -> None:
     """From now on SIGTERM raises Stopped in the main thread; by itself it would end the process without a word."""
     signal.signal(signal.SIGTERM, _raise)
 
 
-def exit_code(signum: int) -> int:
+def signal_exit_code(signum: int) -> int:
     """What a shell reports of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
     return 128 + signum
 
