@@ -23,7 +23,7 @@ from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import tiny
 from babelbatch.loss import Contrastive
 from babelbatch.sampling import Sampler, Sampling
-from babelbatch.training.allocator import freed_memory_kept
+from babelbatch.training.allocator import keep_freed_memory
 from babelbatch.training.learner import Learner
 from babelbatch.training.scheduler import constant
 
@@ -58,7 +58,7 @@ def measure(batch_size: int, options: argparse.Namespace) -> None:
         optimizer.step()
         optimizer.zero_grad()
 
-    with freed_memory_kept():
+    with keep_freed_memory():
         step(32)
         forget_peak(device)
         began = time.perf_counter()

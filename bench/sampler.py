@@ -8,9 +8,9 @@ fully parallel ("parallel"), or lacks questions and passages ("partial"), from n
 five in the last; the latter also as a mixture of ten parts ("of 10 parts"). Texts are not needed: to the sampler a
 corpus is two tables of row numbers.
 
-    presence    to read both tables, once a run (the samplers of a run share it)
-    start       of a training sampler on 95 % of the rows, presence included
-    validation  of the validation sampler on the other 5 %, with presence known: its batch size and its pools
+    availability    to read both tables, once a run (the samplers of a run share it)
+    start       of a training sampler on 95 % of the rows, availability included
+    validation  of the validation sampler on the other 5 %, with availability known: its batch size and its pools
     plan        one plan(step), mean over consecutive steps
 
 Printed are the median and the fastest of repeats that take turns, so that a busy machine is unfair to all alike, and
@@ -30,7 +30,7 @@ import numpy as np
 
 from babelbatch.records import ABSENT, Corpus, Mixture
 from babelbatch.sampling import Sampler, Sampling, largest_batch
-from babelbatch.sampling.pools import Presence
+from babelbatch.sampling.pools import Availability
 
 STRATEGIES = {
     "x_x": {"alpha": 1.0},
@@ -79,28 +79,28 @@ def measurements(corpus: Corpus) -> dict[str, Callable[[], Taken]]:
     """What to measure, by name: each call returns seconds."""
     held_out = np.random.default_rng(1).random(len(corpus)) < 0.05
     training, validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    presence = Presence(corpus)
+    availability = Availability(corpus)
     hybrid = Sampling("hybrid", alpha=0.5)
     steps = iter(range(10**9))
 
     def validate() -> None:
-        size = min(hybrid.batch_size, largest_batch(corpus, validation, presence))
+        size = min(hybrid.batch_size, largest_batch(corpus, validation, availability))
         whole = replace(corpus, mixture=None)
-        Sampler(whole, Sampling("validation", 0.5, size, "stratified"), 0, validation, presence)
+        Sampler(whole, Sampling("validation", 0.5, size, "stratified"), 0, validation, availability)
 
     def plans(sampler: Sampler) -> Callable[[], Taken]:
         return lambda: seconds(lambda: sampler.plan(next(steps)), PLANS)
 
     found = {
-        "presence": lambda: seconds(lambda: Presence(corpus)),
+        "availability": lambda: seconds(lambda: Availability(corpus)),
         "start": lambda: seconds(lambda: Sampler(corpus, hybrid, 0, training)),
         "validation": lambda: seconds(validate),
     }
     for size in BATCH_SIZES:
         for name, options in STRATEGIES.items():
-            if size * _parts(corpus) <= largest_batch(corpus, training, presence):
+            if size * _parts(corpus) <= largest_batch(corpus, training, availability):
                 sampling = Sampling(name, batch_size=size, **options)
-                sampler = Sampler(corpus, sampling, 0, training, presence, steps=10**6)
+                sampler = Sampler(corpus, sampling, 0, training, availability, steps=10**6)
                 found[f"plan, {name}, batch {size:,}"] = plans(sampler)
     return found
 

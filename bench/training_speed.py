@@ -52,7 +52,7 @@ from babelbatch.loss import Contrastive
 from babelbatch.loss.contrastive import contrastive_loss
 from babelbatch.records import Corpus, Padded
 from babelbatch.sampling import Sampling
-from babelbatch.training.allocator import freed_memory_kept
+from babelbatch.training.allocator import keep_freed_memory
 from babelbatch.training.checkpoints import AtomicIO, Checkpoint
 from babelbatch.training.divergence import FiniteLoss
 from babelbatch.training.learner import Learner
@@ -174,7 +174,7 @@ def babelbatch_side(work: Work, after_step: Step, attention: str | None = None) 
         enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False, plugins=AtomicIO(),
         callbacks=[BatchTelemetry(), Checkpoint(folder, {}), FiniteLoss(), Clock()],
     )  # fmt: skip
-    with freed_memory_kept():
+    with keep_freed_memory():
         trainer.fit(learner, data)
 
 

@@ -179,35 +179,35 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one training step holds: B items of a corpus, each with the languages of its question and passage.
+    """The contents of one training step: B items of a corpus, each with the languages of its query and passage.
 
     kind: `x_x` or `x_y`.
     items: (B,) int64 rows of the corpus. query_languages, passage_languages: (B,) int64.
-    other_query_languages, other_passage_languages: (B,) int64, one more language of the same question and passage,
-        ABSENT where there is none; None: the step needs no translations.
-    part: the part of a mixture that the items are of.
+    query_translation_languages, passage_translation_languages: (B,) int64, a second language of the same query and of
+        the same passage, ABSENT where there is none; None: the objective compares no translations.
+    part: name of the part of a mixture that the items come from.
     """
 
     kind: str
     items: np.ndarray
     query_languages: np.ndarray
     passage_languages: np.ndarray
-    other_query_languages: np.ndarray | None = None
-    other_passage_languages: np.ndarray | None = None
+    query_translation_languages: np.ndarray | None = None
+    passage_translation_languages: np.ndarray | None = None
     part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What an objective asks of a batch, beside questions and candidates.
+class BatchRequirements:
+    """What an objective requires of a batch, beside queries and candidates.
 
-    queries, passages: each question, each positive in one more language, where the item has it in one.
-    taught_language: the language that a teacher reads each question and positive in, or None for no teacher.
+    query_translations, passage_translations: each query, each positive in a second language, where its item has one.
+    teacher_language: the language in which a teacher encodes each query and positive; None: there is no teacher.
     """
 
-    queries: bool = False
-    passages: bool = False
-    taught_language: str | None = None
+    query_translations: bool = False
+    passage_translations: bool = False
+    teacher_language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,52 +222,55 @@ class Padded:
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
-    """The questions, or the positives, of some of a rank's pairs in another language.
+class PairedTexts:
+    """Further texts for some of a rank's query-passage pairs: translations, or what a teacher encodes.
 
-    rows: (v,) int64, where each is in the chunks laid end to end. pairs: (v,) int64, which of the rank's pairs it
-    belongs to, ascending. counts: how many each rank holds.
+    rows: (v,) int64, row of each text in the concatenated chunks. pairs: (v,) int64, the rank's pair that each text
+    belongs to, ascending. counts: number of such texts on each rank.
     """
 
     rows: torch.Tensor
     pairs: torch.Tensor
     counts: tuple[int, ...]
 
-    def to(self, device: torch.device) -> Versions:
-        return Versions(self.rows.to(device), self.pairs.to(device), self.counts)
+    def to(self, device: torch.device) -> PairedTexts:
+        return PairedTexts(self.rows.to(device), self.pairs.to(device), self.counts)
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a teacher reads: a rank's questions and positives in its language, as far as the items have them in it, in
-    chunks of its own tokens. query_chunks: as `Batch` has it."""
+class TeacherBatch:
+    """Input of a teacher: a rank's queries and positives in the teacher's language, where their items have one.
+
+    chunks: tokenised by the teacher's tokenizer. query_chunks: see `Batch`.
+    """
 
     chunks: tuple[Padded, ...]
     query_chunks: int
-    queries: Versions
-    passages: Versions
+    queries: PairedTexts
+    passages: PairedTexts
 
-    def to(self, device: torch.device) -> Lesson:
+    def to(self, device: torch.device) -> TeacherBatch:
         chunks = tuple(chunk.to(device) for chunk in self.chunks)
-        return Lesson(chunks, self.query_chunks, self.queries.to(device), self.passages.to(device))
+        return TeacherBatch(chunks, self.query_chunks, self.queries.to(device), self.passages.to(device))
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One training step, tokenised: the share of one rank, and what it must know about the global batch.
+    """One tokenised training step: one rank's share, with the keys and counts of the global batch.
 
-    The global batch has B questions and C >= B candidates. Rank r holds query_counts[r] of the questions, in order,
-    and candidate_counts[r] of the candidates: the positives of its questions in their order, then their hard negatives.
+    The global batch has B queries and C >= B candidates. Rank r has query_counts[r] of the queries, in order, and
+    candidate_counts[r] of the candidates: the positives of its queries in their order, then their hard negatives.
 
-    plan, step: the global plan, and the step that it was made for.
-    chunks: the rank's distinct texts, each once, in forward passes of like length: of both roles together where they
-        share their weights, else first the questions' and then the candidates'. query_chunks: how many chunks the
-        encoder's question tower takes; the rest are the passage tower's.
-    queries, candidates: (b,) and (c,) int64, where each text of the rank is in the chunks laid end to end.
+    plan, step: the global plan and its step.
+    chunks: the rank's distinct texts, each once, one forward pass a chunk, sorted by length. If both towers share
+        their weights, a chunk may mix queries and passages; else the query chunks come first. query_chunks: how many
+        chunks the query tower encodes; the passage tower encodes the rest.
+    queries, candidates: (b,) and (c,) int64, row of each text of the rank in the concatenated chunks.
     real_tokens: tokens in the chunks without padding.
-    positive_keys: (B,) int64, the passage key of each question's positive. candidate_keys: (C,) int64. Both global,
-        rank after rank.
-    other_queries, other_passages: in another language, as the plan says; among the chunks. lesson: for a teacher.
+    positive_keys: (B,) int64, the passage key of each query's positive. candidate_keys: (C,) int64. Both global, in
+        the order of the ranks.
+    translated_queries, translated_passages: translations, in the languages that the plan names, within the chunks.
+    teacher_batch: what a teacher encodes.
     """
 
     plan: Plan
@@ -281,9 +284,9 @@ class Batch:
     candidate_keys: torch.Tensor
     query_counts: tuple[int, ...]
     candidate_counts: tuple[int, ...]
-    other_queries: Versions | None = None
-    other_passages: Versions | None = None
-    lesson: Lesson | None = None
+    translated_queries: PairedTexts | None = None
+    translated_passages: PairedTexts | None = None
+    teacher_batch: TeacherBatch | None = None
 
     @property
     def kind(self) -> str:
@@ -303,7 +306,7 @@ class Batch:
             candidates=self.candidates.to(device),
             positive_keys=self.positive_keys.to(device),
             candidate_keys=self.candidate_keys.to(device),
-            other_queries=None if self.other_queries is None else self.other_queries.to(device),
-            other_passages=None if self.other_passages is None else self.other_passages.to(device),
-            lesson=None if self.lesson is None else self.lesson.to(device),
+            translated_queries=None if self.translated_queries is None else self.translated_queries.to(device),
+            translated_passages=None if self.translated_passages is None else self.translated_passages.to(device),
+            teacher_batch=None if self.teacher_batch is None else self.teacher_batch.to(device),
         )

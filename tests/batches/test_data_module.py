@@ -16,7 +16,7 @@ from babelbatch.batches.data_module import PairData
 from babelbatch.batches.negatives import Mined
 from babelbatch.batches.validation_split import HeldOutPassages, held_out
 from babelbatch.encoder import Encoder, static
-from babelbatch.records import ABSENT, Batch, Corpus, Needs, Padded, Plan, Versions
+from babelbatch.records import ABSENT, Batch, BatchRequirements, Corpus, Padded, PairedTexts, Plan
 from babelbatch.sampling import Sampler, Sampling
 from conftest import MakeCorpus
 
@@ -76,7 +76,7 @@ def test_batch_by_hand(corpus, encoder):
     assert batch.positive_keys.dtype == batch.candidate_keys.dtype == torch.int64
 
 
-def said(encoder: Encoder, chunks: tuple[Padded, ...], versions: Versions) -> list[str]:
+def said(encoder: Encoder, chunks: tuple[Padded, ...], versions: PairedTexts) -> list[str]:
     """What the tokens of translations or of a lesson say."""
     decoded = [
         text for chunk in chunks for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
@@ -96,12 +96,12 @@ def test_translations_are_among_the_chunks(corpus, encoder, shared):
     other = Encoder(encoder.towers["query"].backbone, encoder.tokenizer, replace(encoder.settings, shared=shared))
     builder = BatchBuilder(corpus, other)
     batch = builder(TRANSLATED, step=9)
-    assert said(encoder, batch.chunks, batch.other_queries) == ["question 7 zh", "question 4 de"]
-    assert said(encoder, batch.chunks, batch.other_passages) == ["passage 4 en"]
-    assert (batch.other_queries.pairs.tolist(), batch.other_queries.counts) == ([0, 2], (2,))
-    assert (batch.other_passages.pairs.tolist(), batch.other_passages.counts) == ([2], (1,))
-    plain = builder(replace(TRANSLATED, other_query_languages=None, other_passage_languages=None), step=9)
-    assert plain.other_queries is plain.other_passages is plain.lesson is None
+    assert said(encoder, batch.chunks, batch.translated_queries) == ["question 7 zh", "question 4 de"]
+    assert said(encoder, batch.chunks, batch.translated_passages) == ["passage 4 en"]
+    assert (batch.translated_queries.pairs.tolist(), batch.translated_queries.counts) == ([0, 2], (2,))
+    assert (batch.translated_passages.pairs.tolist(), batch.translated_passages.counts) == ([2], (1,))
+    plain = builder(replace(TRANSLATED, query_translation_languages=None, passage_translation_languages=None), step=9)
+    assert plain.translated_queries is plain.translated_passages is plain.teacher_batch is None
     for side in ("queries", "candidates"):
         assert texts(encoder, plain, side) == texts(encoder, batch, side)
     assert torch.equal(plain.candidate_keys, batch.candidate_keys)
@@ -112,9 +112,9 @@ def test_translations_are_among_the_chunks(corpus, encoder, shared):
 
 def test_a_translation_that_is_in_the_batch_already_is_encoded_once(corpus, encoder):
     english, german = np.array([1, 1]), np.array([0, 0])
-    plan = Plan("x_y", np.array([3, 3]), german, english, other_query_languages=english)
+    plan = Plan("x_y", np.array([3, 3]), german, english, query_translation_languages=english)
     batch = BatchBuilder(corpus, encoder)(replace(plan, query_languages=np.array([0, 1])), 0)
-    assert batch.other_queries.rows[0] == batch.queries[1]
+    assert batch.translated_queries.rows[0] == batch.queries[1]
 
 
 def test_a_lesson_is_in_the_teachers_tokens(make_corpus, encoder):
@@ -123,14 +123,14 @@ def test_a_lesson_is_in_the_teachers_tokens(make_corpus, encoder):
     teacher = static(["question passage en de zh 0 1 2 3 4 5 6 7"], vocab_size=60, hidden_size=4)
     builder = BatchBuilder(corpus, encoder, teacher, "en")
     batch = builder(TRANSLATED, 0, taught=True)
-    lesson = batch.lesson
+    lesson = batch.teacher_batch
     assert said(teacher, lesson.chunks, lesson.queries) == ["question 7 en", "question 2 en", "question 4 en"]
     assert said(teacher, lesson.chunks, lesson.passages) == ["passage 7 en", "passage 4 en"]
     assert (lesson.passages.pairs.tolist(), lesson.passages.counts) == ([0, 2], (2,))
-    assert builder(TRANSLATED, 0).lesson is None
+    assert builder(TRANSLATED, 0).teacher_batch is None
     shares = [builder(TRANSLATED, 0, rank=rank, ranks=2, taught=True) for rank in range(2)]
-    assert [share.lesson.passages.pairs.tolist() for share in shares] == [[0], [0]]
-    assert {share.lesson.passages.counts for share in shares} == {(1, 1)}
+    assert [share.teacher_batch.passages.pairs.tolist() for share in shares] == [[0], [0]]
+    assert {share.teacher_batch.passages.counts for share in shares} == {(1, 1)}
     with pytest.raises(ValueError, match=r"^loss\.language: the corpus hand-made has no 'fr' for the teacher to read"):
         BatchBuilder(corpus, encoder, teacher, "fr")
 
@@ -143,27 +143,36 @@ def test_a_lesson_is_of_the_texts_before_they_were_switched(make_corpus, tmp_pat
     encoder = static((*corpus.query_texts, *corpus.passage_texts, "frage stelle"), vocab_size=300, hidden_size=8)
     module = data(
         corpus, encoder, ENGLISH, steps=20, transform=CodeSwitching(str(tmp_path), probability=1.0, copies=3),
-        needs=Needs(taught_language="en"), teacher=encoder,
+        requirements=BatchRequirements(teacher_language="en"), teacher=encoder,
     )  # fmt: skip
     for batch in module.train_dataloader():
         items = (batch.plan.items // 3).tolist()
         assert texts(encoder, batch, "queries") == [f"frage {item} en" for item in items]
-        assert said(encoder, batch.lesson.chunks, batch.lesson.queries) == [f"question {item} en" for item in items]
-        assert said(encoder, batch.lesson.chunks, batch.lesson.passages) == [f"passage {item} en" for item in items]
+        assert said(encoder, batch.teacher_batch.chunks, batch.teacher_batch.queries) == [
+            f"question {item} en" for item in items
+        ]
+        assert said(encoder, batch.teacher_batch.chunks, batch.teacher_batch.passages) == [
+            f"passage {item} en" for item in items
+        ]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_only_training_batches_hold_what_the_objective_needs(corpus, encoder, workers):
-    needs = Needs(queries=True, passages=True, taught_language="en")
-    module = data(corpus, encoder, steps=4, num_workers=workers, needs=needs, teacher=encoder)
+    requirements = BatchRequirements(query_translations=True, passage_translations=True, teacher_language="en")
+    module = data(corpus, encoder, steps=4, num_workers=workers, requirements=requirements, teacher=encoder)
     plain = data(corpus, encoder, steps=4)
     for batch, expected in zip(module.train_dataloader(), plain.train_dataloader(), strict=True):
-        assert batch.other_queries.counts == batch.other_passages.counts == batch.lesson.queries.counts == (4,)
-        assert (batch.plan.other_query_languages != ABSENT).all()
+        assert (
+            batch.translated_queries.counts
+            == batch.translated_passages.counts
+            == batch.teacher_batch.queries.counts
+            == (4,)
+        )
+        assert (batch.plan.query_translation_languages != ABSENT).all()
         for side in ("queries", "candidates"):
             assert texts(encoder, batch, side) == texts(encoder, expected, side)
     for one, other in zip(module.val_dataloader(), plain.val_dataloader(), strict=True):
-        assert one.other_queries is one.other_passages is one.lesson is None
+        assert one.translated_queries is one.translated_passages is one.teacher_batch is None
         assert_same(one, other)
 
 
@@ -199,13 +208,18 @@ def test_no_hard_negatives(make_corpus, encoder):
 def test_batches_move_to_a_device(corpus, encoder):
     batch = BatchBuilder(corpus, encoder)(Sampler(corpus, X_X, seed=0).plan(0), 3)
     moved = batch.to(torch.device("meta"))
-    assert moved.other_queries is moved.lesson is None
+    assert moved.translated_queries is moved.teacher_batch is None
     assert (moved.kind, moved.step) == ("x_x", 3)
     assert all(tensor.device.type == "meta" for tensor in tensors(moved))
     batch = BatchBuilder(corpus, encoder, encoder, "en")(TRANSLATED, 3, taught=True).to(torch.device("meta"))
-    sides = [batch.other_queries, batch.other_passages, batch.lesson.queries, batch.lesson.passages]
+    sides = [
+        batch.translated_queries,
+        batch.translated_passages,
+        batch.teacher_batch.queries,
+        batch.teacher_batch.passages,
+    ]
     assert {tensor.device.type for side in sides for tensor in (side.rows, side.pairs)} == {"meta"}
-    assert {chunk.input_ids.device.type for chunk in batch.lesson.chunks} == {"meta"}
+    assert {chunk.input_ids.device.type for chunk in batch.teacher_batch.chunks} == {"meta"}
 
 
 def test_towers_of_their_own_get_chunks_of_their_own(corpus, encoder):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from babelbatch.batches.translations import Translations
-from babelbatch.records import ABSENT, Corpus, Needs, Plan
+from babelbatch.records import ABSENT, BatchRequirements, Corpus, Plan
 from babelbatch.sampling import Sampler, Sampling
 from conftest import MakeCorpus
 
-BOTH = Needs(queries=True, passages=True)
+BOTH = BatchRequirements(query_translations=True, passage_translations=True)
 HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=8)
 
 
@@ -24,9 +24,14 @@ def corpus(make_corpus: MakeCorpus) -> Corpus:
     return make_corpus(40, no_query=lacking, no_passage=[(9, "zh")])
 
 
-def plans(corpus: Corpus, needs: Needs = BOTH, seed: int = 0, steps: int = 60, **options: object) -> list[Plan]:
+def plans(
+    corpus: Corpus, requirements: BatchRequirements = BOTH, seed: int = 0, steps: int = 60, **options: object
+) -> list[Plan]:
     sampling = replace(HYBRID, **options)
-    sampler, translations = Sampler(corpus, sampling, seed), Translations(corpus, sampling.languages, seed, needs)
+    sampler, translations = (
+        Sampler(corpus, sampling, seed),
+        Translations(corpus, sampling.languages, seed, requirements),
+    )
     return [translations(sampler.plan(step), step) for step in range(steps)]
 
 
@@ -34,8 +39,8 @@ def test_others_exist_and_are_others(corpus: Corpus) -> None:
     without = 0
     for plan in plans(corpus):
         for table, planned, others in (
-            (corpus.queries, plan.query_languages, plan.other_query_languages),
-            (corpus.passages, plan.passage_languages, plan.other_passage_languages),
+            (corpus.queries, plan.query_languages, plan.query_translation_languages),
+            (corpus.passages, plan.passage_languages, plan.passage_translation_languages),
         ):
             some = others != ABSENT
             assert (table[plan.items[some], others[some]] != ABSENT).all()
@@ -60,7 +65,7 @@ def test_a_function_of_seed_and_step(corpus: Corpus) -> None:
 
     def drawn(seed: int, step: int) -> list[int]:
         found = Translations(corpus, None, seed, BOTH)(plan, step)
-        return [*found.other_query_languages.tolist(), *found.other_passage_languages.tolist()]
+        return [*found.query_translation_languages.tolist(), *found.passage_translation_languages.tolist()]
 
     assert drawn(0, 3) == drawn(0, 3)
     assert drawn(0, 3) != drawn(0, 4)
@@ -73,7 +78,7 @@ def test_uniform_over_the_others(make_corpus: MakeCorpus) -> None:
     corpus = make_corpus(64, ("de", "en", "ru", "zh"))
     counts = np.zeros((4, 4), int)
     for plan in plans(corpus, steps=1500):
-        np.add.at(counts, (plan.query_languages, plan.other_query_languages), 1)
+        np.add.at(counts, (plan.query_languages, plan.query_translation_languages), 1)
     assert (counts.diagonal() == 0).all()
     for language in range(4):
         row = np.delete(counts[language], language)
@@ -82,16 +87,16 @@ def test_uniform_over_the_others(make_corpus: MakeCorpus) -> None:
 
 
 def test_only_the_languages_of_the_sampling(corpus: Corpus) -> None:
-    found = {int(n) for plan in plans(corpus, languages=["de", "en"]) for n in plan.other_passage_languages}
+    found = {int(n) for plan in plans(corpus, languages=["de", "en"]) for n in plan.passage_translation_languages}
     assert found == {0, 1}
 
 
 def test_only_the_sides_that_are_needed(corpus: Corpus) -> None:
-    (plan,) = plans(corpus, Needs(queries=True), steps=1)
-    assert plan.other_passage_languages is None
-    assert plan.other_query_languages is not None
-    (plan,) = plans(corpus, Needs(passages=True), steps=1)
-    assert plan.other_query_languages is None
+    (plan,) = plans(corpus, BatchRequirements(query_translations=True), steps=1)
+    assert plan.passage_translation_languages is None
+    assert plan.query_translation_languages is not None
+    (plan,) = plans(corpus, BatchRequirements(passage_translations=True), steps=1)
+    assert plan.query_translation_languages is None
 
 
 def test_nothing_to_compare(make_corpus: MakeCorpus) -> None:
@@ -103,6 +108,6 @@ def test_nothing_to_compare(make_corpus: MakeCorpus) -> None:
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Translations(corpus, None, 0, BOTH)
-    Translations(corpus, None, 0, Needs(passages=True))
+    Translations(corpus, None, 0, BatchRequirements(passage_translations=True))
     with pytest.raises(ValueError, match="has its passage in two of de;"):
-        Translations(corpus, ["de"], 0, Needs(passages=True))
+        Translations(corpus, ["de"], 0, BatchRequirements(passage_translations=True))

@@ -19,7 +19,7 @@ from babelbatch.configuration.schema import register
 from babelbatch.corpora.world_facts import load_corpus as built_in
 from babelbatch.encoder import static
 from babelbatch.jobs.launch import CONF, check_jobs, force_overrides
-from babelbatch.records import ABSENT, Needs
+from babelbatch.records import ABSENT, BatchRequirements
 from commands import SMALL, metrics, run
 
 PAGES = Path(__file__).parents[2] / "docs" / "data"
@@ -99,11 +99,11 @@ def test_sentences_as_a_table_have_a_lesson_in_every_language(tmp_path, monkeypa
     assert sampling.alpha == cfg.data.validation_fraction == 0
     encoder = static([text for pair in pairs for text in pair], vocab_size=200, hidden_size=4)
     sampling = replace(sampling, batch_size=10)
-    needs = Needs(taught_language=cfg.loss.get("language", "en"))
-    data = PairData(corpus, sampling, encoder, 0, 6, validation_fraction=0, needs=needs, teacher=encoder)
+    requirements = BatchRequirements(teacher_language=cfg.loss.get("language", "en"))
+    data = PairData(corpus, sampling, encoder, 0, 6, validation_fraction=0, requirements=requirements, teacher=encoder)
     english = set()
     for batch in data.train_dataloader():
-        lesson = batch.lesson
+        lesson = batch.teacher_batch
         assert lesson.queries.pairs.tolist() == lesson.passages.pairs.tolist() == list(range(10))
         read = [
             text

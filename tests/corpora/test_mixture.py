@@ -20,7 +20,7 @@ from babelbatch.corpora.mixture import load_corpus
 from babelbatch.encoder import static
 from babelbatch.records import ABSENT, Corpus, Mixture, Plan
 from babelbatch.sampling import Sampler, Sampling
-from babelbatch.sampling.mixing import Mixing
+from babelbatch.sampling.mixing import PartSchedule
 from babelbatch.storage.texts import ConcatTexts
 from conftest import MakeCorpus
 
@@ -255,7 +255,7 @@ def test_the_parts_of_a_step_are_a_matter_of_chance(parts: dict[str, Corpus]) ->
     """Over seeds, any one step is of each part as often as its size says."""
     weights = {"x_x": [24.0, 48.0, 12.0]}
     for step in (0, 5, 63, 64, 1_000):
-        counts = np.bincount([Mixing(weights, seed).at("x_x", step)[0] for seed in range(1_500)])
+        counts = np.bincount([PartSchedule(weights, seed).at("x_x", step)[0] for seed in range(1_500)])
         assert chisquare(counts, np.array([24, 48, 12]) / 84 * 1_500).pvalue > 1e-3
 
 
@@ -268,14 +268,14 @@ def test_the_places_of_a_part_are_counted_without_the_steps_before(
     weights: list[float], seed: int, blocks: int
 ) -> None:
     """Each part's places are 0, 1, 2 and so on, each once, over whole blocks; and as many as its share says."""
-    mixing = Mixing({"x_x": weights}, seed)
+    mixing = PartSchedule({"x_x": weights}, seed)
     steps = 64 * blocks
     found = [mixing.at("x_x", step) for step in range(steps)]
     for part, weight in enumerate(weights):
         places = sorted(place for own, place in found if own == part)
         assert places == list(range(len(places)))
         assert abs(len(places) - steps * weight / math.fsum(weights)) < 3
-    assert mixing.at("x_x", 10**9) == Mixing({"x_x": weights}, seed).at("x_x", 10**9)
+    assert mixing.at("x_x", 10**9) == PartSchedule({"x_x": weights}, seed).at("x_x", 10**9)
 
 
 @given(
@@ -287,7 +287,7 @@ def test_both_kinds_go_through_a_part_at_one_pace(weights: list[tuple[float, flo
     once, and no more of them than the kind with the larger share needs."""
     kinds = dict(zip(("x_x", "x_y"), map(list, zip(*weights, strict=True)), strict=True))
     assume(all(map(any, kinds.values())))
-    mixing, steps = Mixing(kinds, seed), 64 * 4
+    mixing, steps = PartSchedule(kinds, seed), 64 * 4
     found = [{kind: mixing.at(kind, step) for kind in kinds} for step in range(steps)]
     for part in range(len(weights)):
         shares = [own[part] / math.fsum(own) for own in kinds.values()]

@@ -13,7 +13,7 @@ import pytest
 
 from babelbatch.batches.data_module import PairData
 from babelbatch.benchmarks.passages import Asked, passage_benchmark
-from babelbatch.commands.train import refuse_leaking_validation, refuse_silent_monitor
+from babelbatch.commands.train import refuse_leaking_validation, refuse_unlogged_monitor
 from babelbatch.corpora.squad_shifts import QUESTIONS, load_corpus
 from babelbatch.encoder import static
 from babelbatch.sampling import Sampling
@@ -120,12 +120,12 @@ def test_a_loss_that_the_validation_set_does_not_have_cannot_be_monitored(tmp_pa
     sampling = Sampling(name="x_x", alpha=1.0, batch_size=4)
     english = load_corpus(str(write(tmp_path)))
     data = PairData(make_corpus(20), sampling, encoder, seed=0, steps=1, validation=english)
-    refuse_silent_monitor("validation/loss", data)
-    refuse_silent_monitor("validation/loss/x_x", data)
+    refuse_unlogged_monitor("validation/loss", data)
+    refuse_unlogged_monitor("validation/loss/x_x", data)
     with pytest.raises(
         ValueError, match=r"^monitor: the validation set has no x_y batches; set monitor=validation/loss$"
     ):
-        refuse_silent_monitor("validation/loss/x_y", data)
+        refuse_unlogged_monitor("validation/loss/x_y", data)
 
 
 def test_a_validation_corpus_that_leaks_is_refused(tmp_path, make_corpus):

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax, normalize
 
 from babelbatch.encoder import static
-from babelbatch.loss import Alignment, Contrastive, Counterparts, Encoded, LanguageKL, Mimo, Objective
+from babelbatch.loss import Alignment, Contrastive, Encoded, LanguageKL, Mimo, Objective, PairedVectors
 from babelbatch.loss.language_kl import language_divergence
-from babelbatch.records import Needs
+from babelbatch.records import BatchRequirements
 
 # Scores: question 0 meets 1 and 0.6, question 1 meets 0 and 0.8.
 QUERIES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -21,11 +21,11 @@ POSITIVES = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
 KEYS = torch.tensor([1, 2])
 
 
-def beside(pairs: list[int], vectors: list[list[float]]) -> Counterparts:
-    return Counterparts(torch.tensor(vectors), torch.tensor(pairs), (len(pairs),))
+def beside(pairs: list[int], vectors: list[list[float]]) -> PairedVectors:
+    return PairedVectors(torch.tensor(vectors), torch.tensor(pairs), (len(pairs),))
 
 
-def encoded(**more: Counterparts) -> Encoded:
+def encoded(**more: PairedVectors) -> Encoded:
     return Encoded(QUERIES, POSITIVES, KEYS, KEYS, **more)
 
 
@@ -40,7 +40,7 @@ def sigmoid(logit: float) -> float:
 def test_divergence_of_questions_by_hand() -> None:
     """Only question 0 has another version, which scores 0.6 and 1: both logits differ by 0.4, one way or the other."""
     expected = 0.4 * tanh(0.2)
-    loss = LanguageKL(weight=3.0, temperature=1.0)(encoded(other_queries=beside([0], [[0.6, 0.8]])))
+    loss = LanguageKL(weight=3.0, temperature=1.0)(encoded(translated_queries=beside([0], [[0.6, 0.8]])))
     assert loss.parts["language_kl"].item() == pytest.approx(expected, rel=1e-6)
     assert loss.parts["contrastive"].item() == pytest.approx(contrastive(), rel=1e-6)
     assert loss.value.item() == pytest.approx(contrastive() + 3 * expected, rel=1e-6)
@@ -49,19 +49,19 @@ def test_divergence_of_questions_by_hand() -> None:
 def test_divergence_of_passages_by_hand() -> None:
     """Positive 0 in another language scores 0.8 instead of 1, so that its logit falls from 0.4 to 0.2."""
     expected = (sigmoid(0.4) - sigmoid(0.2)) * 0.2 / 2
-    loss = LanguageKL(sides="passages", temperature=1.0)(encoded(other_passages=beside([0], [[0.8, 0.6]])))
+    loss = LanguageKL(sides="passages", temperature=1.0)(encoded(translated_passages=beside([0], [[0.8, 0.6]])))
     assert loss.parts["language_kl"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_divergence_of_both_is_their_mean() -> None:
-    others = {"other_queries": beside([0], [[0.6, 0.8]]), "other_passages": beside([0], [[0.8, 0.6]])}
+    others = {"translated_queries": beside([0], [[0.6, 0.8]]), "translated_passages": beside([0], [[0.8, 0.6]])}
     expected = (0.4 * tanh(0.2) + (sigmoid(0.4) - sigmoid(0.2)) * 0.2 / 2) / 2
     loss = LanguageKL(sides="both", temperature=1.0)(encoded(**others))
     assert loss.parts["language_kl"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_divergence_has_the_temperature_of_the_contrast_unless_told() -> None:
-    others = {"other_queries": beside([0], [[0.6, 0.8]])}
+    others = {"translated_queries": beside([0], [[0.6, 0.8]])}
     own = LanguageKL(temperature=0.1, kl_temperature=1.0)(encoded(**others))
     assert own.parts["language_kl"].item() == pytest.approx(0.4 * tanh(0.2), rel=1e-6)
     shared = LanguageKL(temperature=0.1)(encoded(**others))
@@ -70,7 +70,7 @@ def test_the_divergence_has_the_temperature_of_the_contrast_unless_told() -> Non
 
 def test_the_divergence_does_not_train_the_temperature() -> None:
     module = LanguageKL(temperature=0.5, learn_temperature=True)
-    module(encoded(other_queries=beside([0], [[0.6, 0.8]]))).parts["language_kl"].requires_grad_().backward()
+    module(encoded(translated_queries=beside([0], [[0.6, 0.8]]))).parts["language_kl"].requires_grad_().backward()
     assert module.log_temperature.grad is None
 
 
@@ -97,7 +97,7 @@ def test_divergence_agrees_with_torch(side: Literal["queries", "passages"], mask
         both = [kl_div(*either, log_target=True, reduction="sum") for either in ((one, other), (other, one))]
         expected += float(sum(both)) / 2 / len(pairs)
     batch = Encoded(queries.float(), candidates.float(), keys[:12], keys)
-    found = language_divergence(batch, Counterparts(versions.float(), pairs, (7,)), side, 0.2, mask=mask)
+    found = language_divergence(batch, PairedVectors(versions.float(), pairs, (7,)), side, 0.2, mask=mask)
     assert found.item() == pytest.approx(expected, rel=1e-5)
     assert expected > 0.1
 
@@ -110,7 +110,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch, side: Li
 
     def computed() -> list[Tensor]:
         queries, candidates, versions = (vectors.clone().requires_grad_() for vectors in drawn)
-        others = Counterparts(versions, torch.arange(12), (12,))
+        others = PairedVectors(versions, torch.arange(12), (12,))
         value = language_divergence(Encoded(queries, candidates, keys[:12], keys), others, side, 0.2)
         value.backward()
         return [value, queries.grad, candidates.grad, versions.grad]
@@ -125,7 +125,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch, side: Li
 def test_candidates_of_one_passage_are_in_no_distribution() -> None:
     """Only the positive is left, and it has all of both."""
     one = torch.tensor([1, 1])
-    batch = Encoded(QUERIES, POSITIVES, one, one, other_queries=beside([0], [[0.6, 0.8]]))
+    batch = Encoded(QUERIES, POSITIVES, one, one, translated_queries=beside([0], [[0.6, 0.8]]))
     assert LanguageKL(temperature=1.0)(batch).parts["language_kl"].item() == 0
     unmasked = LanguageKL(temperature=1.0, mask_same_passage=False)(batch)
     assert unmasked.parts["language_kl"].item() == pytest.approx(0.4 * tanh(0.2), rel=1e-6)
@@ -133,7 +133,7 @@ def test_candidates_of_one_passage_are_in_no_distribution() -> None:
 
 def test_alignment_by_hand() -> None:
     """Question 0 and its version are at a right angle; positive 1 is 0.4 and 0.8 away from its own."""
-    others = {"other_queries": beside([0], [[0.0, 1.0]]), "other_passages": beside([1], [[1.0, 0.0]])}
+    others = {"translated_queries": beside([0], [[0.0, 1.0]]), "translated_passages": beside([1], [[1.0, 0.0]])}
     loss = Alignment(weight=0.5, temperature=1.0)(encoded(**others))
     assert loss.parts["alignment"].item() == pytest.approx((2.0 + 0.8) / 2, rel=1e-6)
     assert loss.value.item() == pytest.approx(contrastive() + 0.5 * 1.4, rel=1e-6)
@@ -141,7 +141,7 @@ def test_alignment_by_hand() -> None:
 
 def test_alignment_is_the_mean_over_those_that_have_a_version() -> None:
     others = beside([0, 1], [[0.0, 1.0], [0.0, 1.0]])
-    loss = Alignment(sides="queries", temperature=1.0)(encoded(other_queries=others))
+    loss = Alignment(sides="queries", temperature=1.0)(encoded(translated_queries=others))
     assert loss.parts["alignment"].item() == pytest.approx((2.0 + 0.0) / 2, rel=1e-6)
 
 
@@ -161,8 +161,8 @@ def mimo(**options: float) -> Mimo:
 
 
 TAUGHT = {
-    "taught_queries": beside([0], [[2.0, 0.0, 0.0]]),  # against (1, 0, 1): an eighth of a turn
-    "taught_passages": beside([0, 1], [[1.0, 0.0, 1.0], [0.0, 0.0, 5.0]]),  # the same; against (0.6, 0.8, 1): too
+    "teacher_queries": beside([0], [[2.0, 0.0, 0.0]]),  # against (1, 0, 1): an eighth of a turn
+    "teacher_passages": beside([0, 1], [[1.0, 0.0, 1.0], [0.0, 0.0, 5.0]]),  # the same; against (0.6, 0.8, 1): too
 }
 DISTILLATION = ((1 - 1 / sqrt(2)) + (0 + 1 - 1 / sqrt(2)) / 2) / 2
 
@@ -181,18 +181,18 @@ def test_mimo_warms_up_by_distillation_alone() -> None:
 
 
 OBJECTIVES = {
-    "language_kl": (LanguageKL(sides="both"), {"other_queries": 2, "other_passages": 2}),
-    "alignment": (Alignment(), {"other_queries": 2, "other_passages": 2}),
-    "distillation": (mimo(warmup=0), {"taught_queries": 3, "taught_passages": 3}),
+    "language_kl": (LanguageKL(sides="both"), {"translated_queries": 2, "translated_passages": 2}),
+    "alignment": (Alignment(), {"translated_queries": 2, "translated_passages": 2}),
+    "distillation": (mimo(warmup=0), {"teacher_queries": 3, "teacher_passages": 3}),
 }
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_without_any_counterpart_a_term_is_zero(name: str) -> None:
-    """And every parameter still has a gradient, as data-parallel training needs."""
+    """And every parameter still has a gradient, as data-parallel training requirements."""
     module, sides = OBJECTIVES[name]
     none = {
-        side: Counterparts(torch.empty(0, size), torch.empty(0, dtype=torch.int64), (0,))
+        side: PairedVectors(torch.empty(0, size), torch.empty(0, dtype=torch.int64), (0,))
         for side, size in sides.items()
     }
     queries = QUERIES.clone().requires_grad_()
@@ -215,11 +215,15 @@ def test_all_objectives_have_one_interface(name: str) -> None:
 
 
 def test_what_objectives_need() -> None:
-    assert Contrastive().needs == Needs()
-    assert LanguageKL().needs == Needs(queries=True)
-    assert LanguageKL(sides="both").needs == Alignment().needs == Needs(queries=True, passages=True)
-    assert Alignment(sides="passages").needs == Needs(passages=True)
-    assert Mimo(2, Fixed(), language="de").needs == Needs(taught_language="de")
+    assert Contrastive().requirements == BatchRequirements()
+    assert LanguageKL().requirements == BatchRequirements(query_translations=True)
+    assert (
+        LanguageKL(sides="both").requirements
+        == Alignment().requirements
+        == BatchRequirements(query_translations=True, passage_translations=True)
+    )
+    assert Alignment(sides="passages").requirements == BatchRequirements(passage_translations=True)
+    assert Mimo(2, Fixed(), language="de").requirements == BatchRequirements(teacher_language="de")
 
 
 def test_a_teacher_is_frozen_and_no_part_of_the_model() -> None:

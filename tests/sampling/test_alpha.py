@@ -16,8 +16,8 @@ from scipy.integrate import quad
 from scipy.stats import chisquare, norm
 
 from babelbatch.records import ABSENT, Corpus, Plan
-from babelbatch.sampling import Sampler, Sampling, course
-from babelbatch.sampling.alpha import Alpha, alpha_of
+from babelbatch.sampling import Sampler, Sampling, describe_alpha
+from babelbatch.sampling.alpha import Alpha, alpha_schedule
 from conftest import MakeCorpus
 
 X_X = Sampling(name="x_x", alpha=1.0, batch_size=4)
@@ -61,10 +61,10 @@ def same(one: Plan, other: Plan) -> bool:
 
 
 def test_a_line_by_hand() -> None:
-    alpha = alpha_of(LINEAR, 4)
+    alpha = alpha_schedule(LINEAR, 4)
     assert [alpha.at(step) for step in range(6)] == [0.875, 0.625, 0.375, 0.125, 0, 0]
     assert [alpha.before(step) for step in range(7)] == [0, 0.875, 1.5, 1.875, 2, 2, 2]
-    rising = alpha_of(replace(LINEAR, alpha=0.2, alpha_end=0.6), 4)
+    rising = alpha_schedule(replace(LINEAR, alpha=0.2, alpha_end=0.6), 4)
     assert [rising.at(step) for step in (0, 3, 4)] == pytest.approx([0.25, 0.55, 0.6])
     assert rising.before(6) == pytest.approx(4 * 0.4 + 2 * 0.6)
     assert (alpha.mean, rising.mean) == (0.5, pytest.approx(0.4))
@@ -72,7 +72,7 @@ def test_a_line_by_hand() -> None:
 
 def test_a_cosine_is_its_formula() -> None:
     """0.2 + (0.8 - 0.2) (1 + cos(pi t)) / 2, and the numerical integral of that."""
-    alpha = alpha_of(replace(COSINE, alpha=0.8, alpha_end=0.2), 10)
+    alpha = alpha_schedule(replace(COSINE, alpha=0.8, alpha_end=0.2), 10)
 
     def formula(step: float) -> float:
         return 0.2 + 0.3 * (1 + math.cos(math.pi * step / 10))
@@ -86,11 +86,11 @@ def test_a_cosine_is_its_formula() -> None:
 
 
 def test_stairs_by_hand() -> None:
-    alpha = alpha_of(STEPS, 8)
+    alpha = alpha_schedule(STEPS, 8)
     assert [alpha.at(step) for step in range(10)] == [0.9] * 2 + [0.5] * 2 + [0.0] * 6
     assert [alpha.before(step) for step in (0, 1, 2, 3, 4, 8, 10)] == pytest.approx([0, 0.9, 1.8, 2.3, 2.8, 2.8, 2.8])
     assert alpha.mean == pytest.approx(2.8 / 8)
-    one = alpha_of(STEPS, 1)  # too short for its stairs: round(0.25) and round(0.5) are 0
+    one = alpha_schedule(STEPS, 1)  # too short for its stairs: round(0.25) and round(0.5) are 0
     assert (one.at(0), one.values, one.mean) == (0.0, (0.0,), 0.0)
 
 
@@ -175,8 +175,8 @@ def test_random_draws_follow_alpha(parallel: Corpus, sampling: Sampling) -> None
 
 def test_alpha_in_words() -> None:
     def said(sampling: Sampling) -> str:
-        alpha: Alpha = alpha_of(sampling, 100)
-        return course(sampling, alpha)
+        alpha: Alpha = alpha_schedule(sampling, 100)
+        return describe_alpha(sampling, alpha)
 
     assert said(X_X) == "1"
     assert said(LINEAR) == "1 to 0, linear, 0.5 on average"

@@ -1,4 +1,4 @@
-"""Bits of presence and pools, against sets of rows found one by one."""
+"""Bits of availability and pools, against sets of rows found one by one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelbatch.records import ABSENT, Corpus
-from babelbatch.sampling.pools import Everything, Pool, Presence, _nth_set_bit
+from babelbatch.sampling.pools import Availability, FullPool, Pool, _nth_set_bit
 from conftest import MakeCorpus
 
 BORDERS = [1, 7, 8, 9, 63, 64, 65, 4_097, 32_767, 32_768, 32_769, 70_001]
@@ -39,7 +39,7 @@ def test_pools_hold_the_items_that_exist(make_corpus, items, restricted):
     corpus = gappy(make_corpus, items)
     columns = np.array([2, 0])
     rows = np.flatnonzero(np.random.default_rng(0).random(items) < 0.9) if restricted else None
-    found = Presence(corpus)
+    found = Availability(corpus)
     assert not found.complete
 
     has_query, has_passage = corpus.queries[:, columns] != ABSENT, corpus.passages[:, columns] != ABSENT
@@ -61,19 +61,19 @@ def test_crosslingual_needs_a_question_and_a_passage_in_different_languages(make
         for way in range(64)
         if any(ways[way, one] == 0 == ways[way, 3 + other] for one in range(3) for other in range(3) if one != other)
     ]
-    assert members(Presence(corpus).crosslingual(np.arange(3), None)) == expected
+    assert members(Availability(corpus).crosslingual(np.arange(3), None)) == expected
 
 
 @pytest.mark.parametrize("items", [1, 12, 40_000])
 def test_a_complete_corpus_needs_no_bits(make_corpus, items):
     corpus = gappy(make_corpus, items)
     corpus = replace(corpus, queries=np.zeros_like(corpus.queries), passages=np.zeros_like(corpus.passages))
-    found, columns, rows = Presence(corpus), np.arange(3), np.arange(0, items, 2)
+    found, columns, rows = Availability(corpus), np.arange(3), np.arange(0, items, 2)
     assert found.complete
     for wanted in (None, rows):
         pools = [*found.monolingual(columns, wanted), found.any_monolingual(columns, wanted)]
         for pool in [*pools, found.crosslingual(columns, wanted)]:
-            assert pool is rows or (wanted is None and isinstance(pool, Everything))
+            assert pool is rows or (wanted is None and isinstance(pool, FullPool))
             assert members(pool) == (list(range(items)) if wanted is None else rows.tolist())
     assert len(found.crosslingual(columns[:1], None)) == 0
 
@@ -84,7 +84,7 @@ def test_one_gap_is_noticed(make_corpus, table, cell):
     corpus = gappy(make_corpus, 40_000)
     tables = {name: np.zeros_like(corpus.queries) for name in ("queries", "passages")}
     tables[table][cell] = ABSENT
-    found = Presence(replace(corpus, **tables))
+    found = Availability(replace(corpus, **tables))
     assert not found.complete
     pools = found.monolingual(np.arange(3), None)
     assert [len(pool) for pool in pools] == [40_000 - (column == cell[1]) for column in range(3)]

@@ -19,8 +19,8 @@ from scipy.stats import binom, chisquare
 from babelbatch.corpora.lareqa import load_corpus
 from babelbatch.records import ABSENT, Corpus, Plan
 from babelbatch.sampling import Sampler, Sampling, largest_batch
-from babelbatch.sampling.pools import Presence
-from babelbatch.sampling.randomness import below, permuted, stream, uniform, words
+from babelbatch.sampling.pools import Availability
+from babelbatch.sampling.randomness import derive_seed, permuted, random_below, random_uint64, uniform
 from conftest import MakeCorpus
 
 X_X = Sampling(name="x_x", alpha=1.0, batch_size=4)
@@ -363,10 +363,10 @@ def test_random_numbers_are_those_of_splitmix64():
     published = [
         6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821,
     ]  # fmt: skip
-    assert words(1234567, 5).tolist() == published
-    of_seed = int(words(0, 43)[42])
-    of_purpose = int(words(of_seed, 3)[2])
-    assert [stream(42, 2, step) for step in range(100)] == words(of_purpose, 100).tolist()
+    assert random_uint64(1234567, 5).tolist() == published
+    of_seed = int(random_uint64(0, 43)[42])
+    of_purpose = int(random_uint64(of_seed, 3)[2])
+    assert [derive_seed(42, 2, step) for step in range(100)] == random_uint64(of_purpose, 100).tolist()
 
 
 def test_uniform_is_uniform():
@@ -378,14 +378,21 @@ def test_uniform_is_uniform():
 
 def test_below_is_uniform_below_each_limit():
     limits = np.tile([1, 2, 7, 182], 20_000)
-    draws = below(limits, len(limits), seed=5, purpose=2, step=9)
+    draws = random_below(limits, len(limits), seed=5, purpose=2, step=9)
     for limit in (1, 2, 7, 182):
         counts = np.bincount(draws[limits == limit])
         assert len(counts) == limit
         if limit > 1:
             assert chisquare(counts).pvalue > 1e-3
     assert (
-        len({tuple(below(182, 8, seed, purpose, step)) for seed in (0, 1) for purpose in (0, 1) for step in (0, 1)})
+        len(
+            {
+                tuple(random_below(182, 8, seed, purpose, step))
+                for seed in (0, 1)
+                for purpose in (0, 1)
+                for step in (0, 1)
+            }
+        )
         == 8
     )
 
@@ -402,12 +409,12 @@ def test_gaps_in_other_languages_change_nothing(make_corpus, sampling, rows):
 
 @pytest.mark.parametrize("sampling", STRATEGIES)
 def test_presence_may_be_shared(ragged, sampling):
-    presence = Presence(ragged)
+    availability = Availability(ragged)
     for rows in (None, np.arange(40), np.arange(30)):
         alone = Sampler(ragged, sampling, 1, rows)
-        assert all(map(same, plans(alone, 50), plans(Sampler(ragged, sampling, 1, rows, presence), 50)))
+        assert all(map(same, plans(alone, 50), plans(Sampler(ragged, sampling, 1, rows, availability), 50)))
         if rows is not None:
-            assert largest_batch(ragged, rows, presence) == largest_batch(ragged, rows)
+            assert largest_batch(ragged, rows, availability) == largest_batch(ragged, rows)
 
 
 @pytest.mark.parametrize("absent", [[], [(7, "en")]])

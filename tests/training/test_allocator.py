@@ -13,7 +13,7 @@ PROBE = """
 import resource
 from contextlib import nullcontext
 import numpy as np
-from babelbatch.training.allocator import freed_memory_kept
+from babelbatch.training.allocator import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -25,7 +25,7 @@ def resident():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS"))
 
 outside, before = faults(), resident()
-with freed_memory_kept():
+with keep_freed_memory():
     np.ones(2**22)
     inside, kept = faults(), resident() - before
 print(outside, inside, kept, resident() - before)

@@ -55,10 +55,17 @@ def trained(corpus: Corpus, objective: Objective) -> tuple[float, float]:
     learner = Learner(encoder, objective, partial(torch.optim.AdamW, lr=1e-2), linear, total_steps=STEPS)
     teacher = None if objective.teacher is None else objective.teacher.encoder
     data = PairData(
-        corpus, HYBRID, encoder, seed=0, steps=STEPS, validation_fraction=0, needs=objective.needs, teacher=teacher
+        corpus,
+        HYBRID,
+        encoder,
+        seed=0,
+        steps=STEPS,
+        validation_fraction=0,
+        requirements=objective.requirements,
+        teacher=teacher,
     )
-    sampler, translations = Sampler(corpus, HYBRID, 1), Translations(corpus, None, 1, objective.needs)
-    build = BatchBuilder(corpus, encoder, teacher, objective.needs.taught_language)
+    sampler, translations = Sampler(corpus, HYBRID, 1), Translations(corpus, None, 1, objective.requirements)
+    build = BatchBuilder(corpus, encoder, teacher, objective.requirements.teacher_language)
     batches = [build(translations(sampler.plan(step), step), step, taught=teacher is not None) for step in range(8)]
 
     def term() -> float:

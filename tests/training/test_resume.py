@@ -28,7 +28,14 @@ from babelbatch.loss import Contrastive, Mimo
 from babelbatch.records import Corpus
 from babelbatch.runs.stopping import Stopped
 from babelbatch.sampling import Sampling
-from babelbatch.training.checkpoints import AtomicIO, Best, Checkpoint, newest, own_signals, remove_leftovers
+from babelbatch.training.checkpoints import (
+    AtomicIO,
+    Best,
+    Checkpoint,
+    disable_lightning_signal_handlers,
+    newest_checkpoint,
+    remove_leftovers,
+)
 from babelbatch.training.divergence import FiniteLoss
 from babelbatch.training.learner import Learner
 from babelbatch.training.scheduler import cosine
@@ -99,7 +106,7 @@ class Run:
             seed=3,
         )
         options = {"validation_fraction": 0.3, "validation_steps": 2, "num_workers": workers}
-        options |= {"needs": loss.needs, "teacher": loss.teacher and loss.teacher.encoder}
+        options |= {"requirements": loss.requirements, "teacher": loss.teacher and loss.teacher.encoder}
         self.data = PairData(corpus, sampling, encoder, seed=3, steps=STEPS * accumulate, **options)
         self.telemetry = BatchTelemetry()
         self.checkpoint = Checkpoint(folder, ORIGIN, every_n_steps=1)
@@ -116,8 +123,8 @@ class Run:
             enable_model_summary=False, use_distributed_sampler=False, plugins=AtomicIO(),
             callbacks=[self.telemetry, self.stopper, self.best, self.checkpoint, FiniteLoss(), *more],
         )  # fmt: skip
-        own_signals(trainer)
-        resumed = newest(self.folder, ORIGIN)
+        disable_lightning_signal_handlers(trainer)
+        resumed = newest_checkpoint(self.folder, ORIGIN)
         remove_leftovers(self.folder, resumed)
         trainer.fit(self.learner, self.data, ckpt_path=resumed, weights_only=True)
         self.trainer = trainer
@@ -239,7 +246,7 @@ def test_spoiled_checkpoints_do_not_push_out_good_ones(corpus: Corpus, tmp_path:
         path.write_bytes(b"spoiled")
     with pytest.raises(Power):
         Run(corpus, tmp_path).fit(Cut(2, no_power))
-    assert newest(tmp_path, ORIGIN) == tmp_path / "step-00000002.ckpt"
+    assert newest_checkpoint(tmp_path, ORIGIN) == tmp_path / "step-00000002.ckpt"
 
 
 def test_a_gradient_that_is_no_number_spoils_no_checkpoint(corpus: Corpus, tmp_path: Path) -> None:
@@ -250,8 +257,8 @@ def test_a_gradient_that_is_no_number_spoils_no_checkpoint(corpus: Corpus, tmp_p
 
     with pytest.raises(ValueError, match=r"the gradient's norm after batch 3 is (nan|inf): an x_"):
         run.fit(Cut(3, spoil))
-    kept = torch.load(newest(tmp_path, ORIGIN), weights_only=True)["state_dict"]
-    assert newest(tmp_path, ORIGIN).name == "step-00000003.ckpt"
+    kept = torch.load(newest_checkpoint(tmp_path, ORIGIN), weights_only=True)["state_dict"]
+    assert newest_checkpoint(tmp_path, ORIGIN).name == "step-00000003.ckpt"
     assert all(tensor.isfinite().all() for tensor in kept.values())
 
 
@@ -276,13 +283,13 @@ def test_a_spoiled_checkpoint_is_passed_over(
     with pytest.raises(Power):
         Run(corpus, folder).fit(Cut(4, no_power))
     older, newer = sorted(folder.glob("step-*"))
-    assert newest(folder, ORIGIN) == newer
+    assert newest_checkpoint(folder, ORIGIN) == newer
     content = newer.read_bytes()
     place = content.index(b"archive/data/" if b"archive/data/" in content else b"/data/0") + 400
     altered = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
     spoiled = {"truncated": content[: len(content) // 2], "empty": b"", "altered": altered, "garbage": b"x" * 999}
     newer.write_bytes(spoiled[damage])
-    assert newest(folder, ORIGIN) == older
+    assert newest_checkpoint(folder, ORIGIN) == older
     assert f"{newer} cannot be read (" in caplog.text
     assert_same(expected, Run(corpus, folder).fit().outcome())
 
@@ -331,7 +338,7 @@ def test_a_checkpoint_of_another_run_is_refused(corpus: Corpus, tmp_path: Path) 
         f"set these as there, choose another output_dir, or remove {tmp_path} to begin anew"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        newest(tmp_path, {"sampling.alpha": 0.25, "seed": 0})
+        newest_checkpoint(tmp_path, {"sampling.alpha": 0.25, "seed": 0})
 
 
 def test_two_are_kept_and_one_when_done(corpus: Corpus, tmp_path: Path) -> None:

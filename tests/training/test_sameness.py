@@ -96,10 +96,10 @@ def objective_for(corpus: Corpus, case: Case) -> Objective:
 
 
 def batch_for(corpus: Corpus, learner: Learner, case: Case, rank: int = 0, ranks: int = 1, **chunks: int) -> Batch:
-    needs, teacher = learner.loss.needs, learner.loss.teacher
+    requirements, teacher = learner.loss.requirements, learner.loss.teacher
     plan = Sampler(corpus, Sampling("any", alpha=case.kind, batch_size=case.size), seed=1).plan(3)
-    plan = Translations(corpus, None, 1, needs)(plan, 3)
-    builder = BatchBuilder(corpus, learner.encoder, teacher and teacher.encoder, needs.taught_language)
+    plan = Translations(corpus, None, 1, requirements)(plan, 3)
+    builder = BatchBuilder(corpus, learner.encoder, teacher and teacher.encoder, requirements.teacher_language)
     return builder(plan, 3, rank=rank, ranks=ranks, taught=teacher is not None, **chunks)
 
 
@@ -131,8 +131,8 @@ def test_some_pairs_have_counterparts_and_some_have_none(corpus: Corpus, objecti
     learner = learner_for(corpus, Case(0.0, 10, objective=objective))
     shares = [batch_for(corpus, learner, Case(0.0, 10), rank, 4) for rank in range(4)]
     for share in shares:
-        sides = (share.other_queries, share.other_passages)
-        sides = (share.lesson.queries, share.lesson.passages) if share.lesson else sides
+        sides = (share.translated_queries, share.translated_passages)
+        sides = (share.teacher_batch.queries, share.teacher_batch.passages) if share.teacher_batch else sides
         assert any(0 < sum(side.counts) < 10 and len(set(side.counts)) > 1 for side in sides)
 
 

@@ -62,7 +62,9 @@ def train(
     learner = Learner(encoder, loss, partial(torch.optim.AdamW, lr=1e-2), linear, total_steps=steps)
     sampling = Sampling(name="hybrid", alpha=0.5, batch_size=8)
     batches = steps * accumulate
-    data = PairData(corpus, sampling, encoder, seed=0, steps=batches, validation_fraction=0, needs=loss.needs)
+    data = PairData(
+        corpus, sampling, encoder, seed=0, steps=batches, validation_fraction=0, requirements=loss.requirements
+    )
     telemetry, logger = BatchTelemetry(), Kept()
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, max_steps=steps, log_every_n_steps=every, logger=logger,

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from babelbatch.batches.chunks import length_sorted_chunks
 from babelbatch.batches.validation_split import HeldOutPassages
 from babelbatch.evaluation.encoding import tokenise_texts
-from babelbatch.records import ABSENT, Batch, Corpus, Lesson, Padded, Plan, Versions
+from babelbatch.records import ABSENT, Batch, Corpus, Padded, PairedTexts, Plan, TeacherBatch
 from babelbatch.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ OVERHEAD_ON_CPU, OVERHEAD_ON_GPU = 64, 8192
 class BatchBuilder:
     """Turns plans into tokenised batches. Tokenises the corpus once, when it is made.
 
-    teacher, taught_language: an encoder that reads each pair in that language, if the corpus has it so; or neither.
+    teacher, teacher_language: an encoder that reads each pair in that language, if the corpus has it so; or neither.
     original, copies: what the teacher reads, if that is another corpus of the same languages: the one that `corpus` has
         so many transformed versions of each item of, item n's from n * copies.
     """
@@ -35,20 +35,20 @@ class BatchBuilder:
         corpus: Corpus,
         encoder: Encoder,
         teacher: Encoder | None = None,
-        taught_language: str | None = None,
+        teacher_language: str | None = None,
         original: Corpus | None = None,
         copies: int = 1,
     ) -> None:
         self._corpus = corpus
         self._original, self._copies = corpus if original is None else original, copies
         self._texts = _TextsOf(corpus, encoder)
-        self._lessons = None if teacher is None else _TextsOf(self._original, teacher)
-        if taught_language is not None and taught_language not in corpus.languages:
+        self._teacher_texts = None if teacher is None else _TextsOf(self._original, teacher)
+        if teacher_language is not None and teacher_language not in corpus.languages:
             raise ValueError(
-                f"loss.language: the corpus {corpus.name} has no '{taught_language}' for the teacher to read; it has: "
+                f"loss.language: the corpus {corpus.name} has no '{teacher_language}' for the teacher to read; it has: "
                 f"{', '.join(corpus.languages)}"
             )
-        self._taught = None if taught_language is None else corpus.languages.index(taught_language)
+        self._taught = None if teacher_language is None else corpus.languages.index(teacher_language)
 
     def __call__(
         self,
@@ -86,8 +86,8 @@ class BatchBuilder:
         others = [
             _versions(table, plan.items, languages, shares, rank)
             for table, languages in (
-                (corpus.queries, plan.other_query_languages),
-                (corpus.passages, plan.other_passage_languages),
+                (corpus.queries, plan.query_translation_languages),
+                (corpus.passages, plan.passage_translation_languages),
             )
         ]
         sides = [
@@ -96,8 +96,8 @@ class BatchBuilder:
         ]
         chunks, query_chunks, rows, real_tokens = self._texts(*sides, overhead, token_limit)
         sizes = len(own), len(candidates)
-        other_queries, other_passages = (
-            None if found is None else Versions(torch.from_numpy(side[size:]), *found[1:])
+        translated_queries, translated_passages = (
+            None if found is None else PairedTexts(torch.from_numpy(side[size:]), *found[1:])
             for found, side, size in zip(others, rows, sizes, strict=True)
         )
         return Batch(
@@ -112,26 +112,26 @@ class BatchBuilder:
             candidate_keys=torch.from_numpy(np.concatenate(candidate_keys)),
             query_counts=tuple(map(len, shares)),
             candidate_counts=tuple(len(share) + int(exists[share].sum()) for share in shares),
-            other_queries=other_queries,
-            other_passages=other_passages,
-            lesson=self._lesson(plan, shares, rank, overhead, token_limit) if taught else None,
+            translated_queries=translated_queries,
+            translated_passages=translated_passages,
+            teacher_batch=self._teacher_batch(plan, shares, rank, overhead, token_limit) if taught else None,
         )
 
-    def _lesson(
+    def _teacher_batch(
         self, plan: Plan, shares: Sequence[np.ndarray], rank: int, overhead: int, token_limit: int | None
-    ) -> Lesson:
+    ) -> TeacherBatch:
         original, items = self._original, plan.items // self._copies
-        assert self._lessons is not None, "there is no teacher"
+        assert self._teacher_texts is not None, "there is no teacher"
         languages = np.full(len(items), self._taught)
         (queries, *of_queries), (passages, *of_passages) = (
             _versions(table, items, languages, shares, rank) for table in (original.queries, original.passages)
         )
-        chunks, query_chunks, rows, _ = self._lessons(queries, passages, overhead, token_limit)
-        return Lesson(
+        chunks, query_chunks, rows, _ = self._teacher_texts(queries, passages, overhead, token_limit)
+        return TeacherBatch(
             chunks,
             query_chunks,
-            Versions(torch.from_numpy(rows[0]), *of_queries),
-            Versions(torch.from_numpy(rows[1]), *of_passages),
+            PairedTexts(torch.from_numpy(rows[0]), *of_queries),
+            PairedTexts(torch.from_numpy(rows[1]), *of_passages),
         )
 
 

@@ -18,15 +18,15 @@ from babelbatch.batches.negatives import Mined, with_negatives
 from babelbatch.batches.translations import Translations
 from babelbatch.batches.validation_split import HeldOutPassages, held_out
 from babelbatch.encoder import Encoder
-from babelbatch.records import Batch, Corpus, Mixture, Needs
-from babelbatch.sampling import Presence, Sampler, Sampling, largest_batch
+from babelbatch.records import Batch, BatchRequirements, Corpus, Mixture
+from babelbatch.sampling import Availability, Sampler, Sampling, largest_batch
 
 
 class PairData(pl.LightningDataModule):
     """Training and validation batches.
 
-    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, validation, needs, teacher
-    and transform come from the run.
+    corpus, sampling, encoder (for its tokenizer, prefixes and lengths), seed, steps, mined, validation, requirements,
+    teacher and transform come from the run.
     mined: hard negatives for the items that are not held out, beside the corpus's own. Passages that are held out are
         no negatives in training batches.
     validation: a corpus of its own for the validation loss, all of it; then nothing of `corpus` is held out.
@@ -41,8 +41,8 @@ class PairData(pl.LightningDataModule):
     forward_overhead: a batch is encoded in chunks of like length, as many as save padding: one more must save so many
         tokens. None: few on a CPU, thousands on a GPU.
     chunk_tokens: the most tokens of one chunk, padding included. With `grad_cache` it decides the memory that a batch
-        of any size needs.
-    needs, teacher: the objective's. Validation batches need nothing: their loss is the contrastive one.
+        of any size requirements.
+    requirements, teacher: the objective's. Validation batches need nothing: their loss is the contrastive one.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class PairData(pl.LightningDataModule):
         chunk_tokens: int | None = None,
         mined: Mined | None = None,
         validation: Corpus | None = None,
-        needs: Needs | None = None,
+        requirements: BatchRequirements | None = None,
         teacher: Encoder | None = None,
         transform: CodeSwitching | None = None,
     ) -> None:
@@ -74,9 +74,9 @@ class PairData(pl.LightningDataModule):
         apart = held_out(corpus.passage_keys, corpus.ids, validation_fraction if validation is None else 0)
         if mined is not None:
             self.corpus = corpus = with_negatives(corpus, mined, apart)
-        presence = Presence(corpus)
+        availability = Availability(corpus)
         if validation is None:
-            self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), presence)
+            self.validation_sampler = _validation_sampler(corpus, sampling, np.flatnonzero(apart), availability)
         else:
             self.validation_sampler = _validation_sampler(validation, sampling)
         judged = corpus if validation is None else validation
@@ -84,14 +84,14 @@ class PairData(pl.LightningDataModule):
         if transform is not None:
             corpus, copies = transform(corpus), transform.copies
             apart = np.repeat(apart, copies)
-            presence = Presence(corpus)
-        needs = needs or Needs()
-        self.sampler = sampling.sampler(corpus, seed, np.flatnonzero(~apart), presence, steps)
-        self.builder = BatchBuilder(corpus, encoder, teacher, needs.taught_language, original, copies)
+            availability = Availability(corpus)
+        requirements = requirements or BatchRequirements()
+        self.sampler = sampling.sampler(corpus, seed, np.flatnonzero(~apart), availability, steps)
+        self.builder = BatchBuilder(corpus, encoder, teacher, requirements.teacher_language, original, copies)
         self._unseen = HeldOutPassages(corpus, apart) if apart.any() and corpus.negatives.shape[2] else None
         self._validation_builder = self.builder if judged is corpus else BatchBuilder(judged, encoder)
-        translated = needs.queries or needs.passages
-        self._translations = Translations(corpus, sampling.languages, seed, needs) if translated else None
+        translated = requirements.query_translations or requirements.passage_translations
+        self._translations = Translations(corpus, sampling.languages, seed, requirements) if translated else None
         self._taught = teacher is not None
         self._done = 0
 
@@ -150,17 +150,17 @@ class PairData(pl.LightningDataModule):
 
 
 def _validation_sampler(
-    corpus: Corpus, sampling: Sampling, rows: np.ndarray | None = None, presence: Presence | None = None
+    corpus: Corpus, sampling: Sampling, rows: np.ndarray | None = None, availability: Availability | None = None
 ) -> Sampler | None:
     """rows: the items held out of a corpus that is trained on; None: all of a corpus that is not."""
     held = np.arange(len(corpus)) if rows is None else rows
     if len(held) == 0:
         return None
-    presence = Presence(corpus) if presence is None else presence
+    availability = Availability(corpus) if availability is None else availability
     columns = np.arange(len(corpus.languages))
-    same = [len(pool) > 0 for pool in presence.monolingual(columns, None)]
-    crosses = len(columns) > 1 and len(presence.crosslingual(columns, None)) > 0
-    batch_size = min(sampling.batch_size, largest_batch(corpus, held, presence))
+    same = [len(pool) > 0 for pool in availability.monolingual(columns, None)]
+    crosses = len(columns) > 1 and len(availability.crosslingual(columns, None)) > 0
+    batch_size = min(sampling.batch_size, largest_batch(corpus, held, availability))
     if batch_size < 2 and rows is None:
         raise ValueError(
             f"validation: the {len(corpus)} items of {corpus.name} are too few for a batch in every language; choose "
@@ -175,4 +175,4 @@ def _validation_sampler(
     settings = Sampling(name="validation", alpha=alpha, batch_size=batch_size, alpha_draw="stratified")
     # Only a part of a mixture may lack X-X pairs in a language.
     one_part = Mixture((corpus.name,), (0,), 1.0) if any(same) and not all(same) else None
-    return Sampler(replace(corpus, mixture=one_part), settings, 0, held, presence)
+    return Sampler(replace(corpus, mixture=one_part), settings, 0, held, availability)

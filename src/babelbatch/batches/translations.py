@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from babelbatch.records import ABSENT, Corpus, Needs, Plan
-from babelbatch.sampling import below
+from babelbatch.records import ABSENT, BatchRequirements, Corpus, Plan
+from babelbatch.sampling import random_below
 
 # Streams of their own, beside those of `sampling`: whoever needs translations trains on the same batches as others.
 _QUERIES, _PASSAGES = 64, 65
@@ -23,12 +23,12 @@ class Translations:
     Raises ValueError if no item has such a text in two of the languages.
     """
 
-    def __init__(self, corpus: Corpus, languages: list[str] | None, seed: int, needs: Needs) -> None:
+    def __init__(self, corpus: Corpus, languages: list[str] | None, seed: int, requirements: BatchRequirements) -> None:
         names = corpus.languages if languages is None else languages
         self._columns = np.array([corpus.languages.index(name) for name in names])
         self._seed = seed
-        self._queries = corpus.queries if needs.queries else None
-        self._passages = corpus.passages if needs.passages else None
+        self._queries = corpus.queries if requirements.query_translations else None
+        self._passages = corpus.passages if requirements.passage_translations else None
         for table, text in ((self._queries, "query"), (self._passages, "passage")):
             if table is not None and not _any_in_two(table, self._columns):
                 raise ValueError(
@@ -38,11 +38,9 @@ class Translations:
 
     def __call__(self, plan: Plan, step: int) -> Plan:
         """The plan of `step` with other languages."""
-        return replace(
-            plan,
-            other_query_languages=self._drawn(self._queries, plan.items, plan.query_languages, _QUERIES, step),
-            other_passage_languages=self._drawn(self._passages, plan.items, plan.passage_languages, _PASSAGES, step),
-        )
+        queries = self._drawn(self._queries, plan.items, plan.query_languages, _QUERIES, step)
+        passages = self._drawn(self._passages, plan.items, plan.passage_languages, _PASSAGES, step)
+        return replace(plan, query_translation_languages=queries, passage_translation_languages=passages)
 
     def _drawn(
         self, table: np.ndarray | None, items: np.ndarray, planned: np.ndarray, purpose: int, step: int
@@ -53,7 +51,7 @@ class Translations:
         exists &= self._columns[:, None] != planned
         running = exists.cumsum(axis=0)
         limits = np.maximum(running[-1], 1)
-        place = (running <= below(limits, len(items), self._seed, purpose, step)).sum(axis=0)
+        place = (running <= random_below(limits, len(items), self._seed, purpose, step)).sum(axis=0)
         return np.where(running[-1] > 0, self._columns[place % len(self._columns)], ABSENT)
 
 

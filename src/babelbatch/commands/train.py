@@ -28,17 +28,17 @@ from babelbatch.loss import Objective
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER
 from babelbatch.runs.results import benchmark_facts, provenance, write_results
-from babelbatch.sampling import Sampling, course
+from babelbatch.sampling import Sampling, describe_alpha
 from babelbatch.training import (
     AtomicIO,
     FiniteLoss,
     Learner,
-    freed_memory_kept,
+    checkpoint_step,
+    disable_lightning_signal_handlers,
+    keep_freed_memory,
     log_final,
-    newest,
-    own_signals,
+    newest_checkpoint,
     remove_leftovers,
-    step_of,
 )
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
     encoder = build_encoder(cfg.encoder, corpus)
     loss = build_loss(cfg.loss, encoder)
     data = build_data(cfg, corpus, sampling, encoder, mined, loss, validation)
-    refuse_silent_monitor(cfg.monitor, data)
+    refuse_unlogged_monitor(cfg.monitor, data)
     build(cfg.tuning)(encoder)
     learner = Learner(
         encoder,
@@ -88,9 +88,9 @@ def train(cfg: DictConfig, folder: Path) -> None:
         origin["the dictionaries"] = data.transform.fingerprint
     checkpoints = folder / CHECKPOINT_FOLDER
     callbacks = build_callbacks(cfg, benchmarks, evaluation, checkpoints, origin)
-    resumed = newest(checkpoints, origin)
+    resumed = newest_checkpoint(checkpoints, origin)
     facts: dict[str, object] = {"strategy": sampling.name, "alpha": data.sampler.alpha.mean}
-    loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts, step_of(resumed))
+    loggers = start_loggers(cfg, folder, "train", group_of(cfg, folder), facts, checkpoint_step(resumed))
     try:
         trainer: pl.Trainer = build(cfg.trainer)(
             callbacks=[*callbacks.values(), FiniteLoss()],
@@ -101,12 +101,13 @@ def train(cfg: DictConfig, folder: Path) -> None:
             enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks.values()),
             val_check_interval=cfg.trainer.val_check_interval * accumulated(cfg),  # Lightning counts batches
         )
-        own_signals(trainer)
+        disable_lightning_signal_handlers(trainer)
         first = trainer.is_global_zero
         log.info(
-            "training %s (alpha %s) on %s: %s items, %d languages; a question meets %d in-batch negatives%s",
-            sampling.name, course(sampling, data.sampler.alpha), corpus.name, f"{len(corpus):,}", len(corpus.languages),
-            sampling.batch_size - 1, " (accumulating gradients adds none)" if accumulated(cfg) > 1 else "",
+            "training %s (alpha %s) on %s: %s items, %d languages; %d in-batch negatives per query%s",
+            sampling.name, describe_alpha(sampling, data.sampler.alpha), corpus.name, f"{len(corpus):,}",
+            len(corpus.languages), sampling.batch_size - 1,
+            " (accumulating gradients adds none)" if accumulated(cfg) > 1 else "",
         )  # fmt: skip
         if resumed is not None:
             log.info("going on from %s", resumed)
@@ -114,7 +115,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
             remove_leftovers(checkpoints, resumed)
             save_architecture(encoder, folder / ENCODER_FOLDER)
         started = time.perf_counter()
-        with freed_memory_kept():
+        with keep_freed_memory():
             trainer.fit(learner, data, ckpt_path=resumed, weights_only=True)
         trained = time.perf_counter()
         evaluated_step = load_best(learner, trainer, callbacks.get("best"))
@@ -233,7 +234,7 @@ def build_data(
         steps=cfg.trainer.max_steps * accumulated(cfg),
         mined=mined,
         validation=validation,
-        needs=loss.needs,
+        requirements=loss.requirements,
         teacher=None if loss.teacher is None else loss.teacher.encoder,
         transform=transform,
     )
@@ -244,7 +245,7 @@ def accumulated(cfg: DictConfig) -> int:
     return cfg.trainer.get("accumulate_grad_batches", 1)
 
 
-def refuse_silent_monitor(monitor: str, data: PairData) -> None:
+def refuse_unlogged_monitor(monitor: str, data: PairData) -> None:
     """Raises ValueError if the validation set has no batches of the kind whose loss is monitored."""
     sampler = data.validation_sampler
     silent = None if sampler is None else {1.0: "x_y", 0.0: "x_x"}.get(sampler.sampling.alpha)

@@ -6,8 +6,8 @@ objective can be crossed. A new objective is one more file with such a class.
 
 from babelbatch.loss.alignment import Alignment
 from babelbatch.loss.contrastive import Contrastive
-from babelbatch.loss.interface import Counterparts, Encoded, Loss, Objective
+from babelbatch.loss.interface import Encoded, Loss, Objective, PairedVectors
 from babelbatch.loss.language_kl import LanguageKL
 from babelbatch.loss.mimo import Mimo
 
-__all__ = ["Alignment", "Contrastive", "Counterparts", "Encoded", "LanguageKL", "Loss", "Mimo", "Objective"]
+__all__ = ["Alignment", "Contrastive", "Encoded", "LanguageKL", "Loss", "Mimo", "Objective", "PairedVectors"]

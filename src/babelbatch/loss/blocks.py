@@ -8,19 +8,18 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-BLOCK_SCORES = (
-    2**21
-)  # scores held at once; above it they are computed in blocks of rows, and again in the backward pass
+# Scores in memory at once. Above it they are computed in blocks of rows, and again in the backward pass.
+BLOCK_SCORES = 2**21
 
 
 def in_blocks(
-    compute: Callable[..., tuple[Tensor, Tensor]], rows: tuple[Tensor | None, ...], columns: int
+    compute: Callable[..., tuple[Tensor, Tensor]], rows: tuple[Tensor, *tuple[Tensor | None, ...]], columns: int
 ) -> tuple[Tensor, Tensor]:
-    """What `compute` finds for so many rows at a time that their scores are few: first a sum over the rows, which is
-    added up, then a number a row.
+    """Applies `compute` to blocks of rows, so that memory is bounded for any batch size.
 
-    Memory is bounded whatever the batch: scores are made block by block, and not kept for the backward pass.
-    rows: tensors with a row for each row of scores, cut in the same places, or None. columns: of the scores.
+    compute: from a block of each of `rows` to a sum over its rows and (rows,) numbers. The sums are added up, the
+        numbers concatenated. Scores inside are not stored for the backward pass.
+    rows: tensors with one row for each row of scores, or None after the first. columns: number of columns of scores.
     """
     size, count = max(1, BLOCK_SCORES // columns), len(rows[0])
     values, numbers = [], []

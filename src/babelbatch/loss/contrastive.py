@@ -13,7 +13,7 @@ from babelbatch.loss.blocks import in_blocks
 from babelbatch.loss.interface import Encoded, Loss, Objective
 from babelbatch.loss.positions import positions, same_passage
 
-_COLDEST = 0.01  # a learnable temperature stops here, as CLIP's logit scale stops at 100
+_MIN_TEMPERATURE = 0.01  # of a learned temperature, as CLIP's logit scale stops at 100
 
 
 def contrastive_loss(
@@ -27,16 +27,16 @@ def contrastive_loss(
     query_counts: tuple[int, ...] | None = None,
     candidate_counts: tuple[int, ...] | None = None,
 ) -> Loss:
-    """InfoNCE: the mean over i of -log(exp(s_ii) / sum_j exp(s_ij)), s_ij = questions[i] . candidates[j] / temperature.
+    """InfoNCE: the mean over i of -log(exp(s_ii) / sum_j exp(s_ij)), s_ij = queries[i] . candidates[j] / temperature.
 
-    questions: (b, d). candidates: (c, d), c >= b: first the b positives in the order of the questions, then hard
-    negatives.
-    positive_keys, candidate_keys: (B,) and (C,) passage keys. A candidate with the key of the question's own positive
-    answers the question too, perhaps in another language, so it leaves the denominator (the positive itself stays).
-    symmetric: average with the same loss from the B positives to the B questions.
-    query_counts, candidate_counts: what each rank holds of the global batch. `questions` and `candidates` are then
-    this rank's share, the keys are those of the global batch, rank after rank, and every question meets the candidates
-    of all ranks. Without them there is one rank, and b = B, c = C.
+    queries: (b, d). candidates: (c, d), c >= b: first the b positives in the order of the queries, then hard
+        negatives.
+    positive_keys, candidate_keys: (B,) and (C,) passage keys. A candidate with the key of the query's own positive
+        answers the query too, perhaps in another language, so it is masked out of the denominator; the positive stays.
+    symmetric: average with the same loss from the B positives to the B queries.
+    query_counts, candidate_counts: sizes of each rank's share of the global batch. `queries` and `candidates` are then
+        this rank's share, the keys those of the global batch in the order of the ranks, and each query is scored
+        against the candidates of all ranks. Without them there is one rank, with b = B and c = C.
     """
     query_counts = query_counts or (len(queries),)
     candidate_counts = candidate_counts or (len(candidates),)
@@ -90,8 +90,10 @@ class Contrastive(Objective):
         super().__init__()
         if temperature <= 0:
             raise ValueError(f"loss.temperature must be above 0, not {temperature}")
-        if learn_temperature and temperature < _COLDEST:
-            raise ValueError(f"loss.temperature: a learned one starts at {_COLDEST} or above, not at {temperature}")
+        if learn_temperature and temperature < _MIN_TEMPERATURE:
+            raise ValueError(
+                f"loss.temperature: a learned one starts at {_MIN_TEMPERATURE} or above, not at {temperature}"
+            )
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learn_temperature)
         self.mask_same_passage = mask_same_passage
         self.symmetric = symmetric
@@ -99,12 +101,12 @@ class Contrastive(Objective):
     @property
     def temperature(self) -> Tensor:
         learnable = self.log_temperature.requires_grad
-        return (self.log_temperature.clamp(min=math.log(_COLDEST)) if learnable else self.log_temperature).exp()
+        return (self.log_temperature.clamp(min=math.log(_MIN_TEMPERATURE)) if learnable else self.log_temperature).exp()
 
     def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
         if self.log_temperature.requires_grad:
             with torch.no_grad():  # in place as well: below the floor a clamp has no gradient, and no way back
-                self.log_temperature.clamp_(min=math.log(_COLDEST))
+                self.log_temperature.clamp_(min=math.log(_MIN_TEMPERATURE))
         return contrastive_loss(
             encoded.queries,
             encoded.candidates,

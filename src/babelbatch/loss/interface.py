@@ -1,25 +1,28 @@
-"""What every objective takes and gives."""
+"""The interface of an objective: an encoded batch in, a loss out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from babelbatch.records import Needs
+from babelbatch.records import BatchRequirements
 
 if TYPE_CHECKING:
     from babelbatch.loss.teacher import Teacher
 
+Side = Literal["queries", "passages"]
+Sides = Literal["queries", "passages", "both"]
+
 
 @dataclass(frozen=True, slots=True)
-class Counterparts:
-    """Vectors that stand beside some of a rank's pairs: of a translation, or a teacher's.
+class PairedVectors:
+    """Further vectors for some of a rank's pairs: of translations, or a teacher's.
 
-    vectors: (v, d). pairs: (v,) int64, which of the rank's pairs each belongs to. counts: how many each rank holds.
+    vectors: (v, d). pairs: (v,) int64, the rank's pair that each belongs to. counts: number of them on each rank.
     """
 
     vectors: Tensor
@@ -28,18 +31,18 @@ class Counterparts:
 
     @property
     def total(self) -> int:
-        """How many the global batch holds, at least 1, so that a mean over none of them is 0."""
+        """Number of them in the global batch; at least 1, so that a mean over none is 0."""
         return max(1, sum(self.counts))
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """The vectors of a batch: this rank's share, and what it must know about the global batch.
+    """The vectors of a batch: this rank's share, with the keys and counts of the global batch.
 
-    questions, candidates, keys and counts: see `contrastive_loss`.
-    other_queries, other_passages: of the questions and the positives in another language, (v, d).
-    taught_queries, taught_passages: a teacher's vectors for the questions and the positives, (v, its own d).
-    Each of the four is None unless the objective needs it.
+    queries, candidates, keys and counts: see `contrastive_loss`.
+    translated_queries, translated_passages: vectors of the queries and the positives in a second language, (v, d).
+    teacher_queries, teacher_passages: a teacher's vectors of the queries and the positives, (v, the teacher's d).
+    Each of the four is None unless the objective requires it.
     """
 
     queries: Tensor
@@ -48,19 +51,38 @@ class Encoded:
     candidate_keys: Tensor | None = None
     query_counts: tuple[int, ...] | None = None
     candidate_counts: tuple[int, ...] | None = None
-    other_queries: Counterparts | None = None
-    other_passages: Counterparts | None = None
-    taught_queries: Counterparts | None = None
-    taught_passages: Counterparts | None = None
+    translated_queries: PairedVectors | None = None
+    translated_passages: PairedVectors | None = None
+    teacher_queries: PairedVectors | None = None
+    teacher_passages: PairedVectors | None = None
+
+    def vectors(self, side: Side) -> Tensor:
+        """(b, d) the queries, or (c, d) the candidates, whose first b rows are the positives."""
+        return self.queries if side == "queries" else self.candidates
+
+    @property
+    def translations(self) -> list[tuple[Side, PairedVectors]]:
+        """The translations of each side that has some."""
+        return _present(self.translated_queries, self.translated_passages)
+
+    @property
+    def teacher_vectors(self) -> list[tuple[Side, PairedVectors]]:
+        """The teacher's vectors of each side that has some."""
+        return _present(self.teacher_queries, self.teacher_passages)
+
+
+def _present(queries: PairedVectors | None, passages: PairedVectors | None) -> list[tuple[Side, PairedVectors]]:
+    sides: list[tuple[Side, PairedVectors | None]] = [("queries", queries), ("passages", passages)]
+    return [(side, found) for side, found in sides if found is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """value: scalar, the mean over the batch; of several ranks this one's part of it, so that the parts add up to it.
+    """value: scalar, the mean over the global batch; with several ranks this rank's part of it: the parts add up to it.
 
-    masked: (b,) how many candidates each of this rank's questions met, and had masked, because they share its
-    passage key.
-    parts: what the value is a weighted sum of, by the names in `Objective.parts`; scalars like it. Empty if it has one.
+    masked: (b,) number of candidates masked for each of this rank's queries because they share its passage key.
+    parts: the terms whose weighted sum is the value, by the names in `Objective.parts`; scalars like it. Empty if the
+        value is a single term.
     """
 
     value: Tensor
@@ -68,24 +90,29 @@ class Loss:
     parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-def averaged(found: Sequence[Tensor], like: Tensor) -> Tensor:
-    """The mean of scalars, one a side; 0 of none, a scalar as `like` is."""
-    return torch.stack(list(found)).mean() if found else torch.zeros_like(like)
+def translations_of(sides: Sides) -> BatchRequirements:
+    """The translations that an objective over these sides requires."""
+    return BatchRequirements(query_translations=sides != "passages", passage_translations=sides != "queries")
+
+
+def mean_of(terms: Sequence[Tensor], like: Tensor) -> Tensor:
+    """The mean of scalars, one for each side; without any, 0 as a scalar of the kind of `like`."""
+    return torch.stack(list(terms)).mean() if terms else torch.zeros_like(like)
 
 
 class Objective(nn.Module):
-    """Called with an `Encoded` and the progress of the run, the share of its steps that are done; gives a `Loss`.
+    """Called with an `Encoded` and the progress of the run (the share of its steps done so far); returns a `Loss`.
 
-    parts: the names of the parts, of which the first is the contrastive loss; none if the loss is that alone.
-    needs: what the batches must hold beside questions and candidates.
+    parts: the names of the terms, the contrastive loss first; empty if the loss is the contrastive loss alone.
+    requirements: what a batch must contain beside queries and candidates.
     teacher: the encoder whose vectors are targets, or None.
     """
 
     parts: ClassVar[tuple[str, ...]] = ()
-    needs = Needs()
+    requirements = BatchRequirements()
     teacher: Teacher | None = None
 
     @property
     def temperature(self) -> Tensor:
-        """What divides the cosine."""
+        """The divisor of the cosines."""
         raise NotImplementedError

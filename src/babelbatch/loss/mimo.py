@@ -1,7 +1,7 @@
 """Contrastive loss and distillation from a teacher's vectors in one language: MIMO.
 
 Jang, Hong and Lim 2026, "Multilingual Information Retrieval via Monolingual Objectives", arXiv 2605.31171, as the
-authors' repository (yjoonjang/MIMO) describes it. `docs/training.md` says what differs here.
+authors' repository (yjoonjang/MIMO) describes it. `docs/training.md` lists the differences.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from babelbatch.loss.contrastive import Contrastive
-from babelbatch.loss.interface import Counterparts, Encoded, Loss, averaged
-from babelbatch.loss.teacher import Teacher
-from babelbatch.records import Needs
+from babelbatch.loss.interface import Encoded, Loss, PairedVectors, mean_of
+from babelbatch.loss.teacher import Teacher, TeacherEncoder
+from babelbatch.records import BatchRequirements
 
 
 class Mimo(Contrastive):
     """c * contrastive + (1 - c) * distillation.
 
-    The distillation is the mean of 1 - cos(W u + b, t) over the questions, and the same over the positives, averaged: u
-    is the vector of a text in the language that the batch has it in, t the teacher's vector of the same text in
-    `language`. W and b are trained and take no part in retrieval. Items without that text have no such term.
+    The distillation is the mean of 1 - cos(W u + b, t) over the queries, averaged with the same mean over the
+    positives. u is the vector of a text in its language in the batch, t the teacher's vector of the same text in
+    `language`. W and b are trained and are not used in retrieval. Items without a text in `language` have no such term.
 
-    dimensions: of the encoder that is trained. teacher: an encoder. language: of what the teacher reads.
-    contrastive_weight: c. warmup: the share of the steps, at the start, that c is 0 in: distillation alone.
-    The others: see `Contrastive`.
+    dimensions: of the trained encoder. teacher: an encoder. language: of the texts that the teacher encodes.
+    contrastive_weight: c. warmup: share of the steps at the start with c = 0, that is with distillation alone.
+    Other arguments: see `Contrastive`.
     """
 
     parts = ("contrastive", "distillation")
@@ -33,7 +33,7 @@ class Mimo(Contrastive):
     def __init__(
         self,
         dimensions: int,
-        teacher: nn.Module,
+        teacher: TeacherEncoder,
         language: str = "en",
         contrastive_weight: float = 0.2,
         warmup: float = 0.1,
@@ -44,24 +44,26 @@ class Mimo(Contrastive):
     ) -> None:
         super().__init__(temperature, learn_temperature, mask_same_passage, symmetric)
         self.teacher = Teacher(teacher)
-        self.needs = Needs(taught_language=language)
+        self.requirements = BatchRequirements(teacher_language=language)
         self.projection = nn.Linear(dimensions, self.teacher.dimensions)
         self.contrastive_weight = contrastive_weight
         self.warmup = warmup
 
     def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
         loss = super().forward(encoded, progress)
-        sides = ((encoded.queries, encoded.taught_queries), (encoded.candidates, encoded.taught_passages))
-        found = [cosine_distance(self.projection, vectors, taught) for vectors, taught in sides if taught is not None]
-        distillation = averaged(found, loss.value)
+        terms = [
+            cosine_distance(self.projection, encoded.vectors(side), targets)
+            for side, targets in encoded.teacher_vectors
+        ]
+        distillation = mean_of(terms, like=loss.value)
         weight = 0.0 if progress < self.warmup else self.contrastive_weight
         value = weight * loss.value + (1 - weight) * distillation
         return Loss(value, loss.masked, {"contrastive": loss.value, "distillation": distillation})
 
 
-def cosine_distance(projection: nn.Linear, vectors: Tensor, taught: Counterparts) -> Tensor:
-    """The mean of 1 - cos(projection(u), t) over the global batch's pairs that the teacher has a vector for; of several
-    ranks, this one's part."""
+def cosine_distance(projection: nn.Linear, vectors: Tensor, targets: PairedVectors) -> Tensor:
+    """The mean of 1 - cos(projection(u), t) over the global batch's pairs that have a teacher vector; with several
+    ranks, this rank's part."""
     with torch.autocast(vectors.device.type, enabled=False):
-        projected = projection(vectors[taught.pairs].float())
-        return (1 - cosine_similarity(projected, taught.vectors.float(), dim=-1)).sum() / taught.total
+        projected = projection(vectors[targets.pairs].float())
+        return (1 - cosine_similarity(projected, targets.vectors.float(), dim=-1)).sum() / targets.total

@@ -1,4 +1,4 @@
-"""Where a rank's questions and their positives stand in the global batch."""
+"""Positions of a rank's queries and positives in the global batch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from babelbatch.distributed.collectives import rank
 def positions(
     query_counts: tuple[int, ...], candidate_counts: tuple[int, ...], device: torch.device
 ) -> tuple[slice, Tensor]:
-    """The place of this rank's questions among all, and (b,) int64 where their positives are among all candidates: at
-    the head of each rank's share."""
+    """The slice of this rank's queries in the global batch, and (b,) int64 positions of their positives among all
+    candidates: the first ones of each rank's share."""
     own = rank()
     first = sum(query_counts[:own])
     start = sum(candidate_counts[:own])
@@ -21,7 +21,7 @@ def positions(
 
 
 def same_passage(row_keys: Tensor, column_keys: Tensor, labels: Tensor) -> Tensor:
-    """(rows, columns) bool, the columns that share a row's key, except its own in `labels`."""
+    """(rows, columns) bool, the columns that share a row's key, except the row's own column in `labels`."""
     same = row_keys[:, None] == column_keys[None, :]
     same[torch.arange(len(labels), device=labels.device), labels] = False
     return same

@@ -5,10 +5,10 @@
 `conf/sampling/`, or a subclass whose `sampler` plans steps in its own way.
 """
 
-from babelbatch.sampling.alpha import course
-from babelbatch.sampling.pools import Presence
-from babelbatch.sampling.randomness import below
+from babelbatch.sampling.alpha import describe_alpha
+from babelbatch.sampling.pools import Availability
+from babelbatch.sampling.randomness import random_below
 from babelbatch.sampling.sampler import Sampler, largest_batch
 from babelbatch.sampling.settings import Sampling
 
-__all__ = ["Presence", "Sampler", "Sampling", "below", "course", "largest_batch"]
+__all__ = ["Availability", "Sampler", "Sampling", "describe_alpha", "largest_batch", "random_below"]

@@ -108,7 +108,7 @@ class Stairs:
         return self.before(self.steps) / self.steps
 
 
-def alpha_of(sampling: Sampling, steps: int | None) -> Alpha:
+def alpha_schedule(sampling: Sampling, steps: int | None) -> Alpha:
     """Alpha of a strategy over a run of `steps` batches. Raises ValueError if alpha changes and `steps` is None."""
     if sampling.schedule == "constant":
         return Constant(sampling.alpha)
@@ -125,7 +125,7 @@ def alpha_of(sampling: Sampling, steps: int | None) -> Alpha:
     return Stairs((0, *starts), (sampling.alpha, *(alpha for _, alpha in changes)), steps)
 
 
-def course(sampling: Sampling, alpha: Alpha) -> str:
+def describe_alpha(sampling: Sampling, alpha: Alpha) -> str:
     """Alpha in a few words: `0.5`, or `1 to 0, linear, 0.5 on average`."""
     said = " to ".join(f"{value:g}" for value in alpha.values)
     return said if sampling.schedule == "constant" else f"{said}, {sampling.schedule}, {alpha.mean:g} on average"

@@ -7,13 +7,13 @@ from math import floor
 
 import numpy as np
 
-from babelbatch.sampling.randomness import BLOCKS, PARTS, stream, uniform, words
+from babelbatch.sampling.randomness import BLOCKS, PARTS, derive_seed, random_uint64, uniform
 
 _BLOCK = 64  # steps that share out the parts between them: few to put in order, enough for no kind to meet one part
 _NOTHING = 1e-12  # of a share: what rounding leaves over
 
 
-class Mixing:
+class PartSchedule:
     """Parts in proportion to their weights, spread evenly: so can be said, without the earlier steps, how many of them
     were a part's, and its items go round in an order of their own.
 
@@ -47,7 +47,7 @@ class Mixing:
         if not self._shares:
             return self._last[own], step
         block, place = divmod(step, _BLOCK)
-        place = block * _BLOCK + int(words(stream(self._seed, BLOCKS, block), _BLOCK).argsort()[place])
+        place = block * _BLOCK + int(random_uint64(derive_seed(self._seed, BLOCKS, block), _BLOCK).argsort()[place])
         drawn, counts = None, []
         for parts, share, offset in self._shares:
             before = floor(place * share + offset)

@@ -7,7 +7,7 @@ from itertools import accumulate
 import numpy as np
 
 from babelbatch.records import ABSENT
-from babelbatch.sampling.randomness import PAIRS, WEIGHTED, below, fractions
+from babelbatch.sampling.randomness import PAIRS, WEIGHTED, random_below, random_fractions
 
 
 class LanguagePairs:
@@ -37,7 +37,7 @@ class LanguagePairs:
     def same(self, items: np.ndarray, step: int) -> np.ndarray:
         """(B,) a language for both texts of each item."""
         if self._same_weights is not None:
-            draw = fractions(len(items), self._seed, WEIGHTED, step)
+            draw = random_fractions(len(items), self._seed, WEIGHTED, step)
             if self._tables is None:
                 return self._columns[_drawn_from(self._same_weights, draw)]
             queries, passages = self._exist(items)
@@ -70,7 +70,7 @@ class LanguagePairs:
         return self._columns[query], self._columns[passage]
 
     def _weighted_cross(self, weights: np.ndarray, items: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-        first, second = fractions(2 * len(items), self._seed, WEIGHTED, step).reshape(2, -1)
+        first, second = random_fractions(2 * len(items), self._seed, WEIGHTED, step).reshape(2, -1)
         if self._tables is None:
             query = _drawn_from(weights.sum(axis=1), first)
             return query, _chosen(second, weights[query].T)
@@ -79,7 +79,7 @@ class LanguagePairs:
         return query, _chosen(second, weights[query].T * passages)
 
     def _draw(self, limits: np.ndarray | int, count: int, step: int) -> np.ndarray:
-        return below(limits, count, self._seed, PAIRS, step)
+        return random_below(limits, count, self._seed, PAIRS, step)
 
     def _exist(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(L, B) each, whether an item has a question and a passage in each of the languages."""

@@ -28,7 +28,7 @@ class Pool(Protocol):
     def __getitem__(self, ranks: np.ndarray, /) -> np.ndarray: ...
 
 
-class Everything:
+class FullPool:
     """All rows of a corpus: np.arange(size) without its memory."""
 
     def __init__(self, size: int) -> None:
@@ -41,7 +41,7 @@ class Everything:
         return ranks
 
 
-class Members:
+class BitsetPool:
     """The rows whose bit is set in `words`, (W,) uint64, laid out as `_packed` does."""
 
     def __init__(self, words: np.ndarray) -> None:
@@ -71,7 +71,7 @@ def _nth_set_bit(words: np.ndarray, n: np.ndarray) -> np.ndarray:
     return place
 
 
-class Presence:
+class Availability:
     """Which questions and passages of a corpus exist, and in which languages.
 
     start, stop: of its items from the one to before the other, if not of all; rows are then counted from `start`.
@@ -91,7 +91,7 @@ class Presence:
         if self.complete:
             return [self._all(rows)] * len(columns)
         chosen = self._chosen(rows)
-        return [Members(self._queries[column] & self._passages[column] & chosen) for column in columns]
+        return [BitsetPool(self._queries[column] & self._passages[column] & chosen) for column in columns]
 
     def any_monolingual(self, columns: np.ndarray, rows: np.ndarray | None) -> Pool:
         """The items that have both texts in one of the languages, whichever."""
@@ -100,7 +100,7 @@ class Presence:
         both = np.zeros_like(self._queries[0])
         for column in columns:
             both |= self._queries[column] & self._passages[column]
-        return Members(both & self._chosen(rows))
+        return BitsetPool(both & self._chosen(rows))
 
     def crosslingual(self, columns: np.ndarray, rows: np.ndarray | None, allowed: np.ndarray | None = None) -> Pool:
         """The items that have a question in one of the languages and a passage in another.
@@ -113,14 +113,14 @@ class Presence:
             found = np.zeros_like(self._queries[0])
             for query, passage in np.argwhere(allowed):
                 found |= self._queries[columns[query]] & self._passages[columns[passage]]
-            return Members(found & self._chosen(rows))
+            return BitsetPool(found & self._chosen(rows))
         # Such an item has a question, it has a passage, and its texts are in at least two languages.
         query, passage, second = (np.zeros_like(self._queries[0]) for _ in range(3))
         for column in columns:
             second |= (query | passage) & (self._queries[column] | self._passages[column])
             query |= self._queries[column]
             passage |= self._passages[column]
-        return Members(query & passage & second & self._chosen(rows))
+        return BitsetPool(query & passage & second & self._chosen(rows))
 
     def pairs(self, columns: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
         """(L, L) int64, how many items have a question in the one language and a passage in the other."""
@@ -130,7 +130,7 @@ class Presence:
         return np.array([[np.bitwise_count(one & other).sum() for other in passages] for one in queries], np.int64)
 
     def _all(self, rows: np.ndarray | None) -> Pool:
-        return Everything(self._size) if rows is None else rows
+        return FullPool(self._size) if rows is None else rows
 
     def _chosen(self, rows: np.ndarray | None) -> np.ndarray:
         """(W,) the bits of the rows to draw from."""

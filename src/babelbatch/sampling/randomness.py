@@ -23,7 +23,7 @@ _SORTED = 1024
 _Value = TypeVar("_Value", int, np.ndarray)
 
 
-def stream(seed: int, purpose: int, step: int) -> int:
+def derive_seed(seed: int, purpose: int, step: int) -> int:
     """64 random bits for one decision at one step: a function of the arguments alone.
 
     Each argument is finalised as SplitMix64 does it (Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
@@ -37,20 +37,20 @@ def stream(seed: int, purpose: int, step: int) -> int:
 
 def uniform(seed: int, purpose: int, step: int) -> float:
     """A random number in [0, 1)."""
-    return (stream(seed, purpose, step) >> 11) / 2**53
+    return (derive_seed(seed, purpose, step) >> 11) / 2**53
 
 
-def below(limits: np.ndarray | int, count: int, seed: int, purpose: int, step: int) -> np.ndarray:
+def random_below(limits: np.ndarray | int, count: int, seed: int, purpose: int, step: int) -> np.ndarray:
     """(count,) int64, number n uniform in range(limits[n]); limits are below 2**31."""
-    return (words(stream(seed, purpose, step), count) >> 32).astype(np.int64) * limits >> 32
+    return (random_uint64(derive_seed(seed, purpose, step), count) >> 32).astype(np.int64) * limits >> 32
 
 
-def fractions(count: int, seed: int, purpose: int, step: int) -> np.ndarray:
+def random_fractions(count: int, seed: int, purpose: int, step: int) -> np.ndarray:
     """(count,) float64, uniform in [0, 1)."""
-    return (words(stream(seed, purpose, step), count) >> 11) / 2**53
+    return (random_uint64(derive_seed(seed, purpose, step), count) >> 11) / 2**53
 
 
-def words(state: int, count: int) -> np.ndarray:
+def random_uint64(state: int, count: int) -> np.ndarray:
     """(count,) uint64, the first numbers of SplitMix64 from `state`. They differ from each other."""
     return _finalised(np.arange(1, count + 1, dtype=np.uint64) * _GAMMA + state)
 
@@ -71,9 +71,9 @@ def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndar
     has few rotations, and some orders would be likelier than others: up to 1,024, the order is that of random numbers.
     The permutation depends on (seed, epoch). `size` is below 2**62.
     """
-    state = stream(seed, ORDER, epoch)
+    state = derive_seed(seed, ORDER, epoch)
     if size <= _SORTED:
-        return words(state, size).argsort()[positions]
+        return random_uint64(state, size).argsort()[positions]
     width = isqrt(size)
     height = -(-size // width)
     keys = [state + number * _GAMMA & _64_BITS for number in range(1, _ROUNDS + 1)]

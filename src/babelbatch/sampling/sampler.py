@@ -15,9 +15,9 @@ from math import floor
 import numpy as np
 
 from babelbatch.records import Corpus, Mixture, Plan
-from babelbatch.sampling.alpha import alpha_of
-from babelbatch.sampling.mixing import Mixing
-from babelbatch.sampling.pools import Pool, Presence
+from babelbatch.sampling.alpha import alpha_schedule
+from babelbatch.sampling.mixing import PartSchedule
+from babelbatch.sampling.pools import Availability, Pool
 from babelbatch.sampling.randomness import KIND, uniform
 from babelbatch.sampling.settings import Sampling
 from babelbatch.sampling.source import Source
@@ -34,7 +34,7 @@ class Sampler:
 
     alpha: the probability of an X-X batch, as a function of the step.
     rows: the rows of the corpus to draw from, each once, by default all (a validation split plans over its own rows).
-    presence: `Presence(corpus)`, if known already: to find out takes most of the time of a start.
+    availability: `Availability(corpus)`, if known already: to find out takes most of the time of a start.
     steps: batches of the run; needed where alpha changes.
     Raises ValueError for a language that the corpus lacks and for a pool smaller than a batch.
     """
@@ -45,26 +45,26 @@ class Sampler:
         sampling: Sampling,
         seed: int,
         rows: np.ndarray | None = None,
-        presence: Presence | None = None,
+        availability: Availability | None = None,
         steps: int | None = None,
     ) -> None:
         self.sampling = sampling
         self.seed = seed
-        self.alpha = alpha_of(sampling, steps)
+        self.alpha = alpha_schedule(sampling, steps)
         columns = _columns(corpus, sampling.languages)
         ever = {"x_x": max(self.alpha.values) > 0, "x_y": min(self.alpha.values) < 1}
         wanted = {kind for kind in ever if ever[kind]}
-        self._mixing: Mixing | None = None
+        self._mixing: PartSchedule | None = None
         if corpus.mixture is None:
-            presence = Presence(corpus) if presence is None else presence
-            self._sources = [Source(corpus, presence, sampling, columns, seed, rows, wanted)]
+            availability = Availability(corpus) if availability is None else availability
+            self._sources = [Source(corpus, availability, sampling, columns, seed, rows, wanted)]
             return
         self._sources = []
         for name, start, stop in corpus.mixture.spans(len(corpus)):
             own = rows if rows is None else rows[(rows >= start) & (rows < stop)]
-            part = Presence(corpus, start, stop)
+            part = Availability(corpus, start, stop)
             self._sources.append(Source(corpus, part, sampling, columns, seed, own, wanted, start, stop, name))
-        self._mixing = Mixing({kind: self._weights(kind, corpus.mixture) for kind in sorted(wanted)}, seed)
+        self._mixing = PartSchedule({kind: self._weights(kind, corpus.mixture) for kind in sorted(wanted)}, seed)
 
     def plan(self, step: int) -> Plan:
         """Items and languages of the global batch at `step`, in O(batch_size) whatever the step."""
@@ -93,18 +93,18 @@ _LACKS = {
 }
 
 
-def largest_batch(corpus: Corpus, rows: np.ndarray, presence: Presence | None = None) -> int:
+def largest_batch(corpus: Corpus, rows: np.ndarray, availability: Availability | None = None) -> int:
     """The largest batch that X-X in every language, and X-Y, can fill from `rows`. What no item of the corpus is for is
     left out: X-Y if it is not parallel, X-X if it is parallel sentences."""
-    presence = Presence(corpus) if presence is None else presence
+    availability = Availability(corpus) if availability is None else availability
     columns = np.arange(len(corpus.languages))
-    pools, known = _all_pools(presence, columns, rows), _all_pools(presence, columns, None)
+    pools, known = _all_pools(availability, columns, rows), _all_pools(availability, columns, None)
     return min((len(pool) for pool, whole in zip(pools, known, strict=True) if len(whole)), default=0)
 
 
-def _all_pools(presence: Presence, columns: np.ndarray, rows: np.ndarray | None) -> list[Pool]:
-    crosslingual = [presence.crosslingual(columns, rows)] if len(columns) > 1 else []
-    return [*presence.monolingual(columns, rows), *crosslingual]
+def _all_pools(availability: Availability, columns: np.ndarray, rows: np.ndarray | None) -> list[Pool]:
+    crosslingual = [availability.crosslingual(columns, rows)] if len(columns) > 1 else []
+    return [*availability.monolingual(columns, rows), *crosslingual]
 
 
 def _columns(corpus: Corpus, languages: list[str] | None) -> np.ndarray:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from babelbatch.records import Corpus
-    from babelbatch.sampling.pools import Presence
+    from babelbatch.sampling.pools import Availability
     from babelbatch.sampling.sampler import Sampler
 
 
@@ -65,10 +65,10 @@ class Sampling:
         corpus: Corpus,
         seed: int,
         rows: np.ndarray | None = None,
-        presence: Presence | None = None,
+        availability: Availability | None = None,
         steps: int | None = None,
     ) -> Sampler:
-        """Plans the steps of this strategy on a corpus; arguments as in `Sampler`. A subclass may return its own."""
+        """Plans the steps of this strategy on a corpus; see `Sampler`. A subclass may return its own sampler."""
         from babelbatch.sampling.sampler import Sampler  # which imports this module
 
-        return Sampler(corpus, self, seed, rows, presence, steps)
+        return Sampler(corpus, self, seed, rows, availability, steps)

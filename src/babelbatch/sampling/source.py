@@ -6,7 +6,7 @@ import numpy as np
 
 from babelbatch.records import Corpus, Plan
 from babelbatch.sampling.pairs import LanguagePairs
-from babelbatch.sampling.pools import Pool, Presence
+from babelbatch.sampling.pools import Availability, Pool
 from babelbatch.sampling.randomness import LANGUAGE, permuted, uniform
 from babelbatch.sampling.settings import Sampling
 
@@ -25,7 +25,7 @@ class Source:
     def __init__(
         self,
         corpus: Corpus,
-        presence: Presence,
+        availability: Availability,
         sampling: Sampling,
         columns: np.ndarray,
         seed: int,
@@ -44,25 +44,25 @@ class Source:
         self.sizes: dict[str, int] = {}
         same_weights, cross_weights = None, None
         if "x_x" in wanted:
-            self._add_same_language(presence, rows)
+            self._add_same_language(availability, rows)
             if sampling.same_language == "pair" and sampling.language_exponent:
-                sizes = presence.pairs(columns, rows).diagonal()
+                sizes = availability.pairs(columns, rows).diagonal()
                 same_weights = _powers(sizes, sampling.language_exponent)
         if "x_y" in wanted:
             allowed = _allowed(sampling, corpus.name, self._languages)
-            self._add_cross_language(presence, rows, allowed)
+            self._add_cross_language(availability, rows, allowed)
             if sampling.pair_exponent:
-                cross_weights = _powers(presence.pairs(columns, rows) * allowed, sampling.pair_exponent)
+                cross_weights = _powers(availability.pairs(columns, rows) * allowed, sampling.pair_exponent)
             elif sampling.cross_language != "any":
                 cross_weights = allowed.astype(np.float64)
         if not self.kinds:  # so it is a part; another strategy may draw from it, or none
-            pools = presence.any_monolingual(columns, rows), presence.crosslingual(columns, rows)
+            pools = availability.any_monolingual(columns, rows), availability.crosslingual(columns, rows)
             if not any(map(len, pools)):
                 raise ValueError(
                     f"part '{name}' has nothing to train on in {', '.join(self._languages)}; leave it out of "
                     "corpus.parts, or add its languages to sampling.languages"
                 )
-        tables = (None, None) if presence.complete else (corpus.queries[start:stop], corpus.passages[start:stop])
+        tables = (None, None) if availability.complete else (corpus.queries[start:stop], corpus.passages[start:stop])
         self._pairs = LanguagePairs(columns, *tables, seed, same_weights, cross_weights)
 
     def plan(self, kind: str, step: int, place: int) -> Plan:
@@ -82,14 +82,14 @@ class Source:
             items += self._start
         return Plan(kind, items, queries, passages, part=self._name)
 
-    def _add_same_language(self, presence: Presence, rows: np.ndarray | None) -> None:
+    def _add_same_language(self, availability: Availability, rows: np.ndarray | None) -> None:
         if self._sampling.same_language == "pair":
-            self._any_monolingual = presence.any_monolingual(self._columns, rows)
+            self._any_monolingual = availability.any_monolingual(self._columns, rows)
             if self._is_enough(self._any_monolingual, "a batch of same-language pairs"):
                 self.kinds.add("x_x")
                 self.sizes["x_x"] = len(self._any_monolingual)
             return
-        pools = presence.monolingual(self._columns, rows)
+        pools = availability.monolingual(self._columns, rows)
         own = [
             place
             for place, (pool, language) in enumerate(zip(pools, self._languages, strict=True))
@@ -99,15 +99,15 @@ class Source:
             return
         self.kinds.add("x_x")
         if self._name is not None:  # to count items of all languages takes as long as the pools: only parts need it
-            self.sizes["x_x"] = len(presence.any_monolingual(self._columns, rows))
+            self.sizes["x_x"] = len(availability.any_monolingual(self._columns, rows))
         self._monolingual, self._own_columns = [pools[place] for place in own], self._columns[own]
         sizes = np.array([len(pool) for pool in self._monolingual], np.float64)
         weights = sizes**self._sampling.language_exponent
         self._language_edges = np.cumsum(weights)[:-1] / weights.sum()
 
-    def _add_cross_language(self, presence: Presence, rows: np.ndarray | None, allowed: np.ndarray) -> None:
+    def _add_cross_language(self, availability: Availability, rows: np.ndarray | None, allowed: np.ndarray) -> None:
         wanted = self._sampling.cross_language
-        self._crosslingual = presence.crosslingual(self._columns, rows, None if wanted == "any" else allowed)
+        self._crosslingual = availability.crosslingual(self._columns, rows, None if wanted == "any" else allowed)
         if self._name is None and len(self._crosslingual) == 0:
             one_of = "" if wanted == "any" else f" that sampling.cross_language={wanted} pairs"
             raise ValueError(

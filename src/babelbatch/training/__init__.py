@@ -4,9 +4,15 @@ Start at `learner.Learner`, whose training step encodes a batch and calls the lo
 what Lightning calls at its hooks. A new callback is one more file and an entry in `conf/callbacks/`.
 """
 
-from babelbatch.training.allocator import freed_memory_kept
+from babelbatch.training.allocator import keep_freed_memory
 from babelbatch.training.callbacks import log_final
-from babelbatch.training.checkpoints import AtomicIO, newest, own_signals, remove_leftovers, step_of
+from babelbatch.training.checkpoints import (
+    AtomicIO,
+    checkpoint_step,
+    disable_lightning_signal_handlers,
+    newest_checkpoint,
+    remove_leftovers,
+)
 from babelbatch.training.divergence import FiniteLoss
 from babelbatch.training.learner import Learner
 
@@ -14,10 +20,10 @@ __all__ = [
     "AtomicIO",
     "FiniteLoss",
     "Learner",
-    "freed_memory_kept",
+    "checkpoint_step",
+    "disable_lightning_signal_handlers",
+    "keep_freed_memory",
     "log_final",
-    "newest",
-    "own_signals",
+    "newest_checkpoint",
     "remove_leftovers",
-    "step_of",
 ]

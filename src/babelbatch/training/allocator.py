@@ -14,7 +14,7 @@ _DEFAULT_TRIM_THRESHOLD, _DEFAULT_TOP_PAD, _DEFAULT_MMAP_MAX = 128 << 10, 128 <<
 
 
 @contextmanager
-def freed_memory_kept() -> Iterator[None]:
+def keep_freed_memory() -> Iterator[None]:
     """Inside, blocks that are freed stay with the process; at the end, all that is free goes back to the system.
 
     Every training step takes and frees the same gigabytes of activations. glibc hands large blocks back at once, and

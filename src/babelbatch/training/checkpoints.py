@@ -72,7 +72,7 @@ class Checkpoint(pl.Callback):
     the run is complete one is enough (`tidy`). SIGTERM and SIGINT let the step in progress end, save and raise
     `Stopped`; a second SIGINT stops at once. With several ranks they stop at the same step.
 
-    folder: where. origin: what run this is, kept in every checkpoint; see `newest`.
+    folder: where. origin: what run this is, kept in every checkpoint; see `newest_checkpoint`.
     every_minutes: time between two checkpoints. every_n_steps: also whenever so many optimiser steps are done.
     A full disk is told, and training goes on: the checkpoints that there are stay.
     """
@@ -201,14 +201,14 @@ class Best(ModelCheckpoint):
             trainer.strategy.barrier()  # where the other ranks wait for the one that writes
 
 
-def own_signals(trainer: pl.Trainer) -> None:
+def disable_lightning_signal_handlers(trainer: pl.Trainer) -> None:
     """Leaves signals to `Checkpoint`. Lightning's handlers talk to other ranks wherever they are, it asks the GPU about
     signals once a batch, and it would requeue Slurm's jobs beside those who started them."""
     trainer._signal_connector.register_signal_handlers = lambda: None
     trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
 
 
-def newest(folder: Path, origin: Mapping[str, Any]) -> Path | None:
+def newest_checkpoint(folder: Path, origin: Mapping[str, Any]) -> Path | None:
     """The newest checkpoint that can be read, or None. Spoiled ones are told and passed over.
 
     Raises ValueError if it belongs to another run: if its origin differs from this one in any key.
@@ -232,7 +232,7 @@ def newest(folder: Path, origin: Mapping[str, Any]) -> Path | None:
     return None
 
 
-def step_of(path: Path | None) -> int:
+def checkpoint_step(path: Path | None) -> int:
     """The optimiser steps done when a checkpoint of the run's course was saved; 0 for none."""
     return int(path.stem.removeprefix("step-")) if path is not None else 0
 
@@ -241,7 +241,7 @@ def remove_leftovers(folder: Path, resumed: Path | None) -> None:
     """Removes what a killed run had begun to write, and what it wrote after the checkpoint that is gone on from:
     spoiled ones, which would count among those that are kept."""
     for path in [*folder.glob(".*.ckpt.*"), *_by_age(folder)]:
-        if path.name.startswith(".") or step_of(path) > step_of(resumed):
+        if path.name.startswith(".") or checkpoint_step(path) > checkpoint_step(resumed):
             path.unlink()
 
 

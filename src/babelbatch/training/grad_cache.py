@@ -18,7 +18,7 @@ def encode_twice(chunks: Sequence[Encode], parameters: Sequence[Tensor]) -> Tens
     Each chunk is encoded without a graph, and once more in the backward pass, from the same random state, when the
     gradient of its vectors is known (Gao et al. 2021, arXiv 2101.06983). Same vectors and gradients as without it, for
     one more forward pass of time. All of it is one step of autograd, so each parameter receives its gradient once, as
-    data-parallel training needs.
+    data-parallel training requirements.
 
     chunks: each encodes its texts to (n, d). parameters: all that the vectors depend on and that are trained.
     """

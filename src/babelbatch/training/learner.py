@@ -17,8 +17,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from babelbatch.distributed.collectives import rank, sum_over_ranks, world_size
 from babelbatch.encoder import Encoder, Role
-from babelbatch.loss import Counterparts, Encoded, Loss, Objective
-from babelbatch.records import Batch, Lesson, Padded, Versions
+from babelbatch.loss import Encoded, Loss, Objective, PairedVectors
+from babelbatch.records import Batch, Padded, PairedTexts, TeacherBatch
 from babelbatch.training.grad_cache import encode_twice
 from babelbatch.training.tuning import parameter_groups
 
@@ -87,7 +87,7 @@ class Learner(pl.LightningModule):
             vectors = encode_twice(chunks, [part for part in self.encoder.parameters() if part.requires_grad])
         else:
             vectors = torch.cat([encode() for encode in chunks])
-        taught_queries, taught_passages = (None, None) if batch.lesson is None else self._taught(batch.lesson)
+        teacher_queries, teacher_passages = self._teacher_vectors(batch.teacher_batch)
         encoded = Encoded(
             queries=vectors[batch.queries],
             candidates=vectors[batch.candidates],
@@ -95,20 +95,22 @@ class Learner(pl.LightningModule):
             candidate_keys=batch.candidate_keys,
             query_counts=batch.query_counts,
             candidate_counts=batch.candidate_counts,
-            other_queries=_counterparts(vectors, batch.other_queries),
-            other_passages=_counterparts(vectors, batch.other_passages),
-            taught_queries=taught_queries,
-            taught_passages=taught_passages,
+            translated_queries=_paired_vectors(vectors, batch.translated_queries),
+            translated_passages=_paired_vectors(vectors, batch.translated_passages),
+            teacher_queries=teacher_queries,
+            teacher_passages=teacher_passages,
         )
         return self.loss(encoded, self.global_step / self._total_steps)
 
-    def _taught(self, lesson: Lesson) -> tuple[Counterparts, Counterparts]:
-        """The teacher's vectors of the questions and of the positives."""
+    def _teacher_vectors(self, batch: TeacherBatch | None) -> tuple[PairedVectors | None, PairedVectors | None]:
+        """The teacher's vectors of the queries and of the positives."""
+        if batch is None:
+            return None, None
         teacher = self.loss.teacher
-        assert teacher is not None, "a lesson without a teacher"
-        chunks = [teacher(*each) for each in _with_roles(lesson.chunks, lesson.query_chunks)]
-        vectors = torch.cat(chunks) if chunks else lesson.queries.rows.new_zeros(0, teacher.dimensions).float()
-        return _counterparts(vectors, lesson.queries), _counterparts(vectors, lesson.passages)
+        assert teacher is not None, "a teacher batch without a teacher"
+        chunks = [teacher(*each) for each in _with_roles(batch.chunks, batch.query_chunks)]
+        vectors = torch.cat(chunks) if chunks else batch.queries.rows.new_zeros(0, teacher.dimensions).float()
+        return _paired_vectors(vectors, batch.queries), _paired_vectors(vectors, batch.passages)
 
 
 def _with_roles(chunks: tuple[Padded, ...], query_chunks: int) -> Iterator[tuple[Padded, Role]]:
@@ -117,8 +119,8 @@ def _with_roles(chunks: tuple[Padded, ...], query_chunks: int) -> Iterator[tuple
         yield chunk, "query" if number < query_chunks else "passage"
 
 
-def _counterparts(vectors: Tensor, versions: Versions | None) -> Counterparts | None:
-    return None if versions is None else Counterparts(vectors[versions.rows], versions.pairs, versions.counts)
+def _paired_vectors(vectors: Tensor, texts: PairedTexts | None) -> PairedVectors | None:
+    return None if texts is None else PairedVectors(vectors[texts.rows], texts.pairs, texts.counts)
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
