@@ -17,7 +17,7 @@ from babelbatch.report import command
 from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import study
 from babelbatch.report.grouping import grouped
-from babelbatch.report.page import cell_text, write_report
+from babelbatch.report.page import cell_text, prose, write_report
 from babelbatch.report.runs import find_runs
 from babelbatch.report.settings import Settings
 from run_folders import write_run, write_sweep
@@ -189,6 +189,13 @@ def test_evaluations_of_encoders_have_no_seed(tmp_path: Path) -> None:
 )
 def test_numbers_of_a_table(value: object, shown: str) -> None:
     assert cell_text(value) == shown
+
+
+def test_lines_do_not_break_within_a_strategy_or_an_interval() -> None:
+    assert prose("X-Y < X-X by [−1,303.0, +0.1], [a, b]") == (
+        '<span class="whole">X-Y</span> &lt; <span class="whole">X-X</span> by '
+        '<span class="whole">[−1,303.0, +0.1]</span>, [a, b]'
+    )
 
 
 def test_arguments() -> None:

@@ -46,7 +46,7 @@ QUESTION = (
     "Which languages should a contrastive batch combine, so that one multilingual retriever works well within a "
     "language, across languages and over a pool of all languages?"
 )
-_IN_ONE_PIECE = re.compile(r"\bX-[XY]\b")
+_UNBROKEN = re.compile(r"\bX-[XY]\b|\[[−+]?[\d.,]+, [−+]?[\d.,]+\]")
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def html(report: Report, data: Sequence[Data]) -> str:
 
 
 def prose(text: str) -> Markup:
-    """HTML of a text whose lines do not break within "X-Y"."""
-    return Markup(_IN_ONE_PIECE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
+    """HTML of a text whose lines do not break within "X-Y" or an interval."""
+    return Markup(_UNBROKEN.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
 
 
 def cell_text(value: object) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from babelbatch.report.comparisons import Measure, Study
 from babelbatch.report.grouping import Group
+from babelbatch.report.numbers import fixed
 from babelbatch.report.runs import read_curves
 from babelbatch.report.svg import SERIES, Line, Point, chart
 from babelbatch.report.tables import Data
@@ -79,7 +80,7 @@ def learning_curves(groups: Sequence[Group]) -> list[Figure]:
             if number < SERIES:
                 lines.append(Line(group.label, tuple(Point(step, value) for step, value in points), number))
         if lines:
-            ends = "; ".join(f"{line.label} ends at {line.points[-1].y:.3f}" for line in lines)
+            ends = "; ".join(f"{line.label} ends at {fixed(line.points[-1].y, 3)}" for line in lines)
             svg = chart(lines, f"{title} against steps: {ends}", "steps", markers=False)
             data = Data(f"curve_{metric.replace('/', '_')}", ("group", "step", title), rows)
             figures.append(Figure(title, svg, tuple((line.label, line.series) for line in lines), data))
