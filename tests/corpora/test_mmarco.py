@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from babelbatch.corpora.mmarco import load_corpus
-from babelbatch.progress import Bar
+from babelbatch.progress import Work
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources import mmarco
 from babelbatch.sources.mmarco import NAMES
@@ -179,15 +179,15 @@ def test_the_bars_count_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     shown: dict[str, list[int]] = {}
 
     @contextmanager
-    def counting(description: str, total: int, *, worth_it: bool) -> Iterator[Bar]:
-        assert worth_it
+    def counting(description: str, total: int, unit: str) -> Iterator[Work]:
+        assert unit == "bytes"
         shown[description] = [total, 0]
 
-        class Counting(Bar):
+        class Counting(Work):
             def advance(self, done: int) -> None:
                 shown[description][1] += done
 
-        yield Counting(None, 0)
+        yield Counting(description, total)
 
     monkeypatch.setattr(mmarco, "bar", counting)
     monkeypatch.setattr(mmarco, "_LINES", 3)

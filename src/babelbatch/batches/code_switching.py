@@ -31,7 +31,6 @@ from babelbatch.storage import TextWriter, select_texts
 # Letters with their marks, an apostrophe inside; but the possessive `'s` is no part of the word, and none by itself.
 _WORD = regex.compile(r"(?<!\p{L}['’])[\p{L}\p{M}]+(?:['’](?!s\b)[\p{L}\p{M}]+)*")
 _NAME = regex.compile(r"([A-Za-z]{2,3})-([A-Za-z]{2,3})\.txt")
-_WORTH_A_BAR = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -159,9 +158,7 @@ class CodeSwitching:
                 numbers = tables[name]
                 tables[name] = np.where(numbers == ABSENT, ABSENT, np.searchsorted(used, numbers)).astype(np.int32)
             writer = TextWriter(folder / file)
-            with bar(
-                f"switching {file.removesuffix('.txt')}", len(used), worth_it=len(used) >= _WORTH_A_BAR
-            ) as progress:
+            with bar(f"switching {file.removesuffix('.txt')}", len(used), unit="texts") as progress:
                 for number in used.tolist():
                     version, row = divmod(number, count)
                     text = texts[row]

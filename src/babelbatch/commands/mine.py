@@ -173,7 +173,7 @@ def mined_from(
     """
     depth = search_depth(pool, settings)
     parts = []
-    with bar(f"searching {pool.name}", len(rows_of), worth_it=len(rows_of) >= 1_000) as progress:
+    with bar(f"searching {pool.name}", len(rows_of), unit="queries") as progress:
         for start in range(0, len(rows_of), _QUERIES):
             block = slice(start, start + _QUERIES)
             queries, positives = all_queries.take(rows_of[block]), pool.positives[block]

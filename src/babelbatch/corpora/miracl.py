@@ -96,7 +96,7 @@ def _texts(language: str, judged: Sequence[Judgement], data_dir: str | None) -> 
     texts: dict[str, str] = {}
     files, count = miracl.passage_files(language, data_dir), 0
     sizes = [file.stat().st_size for file in files]
-    with bar(f"MIRACL, passages in {language}", sum(sizes), worth_it=True) as progress:
+    with bar(f"MIRACL, passages in {language}", sum(sizes), unit="bytes") as progress:
         for file, size in zip(files, sizes, strict=True):
             for passage in passages(file):
                 count += 1

@@ -14,7 +14,6 @@ from babelbatch.progress import bar
 if TYPE_CHECKING:
     from babelbatch.encoder import Encoder, Role
 
-_WORTH_A_BAR = 1_000_000
 _AT_ONCE = 65_536
 
 Lengths = dict[str, float]
@@ -24,7 +23,7 @@ Lengths = dict[str, float]
 def characters(texts: Sequence[str], what: str) -> np.ndarray:
     """(T,) int32, the characters of each text, in one pass."""
     lengths = np.empty(len(texts), np.int32)
-    with bar(f"reading {what}", len(texts), worth_it=len(texts) >= _WORTH_A_BAR) as progress:
+    with bar(f"reading {what}", len(texts), unit="texts") as progress:
         sizes = map(len, texts)
         for first in range(0, len(texts), _AT_ONCE):
             some = list(islice(sizes, _AT_ONCE))

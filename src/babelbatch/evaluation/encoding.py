@@ -66,7 +66,7 @@ def _encoded(encoder: Encoder, tokens: Tokens, rows: np.ndarray, role: Role, tok
     encoder.eval()
     total = sum(int(lengths[batch].sum()) for batch in batches)
     try:
-        with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, worth_it=total > 10_000) as done:
+        with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, unit="tokens") as done:
             for batch in batches:
                 texts_of_batch = tokens.padded(rows[batch]).to(device)
                 vectors[batch] = encoder(texts_of_batch, role).float().cpu().numpy()

@@ -74,7 +74,7 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     across: list[np.ndarray] = []
     place = np.empty(count, np.int64)
     at_once = max(1, _BLOCK_SCORES // len(columns))
-    with bar(f"ranking {benchmark.name}", count, worth_it=count >= 1_000) as progress:
+    with bar(f"ranking {benchmark.name}", count, unit="queries") as progress:
         for rows, pairs_of_block in _blocks(_versions(benchmark), at_once):
             scores = scores_of(rows)
             for query, line in zip(rows.tolist(), scores, strict=True):

@@ -94,7 +94,7 @@ def search_ranks(
         search = index.build(pool, threads)
         if not isinstance(index, Exact):
             recall[name] = measure_recall(search, queries[asked], depth, pool=pool, threads=threads)
-        with bar(f"searching {benchmark.name} ({name})", len(asked), worth_it=len(asked) >= 1_000) as progress:
+        with bar(f"searching {benchmark.name} ({name})", len(asked), unit="queries") as progress:
             for first in range(0, len(asked), _QUERIES):
                 block = asked[first : first + _QUERIES]
                 found = search(queries[block], depth)

@@ -72,7 +72,7 @@ def triples(path: Path) -> Iterator[np.ndarray]:
     try:
         if (size := path.stat().st_size) == 0:
             raise ValueError(f"{path}: the file is empty; copy or download it again")
-        with path.open("rb") as file, bar("mMARCO, triples", size, worth_it=True) as progress:
+        with path.open("rb") as file, bar("mMARCO, triples", size, unit="bytes") as progress:
             reader = pv.open_csv(
                 file,
                 pv.ReadOptions(use_threads=False, column_names=columns, block_size=_BLOCK),
@@ -103,7 +103,7 @@ def texts(path: Path, wanted: np.ndarray, description: str, on_end: Callable[[in
     state = bytearray(int(wanted[-1]) + 1 if len(wanted) else 0)  # 0: not wanted, 1: wanted, 2: found
     np.frombuffer(state, np.uint8)[wanted] = 1
     limit, lines = len(state), 0
-    with bar(description, path.stat().st_size if path.is_file() else 0, worth_it=True) as progress:
+    with bar(description, path.stat().st_size if path.is_file() else 0, unit="bytes") as progress:
         size = 0
         for number, raw in raw_lines(path):
             size += len(raw)

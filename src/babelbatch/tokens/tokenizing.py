@@ -22,9 +22,8 @@ from babelbatch.tokens.texts import Texts, chunks, fingerprint, unchanged
 if TYPE_CHECKING:
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-    from babelbatch.progress import Bar
+    from babelbatch.progress import Work
 
-_WORTH_A_BAR = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ def tokenise(
     assert pad_id is not None
 
     def pieces(of: Iterator[list[str]]) -> Pieces:
-        with bar(description, len(texts), worth_it=len(texts) >= _WORTH_A_BAR) as progress:
+        with bar(description, len(texts), unit="texts") as progress:
             yield from _pieces(of, encoder(tokenizer, max_length), prefix, progress)
 
     if cache is not None and (same := state(tokenizer, max_length)) is not None:
@@ -72,7 +71,7 @@ def tokenise(
     return Tokens(np.concatenate(ids), np.cumsum(np.concatenate(lengths)), pad_id)
 
 
-def _pieces(of: Iterator[list[str]], encode: Callable[[list[str]], list], prefix: str, progress: Bar) -> Pieces:
+def _pieces(of: Iterator[list[str]], encode: Callable[[list[str]], list], prefix: str, progress: Work) -> Pieces:
     """Ids and lengths of the texts, a chunk at a time. While one becomes an array the next one is tokenised."""
     with ThreadPoolExecutor(1) as ahead:
         coming: Future[list] | None = None
