@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test lint docs
+.PHONY: demo test lint docs settings
 demo: $(VENV)/installed
 	$(VENV)/bin/babelbatch-train -m experiment=demo sampling=x_x,x_y,hybrid
 
@@ -13,6 +13,9 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+settings: $(VENV)/installed
+	$(VENV)/bin/python docs/tools/settings_page.py
 
 docs: $(VENV)/installed
 	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs build/site

@@ -22,7 +22,7 @@ def split_notes(paragraph: str, names: Iterable[str]) -> Iterator[tuple[tuple[st
     if not known:
         yield (), one_line(paragraph)
         return
-    start = re.compile(rf"(?:^|(?<=[.;:)]\s)|(?<=\n))[ \t]*`?((?:{known})(?:,\s+(?:{known}))*)`?:\s", re.MULTILINE)
+    start = re.compile(rf"(?:^|(?<=[.;:)]\s)|(?<=\n))[ \t]*((?:{known})(?:,\s+(?:{known}))*):\s", re.MULTILINE)
     hits = list(start.finditer(paragraph))
     prose = paragraph[: hits[0].start() if hits else None]
     if prose.strip():
@@ -33,15 +33,14 @@ def split_notes(paragraph: str, names: Iterable[str]) -> Iterator[tuple[tuple[st
 
 
 def notes(docstring: str | None, names: Iterable[str]) -> dict[str, str]:
-    """name -> its note, for those of `names` that have one."""
+    """name -> its first note, for those of `names` that have one."""
     names = list(names)
-    return {
-        name: text
-        for part in paragraphs(docstring)
-        for found, text in split_notes(part, names)
-        for name in found
-        if text
-    }
+    found: dict[str, str] = {}
+    for part in paragraphs(docstring):
+        for noted, text in split_notes(part, names):
+            for name in noted:
+                found.setdefault(name, text)
+    return found
 
 
 def one_line(text: str) -> str:

@@ -22,13 +22,13 @@ def test_every_field():
     corpus = corpus_from_pairs("mine", iter(PAIRS))
     assert (corpus.name, corpus.languages, corpus.ids) == ("mine", ("en", "de"), ("a", "b", "c", "d"))
     pairs = {
-        (id_, language): (corpus.question_texts[asked], corpus.passage_texts[answer])
-        for id_, questions, passages in zip(corpus.ids, corpus.questions, corpus.passages, strict=True)
-        for language, asked, answer in zip(corpus.languages, questions, passages, strict=True)
+        (id_, language): (corpus.query_texts[asked], corpus.passage_texts[answer])
+        for id_, queries, passages in zip(corpus.ids, corpus.queries, corpus.passages, strict=True)
+        for language, asked, answer in zip(corpus.languages, queries, passages, strict=True)
         if asked != ABSENT
     }
     assert pairs == {(pair.id, pair.language): (pair.query, pair.passage) for pair in PAIRS}
-    key = dict(zip(corpus.ids, corpus.keys.tolist(), strict=True))
+    key = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     assert key["b"] == key["c"] != key["a"] == key["d"]  # one passage_id; one text
     wrong = corpus.negatives[0, 0]
     assert [corpus.passage_texts[row] for row in wrong] == ["wrong", "P b"]
@@ -38,7 +38,7 @@ def test_every_field():
 def test_it_is_in_memory_and_repeatable():
     one, other = (corpus_from_pairs("mine", PAIRS) for _ in range(2))
     assert one.fingerprint == other.fingerprint
-    assert all(type(texts) is tuple for texts in (one.ids, one.question_texts, one.passage_texts))
+    assert all(type(texts) is tuple for texts in (one.ids, one.query_texts, one.passage_texts))
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def load_benchmark(
     """Relevant is what is judged above 0; the judgement is what it gains in nDCG. Queries that nothing answers are left
     out. Candidates may be many: they are read one at a time into the cache folder, once.
 
-    path: a folder. hub: instead, a data set of the hub with such files, of a revision.
+    path: a folder. hub: instead, a data set of the hub with such files.
+    revision: of the data set of the hub.
     layout: `beir`: files with named columns (JSONL, CSV, TSV with a head line, Parquet; gzipped if need be): `queries`
             (`_id`, `text`), `corpus` (`_id`, `text`, perhaps `title`) and `qrels/<split>` (`query-id`, `corpus-id`,
             `score`); queries and corpus may have a column `language`.

@@ -74,7 +74,12 @@ class TrainConfig:
 
 @dataclass
 class EvaluateConfig:
-    """The root of an evaluation. checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used."""
+    """The root of an evaluation.
+
+    checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used.
+    device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
+    name: of the evaluation; results land in multirun/<name>. output_dir: the folder of the results instead.
+    """
 
     encoder: Any = field(default_factory=dict)
     benchmarks: Any = field(default_factory=dict)
@@ -110,8 +115,10 @@ class MineConfig:
 
     checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used, and `corpus` is the run's own unless
         another is chosen.
+    device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
     threads: CPU threads, or null for as many as torch and faiss take by themselves.
     token_budget: tokens in one forward pass, padding included. keep_vectors: leave the vectors in the folder.
+    name: of the mining; results land in multirun/<name>. output_dir: the folder of the results instead.
     """
 
     encoder: Any = field(default_factory=dict)

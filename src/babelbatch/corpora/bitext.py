@@ -64,6 +64,7 @@ def load_corpus(
         `<name>.de-en.de` and `<name>.de-en.en`; TSV `<name>.de-en.tsv`, two columns without a head line; TMX
         `<name>.de-en.tmx`. All may be gzipped. With a collection: a folder with its published files,
         `en-de/train-*.parquet`; None fetches them from the hub.
+    collection: published sentences to fetch instead, a name of the sentence-transformers collection.
     pairs: which, such as de-en; default all in the folder. A collection has English first, and needs them named.
     limit: only the first so many pairs of sentences of each; one takes some 900 bytes of memory while the corpus is
         made.

@@ -39,6 +39,7 @@ def load_corpus(
     """One item a question and passage that answers it, of those in a sample of the published training triples.
 
     languages: which of the 14; default all.
+    seed: of the draw.
     triples: how many of the 39,780,811 are drawn, by a hash of their ids and `seed`; None takes all. A smaller sample
         is part of a larger one.
     negatives: at most so many passages of its triples go with an item, as hard negatives.

@@ -40,8 +40,8 @@ def load_corpus(
     Wide: a row is one item, with a question and a passage column for each language. An empty cell is a text that the
         item does not have.
 
-    path: a file, or a folder of files. hub: instead of a path, a data set that `datasets` loads, with its
-        hub_config, split and revision.
+    path: a file, or a folder of files. hub: instead of a path, a data set that `datasets` loads.
+    hub_config, split, revision: of the data set of the hub.
     columns: the names of the columns where they are other ones than those above: `{question: query}`; for the wide form
         a pattern, `{question: "question_{language}", passage: "passage_{language}"}`, or a column for each language,
         `{question: {en: query, de: frage}, passage: {en: text, de: antwort}}`.

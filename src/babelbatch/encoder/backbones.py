@@ -37,7 +37,9 @@ def pretrained(
 
     What is None is taken from the folder where it says (babelbatch's and sentence-transformers' files do), else from
     the defaults of `Settings`.
+    name_or_path: the folder, or the name on the hub. The others: see `Settings`.
     attention: how it is computed, see `use_attention`; it is no part of the encoder that is saved.
+    trust_remote_code: run the code that a model of the hub brings with it.
     Raises ValueError if configuration, tokenizer or any of the weights are missing or damaged.
     """
     asked = {
@@ -72,7 +74,11 @@ def tiny(
     dropout: float = 0.1,
     attention: Attention | None = None,
 ) -> Encoder:
-    """XLM-R's architecture, small and random, with a subword tokenizer trained on `texts`."""
+    """XLM-R's architecture, small and random, with a subword tokenizer trained on `texts`.
+
+    vocab_size: of the tokenizer. hidden_size, layers, heads: of the transformer. dropout: of states and attention.
+    attention: see `use_attention`. The others: see `Settings`.
+    """
     if hidden_size % heads:
         raise ValueError(f"encoder.hidden_size: {hidden_size} is not a multiple of encoder.heads={heads}")
     tokenizer = train_tokenizer(texts, vocab_size)
@@ -110,7 +116,10 @@ def static(
     passage_length: int = 64,
     shared: bool = True,
 ) -> Encoder:
-    """The mean of learned token embeddings: what any transformer must beat. Its tokenizer is trained on `texts`."""
+    """The mean of learned token embeddings: what any transformer must beat. Its tokenizer is trained on `texts`.
+
+    vocab_size: of the tokenizer. hidden_size: of an embedding, and so of a vector. The others: see `Settings`.
+    """
     tokenizer = train_tokenizer(texts, vocab_size)
     settings = Settings(query_length=query_length, passage_length=passage_length, shared=shared)
     return Encoder(new_static_model(len(tokenizer), hidden_size), tokenizer, settings)

@@ -55,6 +55,7 @@ def wandb_logger(
     in its folder continues its curves.
 
     entity: the user or team whose project it is; None means what WANDB_ENTITY says, else the user's default.
+    name, group, job_type: of the run; set by babelbatch where they are None. tags: of the run.
     mode: None means what the environment variable WANDB_MODE says, else online if the user is logged in, else offline.
         An online run whose server does not answer within 20 seconds goes on offline: its files lie in `save_dir`, and
         `wandb sync` uploads them later. The runs beside it do not try for the next five minutes.

@@ -19,6 +19,7 @@ class Alignment(Contrastive):
     translation, a positive and its translation. It is summed over the dimensions; for unit vectors it equals
     2 - 2 cos(u, v), whatever the encoder's size. Both vectors receive gradients.
 
+    weight: of the distance.
     sides: which texts are aligned; `both`: the mean of the two distances. Other arguments: see `Contrastive`.
     """
 

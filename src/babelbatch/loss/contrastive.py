@@ -77,7 +77,7 @@ class Contrastive(Objective):
 
     temperature: divides the cosine. learn_temperature: train its logarithm with the encoder, starting there and never
         below 0.01.
-    mask_same_passage: use the passage keys. symmetric: see `contrastive_loss`.
+    mask_same_passage: use the passage keys. symmetric: average with the same loss from positives to queries.
     """
 
     def __init__(

@@ -26,6 +26,7 @@ class LanguageKL(Contrastive):
     distributions over the candidates of the global batch. Candidates that share the positive's passage key are masked
     in both, as they are in the contrastive loss.
 
+    weight: of the divergence.
     sides: `queries`: p is of the query as planned, q of its translation. `passages`: p is over the candidates as
         planned, q over the candidates with each positive translated, for the queries whose own positive has a
         translation. `both`: the mean of the two.

@@ -26,6 +26,7 @@ class Sampling:
         of n steps holds n * (its mean alpha) same-language batches, give or take one.
     schedule: how alpha changes over the run. `linear` and `cosine` (half a period) go to `alpha_end`; `switch` jumps
         there once `switch_at` of the batches are done, a number between 0 and 1; `steps` follows `alpha_steps`.
+    alpha_end: the last alpha of a schedule. switch_at: the fraction of the batches after which `switch` jumps to it.
     alpha_steps: [fraction, alpha] pairs in order; from that fraction of the batches on, that alpha.
     same_language: what X-X means. `batch`: the whole batch in one language. `pair`: each pair in one language,
         languages mixed within the batch (LAReQA's X-X; languages act as a shortcut there, and it is much worse).

@@ -25,7 +25,7 @@ class Mining:
     relative_margin: a negative scores at most this share below the positive: 0.05 keeps those up to 95 % of its score,
         as NV-Retriever does (Moreira et al. 2024, TopK-PercPos). What scores higher often answers the question as well.
     absolute_margin: a negative scores at most the positive's score less this. Both margins may be None.
-    choice: the best that are left, or random ones of them, which depend on `seed`.
+    choice: the best that are left, or random ones of them. seed: of the random choice.
     """
 
     negatives: int = 5

@@ -10,18 +10,27 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def constant(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> LambdaLR:
-    """Linear warm-up over the first `warmup` share of `total_steps`, then constant."""
+    """Linear warm-up over the first `warmup` share of `total_steps`, then constant.
+
+    warmup: the share of the steps in which the learning rate rises.
+    """
     return _scheduled(optimizer, total_steps, warmup, lambda progress: 1.0)
 
 
 def linear(optimizer: Optimizer, total_steps: int, warmup: float = 0.1, final: float = 0.0) -> LambdaLR:
-    """Linear warm-up over the first `warmup` share of `total_steps`, then linear decay to `final` of the base rate."""
+    """Linear warm-up over the first `warmup` share of `total_steps`, then linear decay to `final` of the base rate.
+
+    warmup: the share of the steps in which the learning rate rises. final: the share of it that is left at the end.
+    """
     return _scheduled(optimizer, total_steps, warmup, lambda progress: final + (1.0 - final) * (1.0 - progress))
 
 
 def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.1, final: float = 0.0) -> LambdaLR:
     """Linear warm-up over the first `warmup` share of `total_steps`, then half a cosine down to `final` of the base
-    rate (Loshchilov and Hutter 2017, without restarts)."""
+    rate (Loshchilov and Hutter 2017, without restarts).
+
+    warmup: the share of the steps in which the learning rate rises. final: the share of it that is left at the end.
+    """
     return _scheduled(
         optimizer,
         total_steps,
