@@ -97,8 +97,9 @@ class Rates(NamedTuple):
     planned: float
 
 
-def rates(world: World, seeds: tuple[int, int], repetitions: int) -> Rates:
-    """Of `repetitions` simulated studies with these numbers of runs."""
+def rates(world: World, seeds: tuple[int, int], repetitions: int, *, known_clusters: bool = True) -> Rates:
+    """Of `repetitions` simulated studies with these numbers of runs. known_clusters: whether the tests know which
+    queries share a cluster."""
     random = np.random.default_rng(seeds)
     found = np.zeros(5)
     planned = []
@@ -107,9 +108,10 @@ def rates(world: World, seeds: tuple[int, int], repetitions: int) -> Rates:
         counts = (random.random((QUERIES, LANGUAGES)) >= world.missing).astype(np.int64)
         counts[:, 0] = 1
         clusters = np.arange(QUERIES) // world.per_cluster
+        known = clusters if known_clusters else np.arange(QUERIES)
         shared = 0.5 + shared_effects(random, world)
         a, b = (
-            group(random, shared + of_group(random, world, clusters), sd, world, counts, clusters, runs)
+            group(random, shared + of_group(random, world, clusters), sd, world, counts, known, runs)
             for sd, runs in zip(world.training if not fixed else (world.training[0], 0.0), seeds, strict=True)
         )
         comparison, mean = compare(a, b, fixed_b=fixed), estimate(a)
