@@ -187,17 +187,76 @@ def test_an_epoch_drops_the_rest_of_its_order(make_corpus):
     assert left_out == set(range(14))
 
 
-def test_an_epoch_of_each_pool_has_no_item_twice(ragged):
-    """Pools: X-X in de 27, en 40, zh 16; X-Y 40. Epochs: 6, 10, 4 and 10 steps."""
+def test_an_epoch_of_the_x_y_pool_has_no_item_twice(ragged):
+    """40 items, epochs of ten steps, of which a hybrid takes about half."""
     found = plans(Sampler(ragged, HYBRID, seed=2), 1_200)
-    epoch_steps = {"de": 6, "en": 10, "zh": 4, "x_y": 10}
-    drawn: dict[tuple[str, int], list[int]] = {}
+    drawn: dict[int, list[int]] = {}
     for step, plan in enumerate(found):
-        pool = "x_y" if plan.kind == "x_y" else ragged.languages[plan.query_languages[0]]
-        drawn.setdefault((pool, step // epoch_steps[pool]), []).extend(plan.items.tolist())
-    assert {pool for pool, _ in drawn} == {"de", "en", "zh", "x_y"}
+        if plan.kind == "x_y":
+            drawn.setdefault(step // 10, []).extend(plan.items.tolist())
     assert all(len(items) == len(set(items)) for items in drawn.values())
-    assert max(map(len, drawn.values())) >= 20  # several batches of one pool met in an epoch
+    assert max(map(len, drawn.values())) >= 20  # several batches of one epoch
+
+
+def test_an_epoch_of_each_x_x_pool_has_no_item_twice(ragged):
+    """Pools: de 27, en 40, zh 16; epochs of 6, 10 and 4 of the language's own steps. No item is drawn more often than
+    there are epochs; with replacement the most frequent would be drawn a fifth more often than the mean."""
+    found = plans(Sampler(ragged, X_X, seed=2), 64 * 20)
+    for language, epoch in (("de", 6), ("en", 10), ("zh", 4)):
+        own = [plan for plan in found if ragged.languages[plan.query_languages[0]] == language]
+        counts = Counter(item for plan in own for item in plan.items.tolist())
+        assert abs(len(own) - 64 * 20 / 3) <= 2
+        assert max(counts.values()) <= math.ceil(len(own) / epoch) + 1
+
+
+def disjoint(make_corpus: MakeCorpus, sizes: list[int]) -> Corpus:
+    """Every item in one language only: the first so many in the first language, and so on."""
+    names = [f"l{number}" for number in range(len(sizes))]
+    corpus = make_corpus(sum(sizes), names)
+    elsewhere = np.repeat(np.arange(len(sizes)), sizes)[:, None] != np.arange(len(sizes))
+    return replace(
+        corpus,
+        queries=np.where(elsewhere, ABSENT, corpus.queries),
+        passages=np.where(elsewhere, ABSENT, corpus.passages),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_pass_over_languages_that_share_no_item_sees_nearly_all(make_corpus, seed):
+    """Seven languages of 200 items in batches of four: 350 steps. Places that advanced with every step would be hit as
+    if by chance, and 63 % of the items seen."""
+    corpus = disjoint(make_corpus, [200] * 7)
+    items = np.concatenate([plan.items for plan in plans(Sampler(corpus, X_X, seed), 350)])
+    assert len(set(items.tolist())) >= 0.94 * 1_400
+    assert Counter(items.tolist()).most_common(1)[0][1] <= 2
+    languages = Counter(int(plan.query_languages[0]) for plan in plans(Sampler(corpus, X_X, seed), 350))
+    assert set(languages) == set(range(7))
+    assert max(abs(count - 50) for count in languages.values()) <= 3
+
+
+def test_each_language_goes_through_its_own_items_at_its_own_pace(make_corpus):
+    """No item twice before the language has used its order up, however its steps lie among those of the others."""
+    corpus = disjoint(make_corpus, [40, 12, 24])
+    sampler = Sampler(corpus, replace(X_X, language_exponent=1.0), seed=1)
+    places = sorted(range(19 * 10), key=lambda step: step)
+    by_language: dict[int, list[set[int]]] = {}
+    for step in places:
+        plan = sampler.plan(step)
+        by_language.setdefault(int(plan.query_languages[0]), []).append(set(plan.items.tolist()))
+    for language, epoch in ((0, 10), (1, 3), (2, 6)):
+        batches = by_language[language]
+        assert abs(len(batches) - 10 * epoch) <= 4
+        seen = Counter(item for batch in batches for item in batch)
+        assert max(seen.values()) - min(seen.values()) <= 2, language
+
+
+def test_languages_that_are_not_shared_are_uniform_in_every_window(make_corpus):
+    sampler = Sampler(disjoint(make_corpus, [40, 12, 24]), X_X, seed=2)
+    languages = np.array([sampler.plan(step).query_languages[0] for step in range(64 * 30)])
+    assert np.abs(np.bincount(languages) - 64 * 10).max() <= 2
+    for start in range(0, 64 * 29, 64):
+        assert np.abs(np.bincount(languages[start : start + 64], minlength=3) - 64 / 3).max() < 3
+    assert len({tuple(languages[start : start + 64]) for start in range(0, 64 * 29, 64)}) == 29
 
 
 def test_epochs_differ(parallel):

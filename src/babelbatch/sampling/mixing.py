@@ -28,16 +28,17 @@ class PartSchedule:
     weights: for each kind, P numbers, 0 for a part that gives no such batch, not all 0. Kinds whose weights have the
         same proportions are drawn alike. A single outcome is taken in every step, in its own order: a part that is
         alone is the corpus that it was.
+    parts, blocks: purposes of the random numbers (`randomness.py`).
     """
 
-    def __init__(self, weights: dict[str, list[float]], seed: int) -> None:
-        self._seed = seed
+    def __init__(self, weights: dict[str, list[float]], seed: int, parts: int = PARTS, blocks: int = BLOCKS) -> None:
+        self._seed, self._blocks = seed, blocks
         self._kinds = list(weights)
         outcomes = _outcomes(np.array(list(weights.values()), np.float64))
         left = np.cumsum([share for share, _ in outcomes[::-1]])[::-1].tolist()
         self._shares = [
-            (parts, share / rest, uniform(seed, PARTS, number))
-            for number, ((share, parts), rest) in enumerate(zip(outcomes[:-1], left[:-1], strict=True))
+            (chosen, share / rest, uniform(seed, parts, number))
+            for number, ((share, chosen), rest) in enumerate(zip(outcomes[:-1], left[:-1], strict=True))
         ]
         self._last = outcomes[-1][1]
 
@@ -47,7 +48,9 @@ class PartSchedule:
         if not self._shares:
             return self._last[own], step
         block, place = divmod(step, _BLOCK)
-        place = block * _BLOCK + int(random_uint64(derive_seed(self._seed, BLOCKS, block), _BLOCK).argsort()[place])
+        place = block * _BLOCK + int(
+            random_uint64(derive_seed(self._seed, self._blocks, block), _BLOCK).argsort()[place]
+        )
         drawn, counts = None, []
         for parts, share, offset in self._shares:
             before = floor(place * share + offset)

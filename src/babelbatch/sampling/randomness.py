@@ -11,9 +11,10 @@ from typing import TypeVar
 
 import numpy as np
 
-KIND, LANGUAGE, PAIRS, ORDER, WEIGHTED, PARTS, BLOCKS = range(7)
-"""The purposes: the kind of a step; its X-X language; the languages of its pairs, drawn evenly; the order of an epoch;
-the languages of its pairs, drawn by weight; the parts of a mixture; the order of the steps in a block of them."""
+KIND, LANGUAGE, PAIRS, ORDER, WEIGHTED, PARTS, BLOCKS, LANGUAGES, LANGUAGE_BLOCKS = range(9)
+"""The purposes: the kind of a step; its X-X language, where all languages share their items; the languages of its
+pairs, drawn evenly; the order of an epoch; the languages of its pairs, drawn by weight; the parts of a mixture; the
+order of the steps in a block of them; the X-X languages that have items of their own; the order of their blocks."""
 
 _GAMMA = 0x9E3779B97F4A7C15  # the golden ratio's fraction
 _64_BITS = 2**64 - 1

@@ -29,8 +29,10 @@ class Sampler:
     Without replacement: within an epoch of a pool of n items (those that exist in the step's languages) no item
     occurs twice. An epoch is n // batch_size steps; the rest of its order is dropped, and another epoch has another
     order. Pools of equal size share their order: in a fully parallel corpus an epoch holds every item at most once,
-    whatever the languages. In a mixture the same holds of each part, its epochs counted in its places: the steps that
-    one of the kinds would draw from it (`mixing.py`). A place that turns out to be another part's is passed over.
+    whatever the languages. Where languages have items of their own, an X-X epoch is counted in the steps of the
+    language, so that one pass over all languages sees nearly every item (`mixing.py`). In a mixture the same holds of
+    each part, its epochs counted in its places: the steps that one of the kinds would draw from it. A place that turns
+    out to be another part's is passed over.
 
     alpha: the probability of an X-X batch, as a function of the step.
     rows: the rows of the corpus to draw from, each once, by default all (a validation split plans over its own rows).

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from babelbatch.records import Corpus, Plan
+from babelbatch.sampling.mixing import PartSchedule
 from babelbatch.sampling.pairs import LanguagePairs
 from babelbatch.sampling.pools import Availability, Pool
-from babelbatch.sampling.randomness import LANGUAGE, permuted, uniform
+from babelbatch.sampling.randomness import LANGUAGE, LANGUAGE_BLOCKS, LANGUAGES, permuted, uniform
 from babelbatch.sampling.settings import Sampling
 
 _ENGLISH = "en"
@@ -74,13 +75,23 @@ class Source:
             items = self._items(self._any_monolingual, place)
             queries = passages = self._pairs.same(items, step)
         else:
-            draw = uniform(self._seed, LANGUAGE, step)
-            language = int(self._language_edges.searchsorted(draw, side="right"))
+            language, place = self._language(step, place)
             items = self._items(self._monolingual[language], place)
             queries = passages = np.full(len(items), self._own_columns[language])
         if self._start:
             items += self._start
         return Plan(kind, items, queries, passages, part=self._name)
+
+    def _language(self, step: int, place: int) -> tuple[int, int]:
+        """The X-X language of a step, and the place of the batch in the order of that language's pool.
+
+        Where all languages have the same items, they share one order, whose place advances with every step. Otherwise
+        each language has an order of its own, whose place advances with the steps of that language.
+        """
+        if self._mixed_languages is not None:
+            return self._mixed_languages.at("x_x", place)
+        draw = uniform(self._seed, LANGUAGE, step)
+        return int(self._language_edges.searchsorted(draw, side="right")), place
 
     def _add_same_language(self, availability: Availability, rows: np.ndarray | None) -> None:
         if self._sampling.same_language == "pair":
@@ -104,6 +115,10 @@ class Source:
         sizes = np.array([len(pool) for pool in self._monolingual], np.float64)
         weights = sizes**self._sampling.language_exponent
         self._language_edges = np.cumsum(weights)[:-1] / weights.sum()
+        shared = sizes.min() == sizes.max() == len(availability.any_monolingual(self._own_columns, rows))
+        self._mixed_languages = (
+            None if shared else PartSchedule({"x_x": weights.tolist()}, self._seed, LANGUAGES, LANGUAGE_BLOCKS)
+        )
 
     def _add_cross_language(self, availability: Availability, rows: np.ndarray | None, allowed: np.ndarray) -> None:
         wanted = self._sampling.cross_language
