@@ -32,8 +32,8 @@ GOLDEN = Path(__file__).parent / "dashboard_golden.json"  # made by: babelbatch-
 
 def dashboard(cwd: Path, *arguments: str, code: int = 0, **environment: str) -> CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    said = clean | {"HOME": str(cwd)} | environment
-    done = finished(BIN / "babelbatch-dashboard", *arguments, cwd=cwd, env=said, code=code)
+    env = clean | {"HOME": str(cwd)} | environment
+    done = finished(BIN / "babelbatch-dashboard", *arguments, cwd=cwd, env=env, code=code)
     assert "Traceback" not in done.stderr
     return done
 
@@ -133,22 +133,22 @@ def test_what_it_cannot_know_or_do(tmp_path: Path, arguments: list[str], message
     assert dashboard(tmp_path, *arguments, code=2).stderr == f"{message}\n"
 
 
-def test_the_runs_say_what_to_show_and_where(tmp_path: Path) -> None:
+def test_the_runs_name_benchmarks_project_and_entity(tmp_path: Path) -> None:
     finished_run(tmp_path / "multirun/sweep/a", ["x", "y"], project="mine", entity="team")
     finished_run(tmp_path / "multirun/sweep/b", ["y", "z"], project="mine")
     (tmp_path / "multirun/sweep/unfinished").mkdir()
-    asked = json.loads(dashboard(tmp_path, "dry_run=true", WANDB_PROJECT="other", WANDB_ENTITY="other").stdout)
-    assert (asked["entity"], asked["project"], asked["name"]) == ("team", "mine", "babelbatch")
-    names = [section["name"] for section in asked["spec"]["section"]["panelBankConfig"]["sections"]]
+    workspace = json.loads(dashboard(tmp_path, "dry_run=true", WANDB_PROJECT="other", WANDB_ENTITY="other").stdout)
+    assert (workspace["entity"], workspace["project"], workspace["name"]) == ("team", "mine", "babelbatch")
+    names = [section["name"] for section in workspace["spec"]["section"]["panelBankConfig"]["sections"]]
     assert [name for name in names if "alpha" in name] == ["x: alpha", "y: alpha", "z: alpha"]
-    said = dashboard(tmp_path, "dry_run=true", "entity=me", "project=p", "name=n", "benchmarks=[x, y]")
-    asked = json.loads(said.stdout)
-    assert (asked["entity"], asked["project"], asked["name"]) == ("me", "p", "n")
-    assert "z/multilingual/map" not in said.stdout
-    asked = json.loads(
+    done = dashboard(tmp_path, "dry_run=true", "entity=me", "project=p", "name=n", "benchmarks=[x, y]")
+    workspace = json.loads(done.stdout)
+    assert (workspace["entity"], workspace["project"], workspace["name"]) == ("me", "p", "n")
+    assert "z/multilingual/map" not in done.stdout
+    workspace = json.loads(
         dashboard(tmp_path, "runs=no", "benchmarks=x", "dry_run=true", WANDB_PROJECT="q", WANDB_ENTITY="e").stdout
     )
-    assert (asked["entity"], asked["project"]) == ("e", "q")
+    assert (workspace["entity"], workspace["project"]) == ("e", "q")
 
 
 def test_a_run_a_sweep_and_a_folder_of_sweeps(tmp_path: Path) -> None:
@@ -165,9 +165,9 @@ def test_runs_of_several_projects_and_damaged_files(tmp_path: Path) -> None:
     expected = "babelbatch: project: the runs log to several W&B projects (mine, yours); choose one with project=...\n"
     assert dashboard(tmp_path, code=2).stderr == expected
     (tmp_path / "multirun/s/b/metrics.json").write_text("{")
-    told = dashboard(tmp_path, code=2).stderr
-    assert told.startswith("babelbatch: multirun/s/b/metrics.json cannot be read (")
-    assert told.endswith("); remove the folder or repeat its run\n")
+    message = dashboard(tmp_path, code=2).stderr
+    assert message.startswith("babelbatch: multirun/s/b/metrics.json cannot be read (")
+    assert message.endswith("); remove the folder or repeat its run\n")
 
 
 def test_a_benchmark_is_shown_by_its_own_metric(tmp_path: Path) -> None:
@@ -175,12 +175,12 @@ def test_a_benchmark_is_shown_by_its_own_metric(tmp_path: Path) -> None:
     run.mkdir(parents=True)
     facts = {"benchmarks": ["miracl", "xquad_r"], "metric/miracl": "ndcg@10", "metric/xquad_r": "map"}
     (run / "metrics.json").write_text(json.dumps(facts))
-    said = dashboard(tmp_path, "dry_run=true", "entity=me").stdout
-    assert "miracl/monolingual/ndcg@10" in said
-    assert "miracl/ndcg@10_by_language" in said
-    assert "miracl: monolingual nDCG@10 by alpha" in said
-    assert "xquad_r/monolingual/map" in said
-    assert "miracl/monolingual/map" not in said
+    shown = dashboard(tmp_path, "dry_run=true", "entity=me").stdout
+    assert "miracl/monolingual/ndcg@10" in shown
+    assert "miracl/ndcg@10_by_language" in shown
+    assert "miracl: monolingual nDCG@10 by alpha" in shown
+    assert "xquad_r/monolingual/map" in shown
+    assert "miracl/monolingual/map" not in shown
 
 
 def test_saved_twice_it_is_one_workspace(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_saved_twice_it_is_one_workspace(tmp_path: Path) -> None:
         (view,) = backend.views.values()
         spec = json.loads(view["spec"])
         url = re.fullmatch(r"created the workspace 'babelbatch': (\S+)\n", first.stdout)[1]
-        assert url == f"{backend.url}/us/trial?nw={view['name'][3:-2]}"  # kept as nw-<11 characters>-v
+        assert url == f"{backend.url}/us/trial?nw={view['name'][3:-2]}"  # stored as nw-<11 characters>-v
         assert (view["entityName"], view["displayName"], view["type"]) == ("us", "babelbatch", "project-view")
         golden = json.loads(GOLDEN.read_text())["spec"]
         assert spec == golden
@@ -216,10 +216,10 @@ def test_saved_twice_it_is_one_workspace(tmp_path: Path) -> None:
 
 def test_a_project_that_has_no_runs_yet(tmp_path: Path) -> None:
     with Backend() as backend:
-        told = dashboard(tmp_path, "project=empty", "benchmarks=b", code=2, **backend.environment()).stderr
+        message = dashboard(tmp_path, "project=empty", "benchmarks=b", code=2, **backend.environment()).stderr
         assert backend.views == {}
-    assert told.startswith("babelbatch: the dashboard is not saved: Project `us/empty` not found.")
-    assert "The first run that logs to it creates it." in told
+    assert message.startswith("babelbatch: the dashboard is not saved: Project `us/empty` not found.")
+    assert "The first run that logs to it creates it." in message
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_project_that_has_no_runs_yet(tmp_path: Path) -> None:
         *(pytest.param(it, marks=pytest.mark.slow) for it in ("dead port", "silent", "black hole")),
     ],
 )
-def test_where_it_cannot_be_saved_it_says_what_to_do_instead(tmp_path: Path, trouble: str) -> None:
+def test_where_it_cannot_be_saved_it_names_alternatives(tmp_path: Path, trouble: str) -> None:
     """`black hole`: connections are accepted by the kernel, and nobody ever reads them."""
     run = finished_run(tmp_path / "multirun/s/a", ["b"], project="trial")
     (run / "wandb").mkdir()
@@ -268,10 +268,10 @@ def test_an_earlier_workspace_that_cannot_be_read_is_left_alone(tmp_path: Path) 
             ('{"version": 99}', "W&B refused (SpecVersionError: .*)"),
         ):
             view["spec"] = damaged
-            told = dashboard(tmp_path, *arguments, code=2, **backend.environment()).stderr.splitlines()[0]
+            message = dashboard(tmp_path, *arguments, code=2, **backend.environment()).stderr.splitlines()[0]
             pattern = re.escape(reason).replace(r"\.\*", ".*")
-            assert re.fullmatch(f"babelbatch: the dashboard is not saved: {pattern}", told)
-            assert [kept["spec"] for kept in backend.views.values()] == [damaged]
+            assert re.fullmatch(f"babelbatch: the dashboard is not saved: {pattern}", message)
+            assert [view["spec"] for view in backend.views.values()] == [damaged]
 
 
 def test_a_client_that_hangs_is_not_waited_for(tmp_path: Path) -> None:

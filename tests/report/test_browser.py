@@ -115,10 +115,10 @@ addEventListener("load", async () => {
 </body>"""
 FRAME = """<!doctype html><html><head><meta name="color-scheme" content="light dark"></head><body>
 <script>addEventListener("message", (message) => {{
-  const said = document.createElement("pre");
-  said.id = "probe";
-  said.textContent = message.data;
-  document.body.append(said);
+  const probe = document.createElement("pre");
+  probe.id = "probe";
+  probe.textContent = message.data;
+  document.body.append(probe);
 }});</script>
 <iframe src="probed.html" style="border: 0; width: {width}px; height: 900px"></iframe></body></html>"""
 
@@ -126,8 +126,8 @@ FRAME = """<!doctype html><html><head><meta name="color-scheme" content="light d
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("browser")
-    said = {"languages": LANGUAGES, "bias": True, "curves": True, "facts": {"languages/corpus": ["ar", "en"]}}
-    write_sweep(place / "runs", LEVELS, seeds=2, benchmarks=("facts", "other"), **said)
+    options = {"languages": LANGUAGES, "bias": True, "curves": True, "facts": {"languages/corpus": ["ar", "en"]}}
+    write_sweep(place / "runs", LEVELS, seeds=2, benchmarks=("facts", "other"), **options)
     return write_report([place / "runs"], place / "report")
 
 
@@ -172,7 +172,7 @@ def test_the_page_is_whole_and_readable(page: Path, width: int, dark: bool, tmp_
     assert found["smallest"] >= 11
 
 
-def test_a_map_of_many_languages_says_that_it_goes_on(tmp_path: Path) -> None:
+def test_a_map_of_many_languages_has_a_hint_on_a_phone(tmp_path: Path) -> None:
     languages = (*LANGUAGES, "bn", "fa", "fi", "fr", "id", "ja", "ko")
     write_sweep(tmp_path / "runs", {0.0: {}, 1.0: {}}, seeds=1, languages=languages)
     page = write_report([tmp_path / "runs"], tmp_path / "report")
@@ -183,7 +183,7 @@ def test_a_map_of_many_languages_says_that_it_goes_on(tmp_path: Path) -> None:
     assert (desk["sideways"], desk["hints"], desk["overfull"]) == ([], 0, [])
 
 
-def test_the_look_would_find_what_is_wrong(tmp_path: Path) -> None:
+def test_the_probe_finds_every_fault(tmp_path: Path) -> None:
     bad = tmp_path / "bad.html"
     bad.write_text(
         "<!doctype html><html><body><img src='missing.png' alt=''><p style='color:#ccc'>faint</p>"

@@ -1,4 +1,4 @@
-"""Heat-maps: what is drawn is what the numbers say."""
+"""Heat-maps: cells have the numbers, colours and texts of the runs."""
 
 from pathlib import Path
 

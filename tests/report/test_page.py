@@ -37,10 +37,10 @@ class Nesting(HTMLParser):
         self.fetched: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
-        self.ids += [said["id"]] if said.get("id") else []
-        if tag in {"img", "script", "iframe"} or (tag == "link" and not said["href"].startswith("data:")):
-            self.fetched.append(str(said))
+        attributes = dict(attrs)
+        self.ids += [attributes["id"]] if attributes.get("id") else []
+        if tag in {"img", "script", "iframe"} or (tag == "link" and not attributes["href"].startswith("data:")):
+            self.fetched.append(str(attributes))
         if tag not in VOID:
             self.open.append(tag)
 
@@ -84,7 +84,7 @@ def test_every_section_is_on_the_page(report: Path) -> None:
     ]  # fmt: skip
 
 
-def test_the_page_says_the_question_and_the_answer_first(report: Path) -> None:
+def test_the_question_and_the_answer_come_first(report: Path) -> None:
     text = read(report)
     assert re.search(
         r'<html lang="en">.*<h1>X-Y is best across languages; .* no strategy is significantly best\.</h1>', text, re.S
@@ -206,7 +206,7 @@ def test_arguments() -> None:
     assert command.parse(["runs=[a,b]", "output=o"])[:2] == ([Path("a"), Path("b")], Path("o"))
 
 
-def test_all_that_is_wrong_with_the_arguments_at_once() -> None:
+def test_every_mistake_in_the_arguments_is_named() -> None:
     with pytest.raises(ValueError, match="margin") as refusal:
         command.parse(["run=a", "multirun/demo", "margin=two", "level=95", "output=a,b"])
     assert str(refusal.value).splitlines() == [
@@ -233,7 +233,7 @@ def test_the_command_prints_the_page_and_needs_no_torch(tmp_path: Path) -> None:
     assert again.stdout == "elsewhere/report.html\n"
 
 
-def test_mistakes_of_the_user_are_told_in_a_line_with_exit_code_2(tmp_path: Path) -> None:
+def test_user_errors_are_one_line_with_exit_code_2(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write_run(tmp_path / "mixed" / "a")
     write_run(tmp_path / "mixed" / "b", seed=1, facts={"protocol/facts": "another"})
@@ -268,17 +268,17 @@ def test_a_second_sweep_of_one_name_loses_nothing_of_the_first(tmp_path: Path) -
     assert "| x_y |" in comparison
 
 
-def test_where_a_folder_holds_other_runs_the_report_is_of_the_command(
+def test_a_folder_with_incomparable_runs_gets_a_report_of_the_command_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(tmp_path / "earlier", "x_x", 1.0, facts={"fingerprint/facts": "another"})
     _compare([write_run(tmp_path / "now", "x_y", 0.0)], sweep=True)
-    *_, said, _, page = capsys.readouterr().out.splitlines()
-    assert said.startswith("The report is of this command's runs only. Of all in the folder: runs: ")
+    *_, note, _, page = capsys.readouterr().out.splitlines()
+    assert note.startswith("The report is of this command's runs only. Of all in the folder: runs: ")
     assert "1 run," in Path(page.strip()).read_text(encoding="utf-8")
 
 
-def test_no_report_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failing_report_does_not_fail_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_run(tmp_path / "a")
     (folder / "per_query.parquet").unlink()
     _compare([folder], sweep=True)

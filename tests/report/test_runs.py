@@ -63,8 +63,8 @@ def test_another_metric_to_read_first(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "searched", metric="ndcg@10")
     (run,) = find_runs([folder]).runs
     assert "ndcg@10" in run.per_query.column_names
-    kept = json.loads((folder / "metrics.json").read_text())
-    (folder / "metrics.json").write_text(json.dumps(kept | {"metric/facts": "recall@1"}))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"metric/facts": "recall@1"}))
     with pytest.raises(ValueError, match="has no 'facts/monolingual/recall@1'; "):
         find_runs([folder])
 
@@ -78,9 +78,9 @@ def test_every_damaged_file_is_named_with_a_remedy(tmp_path: Path) -> None:
     (write_run(tmp_path / "without", seed=3) / "per_query.parquet").unlink()
     (write_run(tmp_path / "no_config", seed=4) / "config.yaml").unlink()
     lacking = write_run(tmp_path / "lacking", seed=5) / "metrics.json"
-    kept = json.loads(lacking.read_text())
-    del kept["facts/multilingual/map"]
-    lacking.write_text(json.dumps(kept))
+    metrics = json.loads(lacking.read_text())
+    del metrics["facts/multilingual/map"]
+    lacking.write_text(json.dumps(metrics))
     (write_run(tmp_path / "odd", seed=6) / "config.yaml").write_text("- a\n b: [")
     with pytest.raises(ValueError, match="cut") as refusal:
         find_runs([tmp_path])

@@ -1,4 +1,4 @@
-"""Charts: what is drawn is where the numbers say."""
+"""Charts: lines, ticks and labels are where the numbers place them."""
 
 import xml.etree.ElementTree as ET
 

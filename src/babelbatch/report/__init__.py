@@ -1,7 +1,8 @@
-"""Runs on disk become tables in the terminal and a report: one page, its tables, and the data behind it.
+"""Compares finished runs: tables in the terminal, and a report as one self-contained page with all numbers beside it.
 
-Start at `page.write_report`: it reads runs (`runs`), groups them (`grouping`), compares groups (`comparisons`) and
-renders the sections. `terminal` prints. None of it imports torch. A new section is a function in `analyses.py`.
+Start at `page.write_report`. `runs` reads the folders, `grouping` collects the seeds of a strategy, `comparisons` tests
+every pair, `verdicts` writes the sentences, and `templates/` lays out the page in the number style of `numbers`.
+`terminal` prints. None of it imports torch. A new section is a function in `analyses.py`.
 """
 
 __all__ = ["command", "page", "terminal"]

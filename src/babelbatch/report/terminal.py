@@ -99,7 +99,7 @@ def print_tables(rows: list[Row]) -> None:
         if names:
             lines = [(*line[:-1], str(number)) for number, line in enumerate(lines, 1)]
         distances = any(line[COLUMNS.index("rank distance")] != "-" for line in lines)
-        note = "; rank distance (less is less language bias)" if distances else ""
+        note = "; rank distance (less is better)" if distances else ""
         table = Table(title=f"{benchmark}: {metric} by setting{note}")
         for column in header:
             table.add_column(column, justify="left" if column == "strategy" else "right", overflow="fold")
