@@ -102,6 +102,12 @@ def make_corpus() -> MakeCorpus:
 
 
 @pytest.fixture(scope="session")
+def parallel(make_corpus: MakeCorpus) -> Corpus:
+    """12 items in German, English and Chinese."""
+    return make_corpus(12)
+
+
+@pytest.fixture(scope="session")
 def write_lareqa() -> WriteLareqa:
     """Writes `<folder>/<language>.json`. A paragraph is (sentences, questions); a question is (id, text, sentence)."""
 

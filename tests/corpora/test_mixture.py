@@ -18,26 +18,12 @@ from babelbatch.batches.data_module import PairData
 from babelbatch.batches.validation_split import held_out
 from babelbatch.corpora.mixture import load_corpus
 from babelbatch.encoder import static
-from babelbatch.records import ABSENT, Corpus, Mixture, Plan
+from babelbatch.records import ABSENT, Corpus, Mixture
 from babelbatch.sampling import Sampler, Sampling
-from babelbatch.sampling.mixing import PartSchedule
+from babelbatch.sampling.proportional_schedule import ProportionalSchedule
 from babelbatch.storage.texts import ConcatTexts
 from conftest import MakeCorpus
-
-HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=4)
-X_X = replace(HYBRID, name="x_x", alpha=1.0)
-X_Y = replace(HYBRID, name="x_y", alpha=0.0)
-
-
-def plans(sampler: Sampler, steps: int) -> list[Plan]:
-    return [sampler.plan(step) for step in range(steps)]
-
-
-def same(one: Plan, other: Plan) -> bool:
-    return one.kind == other.kind and all(
-        np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("items", "query_languages", "passage_languages")
-    )
+from plans import HYBRID, X_X, X_Y, plans, same
 
 
 def distinct(corpus: Corpus, name: str) -> Corpus:
@@ -255,7 +241,7 @@ def test_the_parts_of_a_step_are_a_matter_of_chance(parts: dict[str, Corpus]) ->
     """Over seeds, any one step is of each part as often as its size says."""
     weights = {"x_x": [24.0, 48.0, 12.0]}
     for step in (0, 5, 63, 64, 1_000):
-        counts = np.bincount([PartSchedule(weights, seed).at("x_x", step)[0] for seed in range(1_500)])
+        counts = np.bincount([ProportionalSchedule(weights, seed).at("x_x", step)[0] for seed in range(1_500)])
         assert chisquare(counts, np.array([24, 48, 12]) / 84 * 1_500).pvalue > 1e-3
 
 
@@ -268,14 +254,14 @@ def test_the_places_of_a_part_are_counted_without_the_steps_before(
     weights: list[float], seed: int, blocks: int
 ) -> None:
     """Each part's places are 0, 1, 2 and so on, each once, over whole blocks; and as many as its share says."""
-    mixing = PartSchedule({"x_x": weights}, seed)
+    schedule = ProportionalSchedule({"x_x": weights}, seed)
     steps = 64 * blocks
-    found = [mixing.at("x_x", step) for step in range(steps)]
+    found = [schedule.at("x_x", step) for step in range(steps)]
     for part, weight in enumerate(weights):
         places = sorted(place for own, place in found if own == part)
         assert places == list(range(len(places)))
         assert abs(len(places) - steps * weight / math.fsum(weights)) < 3
-    assert mixing.at("x_x", 10**9) == PartSchedule({"x_x": weights}, seed).at("x_x", 10**9)
+    assert schedule.at("x_x", 10**9) == ProportionalSchedule({"x_x": weights}, seed).at("x_x", 10**9)
 
 
 @given(
@@ -287,8 +273,8 @@ def test_both_kinds_go_through_a_part_at_one_pace(weights: list[tuple[float, flo
     once, and no more of them than the kind with the larger share needs."""
     kinds = dict(zip(("x_x", "x_y"), map(list, zip(*weights, strict=True)), strict=True))
     assume(all(map(any, kinds.values())))
-    mixing, steps = PartSchedule(kinds, seed), 64 * 4
-    found = [{kind: mixing.at(kind, step) for kind in kinds} for step in range(steps)]
+    schedule, steps = ProportionalSchedule(kinds, seed), 64 * 4
+    found = [{kind: schedule.at(kind, step) for kind in kinds} for step in range(steps)]
     for part in range(len(weights)):
         shares = [own[part] / math.fsum(own) for own in kinds.values()]
         for kind, share in zip(kinds, shares, strict=True):
@@ -310,7 +296,7 @@ def test_an_epoch_of_a_part_holds_every_item_at_most_once(parts: dict[str, Corpu
     sizes = {"a": 36, "b": 12}
     for step in range(64 * 9):
         plan = sampler.plan(step)
-        _, place = sampler._mixing.at(plan.kind, step)
+        _, place = sampler._schedule.at(plan.kind, step)
         drawn.setdefault((plan.part, place // (sizes[plan.part] // 4)), []).extend(plan.items.tolist())
     assert len(drawn) > 20
     last = {part: max(epoch for own, epoch in drawn if own == part) for part in sizes}

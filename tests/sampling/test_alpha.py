@@ -19,9 +19,8 @@ from babelbatch.records import ABSENT, Corpus, Plan
 from babelbatch.sampling import Sampler, Sampling, describe_alpha
 from babelbatch.sampling.alpha import Alpha, alpha_schedule
 from conftest import MakeCorpus
+from plans import X_X, X_Y, plans, ragged_corpus, same
 
-X_X = Sampling(name="x_x", alpha=1.0, batch_size=4)
-X_Y = Sampling(name="x_y", alpha=0.0, batch_size=4)
 LINEAR = Sampling(name="schedule", alpha=1.0, batch_size=4, schedule="linear", alpha_end=0.0)
 COSINE = replace(LINEAR, schedule="cosine")
 SEQUENTIAL = Sampling(name="sequential", alpha=1.0, batch_size=4, schedule="switch", alpha_end=0.0, switch_at=0.5)
@@ -36,37 +35,17 @@ WEIGHTED = [pytest.param(each, id=each.name) for each in (ENGLISH_CENTRED, X_EN,
 
 
 @pytest.fixture(scope="module")
-def parallel(make_corpus: MakeCorpus) -> Corpus:
-    return make_corpus(12)
-
-
-@pytest.fixture(scope="module")
 def ragged(make_corpus: MakeCorpus) -> Corpus:
-    return make_corpus(
-        40,
-        no_query=[(item, "de") for item in range(0, 40, 3)] + [(item, "zh") for item in range(0, 40, 2)],
-        no_passage=[(item, "en") for item in range(0, 40, 4)] + [(item, "zh") for item in range(1, 40, 10)],
-    )
-
-
-def plans(sampler: Sampler, steps: int) -> list[Plan]:
-    return [sampler.plan(step) for step in range(steps)]
-
-
-def same(one: Plan, other: Plan) -> bool:
-    return one.kind == other.kind and all(
-        np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("items", "query_languages", "passage_languages")
-    )
+    return ragged_corpus(make_corpus, no_passage=[(item, "en") for item in range(0, 40, 4)])
 
 
 def test_a_line_by_hand() -> None:
     alpha = alpha_schedule(LINEAR, 4)
     assert [alpha.at(step) for step in range(6)] == [0.875, 0.625, 0.375, 0.125, 0, 0]
-    assert [alpha.before(step) for step in range(7)] == [0, 0.875, 1.5, 1.875, 2, 2, 2]
+    assert [alpha.sum_before(step) for step in range(7)] == [0, 0.875, 1.5, 1.875, 2, 2, 2]
     rising = alpha_schedule(replace(LINEAR, alpha=0.2, alpha_end=0.6), 4)
     assert [rising.at(step) for step in (0, 3, 4)] == pytest.approx([0.25, 0.55, 0.6])
-    assert rising.before(6) == pytest.approx(4 * 0.4 + 2 * 0.6)
+    assert rising.sum_before(6) == pytest.approx(4 * 0.4 + 2 * 0.6)
     assert (alpha.mean, rising.mean) == (0.5, pytest.approx(0.4))
 
 
@@ -79,18 +58,20 @@ def test_a_cosine_is_its_formula() -> None:
 
     for step in range(10):
         assert alpha.at(step) == pytest.approx(formula(step + 0.5))
-        assert alpha.before(step) == pytest.approx(quad(formula, 0, step)[0])
-    assert alpha.mean == pytest.approx(alpha.before(10) / 10)
+        assert alpha.sum_before(step) == pytest.approx(quad(formula, 0, step)[0])
+    assert alpha.mean == pytest.approx(alpha.sum_before(10) / 10)
     assert alpha.at(11) == pytest.approx(0.2)
-    assert alpha.before(12) == pytest.approx(alpha.before(10) + 0.4)
+    assert alpha.sum_before(12) == pytest.approx(alpha.sum_before(10) + 0.4)
 
 
 def test_stairs_by_hand() -> None:
     alpha = alpha_schedule(STEPS, 8)
     assert [alpha.at(step) for step in range(10)] == [0.9] * 2 + [0.5] * 2 + [0.0] * 6
-    assert [alpha.before(step) for step in (0, 1, 2, 3, 4, 8, 10)] == pytest.approx([0, 0.9, 1.8, 2.3, 2.8, 2.8, 2.8])
+    assert [alpha.sum_before(step) for step in (0, 1, 2, 3, 4, 8, 10)] == pytest.approx(
+        [0, 0.9, 1.8, 2.3, 2.8, 2.8, 2.8]
+    )
     assert alpha.mean == pytest.approx(2.8 / 8)
-    one = alpha_schedule(STEPS, 1)  # too short for its stairs: round(0.25) and round(0.5) are 0
+    one = alpha_schedule(STEPS, 1)  # too short for its steps: round(0.25) and round(0.5) are 0
     assert (one.at(0), one.values, one.mean) == (0.0, (0.0,), 0.0)
 
 
@@ -153,7 +134,7 @@ def test_stratified_holds_the_integral_of_alpha_in_every_window(
     sampler = Sampler(parallel, replace(sampling, alpha_draw="stratified"), seed, steps=steps)
     kinds = [sampler.is_same_language(step) for step in range(steps + 20)]
     counted = np.concatenate([[0], np.cumsum(kinds)])
-    expected = np.array([sampler.alpha.before(step) for step in range(len(counted))])
+    expected = np.array([sampler.alpha.sum_before(step) for step in range(len(counted))])
     # The sum of alpha in the middle of each step: a cosine bends within one.
     middles = np.concatenate([[0], np.cumsum([sampler.alpha.at(step) for step in range(len(kinds))])])
     assert np.abs(expected - middles).max() < (1e-9 if sampling.schedule != "cosine" else 0.15)
@@ -325,7 +306,7 @@ def test_language_exponent_of_mixed_batches(make_corpus: MakeCorpus, exponent: f
 
 
 def test_x_en_draws_what_has_an_english_passage(make_corpus: MakeCorpus) -> None:
-    """Items 0 to 5 have no English passage, items 6 to 8 only an English question: 3 are left, an epoch each step."""
+    """Items 0 to 5 have no English passage, items 6 to 8 only an English query: 3 are left, an epoch each step."""
     corpus = make_corpus(
         12,
         no_passage=[(item, "en") for item in range(6)],

@@ -17,7 +17,7 @@ BORDERS = [1, 7, 8, 9, 63, 64, 65, 4_097, 32_767, 32_768, 32_769, 70_001]
 
 
 def gappy(make_corpus: MakeCorpus, items: int, languages: int = 3) -> Corpus:
-    """A quarter of the questions and of the passages are absent."""
+    """A quarter of the queries and of the passages are absent."""
     corpus = make_corpus(1, tuple(f"l{number}" for number in range(languages)))
     random = np.random.default_rng(items)
     tables = (np.where(random.random((items, languages)) < 0.25, ABSENT, 7).astype(np.int32) for _ in range(2))
@@ -52,8 +52,8 @@ def test_pools_hold_the_items_that_exist(make_corpus, items, restricted):
     assert members(found.crosslingual(columns, rows)) == np.flatnonzero(crossing).tolist()
 
 
-def test_crosslingual_needs_a_question_and_a_passage_in_different_languages(make_corpus):
-    """Every way in which an item can have questions and passages in three languages, 64 of them."""
+def test_crosslingual_needs_a_query_and_a_passage_in_different_languages(make_corpus):
+    """Every way in which an item can have queries and passages in three languages, 64 of them."""
     ways = np.array([[way >> bit & 1 for bit in range(6)] for way in range(64)]) - 1  # ABSENT or 0
     corpus = replace(make_corpus(64), queries=ways[:, :3].astype(np.int32), passages=ways[:, 3:].astype(np.int32))
     expected = [

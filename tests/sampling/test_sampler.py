@@ -22,40 +22,17 @@ from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.sampling.pools import Availability
 from babelbatch.sampling.randomness import derive_seed, permuted, random_below, random_uint64, uniform
 from conftest import MakeCorpus
+from plans import HYBRID, X_X, X_Y, plans, ragged_corpus, same
 
-X_X = Sampling(name="x_x", alpha=1.0, batch_size=4)
-X_Y = Sampling(name="x_y", alpha=0.0, batch_size=4)
-HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=4)
 MIXED = Sampling(name="mixed", alpha=1.0, batch_size=4, same_language="pair")
 ENGLISH = Sampling(name="english", alpha=1.0, batch_size=4, languages=["en"])
 STRATEGIES = [pytest.param(sampling, id=sampling.name) for sampling in (X_X, X_Y, HYBRID, MIXED, ENGLISH)]
 
 
 @pytest.fixture(scope="module")
-def parallel(make_corpus: MakeCorpus) -> Corpus:
-    return make_corpus(12)
-
-
-@pytest.fixture(scope="module")
 def ragged(make_corpus: MakeCorpus) -> Corpus:
     """40 items. X-X pools: de 27, en 40, zh 16."""
-    return make_corpus(
-        40,
-        no_query=[(item, "de") for item in range(0, 40, 3)] + [(item, "zh") for item in range(0, 40, 2)],
-        no_passage=[(item, "de") for item in range(0, 40, 6)] + [(item, "zh") for item in range(1, 40, 10)],
-    )
-
-
-def plans(sampler: Sampler, steps: int) -> list[Plan]:
-    return [sampler.plan(step) for step in range(steps)]
-
-
-def same(one: Plan, other: Plan) -> bool:
-    return one.kind == other.kind and all(
-        getattr(one, name).dtype == getattr(other, name).dtype
-        and np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("items", "query_languages", "passage_languages")
-    )
+    return ragged_corpus(make_corpus, no_passage=[(item, "de") for item in range(0, 40, 6)])
 
 
 def test_x_x_batches_have_one_language(parallel):
@@ -329,7 +306,7 @@ def test_pairs_exist_in_mlqa_r(mlqa_r, sampling):
 
 
 def test_pairs_of_an_item_are_uniform_over_those_it_has(make_corpus):
-    """Item 0 lacks its Chinese question: 4 ordered pairs are left, of 6."""
+    """Item 0 lacks its Chinese query: 4 ordered pairs are left, of 6."""
     corpus = make_corpus(4, no_query=[(0, "zh")])
     pairs = []
     for plan in plans(Sampler(corpus, X_Y, seed=9), 2_000):

@@ -1,4 +1,4 @@
-"""Alpha over a run: the probability of a same-language batch at each step, and how many such batches to expect."""
+"""Schedules of alpha, the probability of an X-X batch, over a run."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from babelbatch.sampling.settings import Sampling
 
 
 class Alpha(Protocol):
-    """How alpha goes over a run of known length; after it, alpha stays where it is."""
+    """Alpha as a function of the step; constant after the last step of the run."""
 
     def at(self, step: int) -> float:
         """Alpha at a step."""
         ...
 
-    def before(self, step: int) -> float:
-        """The sum of alpha over the steps before it, in closed form."""
+    def sum_before(self, step: int) -> float:
+        """The sum of alpha over the earlier steps, in closed form: the expected number of X-X batches."""
         ...
 
     @property
     def values(self) -> tuple[float, ...]:
-        """Those that alpha starts from, stays at and ends at, in order: between them lie all others."""
+        """The turning points of alpha in order: its first value, its plateaus, its last value."""
         ...
 
     @property
     def mean(self) -> float:
-        """Over the run."""
+        """Its mean over the run."""
         ...
 
 
 @dataclass(frozen=True)
-class Constant:
+class ConstantAlpha:
     alpha: float
 
     def at(self, step: int) -> float:
         return self.alpha
 
-    def before(self, step: int) -> float:
+    def sum_before(self, step: int) -> float:
         return step * self.alpha
 
     @property
@@ -52,8 +52,8 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Slope:
-    """From start to end over `steps` steps, along a line or half a period of a cosine."""
+class AlphaRamp:
+    """From start to end over `steps` steps, linear or along half a period of a cosine."""
 
     start: float
     end: float
@@ -65,7 +65,7 @@ class Slope:
         gone = progress if self.curve == "linear" else (1 - math.cos(math.pi * progress)) / 2
         return self.start + (self.end - self.start) * gone
 
-    def before(self, step: int) -> float:
+    def sum_before(self, step: int) -> float:
         inside = min(step, self.steps)
         progress = inside / self.steps
         wave = math.sin(math.pi * progress) / math.pi
@@ -82,8 +82,8 @@ class Slope:
 
 
 @dataclass(frozen=True)
-class Stairs:
-    """From step `starts[n]` on, `alphas[n]`; the first starts at 0, and the run has `steps` steps."""
+class AlphaSteps:
+    """Piecewise constant: `alphas[n]` from step `starts[n]` on, `starts[0]` being 0, in a run of `steps` steps."""
 
     starts: tuple[int, ...]
     alphas: tuple[float, ...]
@@ -92,7 +92,7 @@ class Stairs:
     def at(self, step: int) -> float:
         return [alpha for start, alpha in zip(self.starts, self.alphas, strict=True) if start <= step][-1]
 
-    def before(self, step: int) -> float:
+    def sum_before(self, step: int) -> float:
         ends = pairwise((*self.starts, math.inf))
         return sum(
             alpha * max(0, min(step, end) - start) for (start, end), alpha in zip(ends, self.alphas, strict=True)
@@ -105,27 +105,32 @@ class Stairs:
 
     @property
     def mean(self) -> float:
-        return self.before(self.steps) / self.steps
+        return self.sum_before(self.steps) / self.steps
 
 
 def alpha_schedule(sampling: Sampling, steps: int | None) -> Alpha:
     """Alpha of a strategy over a run of `steps` batches. Raises ValueError if alpha changes and `steps` is None."""
     if sampling.schedule == "constant":
-        return Constant(sampling.alpha)
+        return ConstantAlpha(sampling.alpha)
     if steps is None:
         raise ValueError(f"sampling.schedule: {sampling.schedule} needs to know how many steps there are")
+    alpha_end, switch_at = sampling.alpha_end, sampling.switch_at
     if sampling.schedule == "steps":
+        assert sampling.alpha_steps is not None, "Sampling checks it"
         changes = sampling.alpha_steps
     elif sampling.schedule == "switch":
-        changes = [[sampling.switch_at, sampling.alpha_end]]
+        assert switch_at is not None, "Sampling checks it"
+        assert alpha_end is not None, "Sampling checks it"
+        changes = [[switch_at, alpha_end]]
     else:
-        return Slope(sampling.alpha, sampling.alpha_end, steps, sampling.schedule)
-    # Between two steps, so that alpha 1 and 0 are exact on either side.
+        assert alpha_end is not None, "Sampling checks it"
+        return AlphaRamp(sampling.alpha, alpha_end, steps, sampling.schedule)
+    # Rounded to a step, so that alpha 1 and 0 are exact on either side.
     starts = [round(fraction * steps) for fraction, _ in changes]
-    return Stairs((0, *starts), (sampling.alpha, *(alpha for _, alpha in changes)), steps)
+    return AlphaSteps((0, *starts), (sampling.alpha, *(alpha for _, alpha in changes)), steps)
 
 
 def describe_alpha(sampling: Sampling, alpha: Alpha) -> str:
-    """Alpha in a few words: `0.5`, or `1 to 0, linear, 0.5 on average`."""
-    said = " to ".join(f"{value:g}" for value in alpha.values)
-    return said if sampling.schedule == "constant" else f"{said}, {sampling.schedule}, {alpha.mean:g} on average"
+    """Alpha in a few words, such as `0.5` or `1 to 0, linear, 0.5 on average`."""
+    values = " to ".join(f"{value:g}" for value in alpha.values)
+    return values if sampling.schedule == "constant" else f"{values}, {sampling.schedule}, {alpha.mean:g} on average"

@@ -32,14 +32,14 @@ class Sampling:
         languages mixed within the batch (LAReQA's X-X; languages act as a shortcut there, and it is much worse).
     languages: train on these only; default all languages of the corpus.
     language_exponent: X-X takes language l with probability proportional to (pairs in l) ** exponent: 0 is uniform (the
-        paper), 1 is by size. It is 1 / T where a language temperature T is spoken of. With `same_language: pair`, of
-        the languages that each item has.
-    cross_language: which pairs X-Y has. `any`; `english`: those of English and another language; `x_en`: questions in
+        paper), 1 is by size; 1 / T for a language temperature T. With `same_language: pair` the choice is among the
+        languages that each item has.
+    cross_language: which pairs X-Y has. `any`; `english`: those of English and another language; `x_en`: queries in
         another language, passages in English; `en_x`: the other way.
     pair_exponent: an item of an X-Y batch takes one of its language pairs with probability proportional to (items that
         have that pair) ** exponent: 0 is uniform (the paper), 1 is by size.
 
-    Raises ValueError for a schedule that its numbers do not make.
+    Raises ValueError if the numbers do not fit the schedule.
     """
 
     name: str
