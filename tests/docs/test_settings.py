@@ -63,7 +63,10 @@ def test_keys_have_type_default_and_meaning(page: str) -> None:
 
 
 def test_what_the_run_adds_is_no_setting(page: str) -> None:
-    assert not {"data.corpus", "data.needs", "encoder.texts", "trainer.logger", "optimizer.params"} & rows(page).keys()
+    assert (
+        not {"data.corpus", "data.requirements", "encoder.texts", "trainer.logger", "optimizer.params"}
+        & rows(page).keys()
+    )
 
 
 @pytest.mark.parametrize(
