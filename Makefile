@@ -16,6 +16,7 @@ lint: $(VENV)/installed
 
 settings: $(VENV)/installed
 	$(VENV)/bin/python docs/tools/settings_page.py
+	$(VENV)/bin/python docs/tools/architecture_picture.py
 
 docs: $(VENV)/installed
 	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs build/site

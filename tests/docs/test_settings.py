@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from babelbatch.jobs.launch import CONF
-from pages import DOCS
-
-
-def tool(name: str) -> ModuleType:
-    """A script of docs/tools, which is no package."""
-    place = DOCS / "tools" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+from pages import DOCS, tool
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,26 @@
+"""The page Use the trained model, followed from its first command to its last."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pages import DOCS, follow
+
+
+@pytest.mark.slow
+def test_the_model_is_used(tmp_path: Path) -> None:
+    page = (DOCS / "use_the_model.md").read_text(encoding="utf-8")
+    printed = follow(page, tmp_path, tmp_path / "cache").stdout
+    (difference,) = re.findall(r"^largest difference (\S+)$", printed, re.MULTILINE)
+    assert abs(float(difference)) < 1e-5
+    assert len(re.findall(r"^What is the capital of Peru\?  .+  -?0\.\d{3}$", printed, re.MULTILINE)) == 2  # twice run
+    trained, evaluated = (
+        json.loads((tmp_path / folder / "metrics.json").read_text()) for folder in ("run", "evaluated")
+    )
+    assert evaluated["world_facts/multilingual/map"] == trained["world_facts/multilingual/map"]
+    assert len(pq.read_table(tmp_path / "mined" / "negatives.parquet")) > 1_000
