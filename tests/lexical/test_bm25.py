@@ -206,5 +206,5 @@ def test_a_sweep_of_evaluations_ends_with_its_report(tmp_path: Path):
         assert f"world_facts: {folder.name}" in " ".join(done.stdout.split())
     assert done.stdout.endswith(f"Who leads, and how sure that is:\n  {place / 'report' / 'report.html'}\n")
     report = (place / "report" / "report.md").read_text()
-    assert "Nothing here was trained by a seed: intervals and tests are over questions only." in report
+    assert "No system here was trained with a seed: intervals and tests are over queries only." in report
     assert "run at least three" not in report
