@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.report.terminal import print_scores, print_tables, read_rows, tables, to_markdown
+from babelbatch.report.terminal import Row, print_scores, print_tables, read_rows, tables, to_markdown
 
 
 def finished(folder: Path, strategy: str, seed: int, score: float, benchmarks: tuple[str, ...] = ("b",)) -> Path:
@@ -28,6 +28,11 @@ def test_rows_by_benchmark_and_unfinished_runs_left_out(tmp_path: Path) -> None:
     rows = read_rows(folders)
     assert [(row.benchmark, row.strategy) for row in rows] == [("a", "x_x"), ("b", "x_x"), ("b", "x_y")]
     assert rows[2].cells() == ("x_y", "0.5", "1", "0.2500", "0.2500", "0.2500", "123.4", "12\N{NO-BREAK SPACE}s")
+
+
+def test_large_numbers_have_separators() -> None:
+    row = Row("r", "b", "x_x", 1.0, 0, None, None, 0.25, 22534.44, 3661.0, "mAP")
+    assert row.cells()[3:] == ("-", "-", "0.2500", "22,534.4", "3,661\N{NO-BREAK SPACE}s")
 
 
 def test_an_evaluation_beside_the_runs_is_none_of_them(tmp_path: Path) -> None:

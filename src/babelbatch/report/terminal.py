@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from babelbatch.evaluation.metrics import POOL_NAMES, SETTINGS, TITLES
-from babelbatch.report.numbers import percent, with_unit
+from babelbatch.report.numbers import fixed, percent, with_unit
 from babelbatch.runs.files import METRICS_FILE
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
@@ -46,9 +46,9 @@ class Row:
             self.strategy,
             f"{self.alpha:g}",
             str(self.seed),
-            *("-" if score is None else f"{score:.4f}" for score in scores),
-            "-" if self.rank_distance is None else f"{self.rank_distance:.1f}",
-            with_unit(f"{self.seconds:.0f}", "s"),
+            *("-" if score is None else fixed(score, 4) for score in scores),
+            "-" if self.rank_distance is None else fixed(self.rank_distance, 1),
+            with_unit(fixed(self.seconds, 0), "s"),
         )
 
 
@@ -144,7 +144,7 @@ def print_states(folder: Path, states: Iterable[tuple[str, str, str]]) -> None:
 def _score(key: str, metrics: Mapping[str, float]) -> str:
     if key not in metrics:
         return "-"
-    return f"{metrics[key]:.1f}" if key.endswith("rank_distance") else f"{metrics[key]:.4f}"
+    return fixed(metrics[key], 1 if key.endswith("rank_distance") else 4)
 
 
 def to_markdown(rows: list[Row]) -> str:
