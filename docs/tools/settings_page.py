@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,15 @@ def _roots() -> Iterator[str]:
         keys = [field for field in fields(schema) if field.default_factory is not dict and field.name not in GROUPS]
         said = notes(inspect.getdoc(schema), [field.name for field in fields(schema)])
         found = parameters(f"{schema.__module__}.{schema.__name__}")
-        rows = [(f"`{key.name}`", *_type_and_default(found[key.name]), _first(said.get(key.name, ""))) for key in keys]
+        rows = []
+        for key in keys:
+            if is_dataclass(key.default_factory):  # a section of its own, such as report
+                section = notes(
+                    inspect.getdoc(key.default_factory), [part.name for part in fields(key.default_factory)]
+                )
+                rows += [(f"`{key.name}.{part}`", "list", "`[]`", _first(note)) for part, note in section.items()]
+            else:
+                rows.append((f"`{key.name}`", *_type_and_default(found[key.name]), _first(said.get(key.name, ""))))
         yield f"### {command}\n\n{_table(('key', 'type', 'default', 'meaning'), rows)}"
 
 

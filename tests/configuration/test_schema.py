@@ -45,9 +45,11 @@ def test_nothing_configurable_takes_any_keyword() -> None:
     ],
 )  # fmt: skip
 def test_every_root_key_is_read(root: str, entry: str) -> None:
-    """An option that nobody reads does nothing. `monitor` is read by the callbacks' configuration."""
+    """An option that nobody reads does nothing. `monitor` is read by the callbacks' configuration,
+    `report` by the report of the runs."""
     source = (PACKAGE / entry).read_text() + (PACKAGE / "commands" / "build.py").read_text()
     read = set(re.findall(r"cfg\.(\w+)", source))
+    read |= set(re.findall(r'config\["(\w+)"\]', (PACKAGE / "report" / "runs.py").read_text()))  # of config.yaml
     in_yaml = "".join(path.read_text() for path in CONF.rglob("*.yaml"))
     for key in SCHEMAS[root].__dataclass_fields__:
         assert key in read or f"${{{key}}}" in in_yaml, f"{root}: nothing reads '{key}'"

@@ -16,7 +16,7 @@ from babelbatch.configuration.former_targets import current_setting
 # Where results go, what is shown, logged and kept, and how fast batches come: none of it changes a weight or a score.
 _IRRELEVANT = (
     "hydra", "output_dir", "name", "logger", "data.num_workers", "callbacks.progress_bar", "callbacks.checkpoint",
-    "trainer.log_every_n_steps", "trainer.enable_model_summary", "evaluation.vector_cache",
+    "trainer.log_every_n_steps", "trainer.enable_model_summary", "evaluation.vector_cache", "report",
 )  # fmt: skip
 _OUTPUT_DIR = "<output_dir>"
 

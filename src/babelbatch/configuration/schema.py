@@ -27,6 +27,25 @@ class ConfigError(ValueError):
 
 
 @dataclass
+class Contrast:
+    """One planned comparison: strategy `group` with strategy `against` on `measure` (monolingual, crosslingual,
+    multilingual or rank_distance). With a margin it asks whether `group` is worse by less than that."""
+
+    group: str = ""
+    against: str = ""
+    measure: str = ""
+    margin: float | None = None
+
+
+@dataclass
+class ReportConfig:
+    """contrasts: the comparisons that the experiment was planned for. The report tests them as one family and calls
+    everything else exploratory."""
+
+    contrasts: list[Contrast] = field(default_factory=list)
+
+
+@dataclass
 class TrainConfig:
     """The root of a training run. Groups are typed by what their `_target_` accepts, see `check`.
 
@@ -41,6 +60,7 @@ class TrainConfig:
     teacher: a folder or hub name of an encoder that the objective learns from, if it is one that does (loss=mimo).
     threads: CPU threads, or null for as many as torch takes by itself.
     grad_cache: hold the activations of one chunk of a batch only, and encode twice (data.chunk_tokens bounds a chunk).
+    report: what the report of the runs shall test; no part of what makes a run.
     output_dir: the folder of the run; of a sweep, the folder of its jobs' folders. None means
         multirun/<name>, and in it a folder a job, see `job_folder`.
     """
@@ -69,6 +89,7 @@ class TrainConfig:
     teacher: str | None = None
     threads: int | None = None
     grad_cache: bool = False
+    report: ReportConfig = field(default_factory=ReportConfig)
     output_dir: str | None = None
 
 
@@ -78,6 +99,7 @@ class EvaluateConfig:
 
     checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used.
     device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
+    report: as in a training run.
     name: of the evaluation; results land in multirun/<name>. output_dir: the folder of the results instead.
     """
 
@@ -87,6 +109,7 @@ class EvaluateConfig:
     logger: Any = field(default_factory=dict)
     checkpoint: str | None = None
     device: str = "auto"
+    report: ReportConfig = field(default_factory=ReportConfig)
     name: str = "evaluate"
     output_dir: str | None = None
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import combinations
 
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.report.contrasts import Contrast
 from babelbatch.report.grouping import Group
 from babelbatch.report.measures import (
     CROSSLINGUAL,
@@ -23,6 +24,7 @@ from babelbatch.report.measures import (
     of_setting,
 )
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Outcome, Pair, corrected, why_not_tested
+from babelbatch.report.planned import Planned, planned_tests
 from babelbatch.report.run_scores import Clusters, clusters_of, scores_of_run
 from babelbatch.report.runs import Run, custom_metrics
 from babelbatch.statistics import Estimate, NonInferiority, Scores, compare, estimate, holm, non_inferior
@@ -75,7 +77,8 @@ class Study:
 
     metric: the one to read first. clusters: which queries are independent. estimates: (group, measure) -> interval.
     pairs: the tests of every pair of groups on every measure. untested: pairs of groups that were not tested, and why.
-    margins: non-inferiority to X-X. level: of the intervals; differences are significant below 1 - level.
+    margins: non-inferiority to X-X. planned: the tests of `report.contrasts`, a family of their own.
+    level: of the intervals; differences are significant below 1 - level.
     """
 
     benchmark: str
@@ -88,6 +91,7 @@ class Study:
     pairs: tuple[Pair, ...]
     untested: tuple[NotTested, ...]
     margins: tuple[Margin, ...]
+    planned: tuple[Planned, ...]
     level: float
     scores: AllScores = field(repr=False)
 
@@ -173,10 +177,17 @@ class Study:
         ]
 
 
-def study(benchmark: str, groups: Sequence[Group], level: float = 0.95, margin: float = 0.01) -> Study:
+def study(
+    benchmark: str,
+    groups: Sequence[Group],
+    level: float = 0.95,
+    margin: float = 0.01,
+    contrasts: Sequence[Contrast] = (),
+) -> Study:
     """Estimates, comparisons and non-inferiority of the groups on one benchmark.
 
     level: of the intervals; differences are significant below 1 - level. margin: of the metric, for non-inferiority.
+    contrasts: planned comparisons.
     """
     runs = [run for group in groups for run in group.runs]
     metric = metric_of(runs[0], benchmark)
@@ -219,6 +230,7 @@ def study(benchmark: str, groups: Sequence[Group], level: float = 0.95, margin: 
         corrected(tests, level),
         tuple(untested),
         _margins(groups, scores, of_setting("monolingual", metric), level, margin),
+        planned_tests(contrasts, groups, metric, scores, level),
         level,
         scores,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from babelbatch.report.runs import Run
@@ -84,7 +84,7 @@ def refuse_mixed(runs: Sequence[Run]) -> None:
 def only(runs: Sequence[Run], benchmarks: Sequence[str]) -> list[Run]:
     """The runs that have all of `benchmarks`, with those alone. Raises ValueError if none has."""
     found = [
-        Run(run.folder, run.metrics | {"benchmarks": list(benchmarks)}, run.settings, run.per_query)
+        replace(run, metrics=run.metrics | {"benchmarks": list(benchmarks)})
         for run in runs
         if set(benchmarks) <= set(run.benchmarks)
     ]

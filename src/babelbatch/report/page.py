@@ -22,6 +22,7 @@ from babelbatch.report.languages import language
 from babelbatch.report.measures import RANK_DISTANCE
 from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
+from babelbatch.report.planned import sentences as planned_sentences
 from babelbatch.report.plots import alpha_curves, learning_curves
 from babelbatch.report.runs import FoundRuns, find_runs
 from babelbatch.report.section import Section
@@ -32,6 +33,7 @@ from babelbatch.report.tables import (
     grid_to_latex,
     legend,
     margins_data,
+    planned_data,
     results,
     results_data,
     to_csv,
@@ -89,7 +91,8 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
         found = FoundRuns(only(found.runs, settings.benchmarks), found.unfinished, found.repeated)
     refuse_mixed(found.runs)
     groups = grouped(found.runs)
-    studies = [study(name, groups, settings.level, settings.margin) for name in found.runs[0].benchmarks]
+    contrasts = list(dict.fromkeys(contrast for run in found.runs for contrast in run.contrasts))
+    studies = [study(name, groups, settings.level, settings.margin, contrasts) for name in found.runs[0].benchmarks]
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
     sections = [*analyses.sections(studies), *paper_tables(studies)]
     return Report(name, found, groups, studies, settings, sections)
@@ -100,7 +103,8 @@ def markdown(report: Report) -> str:
     parts = [f"# {report.name}\n"]
     for each in report.studies:
         parts.append(f"## {each.benchmark}\n\n{verdicts.headline(each)}.\n")
-        parts += [f"{sentence}\n" for sentence in [*verdicts.sentences(each), *verdicts.margins(each)]]
+        planned = planned_sentences(each.planned, each.level)
+        parts += [f"{sentence}\n" for sentence in [*planned, *verdicts.sentences(each), *verdicts.margins(each)]]
         parts.append(to_markdown(results(each), report.settings.level))
     parts += [f"* {note}" for note in verdicts.caveats(report.studies[0], report.found)]
     return "\n".join(parts).rstrip() + "\n"
@@ -152,6 +156,7 @@ def _benchmark(each: Study) -> dict[str, object]:
         "rank_distance": RANK_DISTANCE in each.measures,
         "metric": TITLES[each.metric],
         "headline": verdicts.headline(each),
+        "planned": planned_sentences(each.planned, each.level),
         "sentences": verdicts.sentences(each),
         "results": table,
         "legend": legend(table, "bold"),
@@ -169,6 +174,7 @@ def _benchmark(each: Study) -> dict[str, object]:
 def _data_tables(report: Report) -> list[Data]:
     """Every table of numbers that is not empty, with those behind the plots."""
     data = [results_data(report.studies), comparisons_data(report.studies), margins_data(report.studies)]
+    data.append(planned_data(report.studies))
     for each in report.studies:
         reference = reference_of(each.groups)
         data += [figure.data for figure in alpha_curves(each)]

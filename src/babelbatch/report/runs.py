@@ -19,6 +19,7 @@ from babelbatch.configuration.former_targets import current_setting
 from babelbatch.configuration.identity import identity
 from babelbatch.evaluation.custom import CUSTOM
 from babelbatch.evaluation.metrics import NAMES, SETTINGS
+from babelbatch.report.contrasts import Contrast, contrasts_of
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE, TRAINED
 
 REQUIRED_COLUMNS = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
@@ -32,12 +33,13 @@ REMEDY = "remove that folder and run the job again, or name only the other runs 
 class Run:
     """A finished run. metrics: the content of metrics.json. settings: configuration path -> value, only those that can
     change the result; an evaluation has the settings of the run that it evaluated too. per_query: the columns of
-    per_query.parquet that a report uses."""
+    per_query.parquet that a report uses. contrasts: the comparisons that it was planned for."""
 
     folder: Path
     metrics: dict[str, Any]
     settings: dict[str, Any]
     per_query: pa.Table
+    contrasts: tuple[Contrast, ...] = ()
 
     @property
     def seed(self) -> int | None:
@@ -109,7 +111,12 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"{path} is missing, and the report needs it to name the run; {REMEDY}") from None
     except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
         raise ValueError(f"{path} is not a configuration ({_first_line(error)}); {REMEDY}") from None
-    return Run(folder, metrics, _with_trained(settings, metrics), _per_query(folder / PER_QUERY_FILE, metrics))
+    per_query = _per_query(folder / PER_QUERY_FILE, metrics)
+    try:
+        contrasts = contrasts_of({"report": OmegaConf.to_container(config["report"])} if "report" in config else {})
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; {REMEDY}") from None
+    return Run(folder, metrics, _with_trained(settings, metrics), per_query, contrasts)
 
 
 def _with_trained(settings: dict[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:

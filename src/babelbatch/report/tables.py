@@ -132,6 +132,26 @@ def margins_data(studies: Sequence[Study]) -> Data:
     return Data("non_inferiority", columns, rows)
 
 
+def planned_data(studies: Sequence[Study]) -> Data:
+    """Every planned comparison."""
+    columns = (
+        "benchmark", "a", "b", "setting", "metric", "margin", "a minus b", "p", "p by Holm", "significant",
+        "detectable", "not tested because",
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = [
+        (
+            study.benchmark, each.a.label, each.b.label, each.measure.setting, each.measure.metric,
+            each.contrast.margin, *((None,) * 3 if each.test is None else (
+                each.test.difference, each.test.p_value, each.p_value
+            )),
+            each.holds(study.level) or each.fails(study.level), each.detectable, each.reason,
+        )
+        for study in studies
+        for each in study.planned
+    ]  # fmt: skip
+    return Data("planned", columns, rows)
+
+
 def to_csv(data: Data) -> str:
     """All digits; a missing value is an empty field."""
     text = io.StringIO()

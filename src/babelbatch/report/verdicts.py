@@ -8,6 +8,7 @@ from babelbatch.report.comparisons import Study
 from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
 from babelbatch.report.numbers import fixed, interval, p_text, percent
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Pair
+from babelbatch.report.planned import headline as planned_headline
 from babelbatch.report.run_scores import DEFAULT_UNIT
 from babelbatch.report.runs import FoundRuns
 
@@ -22,6 +23,8 @@ def headline(study: Study) -> str:
         return f"One strategy, {study.groups[0].label}: nothing to compare it with"
     if study.of_runs:
         return "One run each: to say which strategy is better takes at least three seeds"
+    if study.planned:
+        return planned_headline(study.planned, study.level)
     winners = {measure: study.winner(measure) for measure in settings}
     names = list(dict.fromkeys(winner for winner in winners.values() if winner))
     if not names:

@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from babelbatch.configuration.rules.benchmarks import problems_of_benchmarks
+from babelbatch.configuration.rules.contrasts import problems_of_contrasts
 from babelbatch.configuration.rules.corpora import (
     problems_of_corpus,
     problems_of_kinds,
@@ -32,6 +33,7 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
     yield from problems_of_ranges(cfg)
     yield from _problems_of_folders(cfg)
     yield from problems_of_benchmarks(cfg)
+    yield from problems_of_contrasts(cfg)
     for path in ("corpus", "validation"):
         if isinstance(cfg.get(path), dict):
             yield from problems_of_corpus(cfg[path], path)

@@ -1,0 +1,180 @@
+"""The comparisons that an experiment was planned for (`report.contrasts`), tested as one family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from babelbatch.report.contrasts import Contrast
+from babelbatch.report.grouping import Group
+from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
+from babelbatch.report.numbers import fixed, interval, p_text, percent
+from babelbatch.report.outcomes import why_not_tested
+from babelbatch.statistics import (
+    Comparison,
+    NonInferiority,
+    Scores,
+    compare,
+    detectable_by,
+    holm,
+    non_inferior,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A contrast between two groups that it names.
+
+    test: the difference a minus b, or with a margin the test of non-inferiority; None if there was none.
+    p_value: adjusted by Holm over the planned tests of the benchmark; 1 without a test.
+    detectable: the smallest true difference that a test for a difference finds with probability 0.8.
+    reason: why there was no test.
+    """
+
+    contrast: Contrast
+    a: Group
+    b: Group
+    measure: Measure
+    test: Comparison | NonInferiority | None
+    p_value: float
+    detectable: float | None
+    reason: str
+
+    def holds(self, level: float) -> bool:
+        """Whether `a` is significantly better, or significantly not worse by the margin."""
+        if self.test is None or self.p_value >= 1 - level:
+            return False
+        return isinstance(self.test, NonInferiority) or self._is_better(self.test.difference)
+
+    def fails(self, level: float) -> bool:
+        """Whether `a` is significantly worse."""
+        significant = isinstance(self.test, Comparison) and self.p_value < 1 - level
+        return significant and not self.holds(level)
+
+    def _is_better(self, difference: float) -> bool:
+        return (difference > 0) == self.measure.higher_is_better
+
+
+def planned_tests(
+    contrasts: Sequence[Contrast],
+    groups: Sequence[Group],
+    metric: str,
+    scores: Mapping[tuple[str, int | None, Measure], Scores],
+    level: float,
+) -> tuple[Planned, ...]:
+    """The tests of the groups that the contrasts name. Two groups are compared if strategy and alpha are all that they
+    differ in, so a contrast of two strategies is tested once for each encoder, for instance."""
+    made: list[tuple[Contrast, Group, Group, Measure, Comparison | NonInferiority | None, str]] = []
+    for contrast in contrasts:
+        measure = RANK_DISTANCE if contrast.measure == "rank_distance" else of_setting(contrast.measure, metric)
+        for a in groups:
+            for b in groups:
+                if (a.strategy, b.strategy) != (contrast.group, contrast.against) or a.rest != b.rest:
+                    continue
+                of_a, of_b = ([scores.get((each.label, seed, measure)) for seed in each.seeds] for each in (a, b))
+                own = [found for found in of_a if found is not None]
+                other = [found for found in of_b if found is not None]
+                if len(own) < len(of_a) or len(other) < len(of_b):
+                    continue  # a setting that the benchmark does not have
+                reason = why_not_tested(a, b) or ""
+                test = None if reason else _tested(contrast, measure, a, b, own, other, level)
+                made.append((contrast, a, b, measure, test, reason))
+    tests = [test for *_, test, _ in made if test is not None]
+    adjusted = iter(holm([test.p_value for test in tests]))
+    p_values = [1.0 if test is None else next(adjusted) for *_, test, _ in made]
+    left = max(1, len(tests) - sum(p_value < 1 - level for p_value in p_values))
+    return tuple(
+        Planned(
+            contrast,
+            a,
+            b,
+            measure,
+            test,
+            p_value,
+            detectable_by(test, (1 - level) / left) if isinstance(test, Comparison) else None,
+            reason,
+        )
+        for (contrast, a, b, measure, test, reason), p_value in zip(made, p_values, strict=True)
+    )
+
+
+def headline(planned: Sequence[Planned], level: float) -> str:
+    """Which of the planned comparisons are significant."""
+    clauses = [_clause(each, level) for each in planned if each.holds(level) or each.fails(level)]
+    if not clauses:
+        return "None of the planned comparisons is significant"
+    rest = sum(not (each.holds(level) or each.fails(level)) for each in planned)
+    open_ = f"; {rest} of {len(planned)} planned comparisons {'is' if rest == 1 else 'are'} not significant"
+    text = "; ".join(clauses)
+    return f"{text[0].upper() if text[0].islower() and text.split()[0].isalpha() else text[0]}{text[1:]}" + (
+        open_ if rest else ""
+    )
+
+
+def sentences(planned: Sequence[Planned], level: float) -> list[str]:
+    """One for each planned comparison."""
+    found = []
+    for each in planned:
+        if each.test is None:
+            found.append(f"{each.a.label} against {each.b.label} {_place(each)}: not tested, because {each.reason}.")
+            continue
+        clause = _clause(each, level)
+        sentence = f"{clause[0].upper()}{clause[1:]}" if clause.split()[0].islower() else clause
+        found.append(f"{sentence} ({_numbers(each, level)}).")
+    return found
+
+
+def _tested(
+    contrast: Contrast,
+    measure: Measure,
+    a: Group,
+    b: Group,
+    own: Sequence[Scores],
+    other: Sequence[Scores],
+    level: float,
+) -> Comparison | NonInferiority:
+    if contrast.margin is None:
+        return compare(own, other, level, fixed_a=a.fixed, fixed_b=b.fixed)
+    return non_inferior(
+        own,
+        other,
+        contrast.margin,
+        level,
+        higher_is_better=measure.higher_is_better,
+        fixed_a=a.fixed,
+        fixed_b=b.fixed,
+    )
+
+
+def _clause(each: Planned, level: float) -> str:
+    runs = len(each.a.runs) == len(each.b.runs) == 1 and not (each.a.fixed and each.b.fixed)
+    a, b = (f"the run of {group.label}" if runs else group.label for group in (each.a, each.b))
+    if each.contrast.margin is not None:
+        if each.holds(level):
+            return f"{a} keeps the {each.measure.name} of {b} {_place(each)} to within {each.contrast.margin:g}"
+        return (
+            f"that {a} keeps the {each.measure.name} of {b} {_place(each)} to within {each.contrast.margin:g} is open"
+        )
+    if each.holds(level):
+        return f"{a} is better than {b} {_place(each)}"
+    if each.fails(level):
+        return f"{a} is worse than {b} {_place(each)}"
+    return f"{a} is not significantly different from {b} {_place(each)}"
+
+
+def _place(each: Planned) -> str:
+    return "in rank distance" if each.measure == RANK_DISTANCE else PLACES[each.measure.setting]
+
+
+def _numbers(each: Planned, level: float) -> str:
+    test = each.test
+    assert test is not None, "an untested comparison has no numbers"
+    digits = 3 if each.measure.digits == 4 else 1
+    difference = f"{each.measure.name} {fixed(test.difference, digits, signed=True)}"
+    if isinstance(test, NonInferiority):
+        return f"{difference}, {p_text(each.p_value)}"
+    text = f"{difference}, {percent(level)} interval {interval(test.low, test.high, digits, signed=True)}"
+    text += f", {p_text(each.p_value)}"
+    if each.p_value >= 1 - level and each.detectable is not None:
+        text += f"; a difference below {fixed(each.detectable, digits)} could not have been seen"
+    return text

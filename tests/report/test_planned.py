@@ -1,0 +1,126 @@
+"""Planned comparisons: one family of their own, said first, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from babelbatch.report.comparisons import Study, study
+from babelbatch.report.contrasts import Contrast, contrasts_of
+from babelbatch.report.grouping import grouped
+from babelbatch.report.page import build_report, write_report
+from babelbatch.report.planned import sentences
+from babelbatch.report.runs import find_runs
+from babelbatch.report.settings import Settings
+from babelbatch.report.verdicts import headline
+from babelbatch.statistics import holm
+from run_folders import write_run, write_sweep
+
+LEVELS = {
+    0.0: {"monolingual": 0.50, "crosslingual": 0.40, "multilingual": 0.30},
+    0.5: {"monolingual": 0.60, "crosslingual": 0.40, "multilingual": 0.30, "rank_distance": 101.0},
+    1.0: {"monolingual": 0.60, "crosslingual": 0.10, "multilingual": 0.30, "rank_distance": 102.0},
+}
+CONTRASTS = [
+    {"group": "hybrid", "against": "x_x", "measure": "monolingual", "margin": 0.02},
+    {"group": "hybrid", "against": "x_x", "measure": "crosslingual"},
+    {"group": "hybrid", "against": "x_y", "measure": "multilingual"},
+    {"group": "x_y", "against": "hybrid", "measure": "monolingual"},
+]
+
+
+def planned_study(place: Path, **options: object) -> Study:
+    write_sweep(place, LEVELS, settings={"report": {"contrasts": CONTRASTS}}, **options)
+    (found,) = build_report([place], Settings()).studies
+    return found
+
+
+def test_planned_comparisons_are_a_family_of_their_own(tmp_path: Path) -> None:
+    found = planned_study(tmp_path)
+    assert len(found.pairs) == 12
+    assert [each.p_value for each in found.planned] == holm([each.test.p_value for each in found.planned])
+    assert headline(found) == (
+        "Hybrid alpha=0.5 keeps the mAP of X-X within a language to within 0.02; hybrid alpha=0.5 is better than X-X "
+        "across languages; X-Y is worse than hybrid alpha=0.5 within a language; 1 of 4 planned comparisons is not "
+        "significant"
+    )
+    keeps, better, open_, worse = sentences(found.planned, 0.95)
+    assert re.fullmatch(
+        r"Hybrid alpha=0\.5 keeps the mAP of X-X within a language to within 0\.02 "
+        r"\(mAP [+−]?0\.00\d, p\s=\s0\.0\d\d\)\.",
+        keeps,
+    )
+    assert re.fullmatch(
+        r"Hybrid alpha=0\.5 is better than X-X across languages \(mAP \+0\.3\d\d, 95\s% interval "
+        r"\[\+0\.\d{3}, \+0\.\d{3}\], p\s<\s0\.001\)\.",
+        better,
+    )
+    assert re.fullmatch(
+        r"Hybrid alpha=0\.5 is not significantly different from X-Y over the pool of all languages \(mAP .*, p\s=\s.*; "
+        r"a difference below 0\.0\d\d could not have been seen\)\.",
+        open_,
+    )
+    assert worse.startswith("X-Y is worse than hybrid alpha=0.5 within a language (mAP −0.")
+
+
+def test_fewer_tests_leave_more_power(tmp_path: Path) -> None:
+    found = planned_study(tmp_path)
+    (planned,) = [each for each in found.planned if each.detectable and not each.holds(0.95) and not each.fails(0.95)]
+    pair = found.pair("hybrid alpha=0.5", "X-Y", planned.measure)
+    assert planned.test.p_value == pytest.approx(pair.comparison.p_value)
+    assert planned.p_value <= pair.p_value
+    assert planned.detectable < pair.detectable
+
+
+def test_the_page_says_what_was_planned_and_what_is_exploratory(tmp_path: Path) -> None:
+    write_sweep(tmp_path, LEVELS, settings={"report": {"contrasts": CONTRASTS}})
+    page = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
+    assert page.index("<h3>Planned comparisons</h3>") < page.index("<h3>Exploratory</h3>")
+    assert (tmp_path / "report" / "data" / "planned.csv").read_text().count("\n") == 5
+
+
+def test_single_runs_are_not_judged_by_a_plan(tmp_path: Path) -> None:
+    found = planned_study(tmp_path, seeds=1)
+    assert headline(found) == "One run each: to say which strategy is better takes at least three seeds"
+    assert all("the run of" in sentence for sentence in sentences(found.planned, 0.95))
+
+
+def test_one_run_beside_several_is_no_planned_test(tmp_path: Path) -> None:
+    for seed in range(3):
+        write_run(tmp_path / f"x{seed}", "x_x", 1.0, seed)
+    write_run(tmp_path / "h", seed=0)
+    found = study("facts", grouped(find_runs([tmp_path]).runs), contrasts=[Contrast("hybrid", "x_x", "monolingual")])
+    assert sentences(found.planned, 0.95) == [
+        "hybrid alpha=0.5 against X-X within a language: not tested, because hybrid alpha=0.5 has one run, which does "
+        "not show how much its training varies."
+    ]
+
+
+def test_a_plan_makes_no_other_run(tmp_path: Path) -> None:
+    plain = write_run(tmp_path / "a", "x_x", 1.0)
+    planned = write_run(tmp_path / "b", "x_x", 1.0, settings={"report": {"contrasts": CONTRASTS}})
+    assert find_runs([tmp_path]).repeated == [planned]
+    assert find_runs([plain]).runs[0].settings == find_runs([planned]).runs[0].settings
+
+
+@pytest.mark.parametrize(
+    ("contrast", "problem"),
+    [
+        ({"group": "hybrid", "against": "hybrid", "measure": "monolingual"},
+         "report.contrasts[0]: hybrid is compared with itself; name another strategy in against"),
+        ({"group": "hybrid", "against": "x_x", "measure": "map"},
+         "report.contrasts[0].measure: 'map' is none of monolingual, crosslingual, multilingual, rank_distance"),
+        ({"group": "hybrid", "measure": "monolingual"},
+         "report.contrasts[0].against: it names no strategy; write the name of one, such as hybrid or x_x"),
+        ({"group": "hybrid", "against": "x_x", "measure": "monolingual", "margin": -1},
+         "report.contrasts[0].margin: -1 is no positive number; leave it out to test for a difference"),
+        ({"groups": "hybrid"},
+         "report.contrasts[0]: it is not made of group, against, measure, margin; write {group: hybrid, against: x_x, "
+         "measure: monolingual}"),
+    ],
+)  # fmt: skip
+def test_contrasts_that_say_nothing(contrast: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+        contrasts_of({"report": {"contrasts": [contrast]}})
