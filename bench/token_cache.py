@@ -27,7 +27,7 @@ from transformers import AutoTokenizer
 
 from babelbatch.encoder.backbones import train_tokenizer
 from babelbatch.tokens import Tokens, tokenise
-from babelbatch.tokens.cache import damage
+from babelbatch.tokens.cache import find_damage
 
 LETTERS = {  # first letter and number of letters of a run in Unicode
     "latin": (0x61, 26), "greek": (0x3B1, 24), "cyrillic": (0x430, 32), "arabic": (0x627, 28), "hebrew": (0x5D0, 27),
@@ -154,7 +154,7 @@ def read(arguments: argparse.Namespace) -> None:
     tokens, seconds = tokens_of(arguments, passages)
     show("opening it in another process: fingerprint and check", f"{seconds:,.1f} s")
     started = time.perf_counter()
-    assert damage(tokens.mapping.folder) is None
+    assert find_damage(tokens.mapping.folder) is None
     show("of which the check of every byte", f"{time.perf_counter() - started:,.1f} s")
     show("after opening, RSS", f"{memory('VmRSS'):,.0f} MiB")
     rng = np.random.default_rng(0)

@@ -286,7 +286,7 @@ def test_what_babelbatch_saves_without_layers_is_as_it_was(tmp_path):
             ("Router",),
             "sentence_transformers.base.modules.router",
             "the sentence-transformers module Router",
-            "questions and passages take branches of their own",
+            "queries and passages take branches of their own",
         ),
         (
             ("CLIPModel",),

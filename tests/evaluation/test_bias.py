@@ -144,5 +144,5 @@ def test_pairs_are_worked_off_in_parts(monkeypatch):
     across = np.array([[scores[a][top[b]], scores[b][top[a]]] for a, b in rows])
     arguments = (top, np.take_along_axis(scores, top, axis=1), rows, across)
     whole = bias.rank_correlation(*arguments)
-    monkeypatch.setattr(bias, "_PAIRS_AT_ONCE", 3)
+    monkeypatch.setattr(bias, "_BLOCK_PAIRS", 3)
     assert bias.rank_correlation(*arguments) == pytest.approx(whole)

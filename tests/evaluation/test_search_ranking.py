@@ -44,7 +44,7 @@ def full(encoder: Encoder, facts: Benchmark) -> Result:
 def test_exact_search_finds_the_numbers_of_the_full_ranking(encoder, facts, full, monkeypatch, tmp_path, shard, block):
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path))
     monkeypatch.setattr(evaluation, "_SHARD_TEXTS", shard)
-    monkeypatch.setattr(search_ranking, "_QUERIES", block)
+    monkeypatch.setattr(search_ranking, "_BLOCK_QUERIES", block)
     found = Evaluation(index=Exact())(encoder, facts)
     assert {key.split("/")[2] for key in full.metrics.keys() - found.metrics.keys()} == NOT_SEARCHED
     assert found.metrics == pytest.approx({key: full.metrics[key] for key in found.metrics}, rel=1e-6)

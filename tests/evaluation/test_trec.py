@@ -108,6 +108,6 @@ def test_ids_that_the_format_cannot_hold(tmp_path):
     with pytest.raises(ValueError, match=r"^benchmark made: TREC files cannot hold the id 'a b', which has a space"):
         write_trec(tmp_path, spaced, queries, candidates, 10)
     twice = replace(benchmark, query_ids=("q0",) * len(benchmark.query_ids))
-    with pytest.raises(ValueError, match=r"cannot hold question q0/\w\w twice; rename one"):
+    with pytest.raises(ValueError, match=r"cannot hold query q0/\w\w twice; rename one"):
         write_trec(tmp_path, twice, queries, candidates, 10)
     assert not list(tmp_path.iterdir())

@@ -24,7 +24,7 @@ from babelbatch.batches.builder import BatchBuilder
 from babelbatch.batches.loader import worker_context
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder.backbones import tiny, train_tokenizer
-from babelbatch.evaluation.evaluation import encode
+from babelbatch.evaluation.encoding import encode
 from babelbatch.storage.cache import cache_folder
 from babelbatch.tokens import Tokens, cache, store, tokenise, tokenizing
 from babelbatch.tokens import texts as texts_module
@@ -131,7 +131,7 @@ def test_small_chunks_change_nothing(tokenizer, tmp_path, monkeypatch):
 
 def test_what_is_kept_is_not_made_again(tokenizer, tmp_path, monkeypatch):
     made = kept(tmp_path, TEXTS, tokenizer)
-    monkeypatch.setattr(tokenizing, "encoder", refuse)
+    monkeypatch.setattr(tokenizing, "batch_encoder", refuse)
     again = kept(tmp_path, tuple(TEXTS), pickle.loads(pickle.dumps(tokenizer)))
     assert lists(again) == lists(made) == tokenizer(TEXTS)["input_ids"]
     assert again.ids.flags.writeable is False
@@ -281,7 +281,7 @@ def test_damage_is_noticed_and_mended(tokenizer, tmp_path, caplog, harm: Callabl
 def test_any_flipped_bit_is_noticed(tokenizer, tmp_path):
     kept(tmp_path, TEXTS, tokenizer)
     (entry,) = entries(tmp_path)
-    assert cache.damage(entry) is None
+    assert cache.find_damage(entry) is None
     rng = random.Random(0)
     for path in sorted(entry.iterdir()):
         data = path.read_bytes()
@@ -289,9 +289,9 @@ def test_any_flipped_bit_is_noticed(tokenizer, tmp_path):
             harmed = bytearray(data)
             harmed[place] ^= 1 << rng.randrange(8)
             path.write_bytes(harmed)
-            assert cache.damage(entry) is not None, f"{path.name}, byte {place}"
+            assert cache.find_damage(entry) is not None, f"{path.name}, byte {place}"
         path.write_bytes(data)
-    assert cache.damage(entry) is None
+    assert cache.find_damage(entry) is None
 
 
 def test_an_entry_under_another_name_is_not_taken(tokenizer, tmp_path, caplog):
@@ -422,7 +422,7 @@ def test_pages_that_were_read_are_given_back(facts, tokenizer, tmp_path, monkeyp
     expected = tokens.padded(rows).input_ids
     assert resident() > tokens.ids.nbytes // 1024 // 2
     monkeypatch.setattr(store, "_RESIDENT", tokens.ids.nbytes // 2)
-    monkeypatch.setattr(store, "_AT_ONCE", 256)
+    monkeypatch.setattr(store, "_BLOCK_TEXTS", 256)
     assert torch.equal(tokens.padded(rows).input_ids, expected)
     assert resident() == 0
     assert torch.equal(tokens.padded(rows).input_ids, expected)
@@ -436,7 +436,7 @@ def test_runs_keep_their_tokens(make_corpus, monkeypatch, tmp_path):
     BatchBuilder(corpus, encoder)
     vectors = encode(encoder, corpus.query_texts[:5], "query", token_budget=1000)
     assert len(entries(tmp_path / "tokens")) == 3
-    monkeypatch.setattr(tokenizing, "encoder", refuse)
+    monkeypatch.setattr(tokenizing, "batch_encoder", refuse)
     BatchBuilder(corpus, encoder)
     assert np.array_equal(encode(encoder, corpus.query_texts[:5], "query", token_budget=1000), vectors)
 
@@ -463,7 +463,7 @@ from babelbatch.encoder.backbones import train_tokenizer
 from babelbatch.tokens import tokenise, tokenizing
 from test_cache import MANY_TEXTS, TEXTS
 root, task = Path(sys.argv[1]), sys.argv[2]
-really = tokenizing.encoder
+really = tokenizing.batch_encoder
 
 def until(name):
     while not (root / name).exists():  # whoever started it ends it
@@ -489,7 +489,7 @@ def encoder(*arguments):
         return encode(texts)
     return with_stops
 
-tokenizing.encoder = encoder
+tokenizing.batch_encoder = encoder
 logging.getLogger("babelbatch").setLevel(logging.INFO)
 logging.getLogger("babelbatch").addHandler(Said())
 if task == "full":
@@ -543,12 +543,12 @@ def test_killed_amid(tokenizer, tmp_path, monkeypatch):
     assert lists(made) == tokenizer(TEXTS)["input_ids"] * 1_000
     assert made.mapping.folder == left.with_suffix("")
     assert not left.exists()
-    monkeypatch.setattr(tokenizing, "encoder", refuse)
+    monkeypatch.setattr(tokenizing, "batch_encoder", refuse)
     kept(root, MANY_TEXTS, tokenizer)
 
 
 def test_what_another_process_is_building_is_left_alone(tokenizer, tmp_path):
-    with cache._locked(tmp_path, "other", "doing something"):
+    with cache._entry_lock(tmp_path, "other", "doing something"):
         (tmp_path / "other.tmp").mkdir()
         kept(tmp_path, TEXTS, tokenizer)
         assert (tmp_path / "other.tmp").exists()

@@ -1,6 +1,7 @@
-"""Several processes as one: the ranks that the environment sets, and the collectives between them.
+"""Several processes as one run: their ranks, and the collective operations between them.
 
-`ranks` needs no torch; `collectives` does. With one process every function here is the identity.
+`ranks` reads the environment and needs no torch; `collectives` does. Start at `collectives.gather_rows`. With one
+process every function returns its input.
 """
 
 __all__ = ["collectives", "ranks"]

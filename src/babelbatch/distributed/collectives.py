@@ -1,4 +1,4 @@
-"""What the ranks of one run tell each other. With one process, each function is the identity."""
+"""Collective operations between the ranks of a run. With one process, each of them returns its input."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """The processes that train together."""
+    """Number of processes that train together."""
     return dist.get_world_size() if _is_distributed() else 1
 
 
 def rank() -> int:
-    """Which of them this is, from 0."""
+    """Number of this process among them, from 0."""
     return dist.get_rank() if _is_distributed() else 0
 
 
 def gather_rows(rows: Tensor, counts: tuple[int, ...]) -> Tensor:
-    """The rows of all ranks, in the order of the ranks, (sum(counts), d); `rows` are the counts[rank] of this one.
+    """(sum(counts), d) rows of all ranks, in the order of the ranks; `rows` are the counts[rank] of this one.
 
-    Gradients flow back: each rank gets the sum of what all ranks' losses say about its rows, without a factor.
+    Differentiable: a rank receives the sum of the gradients that all ranks have for its rows, without a factor.
     """
-    assert len(counts) == world_size(), "one count a rank"
-    assert len(rows) == counts[rank()], "these are not the rows that the other ranks expect"
-    return rows if len(counts) == 1 else _Gather.apply(rows, counts)
+    assert len(counts) == world_size(), "one count per rank"
+    assert len(rows) == counts[rank()], "the number of rows that the other ranks expect"
+    if len(counts) == 1:
+        return rows
+    gathered: Tensor = _Gather.apply(rows, counts)  # type: ignore[no-untyped-call]  # torch leaves `apply` untyped
+    return gathered
 
 
 def sum_over_ranks(value: Tensor) -> Tensor:
-    """The sum over ranks of a tensor on the device that trains, without gradient."""
+    """The sum over ranks of a tensor on the training device, without gradient. The input is unchanged."""
     value = value.detach().clone()
     if _is_distributed():
         dist.all_reduce(value)
@@ -46,7 +49,7 @@ def sum_over_ranks_on_cpu(value: Tensor) -> Tensor:
 
 
 def max_over_ranks(value: int) -> int:
-    """The greatest of the ranks' numbers. The device that trains is not waited for."""
+    """The largest value of all ranks. Does not wait for the training device."""
     if not _is_distributed():
         return value
     number = torch.tensor(value)
@@ -55,7 +58,7 @@ def max_over_ranks(value: int) -> int:
 
 
 def leave_group() -> None:
-    """Waits for the other ranks, and parts from them."""
+    """Waits for the other ranks and destroys the process group."""
     if _is_distributed():
         dist.barrier()
         dist.destroy_process_group()
@@ -71,7 +74,7 @@ def _cpu_group() -> dist.ProcessGroup | None:
 
 
 class _Gather(torch.autograd.Function):
-    """Padded to the longest share, since collectives want equal shapes."""
+    """All-gather of different numbers of rows: padded to the most, because collectives need equal shapes."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, counts: tuple[int, ...]) -> Tensor:
@@ -84,7 +87,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        gradient = gradient.clone(memory_format=torch.contiguous_format)  # others may hold it
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # autograd may share the original
         dist.all_reduce(gradient)
         start = sum(ctx.counts[: rank()])
         return gradient[start : start + ctx.counts[rank()]], None

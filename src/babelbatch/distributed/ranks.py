@@ -1,4 +1,4 @@
-"""Which of the processes of a run this one is, as whoever started it says in the environment."""
+"""The rank and number of processes of a run, as the launcher's environment variables give them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def global_rank() -> int:
-    """0 for the process that writes the run's files and takes its lock; 0 also when there is only one."""
+    """The rank of this process, 0 if it is the only one. Rank 0 writes the run's files and takes its lock."""
     if "RANK" in os.environ:
         return int(os.environ["RANK"])
     if "LOCAL_RANK" in os.environ:
@@ -15,20 +15,20 @@ def global_rank() -> int:
 
 
 def world_size() -> int | None:
-    """How many processes were started together (by torchrun, srun or `supervisor.py`), or None if nobody said so."""
+    """Number of processes that torchrun, srun or `supervisor.py` started together; None if none of them did."""
     if "WORLD_SIZE" in os.environ:
         return int(os.environ["WORLD_SIZE"])
     return int(os.environ["SLURM_NTASKS"]) if _started_by_srun() else None
 
 
 def srun_lacks_tasks_per_node() -> bool:
-    """Whether srun was told how many processes to start (-n), but not how many a machine, which Lightning asks for."""
-    ours = "WORLD_SIZE" not in os.environ and _started_by_srun()
-    return ours and int(os.environ["SLURM_NTASKS"]) > 1 and "SLURM_NTASKS_PER_NODE" not in os.environ
+    """Whether srun started several processes (-n) without --ntasks-per-node, which Lightning needs."""
+    by_srun = "WORLD_SIZE" not in os.environ and _started_by_srun()
+    return by_srun and int(os.environ["SLURM_NTASKS"]) > 1 and "SLURM_NTASKS_PER_NODE" not in os.environ
 
 
 def devices_per_node(devices: object) -> int | None:
-    """How many devices Lightning takes `trainer.devices` for, or None where it would count those of the machine."""
+    """How many devices Lightning understands `trainer.devices` to be; None if it counts those of the machine."""
     match devices:
         case bool():
             return None
@@ -45,5 +45,5 @@ def devices_per_node(devices: object) -> int | None:
 
 
 def _started_by_srun() -> bool:
-    """As Lightning decides it, so that both see the same ranks: an interactive allocation starts nothing by itself."""
+    """Decided as Lightning decides it, so that both see the same ranks: an interactive allocation starts nothing."""
     return "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in {"bash", "interactive"}

@@ -1,4 +1,4 @@
-"""Where an encoder comes from: published or saved weights, or a small new one with a tokenizer of its own."""
+"""Builds encoders: from published or saved weights, or small new ones with their own tokenizer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from babelbatch.encoder.attention import use_attention
 from babelbatch.encoder.folder import load_pretrained
 from babelbatch.encoder.model import Encoder, Settings
 from babelbatch.encoder.static_model import new_static_model
+from babelbatch.progress import waiting
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
-    from babelbatch.encoder.model import Pooling
+    from babelbatch.encoder.pooling import Pooling
 
-_SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]  # in XLM-R's order, so that its configuration fits
+_SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]  # in XLM-R's order, which its configuration assumes
 
 
 def pretrained(
@@ -33,16 +34,16 @@ def pretrained(
     attention: Attention | None = None,
     trust_remote_code: bool = False,
 ) -> Encoder:
-    """An encoder from a folder of Hugging Face, of sentence-transformers or of babelbatch, here or on the hub.
+    """An encoder from a folder that Hugging Face, sentence-transformers or babelbatch saved, on disk or on the hub.
 
-    What is None is taken from the folder where it says (babelbatch's and sentence-transformers' files do), else from
+    Settings that are None come from the folder if it stores them, as babelbatch and sentence-transformers do, else from
     the defaults of `Settings`.
     name_or_path: the folder, or the name on the hub. The others: see `Settings`.
-    attention: how it is computed, see `use_attention`; it is no part of the encoder that is saved.
+    attention: how it is computed, see `use_attention`. It is not saved with the encoder.
     trust_remote_code: run the code that a model of the hub brings with it.
-    Raises ValueError if configuration, tokenizer or any of the weights are missing or damaged.
+    Raises ValueError if the configuration, the tokenizer or weights are missing or damaged.
     """
-    asked = {
+    overrides = {
         "pooling": pooling,
         "query_prefix": query_prefix,
         "passage_prefix": passage_prefix,
@@ -54,7 +55,7 @@ def pretrained(
     }
     return load_pretrained(
         name_or_path,
-        asked={name: value for name, value in asked.items() if value is not None},
+        overrides={name: value for name, value in overrides.items() if value is not None},
         trust_remote_code=trust_remote_code,
         attention=attention,
     )
@@ -95,7 +96,7 @@ def tiny(
         num_hidden_layers=layers,
         num_attention_heads=heads,
         intermediate_size=4 * hidden_size,
-        max_position_embeddings=max(query_length, passage_length) + 2,  # RoBERTa counts from padding_idx + 1
+        max_position_embeddings=max(query_length, passage_length) + 2,  # RoBERTa's positions start at padding_idx + 1
         type_vocab_size=1,
         bos_token_id=tokenizer.bos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -116,7 +117,7 @@ def static(
     passage_length: int = 64,
     shared: bool = True,
 ) -> Encoder:
-    """The mean of learned token embeddings: what any transformer must beat. Its tokenizer is trained on `texts`.
+    """The mean of learned token embeddings: the floor for any transformer. Its tokenizer is trained on `texts`.
 
     vocab_size: of the tokenizer. hidden_size: of an embedding, and so of a vector. The others: see `Settings`.
     """
@@ -126,15 +127,14 @@ def static(
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-pair tokenizer (Sennrich et al. 2016) on NFKC text, with XLM-R's special tokens. Deterministic."""
+    """Trains a byte-pair tokenizer (Sennrich et al. 2016) on NFKC text, with XLM-R's special tokens. Deterministic."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    tokenizer.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=_SPECIAL_TOKENS, show_progress=False),
-    )
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=_SPECIAL_TOKENS, show_progress=False)
+    with waiting("training the tokenizer"):
+        tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("<s>", "</s>")]
     )

@@ -1,4 +1,4 @@
-"""Layers that a published model has after its pooling, as LaBSE and sentence-T5 do. They are trained with the rest."""
+"""Dense layers after the pooling, as LaBSE and sentence-T5 have them. They are trained with the rest."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, kw_only=True)
 class Dense:
-    """One layer: activation(W x + b), plus x where it is residual (through a matrix of its own if the size changes).
+    """One layer: activation(W x + b), plus x if it is residual (projected by a second matrix if the size changes).
 
-    size: of its output. bias: whether there is a b. activation: a class of torch.nn, such as `Tanh` or `Identity`.
+    size: of the output. bias: whether there is a b. activation: a class of torch.nn, such as `Tanh` or `Identity`.
     """
 
     size: int
@@ -21,24 +21,25 @@ class Dense:
 
 
 class DenseLayer(nn.Module):
-    """Its weights have the names that sentence-transformers gives them."""
+    """A `Dense` layer. Its weights have the names that sentence-transformers gives them."""
 
     def __init__(self, inputs: int, settings: Dense) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, settings.size, bias=settings.bias)
-        self.activation = getattr(nn, settings.activation)()
+        self.activation: nn.Module = getattr(nn, settings.activation)()
         self.is_residual = settings.residual
         if settings.residual and inputs != settings.size:
             self.residual = nn.Linear(inputs, settings.size, bias=False)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        out = self.activation(self.linear(vectors))
+        """(rows, size) from (rows, inputs)."""
+        output: Tensor = self.activation(self.linear(vectors))
         if not self.is_residual:
-            return out
-        return out + (self.residual(vectors) if hasattr(self, "residual") else vectors)
+            return output
+        return output + (self.residual(vectors) if hasattr(self, "residual") else vectors)
 
 
 def dense_layers(inputs: int, settings: tuple[Dense, ...]) -> nn.Sequential:
-    """The layers one after the other; none, and so the vectors as they are, for no settings."""
+    """The layers in sequence; without settings, the identity."""
     sizes = [inputs, *(layer.size for layer in settings)]
     return nn.Sequential(*(DenseLayer(size, layer) for size, layer in zip(sizes, settings, strict=False)))

@@ -1,59 +1,43 @@
-"""An encoder on disk: a Hugging Face folder, and beside it what babelbatch needs to know."""
+"""Saves and loads an encoder: a Hugging Face folder, with babelbatch's settings and further weights beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForTextEncoding,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-)
-from transformers.utils import logging as transformers_logging
+from transformers import AutoConfig, PreTrainedModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from babelbatch.encoder.attention import first_position, use_attention
+from babelbatch.encoder.dense import DenseLayer
 from babelbatch.encoder.hub import folder_on_hub
-from babelbatch.encoder.merging import plain_weights
-from babelbatch.encoder.model import Encoder, Settings
-from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, read_folder
+from babelbatch.encoder.huggingface import load_backbone, load_tokenizer, model_class, quiet, require_model_files
+from babelbatch.encoder.merging import merged_state_dict
+from babelbatch.encoder.model import Encoder, Role, Settings
+from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, SentenceTransformersFolder, read_folder
 from babelbatch.encoder.sentence_transformers_weights import load_dense, load_static
-from babelbatch.encoder.stored_settings import SETTINGS_FILE, store_settings, stored_settings
+from babelbatch.encoder.settings_file import SETTINGS_FILE, load_settings, save_settings
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
 
-_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
-_TOKENIZERS = (
-    "tokenizer.json",
-    "vocab.txt",
-    "vocab.json",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-    "tokenizer.model",
-)
+log = logging.getLogger(__name__)
 
 
 def save(encoder: Encoder, folder: Path) -> None:
-    """Writes an encoder: `AutoModel.from_pretrained(folder)` finds its (question) backbone, `load` finds all of it.
+    """Writes an encoder: `AutoModel.from_pretrained(folder)` loads its (query) backbone, `load` all of it.
 
-    Adapters are merged into the weights that are written; the encoder itself stays as it is.
+    Adapters are merged into the written weights; the encoder itself is unchanged.
     """
     save_architecture(encoder, folder)
-    roles = ("query",) if encoder.settings.shared else ("query", "passage")
-    for role in roles:
-        tower = encoder.towers[role]
-        with _quiet():
+    for role in _roles(encoder.settings):
+        tower = encoder.tower(role)
+        with quiet():
             part = folder / "passage" if role == "passage" else folder
-            tower.backbone.save_pretrained(part, state_dict=plain_weights(tower.backbone))
+            tower.backbone.save_pretrained(part, state_dict=merged_state_dict(tower.backbone))
         if tower.projection is not None:
             save_model(tower.projection, str(folder / f"{role}_projection.safetensors"))
         if encoder.settings.dense:
@@ -63,85 +47,122 @@ def save(encoder: Encoder, folder: Path) -> None:
 def save_architecture(encoder: Encoder, folder: Path) -> None:
     """Writes all of an encoder but its weights: what a training checkpoint needs to become an encoder again."""
     folder.mkdir(parents=True, exist_ok=True)
-    encoder.towers["query"].backbone.config.save_pretrained(folder)
+    encoder.tower("query").backbone.config.save_pretrained(folder)
     encoder.tokenizer.save_pretrained(folder)
-    store_settings(encoder.settings, folder)
+    save_settings(encoder.settings, folder)
 
 
 def load(folder: Path) -> Encoder:
-    """Reads what `save` wrote."""
-    return load_pretrained(str(folder), asked={}, trust_remote_code=False)
+    """Reads what `save` wrote. Raises ValueError if files are missing or damaged."""
+    return load_pretrained(str(folder), overrides={}, trust_remote_code=False)
 
 
 def load_architecture(folder: Path) -> Encoder:
-    """Reads what `save_architecture` wrote; the weights are random."""
+    """Reads what `save_architecture` wrote. The weights are random."""
     config = AutoConfig.from_pretrained(folder)
-    backbone = _architecture(config).from_config(config)
-    return Encoder(backbone, _tokenizer(str(folder), trust_remote_code=False), Settings(**stored_settings(folder)))
+    build = model_class(config).from_config
+    backbone = build(config)  # type: ignore[no-untyped-call]  # transformers does not annotate it
+    return Encoder(backbone, load_tokenizer(str(folder), False), Settings(**load_settings(folder)))
 
 
 def load_pretrained(
-    name_or_path: str, *, asked: dict[str, object], trust_remote_code: bool, attention: Attention | None = None
+    name_or_path: str, *, overrides: dict[str, Any], trust_remote_code: bool, attention: Attention | None = None
 ) -> Encoder:
-    """See `backbones.pretrained`. `asked` are the settings that override what the folder says."""
+    """See `backbones.pretrained`. overrides: settings that replace those of the folder."""
+    source = _locate(name_or_path, pooling_is_set="pooling" in overrides)
+    settings = Settings(**{**source.settings, **overrides})
+    log.info("loading the encoder %s", name_or_path)
+    backbone, tokenizer = _load_transformer(source, trust_remote_code, with_pooler=settings.pooling == "pooler")
+    _require_positions(backbone, settings, source.name)
+    use_attention(backbone, attention)
+    encoder = Encoder(backbone, tokenizer, settings)
+    _load_dense_layers(encoder, source)
+    _load_passage_backbone(encoder, source, trust_remote_code)
+    _load_projections(encoder, source)
+    return encoder.train()  # transformers returns models in evaluation mode
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where an encoder is loaded from.
+
+    name: of the backbone, a folder or a name on the hub. folder: with babelbatch's files, if it exists.
+    exported: what sentence-transformers saved there, or None. settings: arguments of `Settings` stored there.
+    """
+
+    name: str
+    folder: Path
+    exported: SentenceTransformersFolder | None
+    settings: dict[str, Any]
+
+    def weights_role(self, role: Role) -> Role:
+        """The role whose stored weights a tower is loaded from: `query` unless both were stored."""
+        return role if self.settings.get("shared") is False else "query"
+
+
+def _locate(name_or_path: str, *, pooling_is_set: bool) -> _Source:
     folder = Path(name_or_path).expanduser()
-    published = None
     if not folder.is_dir():
         if folder.is_absolute() or name_or_path.startswith("."):
             raise ValueError(f"encoder.name_or_path: there is no folder {name_or_path}")
-        saying = (SETTINGS_FILE, MODULES_FILE)
-        folder = folder_on_hub(name_or_path, saying=saying, pooling_is_said="pooling" in asked) or folder
-    if folder.is_dir():
-        published = None if (folder / SETTINGS_FILE).exists() else read_folder(folder)
-        name_or_path = str(published.backbone if published else folder)
-    stored = published.settings if published else stored_settings(folder)
-    settings = Settings(**{**stored, **asked})
-    if published and published.is_static:
-        backbone, tokenizer = load_static(published.backbone)
-    else:
-        if folder.is_dir():
-            _require_complete(Path(name_or_path))
-        backbone = _model(name_or_path, trust_remote_code, pooler=settings.pooling == "pooler")
-        tokenizer = _tokenizer(name_or_path, trust_remote_code)
-    _require_positions(backbone, settings, name_or_path)
-    use_attention(backbone, attention)
-    encoder = Encoder(backbone, tokenizer, settings)
-    roles = ("query",) if settings.shared else ("query", "passage")
-    kept = {role: role if stored.get("shared") is False else "query" for role in roles}  # whose weights are there
-    for role in roles if settings.dense else ():
-        if published:
-            for layer, place in zip(encoder.towers[role].dense, published.dense, strict=True):
-                load_dense(layer, place)
-        else:
-            load_model(encoder.towers[role].dense, _part(folder, f"{kept[role]}_dense.safetensors"))
-    if stored.get("shared") is False and not settings.shared:
-        passage = _model(str(_part(folder, "passage")), trust_remote_code, pooler=settings.pooling == "pooler")
-        encoder.towers["passage"].backbone.load_state_dict(passage.state_dict(), strict=False)
-    if stored.get("dimensions") is not None and settings.dimensions is not None:
-        if settings.dimensions != stored["dimensions"]:
-            raise ValueError(
-                f"encoder.dimensions: {settings.dimensions}, but {folder} was trained with {stored['dimensions']}"
-            )
-        for role in roles:
-            load_model(encoder.towers[role].projection, _part(folder, f"{kept[role]}_projection.safetensors"))
-    return encoder.train()  # as new: transformers hands out models with dropout switched off
+        files = (SETTINGS_FILE, MODULES_FILE)
+        folder = folder_on_hub(name_or_path, files=files, pooling_is_set=pooling_is_set) or folder
+    if not folder.is_dir():
+        return _Source(name_or_path, folder, None, load_settings(folder))
+    exported = None if (folder / SETTINGS_FILE).exists() else read_folder(folder)
+    if exported is None:
+        return _Source(str(folder), folder, None, load_settings(folder))
+    return _Source(str(exported.backbone), folder, exported, exported.settings)
 
 
-def _require_complete(folder: Path) -> None:
-    if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
-        raise ValueError(
-            f"encoder.name_or_path: {folder} holds an adapter, but not the model that it is for; merge the two "
-            "(peft: merge_and_unload) and save the result"
-        )
-    if not (folder / "config.json").exists():
-        raise ValueError(f"encoder.name_or_path: {folder} has no config.json; it is not a Hugging Face model folder")
-    if not any(path for pattern in _WEIGHTS for path in folder.glob(pattern)):
-        raise ValueError(
-            f"encoder.name_or_path: {folder} has no weights (model.safetensors or pytorch_model.bin); "
-            "save the model there again with save_pretrained"
-        )
-    if not any((folder / name).exists() for name in _TOKENIZERS):  # transformers would make one of five tokens
-        raise _unloadable(str(folder), "tokenizer", f"none of {', '.join(_TOKENIZERS)} is there")
+def _load_transformer(
+    source: _Source, trust_remote_code: bool, *, with_pooler: bool
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    if source.exported is not None and source.exported.is_static:
+        return load_static(source.exported.backbone)
+    if source.folder.is_dir():
+        require_model_files(Path(source.name))
+    backbone = load_backbone(source.name, trust_remote_code, with_pooler=with_pooler)
+    return backbone, load_tokenizer(source.name, trust_remote_code)
+
+
+def _load_dense_layers(encoder: Encoder, source: _Source) -> None:
+    if not encoder.settings.dense:
+        return
+    for role in _roles(encoder.settings):
+        layers = encoder.tower(role).dense
+        if source.exported is None:
+            load_model(layers, _weights_file(source.folder, f"{source.weights_role(role)}_dense.safetensors"))
+            continue
+        for layer, folder in zip(layers, source.exported.dense, strict=True):
+            assert isinstance(layer, DenseLayer)
+            load_dense(layer, folder)
+
+
+def _load_passage_backbone(encoder: Encoder, source: _Source, trust_remote_code: bool) -> None:
+    """Where both towers were stored; else the passage tower starts as a copy of the query tower."""
+    if source.settings.get("shared") is not False or encoder.settings.shared:
+        return
+    folder = str(_weights_file(source.folder, "passage"))
+    stored = load_backbone(folder, trust_remote_code, with_pooler=encoder.settings.pooling == "pooler")
+    encoder.tower("passage").backbone.load_state_dict(stored.state_dict(), strict=False)
+
+
+def _load_projections(encoder: Encoder, source: _Source) -> None:
+    stored, dimensions = source.settings.get("dimensions"), encoder.settings.dimensions
+    if stored is None or dimensions is None:
+        return
+    if dimensions != stored:
+        raise ValueError(f"encoder.dimensions: {dimensions}, but {source.folder} was trained with {stored}")
+    for role in _roles(encoder.settings):
+        projection = encoder.tower(role).projection
+        assert projection is not None
+        load_model(projection, _weights_file(source.folder, f"{source.weights_role(role)}_projection.safetensors"))
+
+
+def _roles(settings: Settings) -> tuple[Role, ...]:
+    """The roles with weights of their own."""
+    return ("query",) if settings.shared else ("query", "passage")
 
 
 def _require_positions(backbone: PreTrainedModel, settings: Settings, name_or_path: str) -> None:
@@ -156,60 +177,9 @@ def _require_positions(backbone: PreTrainedModel, settings: Settings, name_or_pa
             )
 
 
-def _part(folder: Path, name: str) -> Path:
+def _weights_file(folder: Path, name: str) -> Path:
     if (former := folder / name.replace("query_", "question_")).exists():  # written by an earlier version
         return former
     if not (folder / name).exists():
         raise ValueError(f"encoder.name_or_path: {folder} has lost '{name}'; copy it there, or save the model again")
     return folder / name
-
-
-def _model(name_or_path: str, trust_remote_code: bool, *, pooler: bool) -> PreTrainedModel:
-    try:
-        with _quiet():
-            config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
-            model, found = _architecture(config).from_pretrained(
-                name_or_path, trust_remote_code=trust_remote_code, dtype="float32", output_loading_info=True
-            )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise _unloadable(name_or_path, "model", error) from error
-    # A pooler that is not used may be missing. Anything else would be random, and another one in every run.
-    missing = sorted(key for key in found["missing_keys"] if pooler or not key.startswith("pooler."))
-    if missing:
-        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        raise _unloadable(name_or_path, "model", f"its weights lack {len(missing)} tensors: {some}")
-    return model
-
-
-def _architecture(config: PreTrainedConfig) -> type[AutoModel] | type[AutoModelForTextEncoding]:
-    """What builds the backbone: of T5 and its kin only the half that reads."""
-    return AutoModelForTextEncoding if config.model_type in {"t5", "mt5", "umt5"} else AutoModel
-
-
-def _tokenizer(name_or_path: str, trust_remote_code: bool) -> PreTrainedTokenizerFast:
-    try:
-        return AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError) as error:
-        raise _unloadable(name_or_path, "tokenizer", error) from error
-
-
-def _unloadable(name_or_path: str, part: str, reason: object) -> ValueError:
-    return ValueError(
-        f"encoder.name_or_path: no {part} could be loaded from '{name_or_path}' "
-        f"({str(reason).strip().splitlines()[0]}); "
-        "give a folder that holds it, or a hub name while the hub can be reached"
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' bars for one file, and its report on heads that retrieval does not need."""
-    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()

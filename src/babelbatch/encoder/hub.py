@@ -1,4 +1,4 @@
-"""A model on the Hugging Face hub that says more of itself than transformers reads, as the folder that it is."""
+"""Models on the Hugging Face hub with files that transformers does not read."""
 
 from __future__ import annotations
 
@@ -20,25 +20,29 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from babelbatch.progress import waiting
+
 log = logging.getLogger(__name__)
 
 _OTHER_FRAMEWORKS = ("onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.msgpack", "*.h5", "*.ot", "*.tflite", "*.gguf")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
-def folder_on_hub(name: str, *, saying: tuple[str, ...], pooling_is_said: bool) -> Path | None:
-    """The hub's cache of a model that has one of the files `saying`, with all that PyTorch needs, fetched if need be.
-    None: it has none of them, or cannot be reached (transformers then says why, if it cannot either).
+def folder_on_hub(name: str, *, files: tuple[str, ...], pooling_is_set: bool) -> Path | None:
+    """The cache folder of a model that has one of `files`, with everything PyTorch needs, downloaded if necessary.
 
-    pooling_is_said: by the configuration. If not, that nobody could be asked is worth a warning.
+    None if it has none of them or cannot be reached; transformers then loads it or reports why it cannot.
+    pooling_is_set: whether the configuration sets the pooling. If not, a model that cannot be looked up is worth a
+        warning, since it may state its own.
     """
     try:
-        if not any(_has(name, file) for file in saying):
+        if not any(_has_file(name, file) for file in files):
             return None
-        pickled = ("pytorch_model*.bin",) if any(_has(name, file) for file in _WEIGHTS) else ()
-        return Path(snapshot_download(name, ignore_patterns=[*_OTHER_FRAMEWORKS, *pickled]))
+        pickled = ("pytorch_model*.bin",) if any(_has_file(name, file) for file in _WEIGHTS) else ()
+        with waiting(f"fetching {name}"):
+            return Path(snapshot_download(name, ignore_patterns=[*_OTHER_FRAMEWORKS, *pickled]))
     except LocalEntryNotFoundError:
-        if not pooling_is_said:
+        if not pooling_is_set:
             log.warning(
                 "encoder: whether %s says how it pools cannot be looked up: no connection, and not in the cache; "
                 "set encoder.pooling, or fetch the model with `hf download %s`",
@@ -46,25 +50,25 @@ def folder_on_hub(name: str, *, saying: tuple[str, ...], pooling_is_said: bool) 
                 name,
             )
         return None
-    except (HfHubHTTPError, HFValidationError):  # no such model, or none that may be read
+    except (HfHubHTTPError, HFValidationError):  # no such model, or no permission to read it
         return None
 
 
-def _has(name: str, file: str) -> bool:
-    """Raises LocalEntryNotFoundError if that is not known. Leaves in the cache what the hub said."""
+def _has_file(name: str, file: str) -> bool:
+    """Whether the model has the file. Raises LocalEntryNotFoundError if that is unknown. Caches the hub's answer."""
     cached = try_to_load_from_cache(name, file)
     if isinstance(cached, str):
         return True
     try:
-        get_hf_file_metadata(hf_hub_url(name, file))  # tries once; without a connection the next line tries for long
+        get_hf_file_metadata(hf_hub_url(name, file))  # one attempt; hf_hub_download would retry for long when offline
     except EntryNotFoundError:
         pass
     except RepositoryNotFoundError:
         raise
-    except Exception as error:  # whatever it is, the hub has not said anything
+    except Exception as error:  # for any other reason the hub gave no answer
         if cached is None:
             raise LocalEntryNotFoundError(str(error)) from error
-        return False  # the cache has it that there is no such file
+        return False  # the cache records that there is no such file
     try:
         hf_hub_download(name, file)
     except EntryNotFoundError:

@@ -1,4 +1,4 @@
-"""JSON files of a model folder."""
+"""Reads the JSON files of a model folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 
-def read(path: Path) -> Any:
-    """What the file holds. ValueError, with a remedy, if it is not JSON or not there."""
+def read_json(path: Path) -> Any:
+    """The content of a file. Raises ValueError, with a remedy, if it is missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -17,6 +17,7 @@ def read(path: Path) -> Any:
         raise ValueError(f"{path}: not valid JSON ({error}); save the model there again") from None
 
 
-def read_if_there(path: Path) -> dict:
-    """The same, or nothing if there is no such file."""
-    return read(path) if path.exists() else {}
+def read_json_if_exists(path: Path) -> dict[str, Any]:
+    """The object in a file; empty if there is no such file."""
+    content: dict[str, Any] = read_json(path) if path.exists() else {}
+    return content

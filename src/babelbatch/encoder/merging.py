@@ -1,24 +1,27 @@
-"""The weights of a backbone without what training may have hung onto it."""
+"""The weights of a backbone with its adapters merged."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from torch import Tensor, nn
 
 
-def plain_weights(backbone: nn.Module) -> dict[str, Tensor]:
-    """The backbone's state under the names that it had before adapters, with each adapter's change added to its weight.
+def merged_state_dict(backbone: nn.Module) -> dict[str, Tensor]:
+    """The state dict under the names from before adapters were added, with each adapter's change added to its weight.
 
-    W + s B A for LoRA (Hu et al. 2021, section 4.1), as peft's layers compute it. The backbone stays as it is.
+    That is W + s B A for LoRA (Hu et al. 2021, section 4.1), as peft's layers compute it. The backbone is unchanged.
     """
-    state = backbone.state_dict()
-    for name, layer in backbone.named_modules():
-        if not hasattr(layer, "get_delta_weight"):  # what a peft layer has; peft itself may not be installed
+    state: dict[str, Tensor] = backbone.state_dict()
+    for name, module in backbone.named_modules():
+        if not hasattr(module, "get_delta_weight"):  # a peft layer has it; peft itself may not be installed
             continue
+        layer: Any = module
         base = f"{name}.base_layer."
-        own = {key: state.pop(key) for key in list(state) if key.startswith(f"{name}.")}
-        plain = {f"{name}.{key.removeprefix(base)}": value for key, value in own.items() if key.startswith(base)}
+        of_layer = {key: state.pop(key) for key in list(state) if key.startswith(f"{name}.")}
+        merged = {f"{name}.{key.removeprefix(base)}": value for key, value in of_layer.items() if key.startswith(base)}
         for adapter in layer.active_adapters:
             change = layer.get_delta_weight(adapter).detach()
-            plain[f"{name}.weight"] = plain[f"{name}.weight"] + change
-        state |= plain
+            merged[f"{name}.weight"] = merged[f"{name}.weight"] + change
+        state |= merged
     return state

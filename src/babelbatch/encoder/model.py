@@ -1,4 +1,4 @@
-"""From token ids to one vector a text."""
+"""The dual encoder: from token ids to one vector per text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from babelbatch.encoder.attention import is_unpadded, unpadded_states
 from babelbatch.encoder.dense import Dense, dense_layers
@@ -22,14 +23,14 @@ Role = Literal["query", "passage"]
 class Settings:
     """How texts become vectors, apart from the weights.
 
-    pooling: how the vectors of tokens become one, see `pooled`; `pooler`: the backbone's own head on the first token
-        (dense and tanh), as LaBSE uses.
-    dense: layers on top of it, which a published model brings.
-    query_prefix, passage_prefix: put in front of each text of that role.
-    query_length, passage_length: tokens kept, special ones included.
-    dimensions: size of a linear projection on top of all that, or None for none.
+    pooling: how token vectors are combined, see `pooled`; `pooler`: the backbone's own head on the first token (dense
+        and tanh), as LaBSE uses.
+    query_prefix, passage_prefix: prepended to each text of that role.
+    query_length, passage_length: longest texts in tokens, special ones included; longer ones are cut off.
+    dimensions: size of a linear projection after the pooling and the dense layers; None for no projection.
     normalise: scale to unit length, so that the dot product is the cosine.
     shared: one set of weights for both roles; else two, equal at the start.
+    dense: layers after the pooling, of a published model that has some.
     """
 
     pooling: Pooling = "mean"
@@ -50,52 +51,70 @@ class Settings:
 
 
 class Encoder(nn.Module):
-    """A dual encoder. `tokenizer` and `settings` say how to make its input, `forward` takes it from there."""
+    """A dual encoder: one tower for queries, one for passages, which may be the same.
 
-    def __init__(self, backbone: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, settings: Settings) -> None:
+    `tokenizer` and `settings` determine the input of `forward`, see `evaluation.encoding.tokenise_texts`.
+    """
+
+    def __init__(self, backbone: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self.settings = settings
         if settings.pooling != "pooler" and getattr(backbone, "pooler", None) is not None:
-            backbone.pooler = None  # an unused head would only collect weight decay and break DDP
-        query = _Tower(backbone, settings)
+            backbone.register_module("pooler", None)  # an unused head would only collect weight decay and break DDP
+        query = Tower(backbone, settings)
         towers = {"query": query, "passage": query if settings.shared else copy.deepcopy(query)}
         self.towers = nn.ModuleDict(towers)
-        self.register_load_state_dict_pre_hook(_rename_former_tower)
+        self.register_load_state_dict_pre_hook(  # type: ignore[no-untyped-call]  # torch does not annotate it
+            _rename_former_tower
+        )
 
     @property
     def dimensions(self) -> int:
         """The size of a vector."""
         layers = [layer.size for layer in self.settings.dense]
-        return self.settings.dimensions or [self.towers["query"].backbone.config.hidden_size, *layers][-1]
+        return self.settings.dimensions or [_hidden_size(self.tower("query").backbone), *layers][-1]
+
+    def tower(self, role: Role) -> Tower:
+        """The tower that encodes texts of a role."""
+        tower = self.towers[role]
+        assert isinstance(tower, Tower)
+        return tower
 
     def forward(self, texts: Padded, role: Role) -> Tensor:
         """(rows, dimensions) vectors of tokenised texts."""
-        return self.towers[role](texts.input_ids, texts.attention_mask)
+        vectors: Tensor = self.towers[role](texts.input_ids, texts.attention_mask)
+        return vectors
 
 
 def _rename_former_tower(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Checkpoints of earlier versions call the query tower `question`."""
+    """Renames the query tower in checkpoints of earlier versions, which call it `question`."""
     former = f"{prefix}towers.question."
     for name in [name for name in state if name.startswith(former)]:
         state[f"{prefix}towers.query.{name.removeprefix(former)}"] = state.pop(name)
 
 
-class _Tower(nn.Module):
+class Tower(nn.Module):
+    """Backbone, pooling, dense layers, projection and normalisation of one role."""
+
+    projection: nn.Linear | None
+
     def __init__(self, backbone: PreTrainedModel, settings: Settings) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = settings.pooling
         self.normalise = settings.normalise
-        self.dense = dense_layers(backbone.config.hidden_size, settings.dense)
-        inputs = settings.dense[-1].size if settings.dense else backbone.config.hidden_size
+        hidden_size = _hidden_size(backbone)
+        self.dense = dense_layers(hidden_size, settings.dense)
+        inputs = settings.dense[-1].size if settings.dense else hidden_size
         size = settings.dimensions
         self.projection = None if size is None else nn.Linear(inputs, size, bias=False)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(rows, dimensions) vectors from (rows, tokens) ids and mask."""
         if is_unpadded(self.backbone):
             states = unpadded_states(self.backbone, input_ids, attention_mask)
-            head = self.backbone.pooler(states) if self.pooling == "pooler" else None
+            head = self.backbone.get_submodule("pooler")(states) if self.pooling == "pooler" else None
         else:
             output = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
             states, head = output.last_hidden_state, output.get("pooler_output")
@@ -104,3 +123,8 @@ class _Tower(nn.Module):
         if self.projection is not None:
             vectors = self.projection(vectors)
         return torch.nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors
+
+
+def _hidden_size(backbone: PreTrainedModel) -> int:
+    size: int = backbone.config.hidden_size
+    return size

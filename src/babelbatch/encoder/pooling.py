@@ -1,4 +1,4 @@
-"""From the vectors of a text's tokens to one vector of the text."""
+"""Pooling: from the vectors of a text's tokens to one vector."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Pooling = Literal["cls", "mean", "pooler", "max", "last", "weighted_mean", "mean
 
 
 def pooled(states: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
-    """(rows, size) vectors from (rows, tokens, size) states, padded on the right; padding counts for nothing.
+    """(rows, size) vectors from (rows, tokens, size) states, which are padded on the right. Padding is ignored.
 
-    `cls`: the first token. `last`: the last one. `mean`, `max`: over all tokens. `weighted_mean`: the mean in which the
-    token at place p, from 1, weighs p. `mean_sqrt_length`: the sum over the square root of the number of tokens.
-    A text without any token gets zeros from each kind of mean.
+    `cls`: the first token. `last`: the last token. `mean`, `max`: over all tokens. `weighted_mean`: token p, counted
+    from 1, has the weight p. `mean_sqrt_length`: the sum divided by the square root of the number of tokens.
+    A text without tokens gets zeros from each kind of mean.
     """
     if pooling == "cls":
         return states[:, 0]

@@ -1,19 +1,20 @@
-"""A folder as sentence-transformers saves it, any version up to 6: what its files say, and where its weights are.
+"""Reads the settings in a folder that sentence-transformers saved, any version up to 6, and finds its weights.
 
-An `Encoder` is a transformer or a static embedding, a pooling, dense layers, and a normalisation. A folder that is more
-is refused by the name of what it has more: a silent difference would be worse.
+An `Encoder` is a transformer or a static embedding, a pooling, dense layers, and a normalisation. A folder with any
+other module is refused by name, since ignoring it would change the vectors silently.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from babelbatch.encoder.attention import COUNT_POSITIONS_FROM_PADDING
 from babelbatch.encoder.dense import Dense
-from babelbatch.encoder.json_files import read, read_if_there
+from babelbatch.encoder.json_files import read_json, read_json_if_exists
 
 MODULES_FILE = "modules.json"
 _POOLINGS = {
@@ -29,10 +30,10 @@ _TRANSFORMER_FILES = tuple(
     f"sentence_{name}_config.json"
     for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
-_UNLIMITED = 1 << 20  # tokens: what has no positions cuts nothing off
+_UNLIMITED = 1 << 20  # tokens; a model without positions has no longest text
 _REASONS = {
-    "Router": "questions and passages take branches of their own",
-    "Asym": "questions and passages take branches of their own",
+    "Router": "queries and passages take branches of their own",
+    "Asym": "queries and passages take branches of their own",
     "CLIPModel": "it is made for images",
     "MLMTransformer": "its vectors are sparse",
     "SpladePooling": "its vectors are sparse",
@@ -43,45 +44,51 @@ _REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """settings: arguments of `Settings` that the folder states. backbone: the folder of the transformer or the static
-    embedding. is_static: which of them. dense: the folder of each dense layer."""
+class SentenceTransformersFolder:
+    """What a folder contains.
 
-    settings: dict[str, object]
+    settings: arguments of `Settings` that it stores. backbone: the folder of the transformer or the static embedding.
+    is_static: whether it is a static embedding. dense: the folder of each dense layer.
+    """
+
+    settings: dict[str, Any]
     backbone: Path
     is_static: bool
     dense: tuple[Path, ...]
 
 
-def read_folder(folder: Path) -> Published | None:
-    """None for a folder that sentence-transformers did not save. ValueError: an `Encoder` cannot be what it says."""
+def read_folder(folder: Path) -> SentenceTransformersFolder | None:
+    """The content of a folder, or None if sentence-transformers did not save it.
+
+    Raises ValueError if an `Encoder` cannot compute what it describes.
+    """
     if not (folder / MODULES_FILE).exists():
         return None
-    modules = [(_name(module["type"], folder), folder / module["path"]) for module in read(folder / MODULES_FILE)]
+    modules = [(_name(module["type"], folder), folder / module["path"]) for module in read_json(folder / MODULES_FILE)]
     names = [name for name, _ in modules]
     is_static = names[:1] == ["StaticEmbedding"]
     rest = names[1:] if is_static else names[2:]
     layers = rest[:-1] if rest[-1:] == ["Normalize"] else rest
     if not (is_static or names[:2] == ["Transformer", "Pooling"]) or {*layers} - {"Dense"}:
         raise _refused(folder, f"the modules {', '.join(names)}", "an encoder has another order")
-    main = read_if_there(folder / "config_sentence_transformers.json")
+    main = read_json_if_exists(folder / "config_sentence_transformers.json")
     dense = tuple(path for name, path in modules if name == "Dense")
     by_dot = "Normalize" not in names and main.get("similarity_fn_name") == "dot"
-    settings: dict[str, object] = {"normalise": not by_dot, **_prefixes(main)}
+    settings: dict[str, Any] = {"normalise": not by_dot, **_prefixes(main)}
     if is_static:
         settings |= {"pooling": "mean", **dict.fromkeys(("query_length", "passage_length"), _UNLIMITED)}
     else:
-        pooling = read(modules[1][1] / "config.json")
+        pooling = read_json(modules[1][1] / "config.json")
         if pooling.get("include_prompt") is False and (settings["query_prefix"] or settings["passage_prefix"]):
             raise _refused(folder, "Pooling with include_prompt=false", "it leaves its prompts out of the mean")
         settings |= {"pooling": _pooling(pooling, folder), **_lengths(folder, modules[0][1])}
     if dense:
         settings["dense"] = tuple(_dense(path) for path in dense)
-    return Published(settings, modules[0][1], is_static, dense)
+    return SentenceTransformersFolder(settings, modules[0][1], is_static, dense)
 
 
 def _name(kind: str, folder: Path) -> str:
-    """The class that `modules.json` names, if an encoder can have such a module."""
+    """The name of a module's class. Raises ValueError if an encoder cannot have such a module."""
     package, _, name = kind.rpartition(".")
     if package.split(".")[0] != "sentence_transformers":
         raise _refused(folder, f"the module {kind}", "it is code of its own")
@@ -97,9 +104,9 @@ def _refused(folder: Path, what: str, reason: str) -> ValueError:
     )
 
 
-def _pooling(config: dict, folder: Path) -> str:
+def _pooling(config: dict[str, Any], folder: Path) -> str:
     stated = config.get("pooling_mode")
-    if stated is None:  # until version 5 a flag each
+    if stated is None:  # until version 5 there was a flag for each mode
         flags = [key.removeprefix("pooling_mode_") for key, on in config.items() if on is True and "pooling_" in key]
         stated = [_FLAGS.get(flag, flag) for flag in flags]
     modes = [stated] if isinstance(stated, str) else sorted(stated)
@@ -108,7 +115,7 @@ def _pooling(config: dict, folder: Path) -> str:
     return _POOLINGS[modes[0]]
 
 
-def _prefixes(main: dict) -> dict[str, str]:
+def _prefixes(main: dict[str, Any]) -> dict[str, str]:
     prompts = main.get("prompts") or {}
     default = prompts.get(main.get("default_prompt_name") or "") or ""
     passage = next((prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), default)
@@ -116,8 +123,9 @@ def _prefixes(main: dict) -> dict[str, str]:
 
 
 def _lengths(folder: Path, transformer: Path) -> dict[str, int]:
-    """Tokens kept: what the transformer's file says, else (since version 6) its tokenizer; no more than positions."""
-    stated = next((read(transformer / name) for name in _TRANSFORMER_FILES if (transformer / name).exists()), {})
+    """The longest texts in tokens, from the transformer's file or (since version 6) its tokenizer."""
+    files = [transformer / name for name in _TRANSFORMER_FILES if (transformer / name).exists()]
+    stated: dict[str, Any] = read_json(files[0]) if files else {}
     if stated.get("do_lower_case"):
         raise ValueError(f"{folder}: do_lower_case in sentence_bert_config.json is not supported; lower-case the texts")
     if (task := stated.get("transformer_task", "feature-extraction")) != "feature-extraction":
@@ -125,19 +133,24 @@ def _lengths(folder: Path, transformer: Path) -> dict[str, int]:
     output = (stated.get("modality_config") or {}).get("text", {}).get("method_output_name", "last_hidden_state")
     if output != "last_hidden_state" or stated.get("query_expansion"):
         raise _refused(folder, f"a transformer that gives {output}", "its last hidden states are what is pooled")
-    config = read(transformer / "config.json")
-    most = config.get("max_position_embeddings")
-    if most is not None and config.get("model_type") in COUNT_POSITIONS_FROM_PADDING:
-        most -= config.get("pad_token_id", 1) + 1
-    said = stated.get("max_seq_length") or read_if_there(transformer / "tokenizer_config.json").get("model_max_length")
-    known = [int(number) for number in (said, most) if number is not None]
+    config = read_json(transformer / "config.json")
+    positions = config.get("max_position_embeddings")
+    if positions is not None and config.get("model_type") in COUNT_POSITIONS_FROM_PADDING:
+        positions -= config.get("pad_token_id", 1) + 1
+    longest = stated.get("max_seq_length")
+    if not longest:
+        longest = read_json_if_exists(transformer / "tokenizer_config.json").get("model_max_length")
+    known = [int(number) for number in (longest, positions) if number is not None]
     length = min(min(known), _UNLIMITED) if known else None
-    lengths = {"query_length": stated.get("query_length"), "passage_length": stated.get("document_length")}
-    return {name: own or length for name, own in lengths.items() if own or length}
+    by_role: dict[str, int | None] = {
+        "query_length": stated.get("query_length"),
+        "passage_length": stated.get("document_length"),
+    }
+    return {name: found for name, of_role in by_role.items() if (found := of_role or length)}
 
 
 def _dense(folder: Path) -> Dense:
-    config = read(folder / "config.json")
+    config = read_json(folder / "config.json")
     if {config.get(f"module_{end}_name") or "sentence_embedding" for end in ("input", "output")} != {
         "sentence_embedding"
     }:

@@ -1,4 +1,4 @@
-"""The weights of a sentence-transformers folder that transformers does not read: dense layers, static embeddings."""
+"""Loads the weights of a sentence-transformers folder that transformers ignores: dense layers, static embeddings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PADDING = ("[PAD]", "<pad>", "<|padding|>", "<|endoftext|>")
 
 
 def load_dense(layer: DenseLayer, folder: Path) -> None:
-    """Fills a layer with the weights in its folder. ValueError if they are not those of such a layer."""
+    """Loads the weights of a layer from its folder. Raises ValueError if they do not fit."""
     try:
         layer.load_state_dict(_weights(folder))
     except RuntimeError as error:
@@ -28,27 +28,29 @@ def load_dense(layer: DenseLayer, folder: Path) -> None:
 
 
 def load_static(folder: Path) -> tuple[StaticModel, PreTrainedTokenizerFast]:
-    """A static embedding and its tokenizer, which adds no special tokens and cuts nothing off.
+    """A static embedding and its tokenizer, which adds no special tokens and does not truncate.
 
-    Also as model2vec saves one: with rows that several tokens share (`mapping`), and a weight for each (`weights`).
+    Reads model2vec's format too: `mapping` lets tokens share a row, `weights` scales each token. Raises ValueError if
+    files are missing or do not fit each other.
     """
     weights = _weights(folder)
     if "embedding.weight" in weights:
-        table = weights["embedding.weight"]
+        embeddings = weights["embedding.weight"]
     elif "embeddings" in weights:
-        table = weights["embeddings"]
+        embeddings = weights["embeddings"]
         if "mapping" in weights:
-            table = table[weights["mapping"].long()]
+            embeddings = embeddings[weights["mapping"].long()]
         if "weights" in weights:
-            table = table * weights["weights"].unsqueeze(1)
+            embeddings = embeddings * weights["weights"].unsqueeze(1)
     else:
         raise ValueError(f"{folder}: its weights have no 'embedding.weight'; save the model there again")
     if not (folder / "tokenizer.json").exists():
         raise ValueError(f"{folder} has lost 'tokenizer.json'; copy it there, or save the model again")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    if tokenizer.get_vocab_size() > len(table):
+    if tokenizer.get_vocab_size() > len(embeddings):
         raise ValueError(
-            f"{folder}: {tokenizer.get_vocab_size()} tokens, but {len(table)} embeddings; save the model there again"
+            f"{folder}: {tokenizer.get_vocab_size()} tokens, but {len(embeddings)} embeddings; save the model there "
+            "again"
         )
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
     padding = next((token for token in (*_PADDING, *sorted(special)) if tokenizer.token_to_id(token) is not None), None)
@@ -56,18 +58,19 @@ def load_static(folder: Path) -> tuple[StaticModel, PreTrainedTokenizerFast]:
         raise ValueError(f"{folder}: its tokenizer has no token to pad with; add one, such as [PAD], and save it again")
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    tokenizer.post_processor = None  # what adds special tokens
-    return static_model(table.float()), PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=padding)
+    tokenizer.post_processor = None  # it would add special tokens
+    return static_model(embeddings.float()), PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=padding)
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:
-    """Those of `model.safetensors`, or of `pytorch_model.bin`, from which nothing but tensors is read."""
+    """The tensors of `model.safetensors` or `pytorch_model.bin`. No code in the file is run."""
     safe, pickled = folder / "model.safetensors", folder / "pytorch_model.bin"
     try:
         if safe.exists():
             return load_file(safe)
         if pickled.exists():
-            return torch.load(pickled, weights_only=True, map_location="cpu")
+            weights: dict[str, Tensor] = torch.load(pickled, weights_only=True, map_location="cpu")
+            return weights
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{folder}: its weights cannot be read ({reason}); copy them there again") from None

@@ -1,6 +1,8 @@
-"""Token embeddings and nothing else, in the shape of a Hugging Face model: the cheap floor."""
+"""Token embeddings without a transformer, as a Hugging Face model: a cheap lower bound."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
@@ -8,17 +10,18 @@ from transformers.modeling_outputs import BaseModelOutput
 
 
 class StaticConfig(PreTrainedConfig):
+    """Configuration of a `StaticModel`. kwargs: what Hugging Face stores about every model."""
+
     model_type = "babelbatch_static"
 
-    def __init__(self, vocab_size: int = 8000, hidden_size: int = 128, **kwargs: object) -> None:
-        # Hugging Face passes what it stores about every model through here.
+    def __init__(self, vocab_size: int = 8000, hidden_size: int = 128, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.vocab_size = vocab_size
         self.hidden_size = hidden_size
 
 
 class StaticModel(PreTrainedModel):
-    """last_hidden_state is the embedding of each token, whatever stands beside it."""
+    """last_hidden_state is the embedding of each token, independent of its context."""
 
     config_class = StaticConfig
     base_model_prefix = "static"
@@ -26,7 +29,7 @@ class StaticModel(PreTrainedModel):
     def __init__(self, config: StaticConfig) -> None:
         super().__init__(config)
         self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]  # transformers does not annotate it
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Embedding):
@@ -48,8 +51,8 @@ def new_static_model(vocab_size: int, hidden_size: int) -> StaticModel:
     return StaticModel(StaticConfig(vocab_size=vocab_size, hidden_size=hidden_size))
 
 
-def static_model(table: Tensor) -> StaticModel:
-    """A static model of the (tokens, size) embeddings that are given."""
-    model = new_static_model(*table.shape)
-    model.embedding.weight = nn.Parameter(table.clone())
+def static_model(embeddings: Tensor) -> StaticModel:
+    """A static model with the given (tokens, size) embeddings."""
+    model = new_static_model(*embeddings.shape)
+    model.embedding.weight = nn.Parameter(embeddings.clone())
     return model

@@ -1,7 +1,7 @@
 """From an encoder and a benchmark to metrics: encode each text once, rank, measure.
 
 Start at `evaluation.Evaluation`. `scoring` computes every metric of every cell and pool from blocks of scores;
-`metrics` defines them. A metric of your own is a function of ranks that `evaluation.metrics` names, see `custom.py`.
+`metrics` defines them. A custom metric is a function of ranks that `evaluation.metrics` names, see `custom.py`.
 """
 
 __all__ = ["custom", "encoding", "evaluation", "heatmap", "metrics"]

@@ -1,43 +1,59 @@
-"""Ranks where there is no pool of all languages: each cell by itself, at the cost of its own candidates alone."""
+"""Ranks of a benchmark without a pool of all languages: each cell by itself, at the cost of its own candidates."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from babelbatch.evaluation.ranking import Ranks, rank
 from babelbatch.evaluation.scorer import Matrix
+from babelbatch.progress import bar
 from babelbatch.records import Benchmark
 
 
 def rank_cells(benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Ranks:
-    """As `ranking.rank`, of a benchmark that is not pooled: its relevant candidates among those of their `cells`. Ranks
-    in the pool are those within the language.
+    """Ranks the relevant candidates of a benchmark that is not pooled among those of their `cells`.
 
-    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse.
+    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. Ranks in the pool are those within
+    the language. Ties as in `ranking.rank`.
     """
     cells = benchmark.cells
     cell_of_pair = cells[benchmark.relevant]
     query_of_pair = np.repeat(np.arange(len(benchmark.query_ids)), np.diff(benchmark.relevant_offsets))
     ranks = np.empty(len(cell_of_pair), np.int64)
-    for cell in np.unique(cell_of_pair):
-        pool, pairs = np.flatnonzero(cells == cell), np.flatnonzero(cell_of_pair == cell)
-        asked, starts = np.unique(query_of_pair[pairs], return_index=True)
-        alone = replace(
-            benchmark,
-            languages=benchmark.languages[:1],
-            query_ids=tuple(benchmark.query_ids[row] for row in asked),
-            query_texts=(),
-            query_languages=np.zeros(len(asked), np.int16),
-            candidate_ids=tuple(benchmark.candidate_ids[row] for row in pool),
-            candidate_texts=(),
-            candidate_languages=np.zeros(len(pool), np.int16),
-            relevant_offsets=np.append(starts, len(pairs)),
-            relevant=np.searchsorted(pool, benchmark.relevant[pairs]),
-            gains=None,
-            parts=None,
-            clusters=None,
-        )
-        ranks[pairs] = rank(alone, queries[asked], candidates[pool], k=1)[0].within_language
+    with bar(f"ranking {benchmark.name}", len(cell_of_pair), unit="relevant candidates") as progress:
+        for cell in np.unique(cell_of_pair):
+            pool, pairs = np.flatnonzero(cells == cell), np.flatnonzero(cell_of_pair == cell)
+            rows, starts = np.unique(query_of_pair[pairs], return_index=True)
+            relevant = np.searchsorted(pool, benchmark.relevant[pairs])
+            of_cell = _restrict(benchmark, rows, pool, np.append(starts, len(pairs)), relevant)
+            ranks[pairs] = rank(of_cell, queries[rows], candidates[pool], k=1)[0].within_language
+            progress.advance(len(pairs))
     return Ranks(ranks, ranks)
+
+
+def _restrict(
+    benchmark: Benchmark,
+    rows: NDArray[np.int64],
+    pool: NDArray[np.int64],
+    relevant_offsets: NDArray[np.int64],
+    relevant: NDArray[np.int64],
+) -> Benchmark:
+    """The queries `rows` over the candidates `pool` as a benchmark of one language, without texts and gains."""
+    return replace(
+        benchmark,
+        languages=benchmark.languages[:1],
+        query_ids=tuple(benchmark.query_ids[row] for row in rows.tolist()),
+        query_texts=(),
+        query_languages=np.zeros(len(rows), np.int16),
+        candidate_ids=tuple(benchmark.candidate_ids[row] for row in pool.tolist()),
+        candidate_texts=(),
+        candidate_languages=np.zeros(len(pool), np.int16),
+        relevant_offsets=relevant_offsets,
+        relevant=relevant,
+        gains=None,
+        parts=None,
+        clusters=None,
+    )

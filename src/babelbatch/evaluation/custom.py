@@ -1,4 +1,4 @@
-"""Metrics of your own: one function of the ranks of a query's relevant candidates, named in `evaluation.metrics`."""
+"""Custom metrics: functions of the ranks of a query's relevant candidates, named in `evaluation.metrics`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from babelbatch.evaluation import bias
 from babelbatch.evaluation.metrics import NAMES, POOL_NAMES, order_within_queries
 
 SEARCHED_PLACES = 100
-"""Ranks that a search knows; a metric that needs more is computed from a full ranking only."""
+"""Ranks that a search returns; a metric that needs more is computed from a full ranking only."""
 CUSTOM = "custom_metric/"
-"""What the facts begin with that name the metrics of a run, and which of higher and lower is better."""
+"""Prefix of the facts that name a run's custom metrics and their direction."""
 RESERVED = {*NAMES, *POOL_NAMES, *bias.NAMES, "same_language_lift@10", "top10_share"}
 _NAME = re.compile(r"[\w.@+-]+")
 
@@ -23,23 +23,25 @@ _NAME = re.compile(r"[\w.@+-]+")
 class Metric(Protocol):
     """What an entry of `evaluation.metrics` builds: a function of one query in one cell, or over the pool.
 
-    Optional attributes. depth: how many places it looks at; without one it needs the full ranking, which
-    `evaluation=search` does not compute. lower_is_better: True for a metric of which less is better.
+    Optional attributes. depth: how many places it uses; without it the metric needs the full ranking, which
+    `evaluation=search` does not compute. lower_is_better: True if a smaller score is better.
     """
 
     def __call__(self, ranks: NDArray[np.int64], gains: NDArray[np.float64]) -> float:
         """The score of one query; NaN where it is undefined.
 
-        ranks: (r,) of its relevant candidates, from 1, ascending; r is at least 1. A search gives 2 ** 40 to what is
-            beyond its places. gains: (r,) the judgement of each,
-        1 where there are no grades.
+        ranks: (r,) of its relevant candidates, from 1, ascending; r is at least 1. A search gives the rank 2 ** 40 to a
+            candidate that it did not return.
+        gains: (r,) graded relevance of each, 1 without grades.
         """
         ...
 
 
 def check_names(metrics: Mapping[str, object], *, searched: bool) -> None:
-    """Raises ValueError for a name that is taken or cannot be part of a key, for an entry that cannot be called, and,
-    where candidates are searched, for a metric that needs more ranks than a search knows."""
+    """Raises ValueError for a name that is taken or invalid in a key, and for an entry that cannot be called.
+
+    searched: whether candidates are searched; then also for a metric that needs more ranks than a search returns.
+    """
     for name, metric in metrics.items():
         path = f"evaluation.metrics.{name}"
         if name in RESERVED:
@@ -86,7 +88,7 @@ def per_query_custom_metrics(
 
 
 def directions(metrics: Mapping[str, Metric]) -> dict[str, object]:
-    """`custom_metric/<name>` -> "higher" or "lower", which is better: facts of a run, for its readers."""
+    """`custom_metric/<name>` -> "higher" or "lower", whichever is better: facts of a run, for the report."""
     return {
         f"{CUSTOM}{name}": "lower" if getattr(metric, "lower_is_better", False) else "higher"
         for name, metric in metrics.items()

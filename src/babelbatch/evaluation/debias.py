@@ -1,8 +1,8 @@
-"""Language bias removed from vectors after training, by linear algebra alone: baselines for training that avoids it.
+"""Removes language bias from vectors after training, by linear algebra: baselines for training that avoids it.
 
-Both methods are fitted on the candidates of each language, and on nothing else: no question, no relevance judgement and
-no training text. What is found for a language is taken from its candidates and from the questions in it. Each vector
-keeps its length, so that cosines stay cosines.
+Both methods are fitted on the candidates of each language only, without queries, judgements or training texts, and
+applied to the candidates and queries of that language. Vectors are rescaled to their length, so that cosines stay
+cosines.
 """
 
 from __future__ import annotations
@@ -10,52 +10,64 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
+from babelbatch.progress import bar
 
 Method = Literal["none", "centre", "lir"]
 
 
 def debiased(
     method: Method,
-    queries: np.ndarray,
-    query_languages: np.ndarray,
-    candidates: np.ndarray,
-    candidate_languages: np.ndarray,
+    queries: NDArray[np.float32],
+    query_languages: NDArray[np.int16],
+    candidates: NDArray[np.float32],
+    candidate_languages: NDArray[np.int16],
     components: int = 1,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(Q, d) and (C, d) float32, the queries and candidates without what their language has in common.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(Q, d) and (C, d) float32 queries and candidates, without the component that the vectors of a language share.
 
     centre: v - mean of the language's candidates.
     lir: v - P P^T v, with P (d, components) the leading right singular vectors of the matrix of the language's
-        candidates, which is not centred: the first is close to its mean (Yang, Yang, Cer and Darve 2021, "A Simple and
+        candidates, not centred, so that the first is close to their mean (Yang, Yang, Cer and Darve 2021, "A Simple and
         Effective Method To Eliminate the Self Language Bias in Multilingual Representations", arXiv 2109.04727).
-    none: the vectors as they are.
+    none: the vectors unchanged.
 
-    ValueError: a question's language has no candidates, or LIR would leave nothing of a language.
+    Raises ValueError if a query's language has no candidates, or if LIR would remove all dimensions of a language.
     """
     if method == "none":
         return queries, candidates
     queries, candidates = queries.copy(), candidates.copy()
-    for language in np.unique(np.concatenate([query_languages, candidate_languages])):
-        of_queries, of_candidates = query_languages == language, candidate_languages == language
-        fitted_on = candidates[of_candidates].astype(np.float64)
-        if len(fitted_on) < 2:
-            raise ValueError(
-                f"evaluation.debias: a language has questions or candidates, but {len(fitted_on)} candidates to fit "
-                f"{method} on; it needs two or more in each language: set evaluation.debias=none"
-            )
-        if method == "centre":
-            mean = fitted_on.mean(axis=0)
-            parts = [vectors - mean for vectors in (queries[of_queries], fitted_on)]
-        else:
-            directions = _directions(fitted_on, components)
-            parts = [vectors - vectors @ directions @ directions.T for vectors in (queries[of_queries], fitted_on)]
-        queries[of_queries] = _as_long_as(queries[of_queries], parts[0])
-        candidates[of_candidates] = _as_long_as(candidates[of_candidates], parts[1])
+    languages = np.unique(np.concatenate([query_languages, candidate_languages]))
+    with bar("removing language bias", len(languages), unit="languages") as progress:
+        for language in languages:
+            of_queries, of_candidates = query_languages == language, candidate_languages == language
+            fitted = candidates[of_candidates].astype(np.float64)
+            parts = _without_language(method, fitted, queries[of_queries], components)
+            queries[of_queries] = _rescaled(parts[0], queries[of_queries])
+            candidates[of_candidates] = _rescaled(parts[1], candidates[of_candidates])
+            progress.advance(1)
     return queries, candidates
 
 
-def _directions(vectors: np.ndarray, count: int) -> np.ndarray:
-    """(d, count) leading right singular vectors of (n, d), from the (d, d) matrix of products: n may be large."""
+def _without_language(
+    method: Method, candidates: NDArray[np.float64], queries: NDArray[np.float32], components: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Queries and candidates of one language without their common component, which is fitted on the candidates."""
+    if len(candidates) < 2:
+        raise ValueError(
+            f"evaluation.debias: a language has queries or candidates, but {len(candidates)} candidates to fit "
+            f"{method} on; it needs two or more in each language: set evaluation.debias=none"
+        )
+    if method == "centre":
+        mean = candidates.mean(axis=0)
+        return queries - mean, candidates - mean
+    directions = _directions(candidates, components)
+    return queries - queries @ directions @ directions.T, candidates - candidates @ directions @ directions.T
+
+
+def _directions(vectors: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """(d, count) leading right singular vectors of (n, d), from the (d, d) matrix of products, as n may be large."""
     most = min(vectors.shape) - 1
     if count > most:
         raise ValueError(
@@ -65,9 +77,9 @@ def _directions(vectors: np.ndarray, count: int) -> np.ndarray:
     return np.linalg.eigh(vectors.T @ vectors)[1][:, ::-1][:, :count]
 
 
-def _as_long_as(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """`after`, each row scaled to the length of the row in `before`. Rounding is no direction: what is left of a vector
-    that was removed entirely becomes zero."""
-    length, left = (np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (before.astype(np.float64), after))
-    scale = np.divide(length, left, out=np.zeros_like(left), where=left > 1e-6 * length)
-    return (after * scale).astype(np.float32)
+def _rescaled(vectors: NDArray[np.float64], original: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vectors, each scaled to the length of its original. What is only rounding error becomes zero."""
+    lengths = np.linalg.norm(original.astype(np.float64), axis=1, keepdims=True)
+    remaining = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scale = np.divide(lengths, remaining, out=np.zeros_like(remaining), where=remaining > 1e-6 * lengths)
+    return np.asarray(vectors * scale, np.float32)

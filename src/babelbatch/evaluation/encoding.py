@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from babelbatch.distributed.collectives import max_over_ranks, rank, sum_over_ranks_on_cpu, world_size
 from babelbatch.progress import bar
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:
-    """Token ids of the texts as the encoder reads them in this role, with its prefix and length, from the cache."""
+    """Token ids of the texts with the encoder's prefix and maximum length for the role, from the cache."""
     return tokenise(
         texts,
         encoder.tokenizer,
@@ -34,30 +35,33 @@ def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens
 
 def encode(
     encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int, cache: Path | None = None
-) -> np.ndarray:
-    """(T, d) float32 vectors of T texts, in batches of texts of like length.
+) -> NDArray[np.float32]:
+    """(T, d) vectors of T texts, in batches of similar length. Several ranks share the work; each gets all vectors.
 
-    What is distinct to the encoder is encoded once: texts that its tokenizer cannot tell apart (a sentence in a script
-    it does not know may be all unknown tokens) get one vector, and so the same score exactly.
-    Several ranks share the work; each gets all vectors.
-    cache: a folder that keeps the vectors, or None. What is there already is read instead, if weights, settings and all
-        tokens are the same.
+    Texts with equal tokens are encoded once and get one vector, so their scores are exactly equal (a script unknown to
+    the tokenizer may become unknown tokens only).
+
+    token_budget: tokens in one batch, padding included. cache: a folder for the vectors, or None. Vectors of the same
+        weights, settings and tokens are read from it instead of computed.
     Raises ValueError if a vector is not finite.
     """
     tokens = tokenise_texts(encoder, texts, role)
-    first, of = tokens.distinct()
-    shape = (len(first), encoder.dimensions)
-    name = _name(encoder, tokens, role, token_budget) if cache else ""
-    kept = vector_cache.load(cache, name, shape) if cache else None
-    if max_over_ranks(kept is None):  # the ranks share the work, or none of them has any
-        kept = _encoded(encoder, tokens, first, role, token_budget)
+    first, distinct_of = tokens.distinct()
+    name = _cache_name(encoder, tokens, role, token_budget) if cache else ""
+    vectors = vector_cache.load(cache, name, (len(first), encoder.dimensions)) if cache else None
+    if max_over_ranks(vectors is None):  # a rank without cached vectors needs the others' help
+        vectors = _encode_rows(encoder, tokens, first, role, token_budget)
         if cache and rank() == 0:
-            vector_cache.save(cache, name, kept)
-    return kept[of]
+            vector_cache.save(cache, name, vectors)
+    assert vectors is not None
+    all_vectors: NDArray[np.float32] = vectors[distinct_of]
+    return all_vectors
 
 
-def _encoded(encoder: Encoder, tokens: Tokens, rows: np.ndarray, role: Role, token_budget: int) -> np.ndarray:
-    """(R, d) float32 vectors of the texts `rows`."""
+def _encode_rows(
+    encoder: Encoder, tokens: Tokens, rows: NDArray[np.int64], role: Role, token_budget: int
+) -> NDArray[np.float32]:
+    """(R, d) vectors of the texts `rows`."""
     device = next(encoder.parameters()).device
     lengths = tokens.lengths[rows]
     vectors = np.zeros((len(lengths), encoder.dimensions), np.float32)
@@ -66,23 +70,25 @@ def _encoded(encoder: Encoder, tokens: Tokens, rows: np.ndarray, role: Role, tok
     encoder.eval()
     total = sum(int(lengths[batch].sum()) for batch in batches)
     try:
-        with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, unit="tokens") as done:
+        with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, unit="tokens") as progress:
             for batch in batches:
-                texts_of_batch = tokens.padded(rows[batch]).to(device)
-                vectors[batch] = encoder(texts_of_batch, role).float().cpu().numpy()
-                done.advance(int(lengths[batch].sum()))
+                padded = tokens.padded(rows[batch]).to(device)
+                vectors[batch] = encoder(padded, role).float().cpu().numpy()
+                progress.advance(int(lengths[batch].sum()))
     finally:
         encoder.train(training)
-    sum_over_ranks_on_cpu(torch.from_numpy(vectors))  # what a rank did not encode is zero
+    sum_over_ranks_on_cpu(torch.from_numpy(vectors))  # the rows of other ranks are zero
     if not np.isfinite(vectors).all():
         raise ValueError("the encoder gives vectors that are not finite: its weights are damaged, or training diverged")
     return vectors
 
 
-def _name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int) -> str:
-    """SHA-256 of all that the vectors are made from: weights, settings, tokens (so tokenizer, prefix and length too),
-    and what decides how the machine rounds."""
-    tower, device = encoder.towers[role], next(encoder.parameters()).device
+def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int) -> str:
+    """SHA-256 of everything that determines the vectors.
+
+    That is weights, settings, tokens (so tokenizer, prefix and length too), and what affects rounding.
+    """
+    tower, device = encoder.tower(role), next(encoder.parameters()).device
     config = tower.backbone.config
     attention = getattr(config, "_attn_implementation", None)
     rounding = (torch.__version__, device.type, torch.is_autocast_enabled(device.type), token_budget, world_size())
@@ -90,13 +96,15 @@ def _name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int) -> st
     for name, weights in tower.state_dict().items():
         digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
         digest.update(weights.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    digest.update(tokens.hashes())
+    digest.update(tokens.hashes().data)
     return digest.hexdigest()
 
 
-def length_sorted_batches(lengths: np.ndarray, token_budget: int) -> Iterator[np.ndarray]:
-    """Splits rows into batches of like length, longest first, each at most `token_budget` tokens when padded (and at
-    least one row)."""
+def length_sorted_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:
+    """Splits rows into batches of similar length, longest first.
+
+    A batch has at most `token_budget` tokens including padding, but at least one row.
+    """
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):

@@ -1,4 +1,4 @@
-"""Encode once, rank once (or search), and read all three settings off the ranks."""
+"""Evaluates an encoder on a benchmark: encodes once, ranks once (or searches), and scores all settings."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from babelbatch.evaluation.scorer import Matrix
 from babelbatch.evaluation.scoring import Result, score, score_searched
 from babelbatch.evaluation.trec import write_trec
 from babelbatch.lexical import Lexical
+from babelbatch.progress import bar
 from babelbatch.records import Benchmark
 from babelbatch.search.vectors import VectorWriter
 from babelbatch.storage import cache_folder
@@ -38,17 +39,17 @@ class Evaluation:
     """How to evaluate.
 
     token_budget: tokens in one forward pass, padding included.
-    vector_cache: keep the vectors of the final evaluation in the cache folder (`vectors`), and read them from there
-        when the same weights meet the same texts again.
-    sample_queries: questions a benchmark (each in all its languages) for evaluations during training; None means all.
-        The final evaluation has all questions whatever this says.
+    vector_cache: store the vectors of the final evaluation in the cache folder (`vectors`), and read them from there
+        when the same weights encode the same texts again.
+    sample_queries: number of query ids per benchmark (each in all its languages) for evaluations during training; None
+        means all. The final evaluation always uses all queries.
     debias: remove each language's mean from the vectors (`centre`), or its leading principal components (`lir`), see
         `debias.py`. components: how many of them, for `lir`.
-    trec_files: write the final rankings and judgements in TREC format. trec_depth: candidates a question in them.
-    index: search for the first hundred candidates with it, their vectors in mapped files, instead of ranking all: for
-        large pools. Then there are the metrics that the first hundred define, see `scoring.score_searched`, and neither
-        `debias` nor `trec_files`. None ranks all.
-    metrics: metrics of your own by name, see `custom.Metric`; they are scored beside the others, under their names.
+    trec_files: write the final rankings and judgements in TREC format. trec_depth: candidates per query in them.
+    index: for large pools, search for the first hundred candidates with this index, over vectors on disk, instead of
+        ranking all candidates. It gives the metrics that the first hundred define, see `scoring.score_searched`, and
+        excludes `debias` and `trec_files`. None ranks all.
+    metrics: custom metrics by name, see `custom.Metric`; they are scored beside the others, under their names.
     """
 
     token_budget: int = 16_384
@@ -69,15 +70,15 @@ class Evaluation:
         check_names(self.metrics or {}, searched=self.index is not None)
 
     def __call__(self, encoder: Encoder | Lexical, benchmark: Benchmark, folder: Path | None = None) -> Result:
-        """Encodes both sides of the benchmark and scores it, all questions. Leaves the encoder's training mode as it
-        was. folder: where TREC files go; without one there are none.
+        """Encodes queries and candidates of the benchmark and scores all queries. Keeps the encoder's training mode.
 
-        ValueError: a lexical encoder is to be searched with an index, or its vectors are to be debiased.
+        folder: for TREC files; None writes none. Raises ValueError for a lexical encoder with an index or debias, and
+        for vectors that are not finite.
         """
         cache = cache_folder("vectors") if self.vector_cache else None
         if self.index is not None:
             if isinstance(encoder, Lexical):
-                raise ValueError("an index searches dense vectors, which a lexical encoder has none of: leave it out")
+                raise ValueError("an index searches dense vectors, and a lexical encoder has none: leave it out")
             return self._by_search(encoder, benchmark, self.index, cache)
         queries, candidates = self._vectors(encoder, benchmark, cache)
         if self.trec_files and folder is not None and rank_of_process() == 0:
@@ -85,8 +86,7 @@ class Evaluation:
         return self._scored(benchmark, queries, candidates)
 
     def during_training(self, encoder: Encoder, benchmark: Benchmark) -> Result:
-        """The same on a sample of the questions, if one is asked for. Nothing is kept: these weights will not be met
-        again."""
+        """The same on a sample of the queries, if `sample_queries` is set. Caches no vectors and writes no files."""
         if self.sample_queries is not None:
             benchmark = sample_queries(benchmark, self.sample_queries)
         if self.index is not None:
@@ -97,19 +97,23 @@ class Evaluation:
     def _by_search(
         self, encoder: Encoder, benchmark: Benchmark, index: Exact | IVF | HNSW, cache: Path | None
     ) -> Result:
-        """The candidates' vectors are in the folder `pools` of the cache until they have been searched. Every process
-        has its own, as machines need not share a disk."""
-        from babelbatch.evaluation.search_ranking import search_ranks, storage_order  # brings faiss
+        """Searches candidates whose vectors are on disk, in the folder `pools` of the cache, until it is done.
+
+        Every process has a folder of its own, because machines need not share a disk.
+        """
+        from babelbatch.evaluation.search_ranking import search_ranks, storage_order  # imports faiss
 
         queries = encode(encoder, benchmark.query_texts, "query", self.token_budget, cache)
         order = storage_order(benchmark)
-        place = cache_folder("pools")
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place, prefix=f"{benchmark.name}-") as folder:
+        pools = cache_folder("pools")
+        pools.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=pools, prefix=f"{benchmark.name}-") as folder:
             writer = VectorWriter(Path(folder), encoder.dimensions, benchmark.name, _SHARD_TEXTS)
-            for start in range(0, len(order), _SHARD_TEXTS):
-                texts = [benchmark.candidate_texts[row] for row in order[start : start + _SHARD_TEXTS]]
-                writer.append(encode(encoder, texts, "passage", self.token_budget, cache))
+            with bar(f"encoding the pool of {benchmark.name}", len(order), unit="passages") as progress:
+                for start in range(0, len(order), _SHARD_TEXTS):
+                    texts = [benchmark.candidate_texts[row] for row in order[start : start + _SHARD_TEXTS].tolist()]
+                    writer.append(encode(encoder, texts, "passage", self.token_budget, cache))
+                    progress.advance(len(texts))
             found = search_ranks(benchmark, queries, writer.close(), index, bias.TOP, torch.get_num_threads())
         facts: dict[str, object] = {f"search/{benchmark.name}": type(index).__name__}
         facts |= {f"search_recall/{benchmark.name}/{pool}": recall for pool, recall in found.recall.items()}
@@ -118,7 +122,7 @@ class Evaluation:
     def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Matrix, Matrix]:
         if isinstance(encoder, Lexical):
             if self.debias != "none":
-                raise ValueError("debias works on dense vectors, which a lexical encoder has none of: set debias=none")
+                raise ValueError("debias works on dense vectors, and a lexical encoder has none: set debias=none")
             return encoder.vectors(benchmark)
         queries = encode(encoder, benchmark.query_texts, "query", self.token_budget, cache)
         candidates = encode(encoder, benchmark.candidate_texts, "passage", self.token_budget, cache)

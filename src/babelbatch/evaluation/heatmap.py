@@ -1,13 +1,14 @@
-"""The L x L picture of a metric: question language by candidate language."""
+"""Heat-maps of a metric by query language and candidate language."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 
-def draw(matrix: np.ndarray, languages: tuple[str, ...], title: str) -> Figure:
-    """A heat-map with the value in each cell; cells that score no question stay empty. Values are shares in [0, 1]."""
+def draw(matrix: NDArray[np.float64], languages: tuple[str, ...], title: str) -> Figure:
+    """A heat-map of an (L, L) matrix of shares in [0, 1], with the value in each cell; NaN cells stay empty."""
     size = len(languages)
     figure = Figure(figsize=(2 + 0.55 * size, 1.2 + 0.5 * size), layout="constrained")
     axes = figure.subplots()
@@ -15,7 +16,7 @@ def draw(matrix: np.ndarray, languages: tuple[str, ...], title: str) -> Figure:
     axes.set_xticks(range(size), languages)
     axes.set_yticks(range(size), languages)
     axes.set_xlabel("candidate language")
-    axes.set_ylabel("question language")
+    axes.set_ylabel("query language")
     axes.set_title(title)
     for row, column in np.argwhere(~np.isnan(matrix)):
         value = matrix[row, column]

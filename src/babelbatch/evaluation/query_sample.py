@@ -1,4 +1,4 @@
-"""Some questions of a benchmark, for evaluations that are made often."""
+"""A sample of a benchmark's queries, for frequent evaluations."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from babelbatch.records import Benchmark
 
 
 def sample_queries(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
-    """The benchmark with `count` of its questions, each in all languages that it is asked in, over the whole pool.
+    """The benchmark with `count` of its query ids, each in all its languages, over the whole pool.
 
-    A pure function of the benchmark's ids and the seed: the same questions at each step and in each run. The ranks of
-    these questions are what they are among all.
+    Depends on the ids and the seed only, so that all steps and runs use the same queries. Their ranks are unaffected.
     """
     ids = sorted(set(benchmark.query_ids))
     if count >= len(ids):

@@ -1,7 +1,6 @@
-"""Ranks by counting: how many candidates stand before each relevant one, in its own language and in the whole pool.
+"""Exact ranks by counting the candidates with greater scores, within a language and in the pool of all languages.
 
-In the same pass: who stands in the first places of the pool, and what a question's versions in other languages think of
-them.
+The same pass finds the first places of the pool, and how the translations of a query score them.
 """
 
 from __future__ import annotations
@@ -11,135 +10,171 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from babelbatch.evaluation.id_order import by_descending_id
 from babelbatch.evaluation.scorer import Matrix, scorer
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark
 
-_BLOCK_SCORES = 8_000_000  # scores held at once
+_BLOCK_SCORES = 8_000_000  # scores in memory at once
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """For each relevant (query, candidate) pair of a benchmark, in the order of `Benchmark.relevant`, ranks from 1.
+    """Ranks from 1 of each relevant (query, candidate) pair, in the order of `Benchmark.relevant`.
 
-    within_language: among the candidates of the candidate's own language (one cell of the L x L matrix).
+    within_language: among the candidates in the candidate's language (one cell of the L x L matrix).
     in_pool: among the candidates of all languages.
     """
 
-    within_language: np.ndarray
-    in_pool: np.ndarray
+    within_language: NDArray[np.int64]
+    in_pool: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Top:
-    """The first k places of the pool for Q queries, and how the versions of a question agree about them.
+    """The first k places of the pool for Q queries, and how the translations of a query score each other's.
 
     candidates: (Q, k) rows of the benchmark's candidates, best first. scores: (Q, k) float32.
     pairs: (P, 2) queries a and b with one id and two languages, each pair once.
-    across: (P, 2, k) float32, the scores that a gives the candidates on top for b, and that b gives those of a.
+    across: (P, 2, k) float32, the scores that a gives the top candidates of b, and that b gives those of a.
     """
 
-    candidates: np.ndarray
-    scores: np.ndarray
-    pairs: np.ndarray
-    across: np.ndarray
+    candidates: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    pairs: NDArray[np.int64]
+    across: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a block of scores: candidates ordered by language, so that a language is a slice.
+
+    candidates: (C,) candidate of each column. bounds: (L + 1,) first column of each language, and the end.
+    tie_order: (C,) place of each column among equal scores. relevant: column of each relevant pair's candidate.
+    relevant_language: language of each relevant pair's candidate.
+    """
+
+    candidates: NDArray[np.int64]
+    bounds: list[int]
+    tie_order: NDArray[np.int64]
+    relevant: NDArray[np.int64]
+    relevant_language: list[int]
 
 
 def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> tuple[Ranks, Top]:
-    """Scores every query with every candidate by dot product, ranks the relevant ones, and finds the k first.
+    """Scores every query with every candidate by dot product, ranks the relevant candidates, and finds the top k.
 
-    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. k: places, at most C. Equal scores
-    rank as trec_eval ranks them: the greater candidate id first. Memory is bounded by blocks of queries: beyond the
-    vectors it takes 32 MB a block (of sparse ones three times that), and 8 k bytes a pair of parallel queries.
+    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. k: places, at most C. Ties are
+    broken as in trec_eval: the greater candidate id first. Besides the vectors, memory holds 32 MB of scores (three
+    times that if vectors are sparse) and 8 k bytes for each pair of parallel queries.
     """
     count, k = len(benchmark.query_ids), min(k, len(benchmark.candidate_ids))
-    # Columns are ordered by language, so that a language is a slice.
-    columns = np.argsort(benchmark.candidate_languages, kind="stable")
-    column_of = _inverse(columns)
-    bounds = np.searchsorted(benchmark.candidate_languages[columns], np.arange(len(benchmark.languages) + 1)).tolist()
-    tie_place = _inverse(by_descending_id(benchmark.candidate_ids))[columns]
-
-    scores_of = scorer(queries, candidates[columns])
-    relevant = column_of[benchmark.relevant]
-    language = benchmark.candidate_languages[benchmark.relevant].tolist()
+    columns = _columns(benchmark)
     offsets = benchmark.relevant_offsets.tolist()
-    within_language = np.empty(len(relevant), np.int64)
-    in_pool = np.empty(len(relevant), np.int64)
-
+    scores_of = scorer(queries, candidates[columns.candidates])
+    within_language = np.empty(len(columns.relevant), np.int64)
+    in_pool = np.empty(len(columns.relevant), np.int64)
     top = np.empty((count, k), np.int64)
     top_scores = np.empty((count, k), np.float32)
-    pairs: list[np.ndarray] = []
-    across: list[np.ndarray] = []
-    place = np.empty(count, np.int64)
-    at_once = max(1, _BLOCK_SCORES // len(columns))
+    pairs: list[NDArray[np.int64]] = []
+    across: list[NDArray[np.float32]] = []
+    row_in_block = np.empty(count, np.int64)
+    block_size = max(1, _BLOCK_SCORES // len(columns.candidates))
     with bar(f"ranking {benchmark.name}", count, unit="queries") as progress:
-        for rows, pairs_of_block in _blocks(_versions(benchmark), at_once):
+        for rows, block_pairs in _blocks(_translations(benchmark), block_size):
             scores = scores_of(rows)
-            for query, line in zip(rows.tolist(), scores, strict=True):
-                for start in range(offsets[query], offsets[query + 1], at_once):
-                    span = slice(start, min(start + at_once, offsets[query + 1]))
-                    ahead = _ahead(line, tie_place, relevant[span])
-                    in_pool[span] = [np.count_nonzero(row) for row in ahead]
-                    within_language[span] = [
-                        np.count_nonzero(row[bounds[own] : bounds[own + 1]])
-                        for row, own in zip(ahead, language[span], strict=True)
-                    ]
-            top[rows] = first = _first(scores, tie_place, k)
-            top_scores[rows] = np.take_along_axis(scores, first, axis=1)
-            place[rows] = np.arange(len(rows))
-            a, b = place[pairs_of_block].T
-            pairs.append(pairs_of_block)
-            across.append(np.stack([scores[a[:, None], first[b]], scores[b[:, None], first[a]]], axis=1))
+            for query, query_scores in zip(rows.tolist(), scores, strict=True):
+                for first in range(offsets[query], offsets[query + 1], block_size):
+                    span = slice(first, min(first + block_size, offsets[query + 1]))
+                    within_language[span], in_pool[span] = _count_ahead(query_scores, columns, span)
+            top[rows] = block_top = _top_k(scores, columns.tie_order, k)
+            top_scores[rows] = np.take_along_axis(scores, block_top, axis=1)
+            row_in_block[rows] = np.arange(len(rows))
+            a, b = row_in_block[block_pairs].T
+            pairs.append(block_pairs)
+            across.append(np.stack([scores[a[:, None], block_top[b]], scores[b[:, None], block_top[a]]], axis=1))
             progress.advance(len(rows))
-    return Ranks(within_language + 1, in_pool + 1), Top(
-        columns[top], top_scores, np.concatenate(pairs), np.concatenate(across)
+    ranks = Ranks(within_language + 1, in_pool + 1)
+    return ranks, Top(columns.candidates[top], top_scores, np.concatenate(pairs), np.concatenate(across))
+
+
+def top_candidates(
+    queries: Matrix, candidates: Matrix, candidate_ids: Sequence[str], k: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+    """The k candidates with the greatest scores for each query, best first, ties as in `rank`.
+
+    Yields blocks: rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores.
+    """
+    count, k = queries.shape[0], min(k, len(candidate_ids))
+    tie_order = inverse_permutation(by_descending_id(candidate_ids))
+    scores_of = scorer(queries, candidates)
+    block_size = max(1, _BLOCK_SCORES // len(candidate_ids))
+    for start in range(0, count, block_size):
+        rows = np.arange(start, min(start + block_size, count))
+        scores = scores_of(rows)
+        top = _top_k(scores, tie_order, k)
+        yield rows, top, np.take_along_axis(scores, top, axis=1)
+
+
+def inverse_permutation(permutation: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each number in a permutation."""
+    inverse = np.empty_like(permutation)
+    inverse[permutation] = np.arange(len(permutation))
+    return inverse
+
+
+def _columns(benchmark: Benchmark) -> _Columns:
+    candidates = np.argsort(benchmark.candidate_languages, kind="stable")
+    languages = benchmark.candidate_languages[candidates]
+    return _Columns(
+        candidates=candidates,
+        bounds=np.searchsorted(languages, np.arange(len(benchmark.languages) + 1)).tolist(),
+        tie_order=inverse_permutation(by_descending_id(benchmark.candidate_ids))[candidates],
+        relevant=inverse_permutation(candidates)[benchmark.relevant],
+        relevant_language=benchmark.candidate_languages[benchmark.relevant].tolist(),
     )
 
 
-def best(
-    queries: Matrix, candidates: Matrix, candidate_ids: Sequence[str], k: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """The k candidates with the greatest scores for each query, best first, ties as in `rank`: a block at a time
-    (rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores)."""
-    count, k = queries.shape[0], min(k, len(candidate_ids))
-    tie_place = _inverse(by_descending_id(candidate_ids))
-    scores_of = scorer(queries, candidates)
-    at_once = max(1, _BLOCK_SCORES // len(candidate_ids))
-    for start in range(0, count, at_once):
-        rows = np.arange(start, min(start + at_once, count))
-        scores = scores_of(rows)
-        first = _first(scores, tie_place, k)
-        yield rows, first, np.take_along_axis(scores, first, axis=1)
+def _count_ahead(query_scores: NDArray[np.float32], columns: _Columns, span: slice) -> tuple[list[int], list[int]]:
+    """How many candidates precede each relevant one of `span`, in its language and in the pool, for one query."""
+    ahead = _is_ahead(query_scores, columns.tie_order, columns.relevant[span])
+    bounds = columns.bounds
+    within_language = [
+        int(np.count_nonzero(row[bounds[language] : bounds[language + 1]]))
+        for row, language in zip(ahead, columns.relevant_language[span], strict=True)
+    ]
+    return within_language, [int(np.count_nonzero(row)) for row in ahead]
 
 
-def _ahead(line: np.ndarray, tie_place: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """(r, C) who stands before each of r columns, by one query's scores (C,)."""
-    scores = line[columns, None]
-    ahead = line > scores
-    equal = line == scores
+def _is_ahead(
+    query_scores: NDArray[np.float32], tie_order: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """(r, C) whether each candidate precedes each of r columns, by the (C,) scores of one query."""
+    scores = query_scores[columns, None]
+    ahead = query_scores > scores
+    equal = query_scores == scores
     if np.count_nonzero(equal) > len(columns):
-        ahead |= equal & (tie_place < tie_place[columns, None])
-    return ahead
+        ahead |= equal & (tie_order < tie_order[columns, None])
+    return np.asarray(ahead)
 
 
-def _first(scores: np.ndarray, tie_place: np.ndarray, k: int) -> np.ndarray:
-    """(rows, k) columns with the greatest scores of each row, best first; of equal ones, the one with the least tie
-    place."""
+def _top_k(scores: NDArray[np.float32], tie_order: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """(rows, k) columns with the greatest scores of each row, best first; ties by ascending tie order."""
     more = min(k + 1, scores.shape[1])
     values, found = (part.numpy() for part in torch.topk(torch.from_numpy(scores), more, dim=1))
-    first = found[:, :k].copy()
+    top: NDArray[np.int64] = found[:, :k].copy()
     if more > k:
-        for row in np.flatnonzero(values[:, k - 1] == values[:, k]):  # which of the equal ones belong is not known
+        for row in np.flatnonzero(values[:, k - 1] == values[:, k]):  # topk breaks a tie across the border arbitrarily
             contenders = np.flatnonzero(scores[row] >= values[row, k - 1])
-            order = np.lexsort((tie_place[contenders], -scores[row, contenders]))
-            first[row] = contenders[order[:k]]
-    order = np.lexsort((tie_place[first], -np.take_along_axis(scores, first, axis=1)), axis=1)
-    return np.take_along_axis(first, order, axis=1)
+            order = np.lexsort((tie_order[contenders], -scores[row, contenders]))
+            top[row] = contenders[order[:k]]
+    order = np.lexsort((tie_order[top], -np.take_along_axis(scores, top, axis=1)), axis=1)
+    return np.take_along_axis(top, order, axis=1)
 
 
-def _versions(benchmark: Benchmark) -> list[tuple[np.ndarray, np.ndarray]]:
+def _translations(benchmark: Benchmark) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """For each query id, its queries, and the (p, 2) pairs of them that are in two languages."""
     rows_of: dict[str, list[int]] = {}
     for row, id_ in enumerate(benchmark.query_ids):
@@ -152,24 +187,21 @@ def _versions(benchmark: Benchmark) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _blocks(versions: list[tuple[np.ndarray, np.ndarray]], most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Queries in blocks of at most `most`, or of one id, and the pairs among them: the versions of a question stay
-    together."""
+def _blocks(
+    translations: list[tuple[NDArray[np.int64], NDArray[np.int64]]], most: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Blocks of at most `most` queries, and the pairs among them. The queries of one id are in one block."""
     start = size = 0
-    for stop, (rows, _) in enumerate(versions):
+    for stop, (rows, _) in enumerate(translations):
         if size and size + len(rows) > most:
-            yield _joined(versions[start:stop])
+            yield _concatenate(translations[start:stop])
             start, size = stop, 0
         size += len(rows)
-    yield _joined(versions[start:])
+    yield _concatenate(translations[start:])
 
 
-def _joined(versions: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    rows, pairs = zip(*versions, strict=True)
+def _concatenate(
+    translations: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    rows, pairs = zip(*translations, strict=True)
     return np.concatenate(rows), np.concatenate(pairs)
-
-
-def _inverse(permutation: np.ndarray) -> np.ndarray:
-    inverse = np.empty_like(permutation)
-    inverse[permutation] = np.arange(len(permutation))
-    return inverse

@@ -1,4 +1,4 @@
-"""Rankings and judgements in the files that trec_eval reads, for whoever wants to check the numbers with other tools.
+"""Rankings and judgements as files for trec_eval, so that other tools can check the numbers.
 
 `<benchmark>_<setting>.run` has lines `query Q0 candidate rank score babelbatch`, `<benchmark>_<setting>.qrels` lines
 `query 0 candidate gain`, 1 without grades. A query is named `<id>/<its language>`, in the crosslingual setting
@@ -11,29 +11,33 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from babelbatch.evaluation.metrics import SETTINGS
-from babelbatch.evaluation.ranking import best
+from babelbatch.evaluation.ranking import top_candidates
 from babelbatch.evaluation.scorer import Matrix
+from babelbatch.progress import bar
 from babelbatch.records import Benchmark
 
 
 def write_trec(folder: Path, benchmark: Benchmark, queries: Matrix, candidates: Matrix, depth: int) -> None:
-    """Writes the files of all settings: for each query the best `depth` candidates, all its judgements.
+    """Writes the files of all settings: the best `depth` candidates and all judgements of each query.
 
-    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. Scores are written with all their
-    digits, so that who reads them finds the same ties.
+    queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. Scores are written with all digits,
+    so that ties are preserved.
 
-    ValueError: an id that the format cannot hold, or a question that is there twice in one language.
+    Raises ValueError for an id that the format cannot represent, or a query that occurs twice in one language.
     """
     names, rankings = _names(benchmark), list(_rankings(benchmark))
     _refuse_repeated(
         benchmark, [(setting, names[row] + suffix) for setting, rows, _, suffix in rankings for row in rows]
     )
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
+    total = sum(len(rows) for _, rows, _, _ in rankings)
+    with ExitStack() as stack, bar(f"writing the TREC files of {benchmark.name}", total, unit="queries") as progress:
         runs, qrels = (
             {
                 setting: stack.enter_context(open(folder / f"{benchmark.name}_{setting}.{kind}", "w", encoding="utf-8"))
@@ -42,27 +46,31 @@ def write_trec(folder: Path, benchmark: Benchmark, queries: Matrix, candidates: 
             for kind in ("run", "qrels")
         )
         for setting, rows, pool, suffix in rankings:
-            named = [names[row] + suffix for row in rows]
-            ids = [benchmark.candidate_ids[candidate] for candidate in pool]
-            in_pool = set(pool.tolist())
-            for row, name in zip(rows.tolist(), named, strict=True):
-                relevant = [(found, gain) for found, gain in _relevant(benchmark, row) if found in in_pool]
-                qrels[setting].writelines(
-                    f"{name} 0 {benchmark.candidate_ids[found]} {gain:g}\n" for found, gain in relevant
-                )
-            for some, places, scores in best(queries[rows], candidates[pool], ids, depth):
-                for row, found, values in zip(some.tolist(), places.tolist(), scores.tolist(), strict=True):
+            with_suffix = [names[row] + suffix for row in rows]
+            _write_qrels(qrels[setting], benchmark, rows, pool, with_suffix)
+            ids = [benchmark.candidate_ids[candidate] for candidate in pool.tolist()]
+            for block, top, scores in top_candidates(queries[rows], candidates[pool], ids, depth):
+                for row, places, values in zip(block.tolist(), top.tolist(), scores.tolist(), strict=True):
                     runs[setting].writelines(
-                        f"{named[row]} Q0 {ids[candidate]} {rank} {value!r} babelbatch\n"
-                        for rank, (candidate, value) in enumerate(zip(found, values, strict=True), 1)
+                        f"{with_suffix[row]} Q0 {ids[place]} {rank} {value!r} babelbatch\n"
+                        for rank, (place, value) in enumerate(zip(places, values, strict=True), 1)
                     )
+                progress.advance(len(block))
 
 
-def _rankings(benchmark: Benchmark) -> Iterator[tuple[str, np.ndarray, np.ndarray, str]]:
-    """Each setting, cell by cell: which queries, over which candidates, and what is added to the queries' names."""
-    everything = np.arange(len(benchmark.candidate_ids))
+def _write_qrels(
+    file: TextIO, benchmark: Benchmark, rows: NDArray[np.int64], pool: NDArray[np.int64], names: list[str]
+) -> None:
+    in_pool = set(pool.tolist())
+    for row, name in zip(rows.tolist(), names, strict=True):
+        relevant = [(candidate, gain) for candidate, gain in _relevant(benchmark, row) if candidate in in_pool]
+        file.writelines(f"{name} 0 {benchmark.candidate_ids[candidate]} {gain:g}\n" for candidate, gain in relevant)
+
+
+def _rankings(benchmark: Benchmark) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], str]]:
+    """Each setting, cell by cell: its queries, its candidates, and a suffix of the queries' names."""
     if benchmark.pooled:
-        yield "multilingual", np.arange(len(benchmark.query_ids)), everything, ""
+        yield "multilingual", np.arange(len(benchmark.query_ids)), np.arange(len(benchmark.candidate_ids)), ""
     query_of_pair = np.repeat(np.arange(len(benchmark.query_ids)), np.diff(benchmark.relevant_offsets))
     for cell in np.unique(benchmark.cells):
         pool = np.flatnonzero(benchmark.cells == cell)
@@ -76,7 +84,7 @@ def _rankings(benchmark: Benchmark) -> Iterator[tuple[str, np.ndarray, np.ndarra
 
 
 def _relevant(benchmark: Benchmark, query: int) -> list[tuple[int, float]]:
-    """Candidates, and what they gain."""
+    """The relevant candidates of a query, and their gains."""
     start, stop = benchmark.relevant_offsets[query : query + 2]
     gains = np.ones(stop - start) if benchmark.gains is None else benchmark.gains[start:stop]
     return list(zip(benchmark.relevant[start:stop].tolist(), gains.tolist(), strict=True))
@@ -98,6 +106,6 @@ def _refuse_repeated(benchmark: Benchmark, names: list[tuple[str, str]]) -> None
     if len(set(names)) < len(names):
         _, twice = next(name for name, count in Counter(names).items() if count > 1)
         raise ValueError(
-            f"benchmark {benchmark.name}: TREC files cannot hold question {twice} twice; "
+            f"benchmark {benchmark.name}: TREC files cannot hold query {twice} twice; "
             "rename one, or set evaluation.trec_files=false"
         )

@@ -1,7 +1,7 @@
-"""Retrieval by the letters and words that query and passage share: the baseline of any trained encoder.
+"""Retrieval by the words or letters that query and passage share: the baseline of any trained encoder.
 
-`BM25` and `CharNgrams` each make sparse vectors of a benchmark, whose dot products are the scores. A new lexical
-retriever is one more file with such a class.
+Start at `bm25.py`. `BM25` and `CharNgrams` compute sparse vectors of a benchmark; their dot products are the scores.
+A new lexical retriever is one more file with such a class.
 """
 
 from babelbatch.lexical.bm25 import BM25

@@ -1,11 +1,11 @@
-"""What a text is searched by: its words, and pairs of characters where a script has no spaces between words."""
+"""The terms of a text: its words, or pairs of characters where a script has no spaces between words."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
 
-import regex  # its \p{M} keeps vowel signs, which the standard library's \w lacks: Hindi words would fall apart
+import regex  # has \p{M}: the standard library's \w excludes vowel signs, which would split Hindi words
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー"
 _PIECES = regex.compile(
@@ -25,7 +25,7 @@ _STEMMERS = {
 
 
 def folded(text: str, language: str) -> str:
-    """The text in Unicode's form NFKC and without case: in Turkish and Azerbaijani I is the capital of ı."""
+    """The text in Unicode form NFKC, case-folded; in Turkish and Azerbaijani I is the capital of ı."""
     if language in {"tr", "az"}:
         text = text.translate(_TURKIC)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -34,10 +34,11 @@ def folded(text: str, language: str) -> str:
 def terms(text: str, language: str, stem: Callable[[str], str] | None = None) -> list[str]:
     """The terms of a text in order, with repetitions.
 
-    A word is a run of letters, digits and their marks. A run in a script that is written without spaces (Han, Kana,
-    Thai, Lao, Khmer, Burmese), or with few (Hangul), gives its overlapping pairs of characters, and one that stands
-    alone itself: as Lucene's CJKAnalyzer does for Chinese, Japanese and Korean. A character is one to its reader:
-    with its marks. stem: applied to words, not to pairs.
+    A word is a run of letters, digits and their marks. A run in a script without spaces (Han, Kana, Thai, Lao, Khmer,
+    Burmese), or with few (Hangul), is split into overlapping pairs of characters; a single character is a term. That
+    is what Lucene's CJKAnalyzer does for Chinese, Japanese and Korean. A character includes its marks.
+
+    stem: applied to words, not to pairs.
     """
     found: list[str] = []
     for piece in _PIECES.finditer(folded(text, language)):
@@ -50,10 +51,11 @@ def terms(text: str, language: str, stem: Callable[[str], str] | None = None) ->
 
 
 def stemmer(language: str) -> Callable[[str], str] | None:
-    """The Snowball stemmer of a language (ISO 639-1), or None for one that has none."""
+    """The Snowball stemmer of a language (ISO 639-1), or None if it has none."""
     name = _STEMMERS.get(language)
     if name is None:
         return None
     import Stemmer
 
-    return Stemmer.Stemmer(name).stemWord
+    stem: Callable[[str], str] = Stemmer.Stemmer(name).stemWord
+    return stem

@@ -1,4 +1,4 @@
-"""Vectors kept on disk under a name that says what they were made from. Whole or not there.
+"""A disk cache of vectors, under names that identify their inputs. Damaged entries are detected and ignored.
 
 A file is an array in numpy's format, followed by the SHA-256 of its bytes. To clear the cache, delete its folder.
 """
@@ -12,22 +12,22 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 MOST_BYTES = 8 << 30
-"""Of all files together: beyond that the one that was not used for longest goes first."""
+"""Of all files together; beyond it the least recently used files are removed."""
 
 log = logging.getLogger(__name__)
 
 
-def load(folder: Path, name: str, shape: tuple[int, int]) -> np.ndarray | None:
-    """The float32 vectors kept under `name`, or None if there are none, or a file that is cut short or altered."""
+def load(folder: Path, name: str, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    """The float32 vectors stored under `name`; None if there are none, or if the file is truncated or altered."""
     path = _path(folder, name)
     try:
         with path.open("rb") as file:
-            vectors = np.lib.format.read_array(file, allow_pickle=False)
+            vectors: NDArray[np.float32] = np.lib.format.read_array(file, allow_pickle=False)
             digest = file.read()
-        whole = vectors.shape == shape and vectors.dtype == np.float32 and digest == _digest(vectors)
-        if not whole:
+        if not (vectors.shape == shape and vectors.dtype == np.float32 and digest == _digest(vectors)):
             raise ValueError("its checksum does not fit")
         os.utime(path)
     except FileNotFoundError:
@@ -38,8 +38,8 @@ def load(folder: Path, name: str, shape: tuple[int, int]) -> np.ndarray | None:
     return vectors
 
 
-def save(folder: Path, name: str, vectors: np.ndarray) -> None:
-    """Keeps (T, d) float32 vectors under `name`. A disk that is full or cannot be written costs a warning."""
+def save(folder: Path, name: str, vectors: NDArray[np.float32]) -> None:
+    """Stores (T, d) float32 vectors under `name`. A full or read-only disk only causes a warning."""
     temporary: str | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,19 +51,20 @@ def save(folder: Path, name: str, vectors: np.ndarray) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp makes it private
         os.replace(temporary, _path(folder, name))
-        _make_room(folder)
+        _evict(folder)
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         log.warning("vectors cannot be kept in %s (%s); set BABELBATCH_CACHE to another folder", folder, error)
 
 
-def _make_room(folder: Path) -> None:
+def _evict(folder: Path) -> None:
+    """Removes the least recently used files beyond MOST_BYTES."""
     files = []
     for path in folder.glob("*.vectors"):
         try:
             files.append((path.stat().st_mtime_ns, path.stat().st_size, path))
-        except FileNotFoundError:  # another process made room
+        except FileNotFoundError:  # another process removed it
             continue
     total = sum(size for _, size, _ in files)
     for _, size, path in sorted(files)[:-1]:  # never the one just written
@@ -73,8 +74,8 @@ def _make_room(folder: Path) -> None:
         total -= size
 
 
-def _digest(vectors: np.ndarray) -> bytes:
-    return hashlib.sha256(np.ascontiguousarray(vectors)).digest()
+def _digest(vectors: NDArray[np.float32]) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(vectors).data).digest()
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -1,13 +1,13 @@
 """Files that survive: atomic writes, cache entries, locks, and texts on disk.
 
-Start at `durable.py`. `entry` keeps a cache entry, built once and memory-mapped by every run; `lock` lets one process
-build it while others wait; `texts` holds more texts than fit in memory.
+Start at `durable.py`. `entry` finds or builds an entry of the cache; `lock` lets one process build it while others
+wait; `texts` reads and writes more texts than fit in memory.
 """
 
 from babelbatch.storage.cache import cache_folder
 from babelbatch.storage.durable import flush_folder, write_atomically
 from babelbatch.storage.entry import abandon_build, cache_entry, file_signatures, open_entry
-from babelbatch.storage.lock import acquire_lock, try_lock
+from babelbatch.storage.lock import locked, try_lock
 from babelbatch.storage.texts import ConcatTexts, Texts, TextWriter, select_texts, text_hash
 
 __all__ = [
@@ -15,11 +15,11 @@ __all__ = [
     "TextWriter",
     "Texts",
     "abandon_build",
-    "acquire_lock",
     "cache_entry",
     "cache_folder",
     "file_signatures",
     "flush_folder",
+    "locked",
     "open_entry",
     "select_texts",
     "text_hash",

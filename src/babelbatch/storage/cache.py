@@ -1,4 +1,4 @@
-"""Where downloads and token ids are kept between runs."""
+"""Where the cache folder is."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def cache_folder(part: str) -> Path:
-    """The folder of one part of the cache: below BABELBATCH_CACHE, or below the system's folder for caches."""
-    if not (folder := os.environ.get("BABELBATCH_CACHE")):  # empty is not set, and not the working folder
-        import pooch  # brings requests, for nothing more than this
+    """The folder of one part of the cache, such as `tokens`: in BABELBATCH_CACHE, or in the system's cache folder."""
+    if not (folder := os.environ.get("BABELBATCH_CACHE")):  # an empty value means unset, not the working folder
+        import pooch  # imports requests, which nothing else here needs
 
         folder = pooch.os_cache("babelbatch")
     return Path(folder).expanduser() / part

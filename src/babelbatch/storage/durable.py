@@ -1,4 +1,4 @@
-"""Files and renames that last through a power cut."""
+"""Writes that survive a power cut: flushed to the disk, and renamed into place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def flush_folder(folder: Path) -> None:
-    """Makes the names in a folder durable, where the system can."""
+    """Flushes a folder's list of files, so that a rename in it is durable. Does nothing where the disk cannot."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -21,7 +21,10 @@ def flush_folder(folder: Path) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a file that is either there whole or not there: temporary file in the same folder, flushed, renamed."""
+    """Writes a UTF-8 file such that a reader finds the old content or the new, never a part.
+
+    It goes to a temporary file in the same folder, which is flushed and renamed.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

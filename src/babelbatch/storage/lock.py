@@ -1,4 +1,4 @@
-"""Locks of what one process builds in the cache while others wait for it."""
+"""File locks: one process builds an entry of the cache while the others wait."""
 
 from __future__ import annotations
 
@@ -12,25 +12,31 @@ from filelock import FileLock, Timeout
 log = logging.getLogger(__name__)
 
 
-def acquire_lock(file: Path, doing: str) -> FileLock:
-    """The lock, held; the system releases it when its holder dies. Says once, if it has to wait, what another process
-    is doing, such as "tokenising passages"."""
+@contextmanager
+def locked(file: Path, activity: str) -> Iterator[None]:
+    """Holds an exclusive lock. If another process has it, logs what that process is doing and waits.
+
+    activity: for the log, such as "tokenising passages". The system releases the lock if its holder dies.
+    """
     lock = FileLock(file)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log.info("another process is %s: waiting for it", doing)
+        log.info("another process is %s: waiting for it", activity)
         lock.acquire()
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
 def try_lock(file: Path) -> Iterator[bool]:
-    """Takes the lock without waiting, if nobody holds it; yields whether it was taken."""
+    """Takes the lock if that needs no waiting, and yields whether it did."""
     lock = FileLock(file)
     try:
         lock.acquire(timeout=0)
-    except (Timeout, OSError):  # held, or another user's
+    except (Timeout, OSError):  # another process has it, or the file belongs to another user
         yield False
         return
     try:

@@ -1,7 +1,7 @@
-"""Texts as token ids: tokenise once, then a batch is a matter of slicing and padding.
+"""Texts as token ids: tokenised once, so that a batch only slices and pads.
 
-Start at `tokenizing.tokenise`; `cache` keeps the ids on disk, memory-mapped by all jobs of a sweep; `store.Tokens` is
-what training and evaluation read.
+Start at `tokenizing.tokenise`. `cache` stores the ids on disk, where all jobs of a sweep memory-map them;
+`store.Tokens` is what training and evaluation read.
 """
 
 from babelbatch.tokens.store import Tokens

@@ -1,42 +1,51 @@
-"""The Rust side of a tokenizer: used past its Python side where that changes nothing."""
+"""Direct access to a tokenizer's Rust backend, where transformers' Python layer adds nothing."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, TypeGuard
 
 import tokenizers
 from transformers import PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+Encodings = Sequence["list[int] | tokenizers.Encoding"]
+"""Token ids of some texts: lists of ids, or objects with an attribute `ids`."""
 
-def encoder(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Callable[[list[str]], list]:
-    """What makes lists of ids, or objects that have such `ids`, of texts.
 
-    The Rust backend, which uses all cores, without the offsets and masks that it makes otherwise. If the tokenizer's
-    class does something of its own, the tokenizer.
+def batch_encoder(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Callable[[list[str]], Encodings]:
+    """A function from texts to their token ids, cut to `max_length`.
+
+    It calls the Rust backend, which uses all cores, without computing offsets and masks. A tokenizer whose class
+    overrides how texts are encoded is called itself.
     """
-    if not _is_all_rust(tokenizer):
-        return lambda texts: tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
-    return _backend(tokenizer, max_length).encode_batch_fast
+    if _is_plain_rust(tokenizer):
+        return _configured_backend(tokenizer, max_length).encode_batch_fast
+
+    def encode(texts: list[str]) -> Encodings:
+        ids: list[list[int]] = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
+        return ids
+
+    return encode
 
 
-def state(tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[str] | None:
-    """All that decides which ids a text gets; None if that cannot be told, since a part of it is written in Python."""
-    if not _is_all_rust(tokenizer):
+def tokenizer_state(tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[str] | None:
+    """Everything that decides which ids a text gets; None if that is unknown because a part is written in Python."""
+    if not _is_plain_rust(tokenizer):
         return None
-    backend = _backend(tokenizer, max_length)
+    backend = _configured_backend(tokenizer, max_length)
     try:
         serialised = backend.to_str()
-    except Exception:  # what the library raises for its custom components
+    except Exception:  # the library raises it for custom components
         return None
     special = json.dumps(tokenizer.special_tokens_map, sort_keys=True, default=str)
     settings = f"{max_length} {tokenizer.pad_token_id} {backend.encode_special_tokens}"
     return [tokenizers.__version__, serialised, special, settings]
 
 
-def _is_all_rust(tokenizer: PreTrainedTokenizerBase) -> bool:
-    kind = type(tokenizer)
+def _is_plain_rust(tokenizer: PreTrainedTokenizerBase) -> TypeGuard[PreTrainedTokenizerFast]:
+    kind: Any = type(tokenizer)
     return (
         isinstance(tokenizer, PreTrainedTokenizerFast)
         and kind.__call__ is PreTrainedTokenizerFast.__call__
@@ -44,7 +53,7 @@ def _is_all_rust(tokenizer: PreTrainedTokenizerBase) -> bool:
     )
 
 
-def _backend(tokenizer: PreTrainedTokenizerFast, max_length: int) -> tokenizers.Tokenizer:
-    """The backend, with truncation and everything else as transformers sets it for a call."""
+def _configured_backend(tokenizer: PreTrainedTokenizerFast, max_length: int) -> tokenizers.Tokenizer:
+    """The backend with truncation and the other settings that transformers makes for a call."""
     tokenizer("", truncation=True, max_length=max_length)
     return tokenizer.backend_tokenizer

@@ -1,4 +1,4 @@
-"""Token ids on disk: one folder an entry, written once by one process, checked whenever it is opened."""
+"""Token ids on disk: one folder per entry, written once by one process, verified whenever it is opened."""
 
 from __future__ import annotations
 
@@ -8,71 +8,61 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from babelbatch.storage import acquire_lock, flush_folder, try_lock
+from babelbatch.progress import bar
+from babelbatch.storage import flush_folder, locked, try_lock
 from babelbatch.tokens.store import IDS_FILE, IDS_TYPE, OFFSETS_FILE, OFFSETS_TYPE
 
 FORMAT = 1
-"""Goes up when what the files mean changes."""
+"""Increased when the meaning of the files changes."""
 
 META_FILE = "meta.json"
-_BLOCK = 4 << 20
+_BLOCK_BYTES = 4 << 20
 
 log = logging.getLogger(__name__)
 
-Pieces = Generator[tuple[np.ndarray, np.ndarray], None, None]
-"""The ids of some texts, end to end, and their lengths; then those of the next texts."""
+TokenBlocks = Generator[tuple[NDArray[np.int32], NDArray[np.int64]], None, None]
+"""Blocks of texts: their ids, end to end, and their lengths."""
 
 
-class Unusable(Exception):
-    """The cache cannot be written to or looked into. Its text is the reason."""
+class CacheError(Exception):
+    """The cache folder cannot be written or read. Its text is the reason."""
 
 
-def find_or_build(root: Path, name: str, pieces: Callable[[], Pieces], doing: str) -> Path:
-    """The folder of the entry `name` below `root`, whole. Built of `pieces()` if it is not there, or damaged.
+def find_or_build(root: Path, name: str, blocks: Callable[[], TokenBlocks], activity: str) -> Path:
+    """The folder of the entry `name` in `root`, verified; built from `blocks()` if it is missing or damaged.
 
-    Of processes that ask at the same time one builds and the others wait. An entry is written beside its place and
-    renamed: what a killed process leaves is not taken for one, and goes when the next entry is built.
-    doing: for messages, such as "tokenising passages".
+    One process builds while the others wait. An entry is written under a temporary name and renamed, so a killed
+    process leaves no partial entry; its leftovers are removed by the next build.
 
-    Unusable: the folder cannot be written to, or the disk is full. Errors of `pieces` are passed on.
+    activity: for messages, such as "tokenising passages". Raises CacheError if the folder cannot be written or the disk
+    is full; errors of `blocks` pass.
     """
     entry = root / name
-    with _using_disk():
-        there = entry.exists()
-    if there and damage(entry) is None:
+    with _disk_errors():
+        exists = entry.exists()
+    if exists and find_damage(entry) is None:
         return entry
-    with _locked(root, name, doing):
-        if entry.exists():  # who held the lock before may have built it
-            if (reason := damage(entry)) is None:
+    with _entry_lock(root, name, activity):
+        if entry.exists():  # another process may have built it meanwhile
+            if (reason := find_damage(entry)) is None:
                 return entry
-            log.warning("%s is damaged (%s); %s again", entry, reason, doing)
+            log.warning("%s is damaged (%s); %s again", entry, reason, activity)
         _remove_leftovers(root, name)
-        temporary = _temporary(root, name)
-        try:
-            with _using_disk():
-                if entry.exists():
-                    shutil.rmtree(entry)
-                temporary.mkdir()
-            with closing(pieces()) as whole:
-                _write(temporary, name, whole)
-            with _using_disk():
-                flush_folder(temporary)
-                temporary.rename(entry)
-                flush_folder(root)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        _build(root, name, blocks)
     return entry
 
 
-def damage(entry: Path) -> str | None:
-    """What is wrong with an entry, after reading all of it; None if nothing is.
+def find_damage(entry: Path) -> str | None:
+    """What is wrong with an entry, after reading all of it; None if it is intact.
 
-    The checksums are CRC-32: they find any flipped byte, and all but one in 2**32 of worse accidents.
+    The checksums are CRC-32: they detect any single flipped byte, and other damage with probability 1 - 2**-32.
     """
     try:
         lines = (entry / META_FILE).read_bytes().split(b"\n")
@@ -93,85 +83,103 @@ def damage(entry: Path) -> str | None:
     return None
 
 
-def _write(folder: Path, name: str, pieces: Pieces) -> None:
-    with _Written(folder / IDS_FILE) as ids, _Written(folder / OFFSETS_FILE) as offsets:
+def _build(root: Path, name: str, blocks: Callable[[], TokenBlocks]) -> None:
+    entry, temporary = root / name, _temporary_folder(root, name)
+    try:
+        with _disk_errors():
+            if entry.exists():
+                shutil.rmtree(entry)
+            temporary.mkdir()
+        with closing(blocks()) as to_write:
+            _write(temporary, name, to_write)
+        with _disk_errors():
+            flush_folder(temporary)
+            temporary.rename(entry)
+            flush_folder(root)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(folder: Path, name: str, blocks: TokenBlocks) -> None:
+    with _ChecksummedFile(folder / IDS_FILE) as ids, _ChecksummedFile(folder / OFFSETS_FILE) as offsets:
         total = 0
         offsets.append(np.zeros(1, OFFSETS_TYPE))
-        for some_ids, lengths in pieces:
+        for block_ids, lengths in blocks:
             ends = total + np.cumsum(lengths, dtype=OFFSETS_TYPE)
             total = int(ends[-1])
-            ids.append(some_ids.astype(IDS_TYPE, copy=False))
+            ids.append(block_ids.astype(IDS_TYPE, copy=False))
             offsets.append(ends)
     files = {IDS_FILE: ids.summary(), OFFSETS_FILE: offsets.summary()}
     meta = json.dumps({"format": FORMAT, "name": name, "files": files}).encode()
-    with _using_disk(), (folder / META_FILE).open("wb") as file:
+    with _disk_errors(), (folder / META_FILE).open("wb") as file:
         file.write(meta + b"\n%08x\n" % zlib.crc32(meta))
         file.flush()
         os.fsync(file.fileno())
 
 
-class _Written:
-    """A file that is written from front to end, with its size and checksum so far. On disk when it is closed."""
+class _ChecksummedFile:
+    """A file written from front to end, with its size and checksum so far. Flushed to the disk when it is closed."""
 
     def __init__(self, path: Path) -> None:
-        with _using_disk():
+        with _disk_errors():
             self._file = path.open("wb")
         self._bytes = self._crc32 = 0
 
-    def append(self, array: np.ndarray) -> None:
+    def append(self, array: NDArray[Any]) -> None:
         data = array.tobytes()
         self._bytes += len(data)
         self._crc32 = zlib.crc32(data, self._crc32)
-        with _using_disk():
+        with _disk_errors():
             self._file.write(data)
 
     def summary(self) -> dict[str, int]:
         return {"bytes": self._bytes, "crc32": self._crc32}
 
-    def __enter__(self) -> _Written:
+    def __enter__(self) -> _ChecksummedFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with _using_disk(), self._file:
+        with _disk_errors(), self._file:
             if kind is None:
                 self._file.flush()
                 os.fsync(self._file.fileno())
 
 
 def _checksum(path: Path) -> int:
-    """Reads rather than maps: pages of a map would count as this process's memory."""
+    """CRC-32 of a file, which is read and not mapped: mapped pages would count as this process's memory."""
     crc32 = 0
-    buffer = bytearray(_BLOCK)
-    with path.open("rb", buffering=0) as file:
+    buffer = bytearray(_BLOCK_BYTES)
+    with (
+        path.open("rb", buffering=0) as file,
+        bar("verifying cached token ids", path.stat().st_size, unit="bytes") as progress,
+    ):
         while count := file.readinto(buffer):
             crc32 = zlib.crc32(memoryview(buffer)[:count], crc32)
+            progress.advance(count)
     return crc32
 
 
 @contextmanager
-def _locked(root: Path, name: str, doing: str) -> Iterator[None]:
-    """Holds the entry's lock."""
-    with _using_disk():
-        root.mkdir(parents=True, exist_ok=True)
-        lock = acquire_lock(_lock_file(root, name), doing)
-    try:
+def _entry_lock(root: Path, name: str, activity: str) -> Iterator[None]:
+    with ExitStack() as stack:
+        with _disk_errors():
+            root.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(_lock_file(root, name), activity))
         yield
-    finally:
-        lock.release()
 
 
 def _remove_leftovers(root: Path, name: str) -> None:
-    """Removes what killed builders left, of this entry, whose lock is held, and of those that nobody is building."""
-    for folder in root.glob(_temporary(root, "*").name):
+    """Removes what killed processes left of this entry, whose lock the caller has, and of entries not being built."""
+    for folder in root.glob(_temporary_folder(root, "*").name):
         if folder.stem == name:
             shutil.rmtree(folder, ignore_errors=True)
             continue
-        with try_lock(_lock_file(root, folder.stem)) as free:
-            if free:
+        with try_lock(_lock_file(root, folder.stem)) as acquired:
+            if acquired:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _temporary(root: Path, name: str) -> Path:
+def _temporary_folder(root: Path, name: str) -> Path:
     return root / f"{name}.tmp"
 
 
@@ -180,10 +188,11 @@ def _lock_file(root: Path, name: str) -> Path:
 
 
 @contextmanager
-def _using_disk() -> Iterator[None]:
+def _disk_errors() -> Iterator[None]:
+    """Raises CacheError for an error of the file system."""
     try:
         yield
     except OSError as error:
-        raise Unusable(error.strerror or error) from error
+        raise CacheError(error.strerror or error) from error
     except NotImplementedError as error:  # some versions of filelock, where the file system has no locks
-        raise Unusable(error) from error
+        raise CacheError(error) from error

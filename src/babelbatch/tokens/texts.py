@@ -1,4 +1,4 @@
-"""Texts that may be too many for memory: gone through in chunks, and told apart by a fingerprint."""
+"""Texts that may exceed memory: read in chunks, and identified by a fingerprint."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Protocol
 
 import numpy as np
 
+from babelbatch.progress import bar
+
 _CHUNK_TEXTS = 2_000
-_CHUNK_CHARACTERS = 1_000_000  # the tokenizer needs some hundred bytes a token while it works
+_CHUNK_CHARACTERS = 1_000_000  # the tokenizer needs some hundred bytes per token while it works
 
 
 class Texts(Protocol):
-    """Texts that can be counted, and gone through more than once: a tuple, or what reads them from a disk."""
+    """Texts with a length that can be iterated repeatedly: a tuple, or a reader of a file."""
 
     def __len__(self) -> int: ...
 
@@ -21,7 +23,7 @@ class Texts(Protocol):
 
 
 def chunks(texts: Texts) -> Iterator[list[str]]:
-    """The texts, some at a time: at most so many, and of so many characters unless one alone has more."""
+    """The texts in chunks, bounded in number and in characters (a single longer text is a chunk of its own)."""
     chunk: list[str] = []
     characters = 0
     for text in texts:
@@ -35,18 +37,20 @@ def chunks(texts: Texts) -> Iterator[list[str]]:
 
 
 def fingerprint(texts: Texts) -> str:
-    """SHA-256 of all texts: changes with any of them, with their order, and with where one ends and the next begins.
+    """SHA-256 of all texts; depends on each text, their order and their boundaries.
 
-    ValueError: a text is not Unicode.
+    Raises ValueError if a text is not Unicode.
     """
     digests = _Digests()
-    for chunk in chunks(texts):
-        digests.add(chunk)
+    with bar(f"reading {len(texts):,} texts", len(texts), unit="texts") as progress:
+        for chunk in chunks(texts):
+            digests.add(chunk)
+            progress.advance(len(chunk))
     return digests.value()
 
 
 def unchanged(texts: Texts, expected: str) -> Iterator[list[str]]:
-    """The texts in chunks. ValueError at the end if they do not have the expected fingerprint."""
+    """The texts in chunks. Raises ValueError at the end if they do not have the expected fingerprint."""
     digests = _Digests()
     for chunk in chunks(texts):
         digests.add(chunk)
@@ -56,7 +60,7 @@ def unchanged(texts: Texts, expected: str) -> Iterator[list[str]]:
 
 
 class _Digests:
-    """Of the lengths and of the bytes: together they say where each text ends."""
+    """SHA-256 of the lengths and of the bytes of texts. The lengths make the boundaries count."""
 
     def __init__(self) -> None:
         self._lengths, self._content = hashlib.sha256(), hashlib.sha256()

@@ -1,4 +1,4 @@
-"""From texts to token ids, without lists of all of them."""
+"""From texts to token ids, with bounded memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from babelbatch.progress import bar
-from babelbatch.tokens.backend import encoder, state
-from babelbatch.tokens.cache import FORMAT, Pieces, Unusable, find_or_build
+from babelbatch.tokens.backend import Encodings, batch_encoder, tokenizer_state
+from babelbatch.tokens.cache import FORMAT, CacheError, TokenBlocks, find_or_build
 from babelbatch.tokens.store import IDS_TYPE, OFFSETS_TYPE, Tokens, map_tokens
 from babelbatch.tokens.texts import Texts, chunks, fingerprint, unchanged
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
     from babelbatch.progress import Work
-
 
 log = logging.getLogger(__name__)
 
@@ -39,59 +39,61 @@ def tokenise(
 ) -> Tokens:
     """Tokenises `prefix + text`, cut to `max_length` tokens including the special ones. Many texts show a bar.
 
-    cache: a folder that keeps the result, or None. What is there already is mapped instead of made again, if tokenizer,
-        settings and all of the texts are the same; processes that start together make it once. Neither making nor
-        mapping it takes memory in proportion to the texts. If the folder cannot be used, a warning is logged and the
-        result is in memory; as it is for a tokenizer that is partly written in Python, of which nobody can tell
-        whether it is still the same.
+    cache: a folder for the result, or None. An entry for the same tokenizer, settings and texts is memory-mapped
+        instead of built; processes that start together build it once. Neither takes memory in proportion to the texts.
+        If the folder cannot be used, a warning is logged and the result is in memory. So it is for a tokenizer with
+        parts in Python, whose behaviour cannot be fingerprinted.
 
-    ValueError: a text is not Unicode, or the texts changed meanwhile.
+    Raises ValueError if a text is not Unicode, or if the texts changed meanwhile.
     """
     pad_id = tokenizer.pad_token_id
-    assert pad_id is not None
+    assert isinstance(pad_id, int)
 
-    def pieces(of: Iterator[list[str]]) -> Pieces:
+    def blocks(text_chunks: Iterator[list[str]]) -> TokenBlocks:
         with bar(description, len(texts), unit="texts") as progress:
-            yield from _pieces(of, encoder(tokenizer, max_length), prefix, progress)
+            yield from _encode_chunks(text_chunks, batch_encoder(tokenizer, max_length), prefix, progress)
 
-    if cache is not None and (same := state(tokenizer, max_length)) is not None:
-        these = fingerprint(texts)
-        name = _name(str(FORMAT), *same, prefix, these)
+    if cache is not None and (state := tokenizer_state(tokenizer, max_length)) is not None:
+        expected = fingerprint(texts)
+        name = _entry_name(str(FORMAT), *state, prefix, expected)
         try:
-            return map_tokens(find_or_build(cache, name, lambda: pieces(unchanged(texts, these)), description), pad_id)
-        except Unusable as error:
+            entry = find_or_build(cache, name, lambda: blocks(unchanged(texts, expected)), description)
+            return map_tokens(entry, pad_id)
+        except CacheError as error:
             _warn_once(
                 f"token ids cannot be kept in {cache} ({error}): they are made in memory, anew in every run; "
                 "set BABELBATCH_CACHE to another folder"
             )
     ids, lengths = [np.empty(0, IDS_TYPE)], [np.zeros(1, OFFSETS_TYPE)]
-    for some_ids, some_lengths in pieces(chunks(texts)):
-        ids.append(some_ids)
-        lengths.append(some_lengths)
+    for block_ids, block_lengths in blocks(chunks(texts)):
+        ids.append(block_ids)
+        lengths.append(block_lengths)
     return Tokens(np.concatenate(ids), np.cumsum(np.concatenate(lengths)), pad_id)
 
 
-def _pieces(of: Iterator[list[str]], encode: Callable[[list[str]], list], prefix: str, progress: Work) -> Pieces:
-    """Ids and lengths of the texts, a chunk at a time. While one becomes an array the next one is tokenised."""
-    with ThreadPoolExecutor(1) as ahead:
-        coming: Future[list] | None = None
-        for chunk in of:
-            current, coming = coming, ahead.submit(encode, [prefix + text for text in chunk])
-            if current is not None:
-                yield _arrays(current.result())
+def _encode_chunks(
+    text_chunks: Iterator[list[str]], encode: Callable[[list[str]], Encodings], prefix: str, progress: Work
+) -> TokenBlocks:
+    """Ids and lengths of the texts, chunk by chunk. The next chunk is tokenised while one becomes an array."""
+    with ThreadPoolExecutor(1) as executor:
+        pending: Future[Encodings] | None = None
+        for chunk in text_chunks:
+            done, pending = pending, executor.submit(encode, [prefix + text for text in chunk])
+            if done is not None:
+                yield _to_arrays(done.result())
             progress.advance(len(chunk))
-        if coming is not None:
-            yield _arrays(coming.result())
+        if pending is not None:
+            yield _to_arrays(pending.result())
 
 
-def _arrays(encodings: list) -> tuple[np.ndarray, np.ndarray]:
+def _to_arrays(encodings: Encodings) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     rows = [encoding if isinstance(encoding, list) else encoding.ids for encoding in encodings]
     lengths = np.fromiter(map(len, rows), OFFSETS_TYPE, count=len(rows))
     return np.fromiter(chain.from_iterable(rows), IDS_TYPE, count=int(lengths.sum())), lengths
 
 
-def _name(*parts: str) -> str:
-    """SHA-256 of the parts and of where they end."""
+def _entry_name(*parts: str) -> str:
+    """SHA-256 of the parts and of their boundaries."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{len(part)}:".encode() + part.encode())

@@ -1,0 +1,113 @@
+"""Loads a backbone and its tokenizer from a Hugging Face folder or from the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForTextEncoding,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from babelbatch.progress import waiting
+
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+_TOKENIZERS = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "tokenizer.model",
+)
+
+
+def require_model_files(folder: Path) -> None:
+    """Raises ValueError if a folder lacks the configuration, the weights or the tokenizer."""
+    if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
+        raise ValueError(
+            f"encoder.name_or_path: {folder} holds an adapter, but not the model that it is for; merge the two "
+            "(peft: merge_and_unload) and save the result"
+        )
+    if not (folder / "config.json").exists():
+        raise ValueError(f"encoder.name_or_path: {folder} has no config.json; it is not a Hugging Face model folder")
+    if not any(path for pattern in _WEIGHTS for path in folder.glob(pattern)):
+        raise ValueError(
+            f"encoder.name_or_path: {folder} has no weights (model.safetensors or pytorch_model.bin); "
+            "save the model there again with save_pretrained"
+        )
+    if not any((folder / name).exists() for name in _TOKENIZERS):  # transformers would build one of five tokens
+        raise _not_loadable(str(folder), "tokenizer", f"none of {', '.join(_TOKENIZERS)} is there")
+
+
+def load_backbone(name_or_path: str, trust_remote_code: bool, *, with_pooler: bool) -> PreTrainedModel:
+    """The model in float32, with dropout switched off, as transformers returns it.
+
+    with_pooler: whether its pooler is used. Raises ValueError if it cannot be loaded or lacks weights that are used,
+    which would be random.
+    """
+    model: PreTrainedModel
+    try:
+        with quiet(), waiting(f"loading {name_or_path}"):
+            config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
+            model, report = model_class(config).from_pretrained(
+                name_or_path, trust_remote_code=trust_remote_code, dtype="float32", output_loading_info=True
+            )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _not_loadable(name_or_path, "model", error) from error
+    missing = sorted(key for key in report["missing_keys"] if with_pooler or not key.startswith("pooler."))
+    if missing:
+        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise _not_loadable(name_or_path, "model", f"its weights lack {len(missing)} tensors: {some}")
+    return model
+
+
+def load_tokenizer(name_or_path: str, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    """The tokenizer. Raises ValueError if it cannot be loaded."""
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            name_or_path, trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise _not_loadable(name_or_path, "tokenizer", error) from error
+    return tokenizer
+
+
+def model_class(config: PreTrainedConfig) -> type[AutoModel] | type[AutoModelForTextEncoding]:
+    """The class that builds the backbone: for T5 and its variants the one without a decoder."""
+    return AutoModelForTextEncoding if config.model_type in {"t5", "mt5", "umt5"} else AutoModel
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences transformers' progress bars over weights and its report on unused heads. Downloads still show theirs."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    downloads = not are_progress_bars_disabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()  # also those of the hub
+    if downloads:
+        enable_progress_bars()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _not_loadable(name_or_path: str, part: str, reason: object) -> ValueError:
+    return ValueError(
+        f"encoder.name_or_path: no {part} could be loaded from '{name_or_path}' "
+        f"({str(reason).strip().splitlines()[0]}); "
+        "give a folder that holds it, or a hub name while the hub can be reached"
+    )
