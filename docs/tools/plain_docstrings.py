@@ -116,7 +116,7 @@ def _public(module: str) -> bool:
 
 def _directive(module: str) -> str:
     is_wing = (PACKAGE.parent / Path(*module.split("."))).is_dir()  # which hands on what its modules define
-    options = "" if is_wing else "   :members:\n   :show-inheritance:\n"
+    options = "" if is_wing else "   :members:\n"
     return f"```{{eval-rst}}\n.. automodule:: {module}\n{options}```\n"
 
 

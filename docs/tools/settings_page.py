@@ -250,6 +250,11 @@ def _shown(value: Any) -> str:
         return str(value)
 
 
+def _escaped(text: str) -> str:
+    """Angle brackets outside code are characters, not HTML."""
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in re.split(r"(`[^`]+`)", text))
+
+
 def _comment(path: Path) -> str:
     """The comment at the top of an option on one line, without the example that it may end with."""
     lines = []
@@ -260,7 +265,7 @@ def _comment(path: Path) -> str:
         if line.endswith(":"):  # an example follows
             lines[-1] = lines[-1].rpartition(". ")[0] + "."
             break
-    return " ".join(line for line in lines if not line.startswith("@package")).replace("<", "&lt;")
+    return _escaped(" ".join(line for line in lines if not line.startswith("@package")))
 
 
 def _first(note: str) -> str:
@@ -268,7 +273,7 @@ def _first(note: str) -> str:
     note = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", note.strip()).replace("``", "`")  # reStructuredText of libraries
     if len(note) > 240:
         note = re.split(r"(?<=[.;])\s+(?=[A-Z`(])", note, maxsplit=1)[0]
-    note = note.rstrip(".;,")
+    note = _escaped(note.rstrip(".;,"))
     return note[:1].upper() + note[1:] if re.match(r"[a-z](?:[a-z]| )", note) else note
 
 

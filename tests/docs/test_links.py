@@ -32,10 +32,8 @@ def test_files_of_the_repository_exist(page: Path) -> None:
 
 
 def commands(page: str) -> list[str]:
-    """Commands in `console` blocks, without what starts several processes."""
-    lines = "".join(
-        block.text for block in blocks((DOCS / page).read_text(encoding="utf-8")) if block.language == "console"
-    )
+    """Commands in `sh` blocks, without what starts several processes."""
+    lines = "".join(block.text for block in blocks((DOCS / page).read_text(encoding="utf-8")) if block.language == "sh")
     found = lines.replace("\\\n", " ").splitlines()
     return [
         line for line in found if line.split(" ")[0] in ROOTS and "submitit" not in line and "checkpoint=" not in line
