@@ -80,7 +80,7 @@ def test_every_section_is_on_the_page(report: Path) -> None:
     page.feed(report.read_text(encoding="utf-8"))
     assert page.ids == [
         "results-facts", "alpha-facts", "pairs-facts", "margins-facts", "cells-facts", "bias-facts", "typology-facts",
-        "resources-facts", "script-facts", "seen-facts", "curves", "cost",
+        "resources-facts", "script-facts", "seen-facts", "planning-facts", "curves", "cost",
     ]  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
 def test_every_table_is_beside_the_page(report: Path) -> None:
     names = {path.name for path in (report.parent / "data").iterdir()}
     linked = set(re.findall(r'href="data/([^"]+)"', report.read_text(encoding="utf-8")))
-    sections = {"facts_typology.tex", "facts_resources.tex", "facts_seen.tex", "facts_script.tex"}
+    sections = {f"facts_{name}.tex" for name in ("typology", "resources", "seen", "script", "planning")}
     assert names == linked | sections | {"facts.tex"}
     for name in linked:
         header, *rows = csv.reader((report.parent / "data" / name).read_text(encoding="utf-8").splitlines())

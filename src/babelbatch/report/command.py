@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from babelbatch.report.settings import Settings
 USER_ERROR = 2
 USAGE = """\
 babelbatch-report runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]] [margin=0.01] [level=0.95]
+                 [plan=DIFFERENCE]
 
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
@@ -19,8 +21,9 @@ Compares the finished runs in the folders: each is the folder of a run, of a swe
   output      folder for report.html, report.md and data/; default: FOLDER/report, for several folders: report
   benchmarks  benchmarks to compare on; default: all, if every run has the same
   margin      loss of monolingual mAP against X-X up to which a strategy counts as not inferior
-  level       confidence level of intervals; a difference is significant if its p (Holm) is below 1 - level"""
-_OPTIONS = ("runs", "output", "benchmarks", "margin", "level")
+  level       confidence level of intervals; a difference is significant if its p (Holm) is below 1 - level
+  plan        a difference, such as 0.005: how many seeds of each strategy would find it"""
+_OPTIONS = ("runs", "output", "benchmarks", "margin", "level", "plan")
 
 
 def main() -> None:
@@ -62,11 +65,19 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
                 raise ValueError
         except ValueError:
             problems.append(f"{key}: {text} is not a number between 0 and 1; write {key}={default:g}")
+    plan = None
+    if text := ",".join(options.get("plan", [])):
+        try:
+            plan = float(text)
+            if not 0 < plan < math.inf:
+                raise ValueError
+        except ValueError:
+            problems.append(f"plan: {text} is not a positive number; write plan=0.005")
     outputs = [Path(part).expanduser() for part in options.get("output", [])]
     if len(outputs) > 1:
         problems.append("output: several folders; name one")
     if problems:
         raise ValueError("\n".join(problems))
     default_output = folders[0] / "report" if len(folders) == 1 else Path("report")
-    settings = Settings(numbers["level"], numbers["margin"], tuple(options.get("benchmarks", [])))
+    settings = Settings(numbers["level"], numbers["margin"], tuple(options.get("benchmarks", [])), plan)
     return folders, outputs[0] if outputs else default_output, settings

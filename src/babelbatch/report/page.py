@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 import babelbatch
 from babelbatch.evaluation.metrics import TITLES
-from babelbatch.report import analyses, verdicts
+from babelbatch.report import analyses, planning, verdicts
 from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
@@ -94,7 +94,11 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
     contrasts = list(dict.fromkeys(contrast for run in found.runs for contrast in run.contrasts))
     studies = [study(name, groups, settings.level, settings.margin, contrasts) for name in found.runs[0].benchmarks]
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
-    sections = [*analyses.sections(studies), *paper_tables(studies)]
+    sections = [
+        *analyses.sections(studies),
+        *planning.sections(studies, settings.plan),
+        *paper_tables(studies),
+    ]
     return Report(name, found, groups, studies, settings, sections)
 
 

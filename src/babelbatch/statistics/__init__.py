@@ -7,10 +7,11 @@ numbers come out. Every test here has its level and coverage measured in `bench/
 from babelbatch.statistics.comparison import Comparison, Estimate, NonInferiority, compare, estimate, non_inferior
 from babelbatch.statistics.correction import holm
 from babelbatch.statistics.correlation import Correlation, clustered_spearman
-from babelbatch.statistics.power import Design, design, detectable_by
+from babelbatch.statistics.power import POWER, Design, design, detectable_by
 from babelbatch.statistics.scores import Scores, between_benchmarks, contrast, scores_of, subset
 
 __all__ = [
+    "POWER",
     "Comparison",
     "Correlation",
     "Design",

@@ -1,0 +1,103 @@
+"""How many seeds a difference takes: from the scatter of the runs at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from babelbatch.report.comparisons import Study, reference_of
+from babelbatch.report.grouping import Group
+from babelbatch.report.measures import Measure
+from babelbatch.report.numbers import MISSING, fixed, percent
+from babelbatch.report.outcomes import why_not_tested
+from babelbatch.report.section import Section
+from babelbatch.report.tables import Cell, Data, Grid
+from babelbatch.statistics import POWER, Design, design
+
+SEEDS = (3, 5, 10, 20, 40)
+MOST_SEEDS = 1_000
+
+
+def planning(study: Study, difference: float | None) -> Section | None:
+    """The smallest difference that some numbers of seeds can find, of every trained group against X-X (without X-X,
+    against the first group), and the seeds that find `difference`; None if no pair has two seeds or more."""
+    pairs = _pairs(study)
+    if not pairs:
+        return None
+    alpha = (1 - study.level) / max(1, len(study.planned))
+    rows: list[tuple[Cell, ...]] = []
+    lines = []
+    said = []
+    for group, reference in pairs:
+        for measure in study.measures:
+            found = design(
+                study.of(group, measure), study.of(reference, measure), fixed_a=group.fixed, fixed_b=reference.fixed
+            )
+            smallest = [found.detectable(seeds, alpha) for seeds in SEEDS]
+            needed = None if difference is None else found.seeds_for(difference, alpha, most=MOST_SEEDS)
+            rows.append((
+                study.benchmark, group.label, reference.label, measure.setting, measure.metric,
+                *(variance**0.5 for variance in found.seed_variances), found.query_variance**0.5, *smallest, needed,
+            ))  # fmt: skip
+            cells = tuple((_shown(measure, value), "") for value in smallest)
+            cells += () if difference is None else ((_seeds(needed), ""),)
+            lines.append((f"{group.label} minus {reference.label}", f"{measure.name} {measure.title}", cells))
+            if difference is not None and measure == study.widest:
+                said.append(_sentence(group, reference, measure, difference, needed, found))
+    columns = tuple(f"{seeds} seeds" for seeds in SEEDS)
+    head = (
+        "benchmark", "a", "b", "setting", "metric", "seed deviation of a", "seed deviation of b", "query deviation",
+        *(f"detectable with {seeds} seeds" for seeds in SEEDS), "seeds for the difference",
+    )  # fmt: skip
+    family = f"{len(study.planned)} planned comparisons" if study.planned else "a single planned comparison"
+    return Section(
+        f"planning-{study.benchmark}",
+        f"{study.benchmark}: how many seeds would it take?",
+        tuple(said),
+        f"The smallest true difference that so many seeds of each strategy find with probability {POWER:g}, at level "
+        f"{percent(1 - study.level)} over {family}; the more comparisons, the larger it is. From the scatter of the "
+        "runs at hand over seeds and queries, which few seeds show roughly. More queries are needed where more seeds "
+        "do not help."
+        + ("" if difference is None else f" Last column: seeds that find {difference:g}, at most {MOST_SEEDS:,}."),
+        Grid(
+            "comparison",
+            columns if difference is None else (*columns, f"seeds for {difference:g}"),
+            lines,
+        ),
+        Data(f"{study.benchmark}_planning", head, rows),
+    )
+
+
+def _pairs(study: Study) -> list[tuple[Group, Group]]:
+    """Groups to plan for, of which at least one is trained and all show how much training varies."""
+    reference = reference_of(study.groups) or next(iter(study.replicated), None)
+    if reference is None or reference not in study.replicated:
+        return []
+    return [
+        (group, reference)
+        for group in study.replicated
+        if group is not reference and not (group.fixed and reference.fixed) and why_not_tested(group, reference) is None
+    ]
+
+
+def _sentence(
+    group: Group, reference: Group, measure: Measure, difference: float, needed: int | None, found: Design
+) -> str:
+    between = f"between {group.label} and {reference.label}"
+    what = f"a difference of {difference:g} in {measure.name} {measure.title} {between}"
+    if needed is None:
+        least = _shown(measure, found.detectable(MOST_SEEDS))
+        return f"No number of seeds finds {what}: with these queries even many seeds find {least} at best."
+    return f"To find {what} takes {needed:,} seeds of each."
+
+
+def _shown(measure: Measure, value: float) -> str:
+    return fixed(value, 4 if measure.digits == 4 else 1)
+
+
+def _seeds(needed: int | None) -> str:
+    return MISSING if needed is None else f"{needed:,}"
+
+
+def sections(studies: Sequence[Study], difference: float | None) -> list[Section]:
+    """One for each benchmark whose runs can be planned from."""
+    return [section for study in studies if (section := planning(study, difference)) is not None]
