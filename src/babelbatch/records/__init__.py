@@ -1,0 +1,25 @@
+"""The records that pass between wings: training data, evaluation data, and what one step holds.
+
+Start at `corpus.py` and `benchmark.py`: they are the contract for a loader of your own. Both check themselves when they
+are built (`checks.py`) and raise `RecordError`, which names the field. `batch.py` holds the plan of a step and its
+tokenised batch. Frozen, typed, no imports from the rest of the package.
+"""
+
+from babelbatch.records.batch import Batch, BatchRequirements, Padded, PairedTexts, Plan, TeacherBatch
+from babelbatch.records.benchmark import Benchmark
+from babelbatch.records.checks import RecordError
+from babelbatch.records.corpus import ABSENT, Corpus, Mixture
+
+__all__ = [
+    "ABSENT",
+    "Batch",
+    "BatchRequirements",
+    "Benchmark",
+    "Corpus",
+    "Mixture",
+    "Padded",
+    "PairedTexts",
+    "Plan",
+    "RecordError",
+    "TeacherBatch",
+]
