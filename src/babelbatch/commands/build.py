@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,15 +10,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from babelbatch.records import Benchmark
-
 build = partial(instantiate, _convert_="all")
 """Builds what a node's `_target_` names; with `_partial_`, what is still missing is given later."""
-
-
-def build_benchmarks(cfg: DictConfig) -> dict[str, Benchmark]:
-    """The chosen benchmarks, each under the name that it has in the configuration: metric keys begin with it."""
-    return {name: replace(build(node), name=name) for name, node in cfg.benchmarks.items()}
 
 
 def device_of(name: str) -> torch.device:

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from babelbatch.commands.build import build, build_benchmarks, device_of, start_loggers
+from babelbatch.commands.build import build, device_of, start_loggers
+from babelbatch.commands.data import build_benchmarks
 from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash, group_of, identity
 from babelbatch.configuration.inputs import input_versions
@@ -32,7 +33,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     if isinstance(encoder, Encoder):
         encoder = encoder.to(device_of(cfg.device)).eval()
         parameters = sum(parameter.numel() for parameter in encoder.parameters())
-    benchmarks = build_benchmarks(cfg)
+    benchmarks = build_benchmarks(cfg.benchmarks)
     evaluation = build(cfg.evaluation)
     facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
     if cfg.checkpoint:

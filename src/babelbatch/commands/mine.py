@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.batches import Mined, concatenated, write_negatives
 from babelbatch.commands.build import build, device_of
+from babelbatch.commands.data import build_corpus
 from babelbatch.commands.evaluate import load_checkpoint
 from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash
@@ -24,7 +25,7 @@ from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, Role
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import bar
-from babelbatch.records import ABSENT, Corpus
+from babelbatch.records import ABSENT
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE
 from babelbatch.runs.results import provenance
 from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Search, measure_recall
@@ -59,7 +60,7 @@ def mine(cfg: DictConfig, folder: Path) -> None:
     torch.set_num_threads(cfg.threads or _THREADS)
     encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     encoder = encoder.to(device_of(cfg.device)).eval()
-    corpus: Corpus = build(cfg.corpus or corpus_of_run(Path(cfg.checkpoint)))
+    corpus = build_corpus(cfg.corpus or corpus_of_run(Path(cfg.checkpoint)))
     settings: Mining = build(cfg.mining)
     index: Index = build(cfg.index)
     weights = fingerprint(encoder)

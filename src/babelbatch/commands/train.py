@@ -16,7 +16,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from babelbatch.batches import Mined, PairData, read_negatives
 from babelbatch.benchmarks.leakage import refuse_leakage, refuse_leaking_validation
-from babelbatch.commands.build import build, build_benchmarks, start_loggers
+from babelbatch.commands.build import build, start_loggers
+from babelbatch.commands.data import build_benchmarks, build_corpus
 from babelbatch.configuration.identity import config_hash, group_of, identity
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.configuration.schema import sha256_of
@@ -58,10 +59,10 @@ def train(cfg: DictConfig, folder: Path) -> None:
     torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
-    corpus: Corpus = build(cfg.corpus)
-    validation: Corpus | None = None if cfg.validation is None else build(cfg.validation)
+    corpus = build_corpus(cfg.corpus)
+    validation = None if cfg.validation is None else build_corpus(cfg.validation)
     mined = mined_negatives(cfg, corpus)
-    benchmarks = build_benchmarks(cfg)
+    benchmarks = build_benchmarks(cfg.benchmarks)
     if not cfg.train_on_test:
         refuse_leakage(corpus, benchmarks)
         refuse_leaking_validation(corpus, validation, benchmarks)

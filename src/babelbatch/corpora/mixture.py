@@ -24,6 +24,12 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     """
     if not parts:
         raise ValueError("corpus.parts: nothing to mix; add corpora, such as +corpus@corpus.parts.mine=world_facts")
+    for name, part in parts.items():
+        if not isinstance(part, Corpus):
+            raise ValueError(
+                f"corpus.parts.{name}: its loader returns a value of the type {type(part).__qualname__}; return a "
+                "babelbatch.records.Corpus"
+            )
     nested = [name for name, part in parts.items() if part.mixture is not None]
     if nested:
         raise ValueError(f"corpus.parts.{nested[0]}: is a mixture itself; name its parts beside the others")

@@ -9,23 +9,22 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from errno import EISDIR
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
 from babelbatch.benchmarks.leakage import overlaps
+from babelbatch.commands.data import build_benchmarks, build_corpus
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.judgement import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.jobs.launch import CONF, check_jobs, force_overrides, search_path
-from babelbatch.records import Benchmark, Corpus
 from babelbatch.storage import write_atomically
 
 _USER_ERROR, _INTERRUPTED = 2, 130
@@ -79,10 +78,11 @@ def _described(cfg: DictConfig, console: Console) -> int:
     outputs = {key: Path(path).expanduser() for key, path in named.items() if path is not None}
     for key, path in outputs.items():
         _try(key, path)  # before the work, which may take long
-    corpus: Corpus | None = instantiate(cfg.corpus, _convert_="all") if cfg.corpus else None
-    benchmarks: dict[str, Benchmark] = {
-        name: replace(instantiate(node, _convert_="all"), name=name) for name, node in cfg.benchmarks.items()
-    }
+    try:
+        corpus = build_corpus(cfg.corpus) if cfg.corpus else None
+        benchmarks = build_benchmarks(cfg.benchmarks)
+    except ValueError as error:
+        return _refused(str(error))
     encoder = None
     if cfg.encoder:
         from babelbatch.commands.train import build_encoder  # torch, which nothing else here needs
