@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so before anything that imports it
@@ -105,6 +106,21 @@ def make_corpus() -> MakeCorpus:
 def parallel(make_corpus: MakeCorpus) -> Corpus:
     """12 items in German, English and Chinese."""
     return make_corpus(12)
+
+
+def with_tables(corpus: Corpus, queries: np.ndarray, passages: np.ndarray) -> Corpus:
+    """The texts of a corpus in other tables, of any number of items, without hard negatives."""
+    items = len(queries)
+    negatives = np.empty((*queries.shape, 0), np.int32)
+    return replace(
+        corpus,
+        ids=tuple(map(str, range(items))),
+        queries=queries,
+        passages=passages,
+        passage_keys=np.arange(items),
+        negatives=negatives,
+        negative_keys=negatives.astype(np.int64),
+    )
 
 
 @pytest.fixture(scope="session")

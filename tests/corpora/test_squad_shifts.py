@@ -139,7 +139,7 @@ def test_a_validation_corpus_that_leaks_is_refused(tmp_path, make_corpus):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         refuse_leaking_validation(corpus, make_corpus(20), {})
     benchmark = passage_benchmark(
-        "same", ["en"], [Asked(Place(tmp_path, 1), "en", "q", "en: question 1?", "key", "passage")], ""
+        "same", ["en"], [Asked(Place(tmp_path, 1), "en", "q", "en: question 1?", "key", "passage")], "by hand"
     )
     with pytest.raises(ValueError, match="1 of the 1 questions of benchmark same are in the corpus squad_shifts"):
         refuse_leaking_validation(corpus, validation, {"same": benchmark})

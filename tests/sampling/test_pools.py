@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sampling.pools import Availability, FullPool, Pool, _nth_set_bit
-from conftest import MakeCorpus
+from conftest import MakeCorpus, with_tables
 
 BORDERS = [1, 7, 8, 9, 63, 64, 65, 4_097, 32_767, 32_768, 32_769, 70_001]
 
@@ -20,8 +20,8 @@ def gappy(make_corpus: MakeCorpus, items: int, languages: int = 3) -> Corpus:
     """A quarter of the queries and of the passages are absent."""
     corpus = make_corpus(1, tuple(f"l{number}" for number in range(languages)))
     random = np.random.default_rng(items)
-    tables = (np.where(random.random((items, languages)) < 0.25, ABSENT, 7).astype(np.int32) for _ in range(2))
-    return replace(corpus, ids=tuple(map(str, range(items))), **dict(zip(("queries", "passages"), tables, strict=True)))
+    tables = (np.where(random.random((items, languages)) < 0.25, ABSENT, 0).astype(np.int32) for _ in range(2))
+    return with_tables(corpus, *tables)
 
 
 def members(pool: Pool) -> list[int]:

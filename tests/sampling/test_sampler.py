@@ -21,7 +21,7 @@ from babelbatch.records import ABSENT, Corpus, Plan
 from babelbatch.sampling import Sampler, Sampling, largest_batch
 from babelbatch.sampling.pools import Availability
 from babelbatch.sampling.randomness import derive_seed, permuted, random_below, random_uint64, uniform
-from conftest import MakeCorpus
+from conftest import MakeCorpus, with_tables
 from plans import HYBRID, X_X, X_Y, plans, ragged_corpus, same
 
 MIXED = Sampling(name="mixed", alpha=1.0, batch_size=4, same_language="pair")
@@ -458,7 +458,7 @@ def test_a_start_copies_no_table(make_corpus, absent):
     """Tables of 32 MB each; what a start allocates is an eighth of a byte a text, and a buffer for each thread."""
     small = make_corpus(8, ("en", "de", "zh", "tr", "ru", "vi", "es", "hi"), no_query=absent)
     queries, passages = (np.tile(table, (125_000, 1)) for table in (small.queries, small.passages))
-    corpus = replace(small, ids=range(10**6), queries=queries, passages=passages)
+    corpus = with_tables(small, queries, passages)
     rows = np.arange(0, 10**6, 2)
     tracemalloc.start()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +32,15 @@ def stored_benchmark(
     inputs: all that it depends on, as JSON can write it: settings, and `file_signatures` the files read.
     build: writes into a folder what `pool_assembly.PoolAssembly.finish` writes, and returns the languages.
     protocol, metric, pooled: as in `Benchmark`.
-    Candidates stay on disk, queries are read.
+    Candidates stay on disk, queries are read. Raises RecordError if what `build` writes is no benchmark, and ValueError
+    if the files have been damaged since.
     """
-    folder = cache_entry("benchmark", name, {"format": FORMAT, **inputs}, lambda place: {"languages": build(place)})
-    with open_entry(folder, "benchmark") as manifest:
+
+    def opened(folder: Path, languages: Sequence[str]) -> Benchmark:
         tables = {table: np.load(folder / f"{table}.npy", mmap_mode="r") for table in TABLES}
         return Benchmark(
             name=name,
-            languages=tuple(manifest["languages"]),
+            languages=tuple(languages),
             query_ids=tuple(Texts(folder / QUERY_IDS)),
             query_texts=tuple(Texts(folder / QUERIES)),
             candidate_ids=Texts(folder / CANDIDATE_IDS),
@@ -49,3 +50,12 @@ def stored_benchmark(
             metric=metric,
             **tables | {"gains": None if (tables["gains"] == 1).all() else tables["gains"]},
         )
+
+    def built(folder: Path) -> dict[str, object]:
+        languages = build(folder)
+        opened(folder, languages)  # what `build` did wrong is said now, and is no damage later
+        return {"languages": languages}
+
+    folder = cache_entry("benchmark", name, {"format": FORMAT, **inputs}, built)
+    with open_entry(folder, "benchmark") as manifest:
+        return opened(folder, manifest["languages"])

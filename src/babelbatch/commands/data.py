@@ -41,8 +41,7 @@ def _built(node: DictConfig, kind: type[Record]) -> Record:
         raise
     if not isinstance(record, kind):
         raise ValueError(
-            f"{loader}: returns a value of the type {type(record).__qualname__}; return a babelbatch.records."
-            f"{kind.__name__}"
+            f"{loader}: the return type is {type(record).__qualname__}; return a babelbatch.records.{kind.__name__}"
         )
     return record
 

@@ -27,7 +27,7 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     for name, part in parts.items():
         if not isinstance(part, Corpus):
             raise ValueError(
-                f"corpus.parts.{name}: its loader returns a value of the type {type(part).__qualname__}; return a "
+                f"corpus.parts.{name}: the return type of its loader is {type(part).__qualname__}; return a "
                 "babelbatch.records.Corpus"
             )
     nested = [name for name, part in parts.items() if part.mixture is not None]

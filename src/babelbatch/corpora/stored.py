@@ -25,14 +25,25 @@ def stored_corpus(name: str, inputs: Mapping[str, object], build: Callable[[Path
     inputs: all that the corpus depends on, as JSON can write it: settings, and `file_signatures` the files read.
     build: writes into a folder, which may hold what an earlier, interrupted call left: `ids.txt`, `queries.txt` and
         `passages.txt` (`TextWriter`, `select_texts`) and `<table>.npy` for each of `TABLES`; returns the languages.
+    Raises RecordError if what `build` writes is no corpus, and ValueError if the files have been damaged since.
     """
-    folder = cache_entry("corpus", name, {"format": FORMAT, **inputs}, lambda place: {"languages": [*build(place)]})
+
+    def built(folder: Path) -> dict[str, object]:
+        languages = [*build(folder)]
+        _opened(folder, name, languages)  # what `build` did wrong is said now, and is no damage later
+        return {"languages": languages}
+
+    folder = cache_entry("corpus", name, {"format": FORMAT, **inputs}, built)
     with open_entry(folder, "corpus") as manifest:
-        return Corpus(
-            name=manifest["name"],
-            languages=tuple(manifest["languages"]),
-            ids=Texts(folder / IDS),
-            query_texts=Texts(folder / QUERIES),
-            passage_texts=Texts(folder / PASSAGES),
-            **{table: np.load(folder / f"{table}.npy", mmap_mode="r") for table in TABLES},
-        )
+        return _opened(folder, manifest["name"], manifest["languages"])
+
+
+def _opened(folder: Path, name: str, languages: Sequence[str]) -> Corpus:
+    return Corpus(
+        name=name,
+        languages=tuple(languages),
+        ids=Texts(folder / IDS),
+        query_texts=Texts(folder / QUERIES),
+        passage_texts=Texts(folder / PASSAGES),
+        **{table: np.load(folder / f"{table}.npy", mmap_mode="r") for table in TABLES},
+    )

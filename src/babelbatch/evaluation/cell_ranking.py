@@ -41,15 +41,18 @@ def _restrict(
     relevant_offsets: NDArray[np.int64],
     relevant: NDArray[np.int64],
 ) -> Benchmark:
-    """The queries `rows` over the candidates `pool` as a benchmark of one language, without texts and gains."""
+    """The queries `rows` over the candidates `pool` as a benchmark of one language, without gains. Ids
+    stand in for the texts, which may be on disk: ranks come from vectors."""
+    query_ids = tuple(benchmark.query_ids[row] for row in rows.tolist())
+    candidate_ids = tuple(benchmark.candidate_ids[row] for row in pool.tolist())
     return replace(
         benchmark,
         languages=benchmark.languages[:1],
-        query_ids=tuple(benchmark.query_ids[row] for row in rows.tolist()),
-        query_texts=(),
+        query_ids=query_ids,
+        query_texts=query_ids,
         query_languages=np.zeros(len(rows), np.int16),
-        candidate_ids=tuple(benchmark.candidate_ids[row] for row in pool.tolist()),
-        candidate_texts=(),
+        candidate_ids=candidate_ids,
+        candidate_texts=candidate_ids,
         candidate_languages=np.zeros(len(pool), np.int16),
         relevant_offsets=relevant_offsets,
         relevant=relevant,

@@ -70,7 +70,9 @@ class Benchmark:
         if self.parts is not None:
             if self.pooled:
                 raise checks.refuse("parts", "they are given, but one pool has no parts; set pooled=False")
-            checks.array("parts", self.parts, np.int16, (len(self.candidate_ids),), "the candidate_ids")
+            checks.array(
+                "parts", self.parts, np.int16, (len(self.candidate_ids),), f"{len(self.candidate_ids):,} candidate_ids"
+            )
             if (row := first_where(self.parts, lambda block: block < 0)) is not None:
                 raise checks.refuse(
                     "parts", f"candidate '{self.candidate_ids[row[0]]}' has {self.parts[row]}; number them from 0"
@@ -111,7 +113,7 @@ class Benchmark:
 
     def _check_judgements(self, checks: Checks) -> None:
         queries, offsets = len(self.query_ids), self.relevant_offsets
-        checks.array("relevant_offsets", offsets, np.int64, (queries + 1,), f"{queries:,} query_ids, and the end,")
+        checks.array("relevant_offsets", offsets, np.int64, (queries + 1,), f"{queries:,} query_ids")
         checks.array("relevant", self.relevant, np.int64, (None,), "the judgements")
         judged = len(self.relevant)
         if offsets[0] != 0 or offsets[-1] != judged or (np.diff(offsets) < 0).any():

@@ -28,7 +28,7 @@ class Checks:
 
     def __init__(self, kind: str, name: object) -> None:
         if not isinstance(name, str) or not name:
-            raise RecordError(f"{kind}, name: is {_described(name)}; give a string that is not empty")
+            raise RecordError(f"{kind}, name: is {described(name)}; give a string that is not empty")
         self._record = f"{kind} '{name}'"
 
     def refuse(self, field: str, problem: str) -> RecordError:
@@ -38,34 +38,34 @@ class Checks:
     def text(self, field: str, value: object) -> None:
         """A string that is not empty."""
         if not isinstance(value, str) or not value:
-            raise self.refuse(field, f"is {_described(value)}; give a string that is not empty")
+            raise self.refuse(field, f"is {described(value)}; give a string that is not empty")
 
     def flag(self, field: str, value: object) -> None:
         """True or False."""
         if not isinstance(value, bool):
-            raise self.refuse(field, f"is {_described(value)}; give True or False")
+            raise self.refuse(field, f"is {described(value)}; give True or False")
 
     def number(self, field: str, value: object) -> None:
         """A finite number."""
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise self.refuse(field, f"is {_described(value)}; give a finite number")
+            raise self.refuse(field, f"is {described(value)}; give a finite number")
 
     def names(self, field: str, value: object) -> None:
         """A tuple of distinct strings, at least one and none of them empty."""
         if not isinstance(value, tuple):
-            raise self.refuse(field, f"is {_described(value)}; give a tuple of strings")
+            raise self.refuse(field, f"is {described(value)}; give a tuple of strings")
         if not value:
             raise self.refuse(field, "there are none; give at least one")
         for name in value:
             if not isinstance(name, str) or not name:
-                raise self.refuse(field, f"holds {_described(name)}; give strings that are not empty")
+                raise self.refuse(field, f"holds {described(name)}; give strings that are not empty")
         if (repeated := _repeated(value)) is not None:
             raise self.refuse(field, f"'{repeated}' occurs twice; name each once")
 
     def texts(self, field: str, value: object, length: int | None = None, of: str = "") -> None:
         """A sequence of strings, `length` of them if that is not None. of: the field that gives the length."""
         if isinstance(value, (str, bytes)) or not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
-            raise self.refuse(field, f"is {_described(value)}; give a sequence of strings, such as a tuple")
+            raise self.refuse(field, f"is {described(value)}; give a sequence of strings, such as a tuple")
         if length is not None and len(value) != length:
             raise self.refuse(field, f"there are {len(value):,} for {length:,} {of}; give one for each")
         if isinstance(value, (tuple, list)):
@@ -76,7 +76,7 @@ class Checks:
             return
         else:
             row = 0
-        raise self.refuse(field, f"row {row:,} is {_described(value[row])}; give strings")
+        raise self.refuse(field, f"row {row:,} is {described(value[row])}; give strings")
 
     def distinct(self, field: str, value: Sequence[str]) -> None:
         """Strings of which no two are equal. Those that may be on disk are not read."""
@@ -89,7 +89,7 @@ class Checks:
         """A numpy array of a dtype and a shape, in which None is any size. meaning: where the shape comes from."""
         name = np.dtype(dtype).name
         if not isinstance(value, np.ndarray):
-            raise self.refuse(field, f"is {_described(value)}; give a numpy array of {name}")
+            raise self.refuse(field, f"is {described(value)}; give a numpy array of {name}")
         if value.dtype != dtype:
             raise self.refuse(field, f"the dtype is {value.dtype}, not {name}; convert it with .astype(np.{name})")
         if value.ndim != len(shape) or any(
@@ -142,20 +142,18 @@ def _outside(block: Numbers, low: int, size: int) -> Marks | None:
 
 def _repeated(names: Sequence[str]) -> str | None:
     """A string that occurs twice. Hashes are sorted, in eight bytes a string, where a set would take eighty."""
-    hashes = np.fromiter(map(hash, names), np.int64, len(names))
-    order = np.argsort(hashes, kind="stable")
-    equal = np.flatnonzero(np.diff(hashes[order]) == 0)
-    alike: dict[int, set[str]] = {}
-    rows: list[int] = np.unique(order[np.concatenate([equal, equal + 1])]).tolist()
-    for name in (names[row] for row in rows):
-        found = alike.setdefault(hash(name), set())
-        if name in found:
-            return name
-        found.add(name)
+    hashes = np.sort(np.fromiter(map(hash, names), np.int64, len(names)))
+    equal = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+    seen: set[str] = set()
+    for name in names if equal else ():
+        if hash(name) in equal:
+            if name in seen:
+                return name
+            seen.add(name)
     return None
 
 
-def _described(value: object) -> str:
+def described(value: object) -> str:
     """A value of the wrong kind, in a few words."""
     if value is None or isinstance(value, (bool, int, float)):
         return str(value)

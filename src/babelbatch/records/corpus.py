@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from babelbatch.records.checks import Checks, first_where
+from babelbatch.records.checks import Checks, described, first_where
 from babelbatch.records.fingerprint import fingerprint
 
 ABSENT = -1
@@ -106,16 +106,13 @@ class Corpus:
 
     def _check_mixture(self, mixture: Mixture, checks: Checks) -> None:
         if not isinstance(mixture, Mixture):
-            raise checks.refuse("mixture", "is not a Mixture; give one, or None")
+            raise checks.refuse("mixture", f"is {described(mixture)}; give a Mixture or None")
         checks.names("mixture.names", mixture.names)
         starts = mixture.starts
-        if len(starts) != len(mixture.names):
-            raise checks.refuse(
-                "mixture.starts", f"there are {len(starts)} for {len(mixture.names)} names; give one for each"
-            )
-        if starts[0] != 0 or starts[-1] >= len(self) or any(one >= other for one, other in pairwise(starts)):
+        parts = len(mixture.names)
+        if len(starts) != parts or starts[0] != 0 or any(a >= b for a, b in pairwise((*starts, len(self)))):
             raise checks.refuse(
                 "mixture.starts",
-                f"{starts}; give the first item of each part, ascending from 0 and below {len(self):,}",
+                f"is {starts}; give the first item of each of {parts} parts, ascending from 0 and below {len(self):,}",
             )
         checks.number("mixture.exponent", mixture.exponent)
