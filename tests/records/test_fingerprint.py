@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from babelbatch.benchmarks import lareqa as lareqa_benchmark
 from babelbatch.benchmarks import world_facts as facts_benchmark
 from babelbatch.corpora import lareqa as lareqa_corpus
