@@ -28,6 +28,7 @@ html_static_path = ["style"]
 html_css_files = ["site.css"]
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": False}
+highlight_language = "none"  # of blocks that do not name one
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 
