@@ -1,7 +1,8 @@
 """What is wrong with a configuration, as a user types it."""
 
 from babelbatch.configuration.schema import ConfigError, register
-from babelbatch.jobs.launch import check_jobs, force_overrides
+from babelbatch.jobs.overrides import force_overrides
+from babelbatch.jobs.plan import check_jobs
 
 
 def problems(*overrides: str, root: str = "train", multirun: bool = False) -> list[str]:

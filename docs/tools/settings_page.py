@@ -24,7 +24,7 @@ from docstrings import notes, paragraphs
 
 from babelbatch.configuration.schema import SCHEMAS
 from babelbatch.configuration.signatures import Parameter, describe, docstrings, parameters
-from babelbatch.jobs.launch import CONF
+from babelbatch.jobs.overrides import CONF
 
 PAGE = Path(__file__).parents[1] / "settings.md"
 COMMANDS = {

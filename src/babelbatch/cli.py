@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from babelbatch.jobs.launch import launch
+from babelbatch.distributed.ranks import global_rank
+
+_INSTEAD_OF_JOBS = ("-h", "--help", "--hydra-help", "-c", "--cfg", "-i", "--info", "-sc", "--shell-completion")
 
 
 def train() -> None:
     """babelbatch-train"""
-    launch("train", _compare)
+    _run_jobs("train", _compare_runs)
 
 
 def evaluate() -> None:
     """babelbatch-evaluate"""
-    launch("evaluate", _score)
+    _run_jobs("evaluate", _print_evaluations)
+
+
+def mine() -> None:
+    """babelbatch-mine"""
+    _run_jobs("mine", _print_minings)
 
 
 def dashboard() -> None:
     """babelbatch-dashboard"""
+    _print_version_if_asked()
     from babelbatch.dashboard import main
 
     sys.exit(main(sys.argv[1:]))
@@ -27,6 +37,8 @@ def dashboard() -> None:
 
 def data() -> None:
     """babelbatch-data"""
+    _print_version_if_asked()
+    _say("checking the configuration")
     from babelbatch.describe import main
 
     sys.exit(main(sys.argv[1:]))
@@ -34,19 +46,40 @@ def data() -> None:
 
 def report() -> None:
     """babelbatch-report"""
+    _print_version_if_asked()
+    _say("reading the runs")
     from babelbatch.report.command import main
 
     main()
 
 
-def mine() -> None:
-    """babelbatch-mine"""
-    launch("mine", _mined)
+def _run_jobs(root: str, show: Callable[[list[Path], bool], None]) -> None:
+    _print_version_if_asked()
+    _say("checking the configuration")
+    from babelbatch.jobs.launch import launch
+
+    launch(root, show)
 
 
-def _compare(folders: list[Path], sweep: bool) -> None:
-    """The finished runs of a command, side by side: printed; and of a sweep, as comparison.md and as a report, all
-    finished runs in its folder, also those of earlier commands."""
+def _print_version_if_asked() -> None:
+    """Ours; behind Hydra's own `--version` is Hydra's."""
+    if "--version" in sys.argv[1:]:
+        from babelbatch.runs.provenance import version_text
+
+        print(version_text())
+        sys.exit()
+
+
+def _say(message: str) -> None:
+    """Prints what begins now, before the imports that it needs, unless the command only prints something."""
+    options = [argument.partition("=")[0] for argument in sys.argv[1:]]
+    if options and global_rank() == 0 and not any(option in _INSTEAD_OF_JOBS for option in options):
+        print(f"babelbatch: {message}", file=sys.stderr, flush=True)
+
+
+def _compare_runs(folders: list[Path], multirun: bool) -> None:
+    """Prints the finished runs of a command side by side. For a sweep it also writes comparison.md and a report, with
+    all finished runs in its folder, those of earlier commands included."""
     from babelbatch.report.terminal import print_tables, read_rows, to_markdown
     from babelbatch.runs.files import METRICS_FILE
     from babelbatch.storage import write_atomically
@@ -56,61 +89,59 @@ def _compare(folders: list[Path], sweep: bool) -> None:
         return
     print()
     print_tables(rows)
-    place = folders[0].parent if sweep else folders[0]
-    if sweep:
+    place = folders[0].parent if multirun else folders[0]
+    if multirun:
         all_rows = read_rows(sorted(file.parent for file in place.glob(f"*/{METRICS_FILE}")))
         write_atomically(place / "comparison.md", to_markdown(all_rows))
-    print(f"The results lie in {place}\n  {'comparison.md, and a folder a run: ' if sweep else ''}", end="")
+    print(f"Results: {place}\n  {'comparison.md, and for each run a folder with ' if multirun else ''}", end="")
     print("metrics.json, per_query.parquet, <benchmark>_<metric>.png, encoder/ (the trained model)")
-    if sweep:
-        _report(place, folders)
+    if multirun:
+        _write_report(place, folders)
 
 
-def _report(place: Path, folders: list[Path]) -> None:
-    """Writes the report of a sweep's folder and prints where it is. Where not all of its runs can be compared, the
-    report is of this command's. That there is none is told, and is no failure of the runs."""
+def _write_report(place: Path, folders: list[Path]) -> None:
+    """Writes the report of a sweep's folder and prints its path. Runs that cannot all be compared are left out, except
+    those of this command. A report that fails is no failure of the runs."""
     from babelbatch.report.page import write_report
 
     try:
         try:
             page = write_report([place], place / "report")
-        except ValueError as refusal:
+        except ValueError as error:
             page = write_report(folders, place / "report")
-            print(f"The report is of this command's runs only. Of all in the folder: {refusal}")
-    except Exception as error:  # whatever it is, the runs are finished and stay so
-        print(f"There is no report. {error if isinstance(error, (ValueError, OSError)) else repr(error)}")
+            print(f"The report compares the runs of this command only. All runs in the folder: {error}")
+    except Exception as error:  # the runs are finished all the same
+        print(f"No report was written. {error if isinstance(error, (ValueError, OSError)) else repr(error)}")
     else:
-        print(f"Who leads, and how sure that is:\n  {page}")
+        print(f"Report, with confidence intervals and tests:\n  {page}")
 
 
-def _score(folders: list[Path], sweep: bool) -> None:
-    """The scores of the finished evaluations of a command; and of a sweep, a report."""
+def _print_evaluations(folders: list[Path], multirun: bool) -> None:
+    """Prints the scores of the finished evaluations of a command. For a sweep it also writes a report."""
     from babelbatch.report.terminal import print_scores
 
     print_scores(folders)
-    print("The results lie in", *folders, sep="\n  ")
+    print("Results:", *folders, sep="\n  ")
     print("metrics.json (every cell), per_query.parquet, <benchmark>_<metric>.png")
-    if sweep:
-        _report(folders[0].parent, folders)
+    if multirun:
+        _write_report(folders[0].parent, folders)
 
 
-def _mined(folders: list[Path], sweep: bool) -> None:
-    """What the finished minings of a command found, a line each, and how to train on it."""
-    import json
-
+def _print_minings(folders: list[Path], multirun: bool) -> None:
+    """Prints what each finished mining of a command found, and how to train on it."""
     from babelbatch.runs.files import METRICS_FILE, NEGATIVES_FILE
 
     for folder in folders:
         found = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
-        slots = f"{found['slots_filled']:,} of {found['slots']:,} questions (an item in a language)"
-        told = [f"{found['negatives']:,} hard negatives for {slots}"]
+        queries = f"{found['slots_filled']:,} of {found['slots']:,} queries (an item in a language)"
+        parts = [f"{found['negatives']:,} hard negatives for {queries}"]
         if found["negatives"]:
-            told.append(f"median rank {found['median_rank']:g}")
-            told.append(f"mean score {found['mean_score']:.3f}, right passages {found['mean_positive_score']:.3f}")
+            parts.append(f"median rank {found['median_rank']:g}")
+            parts.append(f"mean score {found['mean_score']:.3f}, positives {found['mean_positive_score']:.3f}")
         if recalls := [value for key, value in found.items() if key.startswith("recall/")]:
-            told.append(f"the index finds {min(recalls):.1%} or more of the exact neighbours")
-        print(f"{'; '.join(told)}; {found['seconds/mine']:.0f} s")
+            parts.append(f"the index finds at least {min(recalls):.1%} of the exact neighbours")
+        print(f"{'; '.join(parts)}; {found['seconds/mine']:.0f} s")
         if found["negatives"]:
             print(f"To train on them: babelbatch-train ... negatives={folder / NEGATIVES_FILE}")
         else:
-            print("All that was found scores too near the right passage; lower mining.relative_margin")
+            print("Every candidate scores too close to the positive; lower mining.relative_margin")

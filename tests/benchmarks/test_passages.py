@@ -19,7 +19,7 @@ from babelbatch.benchmarks import belebele, lareqa, mlqa, tydiqa_goldp, xquad
 from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scoring import score
-from babelbatch.jobs.launch import CONF
+from babelbatch.jobs.overrides import CONF
 from babelbatch.records import Benchmark
 from babelbatch.sources.lareqa import read
 

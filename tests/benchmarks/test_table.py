@@ -23,7 +23,8 @@ from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.encoder import static
 from babelbatch.evaluation.encoding import encode
 from babelbatch.evaluation.evaluation import Evaluation
-from babelbatch.jobs.launch import check_jobs, force_overrides
+from babelbatch.jobs.overrides import force_overrides
+from babelbatch.jobs.plan import check_jobs
 from babelbatch.records import Benchmark
 from babelbatch.search.index import Exact
 

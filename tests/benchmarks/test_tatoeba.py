@@ -18,7 +18,7 @@ from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result, score
 from babelbatch.evaluation.search_ranking import search_ranks, storage_order
 from babelbatch.evaluation.trec import write_trec
-from babelbatch.jobs.launch import CONF
+from babelbatch.jobs.overrides import CONF
 from babelbatch.records import Benchmark
 from babelbatch.search.index import Exact
 from babelbatch.search.vectors import VectorWriter

@@ -95,7 +95,7 @@ def test_a_run_leaves_everything_in_its_folder(sweep: Path) -> None:
         assert sum(by_language) / 3 == pytest.approx(found["world_facts/multilingual/map"], abs=1e-12)
     stdout = (sweep.parent / "stdout").read_text()
     assert stdout.count("hybrid") >= 3
-    assert "The results lie in" in stdout
+    assert "Results: " in stdout
     assert (sweep / "comparison.md").read_text().count("| hybrid |") == 3
     assert Path(stdout.splitlines()[-1].strip()).samefile(sweep / "report" / "report.html")
     assert "X-X (alpha=1)" in (sweep / "report" / "report.html").read_text(encoding="utf-8")
@@ -299,7 +299,10 @@ def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, stderr = ended(process)
     assert process.returncode == 130, stderr
-    assert f"babelbatch: interrupted (SIGINT); {tmp_path / 'out'} is not finished, the same command" in stderr
+    assert (
+        f"babelbatch: interrupted (SIGINT); {tmp_path / 'out'} is not finished; run the same command again to resume"
+        in stderr
+    )
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 

@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 
 from babelbatch.configuration.schema import register
 from babelbatch.jobs.job import run_in_process
-from babelbatch.jobs.launch import CONF, check_jobs, force_overrides
+from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.plan import check_jobs
 from babelbatch.sources.mmarco import NAMES
 from conftest import WriteLareqa
 from small_files import (

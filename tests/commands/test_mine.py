@@ -22,7 +22,7 @@ from babelbatch.configuration.schema import register
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import Encoder, save, static
 from babelbatch.evaluation.evaluation import encode
-from babelbatch.jobs.launch import CONF, force_overrides
+from babelbatch.jobs.overrides import CONF, force_overrides
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.search.vectors import Vectors
@@ -197,8 +197,8 @@ def test_what_mining_says(mined_run):
     path = mined_run / "table" / "negatives.parquet"
     expected = (
         rf"{6 * items:,} hard negatives for {3 * items:,} of {3 * items:,} questions \(an item in a language\); "
-        r"median rank 1\.5; mean score 0\.\d{3}, right passages 0\.\d{3}; "
-        r"the index finds \d+\.\d% or more of the exact neighbours; \d+ s\n"
+        r"median rank 1\.5; mean score 0\.\d{3}, positives 0\.\d{3}; "
+        r"the index finds at least \d+\.\d% of the exact neighbours; \d+ s\n"
         rf"To train on them: babelbatch-train \.\.\. negatives={re.escape(str(path))}\n"
     )
     assert re.search(rf"\n{expected}$", (mined_run / "stdout").read_text())

@@ -18,7 +18,8 @@ from babelbatch.batches.data_module import PairData
 from babelbatch.configuration.schema import register
 from babelbatch.corpora.world_facts import load_corpus as built_in
 from babelbatch.encoder import static
-from babelbatch.jobs.launch import CONF, check_jobs, force_overrides
+from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.plan import check_jobs
 from babelbatch.records import ABSENT, BatchRequirements
 from commands import SMALL, metrics, run
 

@@ -18,7 +18,8 @@ from babelbatch.configuration.schema import (
     run_folder,
     sha256_of,
 )
-from babelbatch.jobs.launch import CONF, check_jobs, experiment_sweep, force_overrides
+from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.plan import check_jobs, experiment_sweep
 from configurations import problems
 from processes import python
 
@@ -720,6 +721,7 @@ def test_neither_help_nor_an_error_waits_for_torch() -> None:
     done = python(script)
     assert done.stdout.strip() == "2 False False"
     assert done.stderr == (
+        "babelbatch: checking the configuration\n"
         "babelbatch: the configuration cannot be run:\n"
         "  - sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?\n"
     )
@@ -844,9 +846,7 @@ def test_an_experiments_own_sweep_is_checked_whole(tmp_path: Path) -> None:
     assert len(other) == 6
     assert len(set(other) & set(planned)) == 2  # seed 1 of both
     assert experiment_sweep("train", ["++seed=0,1"]) == []
-    with pytest.raises(
-        ConfigError, match="experiment: question is a sweep of its own; type it in a command of its own"
-    ):
+    with pytest.raises(ConfigError, match="experiment: question defines a sweep; run it in a command of its own"):
         experiment_sweep("train", ["experiment=question,demo"], str(tmp_path))
     file.write_text("\n".join([*lines, "      sampling.alpha: 1"]))
     with pytest.raises(ConfigError, match=r"sampling\.alpha: x_y means alpha 0; to mix, set sampling=hybrid"):

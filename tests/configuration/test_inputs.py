@@ -14,8 +14,9 @@ from babelbatch.configuration import inputs
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import changed_inputs, input_versions
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.job import FINISHED_EARLIER, skip_finished
-from babelbatch.jobs.launch import CONF, force_overrides
+from babelbatch.jobs.job import skip_finished
+from babelbatch.jobs.outcome import FINISHED_EARLIER
+from babelbatch.jobs.overrides import CONF, force_overrides
 from commands import SMALL, metrics, run
 
 

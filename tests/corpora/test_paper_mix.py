@@ -14,7 +14,7 @@ from babelbatch.commands.build import build
 from babelbatch.commands.train import build_encoder
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.launch import CONF, force_overrides
+from babelbatch.jobs.overrides import CONF, force_overrides
 from babelbatch.records import ABSENT
 from babelbatch.sources.mmarco import NAMES
 from small_files import question, write_pairs

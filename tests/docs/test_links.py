@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.launch import check_jobs, force_overrides
+from babelbatch.jobs.overrides import force_overrides
+from babelbatch.jobs.plan import check_jobs
 from pages import DOCS, blocks, local_links
 
 ROOT = DOCS.parent

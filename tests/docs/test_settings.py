@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.jobs.launch import CONF
+from babelbatch.jobs.overrides import CONF
 from pages import DOCS, tool
 
 

@@ -16,8 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.schema import register
 from babelbatch.jobs import job
-from babelbatch.jobs.job import FINISHED, FINISHED_EARLIER, RESUMED, Outcome, run_in_process, save_config
-from babelbatch.jobs.launch import CONF
+from babelbatch.jobs.job import run_in_process, save_config
+from babelbatch.jobs.outcome import FINISHED, FINISHED_EARLIER, RESUMED, Outcome
+from babelbatch.jobs.overrides import CONF
 from babelbatch.runs.lock import locked
 from babelbatch.runs.stopping import Stopped
 
@@ -124,7 +125,7 @@ def test_a_job_that_runs_elsewhere(
         end = run_in_process("train", cfg, tmp_path)
     assert (end.state, end.code) == ("running elsewhere", 75)
     assert re.fullmatch(
-        rf"babelbatch: {re.escape(str(tmp_path))} runs already: pid \d+ on .*\n", capsys.readouterr().err
+        rf"babelbatch: {re.escape(str(tmp_path))} is in use by another run: pid \d+ on .*\n", capsys.readouterr().err
     )
 
 
@@ -201,7 +202,7 @@ def test_interrupted_from_the_keyboard(
         work(function)
         assert run_in_process("train", cfg, tmp_path) == Outcome("interrupted", 130, stopped=signal.SIGINT)
         assert capsys.readouterr().err == (
-            f"babelbatch: interrupted (SIGINT); {tmp_path} is not finished, the same command goes on with it\n"
+            f"babelbatch: interrupted (SIGINT); {tmp_path} is not finished; run the same command again to resume\n"
         )
 
 

@@ -101,7 +101,7 @@ def test_started_as_srun_does(supervised: Path, tmp_path: Path) -> None:
         outputs = [ended(process) for process in tasks]
     assert [process.returncode for process in tasks] == [0, 0], outputs
     assert weights(tmp_path / "out") == weights(supervised)
-    assert sum("The results lie in" in output for output, _ in outputs) == 1
+    assert sum("Results: " in output for output, _ in outputs) == 1
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["ranks"] == 2
 
 

@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.jobs.job import FINISHED, FINISHED_EARLIER, RESUMED, Outcome
-from babelbatch.jobs.sweep import NOT_STARTED, JobRunner, command_exit_code, outcome_from_folder
+from babelbatch.jobs.outcome import (
+    FINISHED,
+    FINISHED_EARLIER,
+    NOT_STARTED,
+    RESUMED,
+    Outcome,
+    command_exit_code,
+    outcome_from_folder,
+)
+from babelbatch.jobs.sweep import JobRunner
 from babelbatch.report.terminal import print_states
 from babelbatch.runs.lock import locked
 from processes import python
@@ -50,7 +58,7 @@ def test_jobs_that_are_called_in_another_process_bring_their_resolvers(tmp_path:
     script = (
         "import pickle, sys\nfrom omegaconf import OmegaConf\n"
         "jobs = pickle.load(open(sys.argv[1], 'rb'))\n"
-        "print(jobs.root, jobs.ends, OmegaConf.has_resolver('job_folder'), 'torch' in sys.modules)"
+        "print(jobs.root, jobs.outcomes, OmegaConf.has_resolver('job_folder'), 'torch' in sys.modules)"
     )
     assert python(script, tmp_path / "jobs").stdout == "train {} True False\n"
 

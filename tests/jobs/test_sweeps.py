@@ -142,7 +142,7 @@ def test_orphans_end_with_their_supervisor_and_the_lock_with_them(tmp_path: Path
         until(lambda: training(tmp_path / "out" / "train.log"), parent)
         assert len(workers(tmp_path / "out")) == 1
         busy = run("babelbatch-train", *arguments, cwd=tmp_path, code=75)
-        assert re.search(rf"babelbatch: {tmp_path}/out runs already: pid \d+ on \S+ since ", busy.stderr)
+        assert re.search(rf"babelbatch: {tmp_path}/out is in use by another run: pid \d+ on \S+ since ", busy.stderr)
         parent.send_signal(signal.SIGKILL)
     until(lambda: not workers(tmp_path / "out"))
     log = tmp_path / "out" / "train.log"

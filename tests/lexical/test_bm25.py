@@ -204,7 +204,7 @@ def test_a_sweep_of_evaluations_ends_with_its_report(tmp_path: Path):
     place = tmp_path / "multirun" / "evaluate"
     for folder in place.glob("*_*"):  # whose table is whose
         assert f"world_facts: {folder.name}" in " ".join(done.stdout.split())
-    assert done.stdout.endswith(f"Who leads, and how sure that is:\n  {place / 'report' / 'report.html'}\n")
+    assert done.stdout.endswith(f"Report, with confidence intervals and tests:\n  {place / 'report' / 'report.html'}\n")
     report = (place / "report" / "report.md").read_text()
     assert "No system here was trained with a seed: intervals and tests are over queries only." in report
     assert "run at least three" not in report

@@ -28,11 +28,10 @@ JOB = """
 import json, logging, os, signal, sys, time
 from types import SimpleNamespace
 import numpy as np
-from babelbatch.loggers import wandb_run
-from babelbatch.loggers import wandb_run
+from babelbatch.loggers import wandb_run, wandb_start
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-wandb_run._START_SECONDS, wandb_run._UPLOAD_SECONDS, wandb_run._END_SECONDS = map(int, sys.argv[1:])
+wandb_start.START_SECONDS, wandb_run._UPLOAD_SECONDS, wandb_run._END_SECONDS = map(int, sys.argv[1:])
 
 def start(name, **settings):
     logger = wandb_run.wandb_logger(project="trial", save_dir=f"runs/{name}", name=name, group="g", **settings)
@@ -378,7 +377,7 @@ def test_what_breaks_midway_costs_one_warning(tmp_path: Path, break_it: Break, w
         job.do("next = start('b', mode='offline'); steps(next, 0, 5); wandb_run.finish_wandb([next])")
         log = job.end()
     assert float(seconds) < 30  # wandb's own call takes for ever when its process is frozen
-    remedy = "`wandb sync --include-online runs/a/wandb/*run-*` uploads what W&B kept on disk"
+    remedy = "`wandb sync --include-online runs/a/wandb/*run-*` uploads what W&B saved on disk"
     (told,) = warnings(log)
     assert re.fullmatch(f"WARNING {warning}{re.escape(f': {NUMBERS}; {remedy}')}", told)
     assert inspected(offline_run(tmp_path / "runs/b"))["summary"]["trainer/global_step"] == 4
@@ -419,7 +418,7 @@ def test_a_disk_that_fills_up_costs_one_warning(tmp_path: Path) -> None:
     limit = 1 << 17
     job = Job(tmp_path, limit=limit)
     job.do("logger = start('a'); done(logger, lambda run: None); steps(logger, 0, 3000)")
-    job.do(f"wandb_run._NEEDED_BYTES = {limit + 1}")  # for the disk has room, only this process has not
+    job.do(f"wandb_start._NEEDED_BYTES = {limit + 1}")  # for the disk has room, only this process has not
     job.do("wandb_run.finish_wandb([logger])")
     (warning,) = warnings(job.end())
     assert warning.startswith("WARNING W&B fails (OSError: [Errno 27] File too large)")

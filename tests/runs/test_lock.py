@@ -35,7 +35,8 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_process_hears_who_has_the_folder(tmp_path: Path) -> None:
     with holder(tmp_path / "run") as other:
-        who = rf"{re.escape(str(tmp_path))}/run runs already: pid {other.pid} on \S+ since \d{{4}}-\d\d-\d\d [\d:]{{8}}"
+        folder = re.escape(str(tmp_path / "run"))
+        who = rf"{folder} is in use by another run: pid {other.pid} on \S+ since \d{{4}}-\d\d-\d\d [\d:]{{8}}"
         with pytest.raises(FolderLocked, match=f"^{who}$"), locked(tmp_path / "run", patience=0):
             pass
         ended(other)

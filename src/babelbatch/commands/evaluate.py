@@ -19,7 +19,8 @@ from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.lexical import Lexical
 from babelbatch.loggers.wandb_run import finish_wandb
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, TRAINED
-from babelbatch.runs.results import benchmark_facts, provenance, write_results
+from babelbatch.runs.provenance import provenance
+from babelbatch.runs.results import benchmark_facts, write_results
 from babelbatch.training import log_final
 
 log = logging.getLogger(__name__)

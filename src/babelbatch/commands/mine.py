@@ -27,7 +27,7 @@ from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE
-from babelbatch.runs.results import provenance
+from babelbatch.runs.provenance import provenance
 from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Search, measure_recall
 from babelbatch.search.mining import (
     Mining,

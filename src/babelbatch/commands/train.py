@@ -28,7 +28,8 @@ from babelbatch.loggers.wandb_run import finish_wandb
 from babelbatch.loss import Objective
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER
-from babelbatch.runs.results import benchmark_facts, provenance, write_results
+from babelbatch.runs.provenance import provenance
+from babelbatch.runs.results import benchmark_facts, write_results
 from babelbatch.sampling import Sampling, describe_alpha
 from babelbatch.training import (
     AtomicIO,

@@ -5,4 +5,4 @@
 A new rule is a generator of lines `path: problem; remedy` in `rules/`.
 """
 
-__all__ = ["check", "former_targets", "identity", "inputs", "rules", "schema", "signatures"]
+__all__ = ["check", "former_targets", "identity", "inputs", "plain", "rules", "schema", "signatures"]

@@ -1,13 +1,15 @@
-"""Everything that is wrong with a configuration, told at once before anything is built."""
+"""Every problem of a configuration, found before anything is built."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from babelbatch.configuration.plain import plain, without_hydra
 from babelbatch.configuration.rules import problems_between, problems_of_devices
 from babelbatch.configuration.schema import OPTIONAL, SCHEMAS, ConfigError
 from babelbatch.configuration.signatures import (
@@ -26,45 +28,51 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
     """Raises ConfigError with every problem of a composed configuration: unknown keys, wrong types, bad targets,
     missing values, impossible combinations. Imports and builds nothing.
 
-    cfg: composed; keys of Hydra's own are ignored. schema: a name of `SCHEMAS`. launcher: for a job of a sweep, the
-    class that starts it.
+    cfg: composed; Hydra's own keys are ignored. schema: a name of `SCHEMAS`. launcher: for a job of a sweep, the class
+    that starts it.
     """
-    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    cfg = without_hydra(cfg)
     if "output_dir" in cfg:
-        cfg.output_dir = "."  # may be made of what only Hydra knows, once the job runs
-    hollow = [group for group in _groups(schema) if not OmegaConf.is_dict(cfg[group])]
-    hollow += [group for group in _groups(schema) - _NAMED - {*hollow} if "_target_" not in cfg[group]]
-    hollow = [group for group in hollow if cfg[group] or group not in OPTIONAL.get(schema, ())]
-    if hollow:
+        cfg.output_dir = "."  # it may refer to what only Hydra knows, once the job runs
+    if empty := sorted(_empty_groups(cfg, schema)):
         remedy = "choose an option of the group (in an experiment file: `defaults: [override /{0}: ...]`)"
-        raise ConfigError([f"{group}: nothing to build; {remedy.format(group)}" for group in sorted(hollow)])
+        raise ConfigError([f"{group}: nothing to build; {remedy.format(group)}" for group in empty])
     try:
-        plain = OmegaConf.to_container(cfg, resolve=True)
+        values = plain(cfg)
     except OmegaConfBaseException as error:
         raise ConfigError([str(error).splitlines()[0]]) from error
-    known = list(SCHEMAS[schema].__dataclass_fields__)
-    problems = [f"{key}: no such key{closest(key, known)}" for key in plain if key not in known]
-    for group in _NAMED & plain.keys():
-        parts = plain[group]
-        whole = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
-        chosen = f"not among the chosen {group} ({', '.join(whole) or 'none'})"
-        problems += [f"{group}.{name}: {chosen}{closest(name, whole)}" for name in parts if name not in whole]
-    for path, node in _targets(plain, ""):
-        if schema in {"evaluate", "mine"} and path == "encoder" and plain.get("checkpoint") is not None:
+    problems = [*_problems_of_keys(values, schema)]
+    for path, node in _targets(values, ""):
+        if schema in {"evaluate", "mine"} and path == "encoder" and values.get("checkpoint") is not None:
             continue  # not used
         problems += _problems_of_target(path, node)
-    problems += problems_between(plain, schema)
+    problems += problems_between(values, schema)
     if schema == "train":
-        problems += problems_of_devices(plain, launcher)
+        problems += problems_of_devices(values, launcher)
     if problems:
         raise ConfigError(problems)
 
 
-def _groups(schema: str) -> set[str]:
-    return {name for name, key in SCHEMAS[schema].__dataclass_fields__.items() if key.default_factory is dict}
+def _empty_groups(cfg: DictConfig, schema: str) -> set[str]:
+    """Groups in which nothing is chosen, and something must be."""
+    groups = {each.name for each in fields(SCHEMAS[schema]) if each.default_factory is dict}
+    empty = {group for group in groups if not OmegaConf.is_dict(cfg[group])}
+    empty |= {group for group in groups - _NAMED - empty if "_target_" not in cfg[group]}
+    return {group for group in empty if cfg[group] or group not in OPTIONAL.get(schema, ())}
 
 
-def _targets(node: Any, path: str) -> Iterator[tuple[str, dict]]:
+def _problems_of_keys(values: dict[str, Any], schema: str) -> Iterator[str]:
+    """At the root, and of the parts of groups that hold several."""
+    known = [each.name for each in fields(SCHEMAS[schema])]
+    yield from (f"{key}: no such key{closest(key, known)}" for key in values if key not in known)
+    for group in sorted(_NAMED & values.keys()):
+        parts = values[group]
+        chosen = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
+        listed = f"not among the chosen {group} ({', '.join(chosen) or 'none'})"
+        yield from (f"{group}.{name}: {listed}{closest(name, chosen)}" for name in parts if name not in chosen)
+
+
+def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every mapping with a `_target_`, with its path."""
     if isinstance(node, dict):
         if "_target_" in node:
@@ -73,7 +81,7 @@ def _targets(node: Any, path: str) -> Iterator[tuple[str, dict]]:
             yield from _targets(value, f"{path}.{key}" if path else str(key))
 
 
-def _problems_of_target(path: str, node: dict) -> Iterator[str]:
+def _problems_of_target(path: str, node: dict[str, Any]) -> Iterator[str]:
     target = node["_target_"]
     try:
         accepted = parameters(target)
@@ -107,7 +115,7 @@ _REMEDIES = {
 
 
 def _is_missing(value: Any, path: str) -> bool:
-    """Marked so, or null where that has a remedy, as of a key at the root that nobody set."""
+    """Whether it is `???`, or null where a value is needed, such as a key of the root that was not set."""
     return value == MISSING or (value is None and path in _REMEDIES)
 
 

@@ -1,4 +1,4 @@
-"""What makes a run the run that it is: the part of its configuration that can change the result."""
+"""The identity of a run: the part of its configuration that can change the result."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.former_targets import current_setting
+from babelbatch.configuration.plain import plain, without_hydra
 
-# Where results go, what is shown, logged and kept, and how fast batches come: none of it changes a weight or a score.
+# Where results go, what is displayed, logged and saved, how fast batches come: none changes a weight or a score.
 _IRRELEVANT = (
     "hydra", "output_dir", "name", "logger", "data.num_workers", "callbacks.progress_bar", "callbacks.checkpoint",
     "trainer.log_every_n_steps", "trainer.enable_model_summary", "evaluation.vector_cache", "report",
@@ -24,25 +25,23 @@ _OUTPUT_DIR = "<output_dir>"
 def identity(cfg: DictConfig) -> dict[str, Any]:
     """The resolved configuration as path -> value, without what cannot change the result.
 
-    It is the same before and after `output_dir` is settled: what is made of it by interpolation counts as the same.
-    Whole floats are integers here, so that `alpha=1` and `alpha=1.0` are one configuration.
+    `output_dir`, and values that refer to it, do not change it. Whole floats become integers, so that `alpha=1` and
+    `alpha=1.0` are one configuration.
     """
-    whole = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    plain = _resolved(whole)
-    leaves = dict(current_setting(path, value) for path, value in _leaves(plain, ""))
+    resolved = _resolved(without_hydra(cfg))
+    leaves = dict(current_setting(path, value) for path, value in _leaves(resolved, ""))
     return {path: _canonical(value) for path, value in sorted(leaves.items()) if is_relevant(path)}
 
 
 def resolved_yaml(cfg: DictConfig) -> str:
-    """The resolved configuration as a file of the run: only what is made of `output_dir` still refers to it, so that
+    """The resolved configuration as the run's config.yaml. Values that contain `output_dir` still refer to it, so that
     the identity of what is read back is that of `cfg`."""
-    plain = _resolved(cfg)
-    plain = _replaced(plain, _OUTPUT_DIR, "${output_dir}") | {"output_dir": cfg.output_dir}
-    return OmegaConf.to_yaml(OmegaConf.create(plain))
+    values: dict[str, Any] = _replaced(_resolved(cfg), _OUTPUT_DIR, "${output_dir}") | {"output_dir": cfg.output_dir}
+    return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
 def is_relevant(path: str) -> bool:
-    """Whether what a configuration says there can change the result."""
+    """Whether the setting at this path can change the result."""
     return not any(path == key or path.startswith(f"{key}.") for key in _IRRELEVANT)
 
 
@@ -53,23 +52,23 @@ def config_hash(cfg: DictConfig) -> str:
 
 
 def short_hash(config_hash: str) -> str:
-    """The digits of a hash that a folder's name ends in."""
+    """The first digits of a hash, in which a folder's name ends."""
     return config_hash[:8]
 
 
-def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """What tells two identities apart, such as "sampling.alpha: 0.5 there, 0.25 here"."""
-    there, here = (dict(starmap(current_setting, each.items())) for each in (there, here))
+def differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """The settings in which two identities differ, such as "sampling.alpha: 0.5 there, 0.25 here"."""
+    saved, current = (dict(starmap(current_setting, each.items())) for each in (saved, current))
     return [
-        f"{path}: {_shown(there, path)} there, {_shown(here, path)} here"
-        for path in sorted(there.keys() | here.keys())
-        if path not in there or path not in here or there[path] != here[path]
+        f"{path}: {_shown(saved, path)} there, {_shown(current, path)} here"
+        for path in sorted(saved.keys() | current.keys())
+        if path not in saved or path not in current or saved[path] != current[path]
     ]
 
 
 def group_of(cfg: DictConfig, folder: Path) -> str:
-    """What one command started together, for a dashboard: the name of the folder that holds the jobs' folders; of a
-    run that was given a folder of its own, the name of the experiment."""
+    """The group of a run in a dashboard: the name of the folder that contains the folders of the jobs; for a run with
+    an `output_dir` of its own, the name of the experiment."""
     return folder.parent.name if folder.name.endswith(f"_{short_hash(config_hash(cfg))}") else cfg.name
 
 
@@ -78,11 +77,11 @@ def _shown(settings: Mapping[str, Any], path: str) -> str:
 
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:
-    """With a mark for `output_dir`, which may be made of what only Hydra knows."""
-    whole = OmegaConf.masked_copy(cfg, list(cfg))
+    """With a mark in place of `output_dir`, which may refer to what only Hydra knows."""
+    whole = OmegaConf.masked_copy(cfg, [str(key) for key in cfg])
     OmegaConf.set_readonly(whole, False)
     whole.output_dir = _OUTPUT_DIR
-    return OmegaConf.to_container(whole, resolve=True)
+    return plain(whole)
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:

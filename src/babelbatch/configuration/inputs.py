@@ -1,4 +1,4 @@
-"""The local files that a configuration names as data: what tells a version of them from another."""
+"""The local files that a configuration names as data, and the version of each."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def input_versions(cfg: DictConfig) -> dict[str, str]:
 
 
 def changed_inputs(cfg: DictConfig, folder: Path) -> list[str]:
-    """What is not as it was when the finished run in `folder` read it, such as "corpus.path/train.jsonl (changed)".
+    """Files that differ from those of the finished run in `folder`, such as "corpus.path/train.jsonl (changed)".
 
-    Empty for a run that did not write down its inputs.
+    Empty for a run that did not record its inputs.
     """
     metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
-    there = {key: value for key, value in metrics.items() if key.startswith(_PREFIX)}
-    if not there:
+    saved = {key: value for key, value in metrics.items() if key.startswith(_PREFIX)}
+    if not saved:
         return []
-    here = input_versions(cfg)
+    current = input_versions(cfg)
     found = [
-        f"{key.removeprefix(_PREFIX)} ({'new' if key not in there else 'gone' if key not in here else 'changed'})"
-        for key in sorted(there.keys() | here.keys())
-        if there.get(key) != here.get(key)
+        f"{key.removeprefix(_PREFIX)} ({'new' if key not in saved else 'gone' if key not in current else 'changed'})"
+        for key in sorted(saved.keys() | current.keys())
+        if saved.get(key) != current.get(key)
     ]
     return found if len(found) <= _SHOWN else [*found[:_SHOWN], f"{len(found) - _SHOWN} more"]
 

@@ -1,9 +1,10 @@
-"""What a configuration may say at its root, and what the shipped files compute: folders, learning rates."""
+"""The keys at the root of a configuration, and the resolvers of the shipped files: folders, learning rates."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -160,7 +161,7 @@ class MineConfig:
 SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "mine": MineConfig, "describe": DescribeConfig}
 
 OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder"}}
-"""Groups that nothing need be chosen of."""
+"""Groups that may be empty."""
 
 
 def register() -> None:
@@ -168,14 +169,15 @@ def register() -> None:
     store = ConfigStore.instance()
     for name, schema in SCHEMAS.items():
         store.store(name=f"{name}_schema", node=schema)
-    for name, resolver in {
+    resolvers: dict[str, Callable[..., Any]] = {
         "better": better,
         "job_folder": job_folder,
         "run_folder": run_folder,
         "sweep_folder": sweep_folder,
         "learning_rate_for": learning_rate_for,
         "sha256_of": sha256_of,
-    }.items():
+    }
+    for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
@@ -197,11 +199,11 @@ def sweep_folder(output_dir: str | None, name: str) -> str:
 
 
 def job_folder(overrides: str, *, _root_: DictConfig) -> str:
-    """A job's folder name: what it overrides, and 8 digits of the hash of its configuration, such as
+    """A job's folder name: its overrides, and 8 digits of the hash of its configuration, such as
     `hybrid_alpha-0.25_seed-1_0f3a9c12`. It does not depend on the sweep around it, nor on the time.
 
-    overrides: as Hydra writes them into a folder's name. Where data lie is not said, nor an experiment that is the
-    run's name. At most 100 characters, for any file system, and none that would have to be quoted on a command line.
+    overrides: as Hydra writes them into a folder's name. Left out: paths of data, and an experiment that is the run's
+    name. At most 100 characters, for any file system, and none that a shell would want quoted.
     """
     parts: list[tuple[int, str]] = []
     relevant = True
@@ -213,12 +215,12 @@ def job_folder(overrides: str, *, _root_: DictConfig) -> str:
             value = value.rpartition("/")[2]
             relevant = value != _root_.name
         if relevant:
-            said = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
+            shown = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
             named = value and ("." in key or key == "seed")
             # What is compared comes first: the rest may be cut off.
             group = key.partition(".")[0]
             place = 0 if key in {"sampling", "experiment"} else 1 if group in {"sampling", "loss", "seed"} else 2
-            parts.append((place, f"{key.rpartition('.')[2]}-{said}" if named else said))
+            parts.append((place, f"{key.rpartition('.')[2]}-{shown}" if named else shown))
     readable = "_".join(text for _, text in sorted(parts, key=lambda part: part[0]))[:90].strip("_-") or "default"
     return f"{readable}_{short_hash(config_hash(_root_))}"
 
@@ -238,6 +240,6 @@ def sha256_of(path: str | None) -> str | None:
 
 @cache
 def _sha256(path: str, modified: int, size: int) -> str:
-    """Read once a version of the file: the configurations of all jobs of a sweep ask for it."""
+    """Cached for each version of the file: the configurations of all jobs of a sweep need it."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

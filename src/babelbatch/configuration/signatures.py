@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -112,12 +112,12 @@ def closest(name: str, known: list[str]) -> str:
     return f", did you mean '{found[0]}'?" if found else ""
 
 
-def is_number(value: object) -> bool:
-    """Whether it is one as a float may be given: True and False are none."""
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is an int or a float, and not True or False."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-_PLAIN = {
+_PLAIN: dict[str, Callable[[object], bool]] = {
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "float": is_number,
     "str": lambda value: isinstance(value, str),

@@ -14,7 +14,7 @@ import yaml
 
 from babelbatch.configuration.signatures import closest
 from babelbatch.dashboard.runs import LocalRuns, read_runs
-from babelbatch.jobs.launch import CONF
+from babelbatch.jobs.overrides import CONF
 
 USER_ERROR = 2
 _ARGUMENTS = {

@@ -24,7 +24,8 @@ from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.judgement import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
-from babelbatch.jobs.launch import CONF, check_jobs, force_overrides, search_path
+from babelbatch.jobs.overrides import CONF, force_overrides, search_path
+from babelbatch.jobs.plan import check_jobs
 from babelbatch.storage import write_atomically
 
 _USER_ERROR, _INTERRUPTED = 2, 130

@@ -1,7 +1,7 @@
-"""The process above the processes of one job: starts them, passes signals on, and lets none outlive the others.
+"""Starts the processes of one job, passes signals on to them, and ends them together.
 
-Workers are told that their supervisor is gone, however it went, by the end of their standard input. They run in
-sessions of their own, so that Ctrl-C in a terminal reaches them once, through the supervisor.
+The end of a worker's standard input means that the supervisor has ended, even if it was killed. Workers run in sessions
+of their own, so that Ctrl-C in a terminal reaches them once, through the supervisor.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from babelbatch.runs.stopping import signal_exit_code
+
+Worker = subprocess.Popen[bytes]
 
 _STOPPED = {signal_exit_code(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
 
@@ -26,8 +29,8 @@ _STOPPED = {signal_exit_code(signum) for signum in (signal.SIGINT, signal.SIGTER
 class WorkerExit:
     """How the workers of a job ended.
 
-    code: the exit code of the first one that failed, or 0; 128 + n if signal n ended it. rank: which one that was.
-    signum: what this process was asked to stop with meanwhile, or 0.
+    code: the exit code of the first one that failed, or 0; 128 + n if signal n ended it. rank: of that one.
+    signum: the last signal that asked this process to stop meanwhile, or 0.
     """
 
     code: int
@@ -46,8 +49,8 @@ def supervise(
         many when they were asked to stop, which takes a checkpoint and the end of logging. A third signal kills.
     """
     port = _free_port() if processes > 1 else 0
-    workers: list[subprocess.Popen] = []
-    with _collected(signal.SIGINT, signal.SIGTERM) as received:
+    workers: list[Worker] = []
+    with _recorded(signal.SIGINT, signal.SIGTERM) as received:
         try:
             for rank in range(processes):
                 workers.append(_start(command, rank, processes, port, logs, settings))
@@ -57,16 +60,15 @@ def supervise(
                 worker.kill()
                 worker.wait()
                 with suppress(BrokenPipeError):
-                    worker.stdin.close()
-    codes = [_as_of_shell(worker.returncode) for worker in workers]
-    if codes[0] == codes[first] == 2:  # told by every rank, and by rank 0 to the user
+                    _stdin(worker).close()
+    codes = [_shell_code(worker.returncode) for worker in workers]
+    if codes[0] == codes[first] == 2:  # every rank finds a user error, and rank 0 has printed it
         first = 0
     return WorkerExit(codes[first], first, received[-1] if received else 0)
 
 
-def _watch(workers: list[subprocess.Popen], received: list[int], grace: float) -> int:
-    """Waits for all workers; ends those that the failure of another leaves behind. Returns the first rank to fail,
-    or 0."""
+def _watch(workers: list[Worker], received: list[int], grace: float) -> int:
+    """Waits for all workers, and ends them when one has failed. Returns the first rank to fail, or 0."""
     first: int | None = None
     passed_on = 0
     deadline = float("inf")
@@ -80,11 +82,11 @@ def _watch(workers: list[subprocess.Popen], received: list[int], grace: float) -
             for worker in running:
                 worker.kill()
         if first is None:
-            codes = [_as_of_shell(worker.returncode or 0) for worker in workers]
+            codes = [_shell_code(worker.returncode or 0) for worker in workers]
             first = next((rank for rank, code in enumerate(codes) if code), None)
             if first is not None:
                 stopping = bool(received) and codes[first] in _STOPPED
-                # Rank 0 gives up before it has begun if another command runs this job: nothing to wait for then.
+                # If another command runs this job, rank 0 ends before it has begun: nothing to wait for then.
                 deadline = time.monotonic() + (0 if codes[0] == 75 else 4 * grace if stopping else grace)
         if time.monotonic() > deadline and steps:
             end = steps.pop(0)
@@ -99,7 +101,7 @@ def _watch(workers: list[subprocess.Popen], received: list[int], grace: float) -
 
 def _start(
     command: Sequence[str], rank: int, processes: int, port: int, logs: Path, settings: Mapping[str, object]
-) -> subprocess.Popen:
+) -> Worker:
     output = None
     if rank:
         output = (logs / f"rank{rank}.log").open("ab")
@@ -114,14 +116,19 @@ def _start(
     if output is not None:
         output.close()
     with suppress(BrokenPipeError):
-        worker.stdin.write(json.dumps(settings).encode() + b"\n")
-        worker.stdin.flush()
+        _stdin(worker).write(json.dumps(settings).encode() + b"\n")
+        _stdin(worker).flush()
     return worker
 
 
+def _stdin(worker: Worker) -> IO[bytes]:
+    assert worker.stdin is not None  # a pipe, see `_start`
+    return worker.stdin
+
+
 def _environment(rank: int, processes: int, port: int) -> dict[str, str]:
-    """The variables by which torch and Lightning know the ranks of processes that somebody else started."""
-    # Left in, these would make Lightning believe that srun or torchrun had started the ranks.
+    """The variables from which torch and Lightning learn their rank where they did not start the processes."""
+    # From these Lightning would conclude that srun or torchrun started the ranks.
     inherited = {key: value for key, value in os.environ.items() if key not in {"SLURM_NTASKS", "TORCHELASTIC_RUN_ID"}}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS
     inherited.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
@@ -139,16 +146,17 @@ def _environment(rank: int, processes: int, port: int) -> dict[str, str]:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
-def _as_of_shell(returncode: int) -> int:
+def _shell_code(returncode: int) -> int:
     return signal_exit_code(-returncode) if returncode < 0 else returncode
 
 
 @contextmanager
-def _collected(*signums: int) -> Iterator[list[int]]:
-    """Signals are noted in the list instead of being acted upon."""
+def _recorded(*signums: int) -> Iterator[list[int]]:
+    """The signals that arrive meanwhile, in order, instead of their effects."""
     received: list[int] = []
     before = {signum: signal.signal(signum, lambda number, _: received.append(number)) for signum in signums}
     try:

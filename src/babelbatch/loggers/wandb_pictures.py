@@ -1,4 +1,4 @@
-"""What the dashboard shows of one benchmark beside its curves."""
+"""Tables and heat-maps of one benchmark, for the dashboard."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from babelbatch.evaluation.evaluation import Result
 from babelbatch.evaluation.heatmap import draw
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.evaluation.scoring import Result
 from babelbatch.loggers.wandb_tables import cell_table, language_table, matrices_of
 
 
@@ -24,12 +24,12 @@ def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
 
     shown: dict[str, object] = {}
     for name, table in {"cells": cell_table(result, run), "languages": language_table(result, run)}.items():
-        shown[f"{result.benchmark}/{name}"] = wandb.Table(columns=table.columns, data=table.rows)
+        shown[f"{result.benchmark}/{name}"] = wandb.Table(columns=[*table.columns], data=table.rows)
     matrices = matrices_of(result)
-    for metric, said in ((result.metric, TITLES[result.metric]), ("top10_share", "share of the top 10")):
+    for metric, title in ((result.metric, TITLES[result.metric]), ("top10_share", "share of the top 10")):
         if metric not in matrices:
             continue
         picture = io.BytesIO()  # wandb takes figures too, but only where pyplot was imported
-        draw(matrices[metric], result.languages, f"{result.benchmark}: {said}").savefig(picture, dpi=110)
+        draw(matrices[metric], result.languages, f"{result.benchmark}: {title}").savefig(picture, dpi=110)
         shown[f"{result.benchmark}/{metric}_by_language"] = wandb.Image(Image.open(picture))
     return shown

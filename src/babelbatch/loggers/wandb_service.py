@@ -1,8 +1,9 @@
-"""The process that the wandb client keeps beside ours, for all its runs."""
+"""The process that wandb runs beside ours, for all its runs."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 
 def end_service(kill: bool = False) -> None:
@@ -13,7 +14,8 @@ def end_service(kill: bool = False) -> None:
     import wandb
 
     if kill:
-        with suppress(BaseException):  # reaches into wandb, which shows this process to nobody
-            wandb.setup()._connection._proc._process.kill()
+        with suppress(BaseException):  # these are private: wandb gives no other access to its process
+            connection: Any = wandb.setup()._connection
+            connection._proc._process.kill()
     with suppress(BaseException):
         wandb.teardown()

@@ -12,10 +12,9 @@ STEP = "trainer/global_step"
 
 
 class Summaries:
-    """Curves over the optimiser steps; the lowest and the last of each loss; the last value of anything else.
+    """Curves over the optimiser steps; of each loss the lowest and the last value; of all others the last value.
 
-    Of a score too, which is the final evaluation. Not its best value: picking the best point of a test curve would
-    flatter the run.
+    For a score that is the final evaluation. The best point of a test curve would flatter the run.
     """
 
     def __init__(self, benchmarks: Iterable[str] = ()) -> None:
@@ -36,12 +35,17 @@ class Summaries:
             if name.partition("/")[0] in self._benchmarks:
                 continue
             loss = name.startswith(("train/loss", "validation/loss"))
-            if loss and run.resumed and (before := run.summary.get(name)):  # defining it starts its minimum anew
+            if loss and run.resumed and (before := _summary(run, name)):  # defining it resets its minimum
                 self._lowest_before[name] = before["min"]
             run.define_metric(name, step_metric=STEP, summary="min,last" if loss else None)
 
-    def keep_lowest(self, run: wandb.Run) -> None:
-        """wandb knows the losses that this process logged; a resumed run had others before."""
+    def restore_lowest(self, run: wandb.Run) -> None:
+        """Makes the minimum of each loss that of the whole run: wandb's is that of this process since it resumed."""
         for name, before in self._lowest_before.items():
             now = run.summary[name]
             run.summary[name] = {"min": min(before, now["min"]), "last": now["last"]}
+
+
+def _summary(run: wandb.Run, name: str) -> dict[str, float] | None:
+    found: dict[str, float] | None = run.summary.get(name)  # type: ignore[no-untyped-call] # wandb has no annotations
+    return found

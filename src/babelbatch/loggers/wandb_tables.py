@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from babelbatch.evaluation.evaluation import Result
+from babelbatch.evaluation.scoring import Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The files of a run's folder that are known before torch is imported: their names, and whether the run is finished."""
+"""File names of a run's folder, and whether the run is finished. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ ENCODER_FOLDER = "encoder"
 CHECKPOINT_FOLDER = "checkpoints"
 TRACEBACK_FILE = "traceback.txt"
 TRAINED = "trained/"
-"""What the keys begin with under which the metrics.json of an evaluation keeps the settings of the evaluated run."""
+"""Prefix of the keys with the settings of the evaluated run, in the metrics.json of an evaluation."""
 
 
 def is_finished(folder: Path, config_hash: str) -> bool:
-    """Whether the folder holds the complete results of the configuration with this hash: metrics.json is written last,
-    and says which configuration it belongs to."""
+    """Whether the folder has the complete results of the configuration with this hash, which metrics.json, written
+    last, records."""
     try:
-        return json.loads((folder / METRICS_FILE).read_text(encoding="utf-8")).get("config_hash") == config_hash
+        metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
+    return isinstance(metrics, dict) and metrics.get("config_hash") == config_hash

@@ -1,8 +1,8 @@
 """One process works in a run's folder at a time.
 
-The lock belongs to the operating system (flock on Unix) and ends with the process that holds it, however that ends: a
-lock is never stale, and `run.lock` may lie about without meaning anything. Between machines this holds as far as their
-shared file system forwards locks, as NFS does since version 4.
+The operating system's lock (flock on Unix) ends with its process, however that ends, so it is never stale; a `run.lock`
+that is left behind means nothing. Between machines it works if their shared file system forwards locks, as NFS does
+since version 4.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, SoftFileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from babelbatch.storage import write_atomically
 
@@ -24,21 +24,22 @@ HOLDER_FILE = "run.lock.json"
 
 
 class FolderLocked(Exception):
-    """Another process works in the folder. holder: which, in words."""
+    """Another process works in the folder. holder: which one, such as "pid 7 on node1 since ..."."""
 
     def __init__(self, folder: Path, holder: str) -> None:
-        super().__init__(f"{folder} runs already: {holder}")
+        super().__init__(f"{folder} is in use by another run: {holder}")
         self.holder = holder
 
 
 @contextmanager
 def locked(folder: Path, patience: float = 0.5) -> Iterator[None]:
-    """Holds the folder's lock. Raises Held, which says who has it, and ValueError where the file system has no locks.
+    """Locks the folder. Raises FolderLocked, which names the process that works there, and ValueError where the file
+    system has no locks.
 
-    patience: seconds to wait for the other process; a moment, since a supervisor holds the lock only to hand it on.
+    patience: seconds to wait for the other process; a supervisor locks the folder only until its worker does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK_FILE)
+    lock: BaseFileLock = FileLock(folder / LOCK_FILE)
     try:
         lock.acquire(timeout=patience, poll_interval=0.02)
     except Timeout:
@@ -46,7 +47,7 @@ def locked(folder: Path, patience: float = 0.5) -> Iterator[None]:
     except (NotImplementedError, OSError) as error:
         raise _no_locks(folder, error) from error
     try:
-        if isinstance(lock, SoftFileLock):  # what some versions fall back to; it would outlive its process
+        if isinstance(lock, SoftFileLock):  # some versions fall back to it; it would outlive its process
             raise _no_locks(folder, None)
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
         write_atomically(folder / HOLDER_FILE, json.dumps(holder) + "\n")

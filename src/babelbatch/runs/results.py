@@ -1,22 +1,18 @@
-"""What a run leaves on disk, and where its numbers come from."""
+"""The results of a run on disk."""
 
 from __future__ import annotations
 
 import json
-import platform
-import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import babelbatch
 from babelbatch.distributed.ranks import global_rank
-from babelbatch.evaluation.evaluation import Result
 from babelbatch.evaluation.heatmap import draw
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.evaluation.scoring import Result
 from babelbatch.records import Benchmark
 from babelbatch.runs.files import METRICS_FILE, PER_QUERY_FILE
 from babelbatch.storage import write_atomically
@@ -54,29 +50,3 @@ def benchmark_facts(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
         facts[f"protocol/{name}"] = benchmark.protocol
         facts[f"cluster/{name}"] = benchmark.cluster_unit
     return facts
-
-
-def provenance() -> dict[str, str | None]:
-    """Versions, and the commit of babelbatch if it runs from a checkout."""
-    packages = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "Babel", "bm25s", "scikit-learn")
-    return {
-        "commit": _commit(),
-        "versions/babelbatch": babelbatch.__version__,
-        "versions/python": platform.python_version(),
-        **{f"versions/{package}": version(package) for package in packages},
-    }
-
-
-def _commit() -> str | None:
-    """The checked-out commit, `+changes` appended if tracked files differ from it."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        # Installed into an environment inside some other project's checkout, the file is not tracked there.
-        git("ls-files", "--error-unmatch", Path(__file__).name)
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM as an exception, as Ctrl-C already is one."""
+"""SIGTERM as an exception, as Ctrl-C is one already."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import FrameType
 
 
 class Stopped(BaseException):
-    """A signal asked this process to stop, and what had to be saved is saved. Not an `Exception`: nothing that goes on
-    after errors goes on after this."""
+    """A signal asked this process to stop, and the run is saved. Not an `Exception`, so that code that recovers from
+    errors does not catch it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -16,12 +16,12 @@ class Stopped(BaseException):
 
 
 def raise_on_sigterm() -> None:
-    """From now on SIGTERM raises Stopped in the main thread; by itself it would end the process without a word."""
+    """Makes SIGTERM raise Stopped in the main thread. By default it ends the process without a message."""
     signal.signal(signal.SIGTERM, _raise)
 
 
 def signal_exit_code(signum: int) -> int:
-    """What a shell reports of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
+    """The exit code that a shell reports for a process ended by this signal: 130 for SIGINT, 143 for SIGTERM."""
     return 128 + signum
 
 

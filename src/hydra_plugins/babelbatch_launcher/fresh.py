@@ -4,5 +4,5 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
 
 class FreshLauncher(BasicLauncher):
-    """One job after the other, as Hydra's own launcher. That each runs in a process of its own is the job function's
-    doing (`babelbatch.jobs.sweep`), which looks for this class: so there is one place that skips, locks and reports."""
+    """Runs the jobs one after the other, as Hydra's own launcher. `babelbatch.jobs.sweep` looks for this class and
+    starts a process for each job, so that one place skips, locks and reports."""

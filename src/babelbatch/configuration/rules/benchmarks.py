@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _TABLE = "babelbatch.benchmarks.table.load_benchmark"
 _LARGE = {
@@ -17,7 +18,7 @@ _LARGE = {
 """Pools whose vectors no full ranking can hold, if they are whole."""
 
 
-def problems_of_benchmarks(cfg: dict) -> Iterator[str]:
+def problems_of_benchmarks(cfg: dict[str, Any]) -> Iterator[str]:
     """Each with its path and the remedy."""
     for name, node in (cfg.get("benchmarks") or {}).items():
         if isinstance(node, dict) and node.get("_target_") == _TABLE:
@@ -38,7 +39,7 @@ def problems_of_benchmarks(cfg: dict) -> Iterator[str]:
         )
 
 
-def _problems_of_table(path: str, node: dict) -> Iterator[str]:
+def _problems_of_table(path: str, node: dict[str, Any]) -> Iterator[str]:
     folder, hub = node.get("path"), node.get("hub")
     if folder is None and hub is None:
         yield f"{path}.path: missing; set it to a folder, or {path}.hub to a data set of the hub"

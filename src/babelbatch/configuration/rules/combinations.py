@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -21,7 +22,7 @@ from babelbatch.configuration.rules.selection import problems_of_monitor, proble
 from babelbatch.configuration.schema import DEFAULT_MONITOR
 
 
-def problems_between(cfg: dict, schema: str) -> Iterator[str]:
+def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     """What no single signature can know: ranges, files, and keys that contradict each other."""
     if schema == "describe":
         if not cfg["corpus"] and not cfg["benchmarks"]:
@@ -46,7 +47,7 @@ def problems_between(cfg: dict, schema: str) -> Iterator[str]:
         yield from own[schema](cfg)
 
 
-def _problems_of_folders(cfg: dict) -> Iterator[str]:
+def _problems_of_folders(cfg: dict[str, Any]) -> Iterator[str]:
     for path, value in leaves(cfg, ""):
         given = isinstance(value, str) and value != MISSING
         if path.endswith(".data_dir") and given and not Path(value).is_dir():
@@ -57,7 +58,7 @@ def _problems_of_folders(cfg: dict) -> Iterator[str]:
             yield f"{path}: there is no folder '{name}'"
 
 
-def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
+def _problems_of_scoring(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     evaluation = cfg["evaluation"]
     if isinstance(evaluation.get("index"), dict) and "_target_" not in evaluation["index"]:
         yield "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out"
@@ -81,7 +82,7 @@ def _problems_of_scoring(cfg: dict, schema: str) -> Iterator[str]:
             )
 
 
-def _problems_of_training(cfg: dict) -> Iterator[str]:
+def _problems_of_training(cfg: dict[str, Any]) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
@@ -110,7 +111,7 @@ def _problems_of_training(cfg: dict) -> Iterator[str]:
         yield "monitor: nothing watches it; set callbacks=early_stopping"
 
 
-def _problems_of_negatives(cfg: dict) -> Iterator[str]:
+def _problems_of_negatives(cfg: dict[str, Any]) -> Iterator[str]:
     path = cfg["negatives"]
     if path is None and cfg["negatives_sha256"] is not None:
         yield "negatives_sha256: there are no negatives; set negatives=<the table>, or leave it out"
@@ -118,7 +119,7 @@ def _problems_of_negatives(cfg: dict) -> Iterator[str]:
         yield f"negatives: there is no file '{path}'; babelbatch-mine writes one, negatives.parquet"
 
 
-def _problems_of_objective(cfg: dict) -> Iterator[str]:
+def _problems_of_objective(cfg: dict[str, Any]) -> Iterator[str]:
     loss, corpus_languages = cfg["loss"], cfg["corpus"].get("languages")
     if loss["_target_"].rpartition(".")[2] in {"LanguageKL", "Alignment"}:
         for path, languages in (
@@ -132,7 +133,7 @@ def _problems_of_objective(cfg: dict) -> Iterator[str]:
         yield f"corpus.languages: the teacher reads '{taught}', which is not among them; add it, or set loss.language"
 
 
-def _problems_of_precision(cfg: dict) -> Iterator[str]:
+def _problems_of_precision(cfg: dict[str, Any]) -> Iterator[str]:
     attention, precision = cfg["encoder"].get("attention"), str(cfg["trainer"].get("precision", "32-true"))
     if attention == "flash_attention_2" and not precision.startswith(("bf16", "16")):
         yield (
@@ -141,7 +142,7 @@ def _problems_of_precision(cfg: dict) -> Iterator[str]:
         )
 
 
-def _problems_of_scaling(cfg: dict) -> Iterator[str]:
+def _problems_of_scaling(cfg: dict[str, Any]) -> Iterator[str]:
     if cfg["optimizer"].get("fused") and str(cfg["trainer"].get("precision", "")).startswith("16"):
         yield (
             "optimizer.fused: with trainer.precision=16-mixed gradients cannot be clipped; set optimizer.fused=false, "
@@ -149,7 +150,7 @@ def _problems_of_scaling(cfg: dict) -> Iterator[str]:
         )
 
 
-def _problems_of_encoder(cfg: dict) -> Iterator[str]:
+def _problems_of_encoder(cfg: dict[str, Any]) -> Iterator[str]:
     encoder, checkpoint = cfg["encoder"], cfg["checkpoint"]
     if checkpoint is not None and not Path(checkpoint).exists():
         yield f"checkpoint: there is no '{checkpoint}'"
@@ -165,7 +166,7 @@ def _problems_of_encoder(cfg: dict) -> Iterator[str]:
             )
 
 
-def _problems_of_mining(cfg: dict) -> Iterator[str]:
+def _problems_of_mining(cfg: dict[str, Any]) -> Iterator[str]:
     yield from _problems_of_encoder(cfg)
     if not cfg["corpus"] and cfg["checkpoint"] is None:
         yield "corpus: choose one, or set checkpoint to a run, whose corpus is then mined"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from babelbatch.distributed.ranks import devices_per_node, srun_lacks_tasks_per_node, world_size
 
 
-def problems_of_devices(cfg: dict, launcher: str | None) -> Iterator[str]:
+def problems_of_devices(cfg: dict[str, Any], launcher: str | None) -> Iterator[str]:
     """launcher: the class that starts the jobs of a sweep; None for a single run."""
     trainer = cfg["trainer"]
     devices = devices_per_node(trainer.get("devices", "auto"))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 
-def is_lexical(encoder: dict) -> bool:
+def is_lexical(encoder: dict[str, Any]) -> bool:
     """Whether the configuration of an encoder is one of the package `lexical`."""
     return str(encoder.get("_target_")).startswith("babelbatch.lexical.")
 
 
-def problems_of_lexical(cfg: dict, schema: str) -> Iterator[str]:
+def problems_of_lexical(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     """What is asked of it in vain."""
     encoder = cfg["encoder"]
     name = encoder["_target_"].rpartition(".")[2]

@@ -72,7 +72,7 @@ _RANGES = {  # path: (least, most)
 _CORPUS = re.compile(r"^(corpus|validation)(\.parts\.[^.]+)?\.")  # one range for every corpus
 
 
-def problems_of_ranges(cfg: dict) -> Iterator[str]:
+def problems_of_ranges(cfg: dict[str, Any]) -> Iterator[str]:
     places = list(_RANGES)
     found = [(_CORPUS.sub("corpus.", path), path, value) for path, value in leaves(cfg, "")]
     known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))

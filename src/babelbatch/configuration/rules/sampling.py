@@ -63,7 +63,7 @@ def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{key}: there are no X-X batches at alpha 0; leave it out, or set sampling=hybrid"
 
 
-def _problems_of_steps(steps: list) -> Iterator[str]:
+def _problems_of_steps(steps: list[Any]) -> Iterator[str]:
     if not steps or not all(isinstance(step, list) and len(step) == 2 and all(map(is_number, step)) for step in steps):
         yield f"alpha_steps: {steps} is not a list of [fraction, alpha] pairs, such as [[0.5,0]]"
         return

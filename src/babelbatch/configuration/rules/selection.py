@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from babelbatch.configuration.schema import DEFAULT_MONITOR
 from babelbatch.configuration.signatures import closest
@@ -17,7 +18,7 @@ _METRIC = (
 _NOT_SEARCHED = {"map", "rank_distance", "rank_distance_normalised", "mrc@10"}
 
 
-def problems_of_validation(cfg: dict) -> Iterator[str]:
+def problems_of_validation(cfg: dict[str, Any]) -> Iterator[str]:
     """Whether there is one validation set, and it is another one than the corpus."""
     validation = cfg["validation"]
     if validation is None:
@@ -33,7 +34,7 @@ def problems_of_validation(cfg: dict) -> Iterator[str]:
         )
 
 
-def problems_of_monitor(cfg: dict) -> Iterator[str]:
+def problems_of_monitor(cfg: dict[str, Any]) -> Iterator[str]:
     """Whether what early stopping watches is there, and in time."""
     monitor, steps, interval = cfg["monitor"], cfg["trainer"].get("max_steps"), cfg["trainer"].get("val_check_interval")
     if isinstance(steps, int) and isinstance(interval, int) and interval > 0 and steps % interval:

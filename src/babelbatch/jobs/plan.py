@@ -1,0 +1,132 @@
+"""The jobs of a command, composed and checked before the first one starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from babelbatch.configuration.check import check
+from babelbatch.configuration.identity import config_hash
+from babelbatch.configuration.schema import ConfigError
+from babelbatch.jobs.overrides import (
+    COMPOSITION_ERRORS,
+    CONF,
+    force_overrides,
+    one_line,
+    parse_overrides,
+    problem_of_override,
+    search_path,
+)
+
+
+def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> dict[Path, str]:
+    """Composes and checks every job of these overrides. Raises ConfigError with the problems of all of them.
+
+    Returns folder -> hash of its configuration, for each job whose folder is known before it runs.
+    """
+    problems: dict[str, None] = {}
+    planned: dict[Path, str] = {}
+    search = search_path(config_dir)
+    if multirun:
+        overrides = overrides + experiment_sweep(root, overrides, config_dir)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for job in _split(overrides) if multirun else [overrides]:
+            try:
+                cfg = _compose(root, search + job)
+                check(cfg, root, launcher=cfg.hydra.launcher["_target_"] if multirun else None)
+                planned |= _folder_and_hash(cfg, multirun)
+            except ConfigError as error:
+                problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise ConfigError(list(problems))
+    return planned
+
+
+def experiment_sweep(root: str, overrides: list[str], config_dir: str | None = None) -> list[str]:
+    """The sweep that an experiment itself defines (`hydra.sweeper.params`), as overrides to append to the typed ones.
+
+    A typed key wins; Hydra would sweep over both. Raises ConfigError for several experiments if one of them defines a
+    sweep: Hydra would drop it.
+    """
+    search = search_path(config_dir)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            typed = parse_overrides(overrides)
+        except ConfigError:
+            return []  # reported when the jobs are composed
+        fixed = [*search, *(each.input_line or "" for each in typed if not each.is_sweep_override())]
+        for option in _experiments_swept_over(typed):
+            if _sweeper_params(root, [*fixed, f"experiment={option}"]):
+                raise ConfigError([f"experiment: {option} defines a sweep; run it in a command of its own"])
+        params = _sweeper_params(root, fixed)
+    keys = {each.key_or_group for each in typed}
+    added = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in keys]
+    return [*force_overrides(added), "hydra.sweeper.params=null"] if params else []
+
+
+def _experiments_swept_over(typed: list[Override]) -> list[str]:
+    return [
+        str(option)
+        for each in typed
+        if each.key_or_group == "experiment" and each.is_choice_sweep()
+        for option in each.sweep_string_iterator()
+    ]
+
+
+def _sweeper_params(root: str, overrides: list[str]) -> dict[str, str]:
+    try:
+        return dict(compose(root, overrides, return_hydra_config=True).hydra.sweeper.params or {})
+    except COMPOSITION_ERRORS:
+        return {}  # reported when the jobs are composed
+
+
+def _split(overrides: list[str]) -> list[list[str]]:
+    """The overrides of each job of a sweep, as Hydra's own sweeper splits them."""
+    parsed = parse_overrides(overrides)
+    try:
+        batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    except HydraException as error:
+        raise ConfigError([one_line(error)]) from error
+    return [job for batch in batches for job in batch]
+
+
+def _compose(root: str, overrides: list[str]) -> DictConfig:
+    try:
+        return compose(root, overrides, return_hydra_config=True)
+    except COMPOSITION_ERRORS as error:
+        raise ConfigError(_problems_of_overrides(root, overrides) or [one_line(error)]) from error
+
+
+def _problems_of_overrides(root: str, overrides: list[str]) -> list[str]:
+    """Adds the overrides one by one and skips those that do not compose: what is wrong with each of these, and with the
+    configuration that the others make."""
+    problems: list[str] = []
+    valid: list[str] = []
+    for override in parse_overrides(overrides):
+        assert override.input_line is not None
+        try:
+            compose(root, [*valid, override.input_line])
+            valid.append(override.input_line)
+        except COMPOSITION_ERRORS as error:
+            problems.append(problem_of_override(override, error))
+    try:
+        check(compose(root, valid, return_hydra_config=True), root)
+    except ConfigError as error:
+        problems += error.problems
+    return problems
+
+
+def _folder_and_hash(cfg: DictConfig, multirun: bool) -> dict[Path, str]:
+    """Of one job; empty if its folder depends on what only Hydra knows."""
+    hydra = cfg.hydra
+    try:
+        folder = Path(hydra.sweep.dir, hydra.sweep.subdir) if multirun else Path(hydra.run.dir)
+        return {folder.absolute(): config_hash(cfg)}
+    except OmegaConfBaseException:
+        return {}
