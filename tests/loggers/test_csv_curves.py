@@ -93,7 +93,8 @@ def test_only_rank_0_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_kill_loses_no_row(tmp_path: Path) -> None:
     script = (
-        "import os, signal, sys; from babelbatch.loggers.csv_curves import csv_logger; logger = csv_logger(sys.argv[1])\n"
+        "import os, signal, sys; from babelbatch.loggers.csv_curves import csv_logger\n"
+        "logger = csv_logger(sys.argv[1])\n"
         "for step in range(100): logger.log_metrics({'loss': 0.5}, step)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
