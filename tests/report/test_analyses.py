@@ -40,8 +40,8 @@ def found(studies: list[Study]) -> dict[str, Section]:
 
 def test_every_section_is_there_once(found: dict[str, Section]) -> None:
     assert sorted(found) == [
-        "domain-shift", "resources-facts", "resources-other", "script-facts", "script-other", "seen-facts",
-        "seen-other", "typology-facts", "typology-other",
+        "domain-shift", "pair-regression-facts", "pair-regression-other", "resources-facts", "resources-other",
+        "script-facts", "script-other", "seen-facts", "seen-other", "typology-facts", "typology-other",
     ]  # fmt: skip
 
 
@@ -165,6 +165,32 @@ def test_seen_languages_are_those_that_batches_are_drawn_from(tmp_path: Path) ->
     assert section.note.endswith("Trained on en.")
     (sentence,) = section.sentences
     assert sentence.startswith("The difference of the run of hybrid alpha=0.5 from the run of X-X is not significantly")
+
+
+def test_gains_by_distance_with_level_script_and_class_held_constant(studies: list[Study]) -> None:
+    section = section_of(studies, "pair-regression-facts")
+    assert [label for label, *_ in section.grid.rows] == [
+        "syntactic", "X-X level", "other script", "lower resource class",
+    ]  # fmt: skip
+    for sentence, group in zip(section.sentences, ("X-Y", "hybrid alpha=0.5"), strict=True):
+        assert sentence.startswith(
+            f"With X-X level, other script, lower resource class equal, the difference of {group} from X-X is not "
+            "significantly related to syntactic distance (standardised coefficient "
+        )
+    xy, _, xx = studies[0].groups
+    off = ~np.eye(len(EIGHT), dtype=bool)
+    base = cell_scores(studies[0], xx)
+    gain = cell_scores(studies[0], xy) - base
+    known = [language(code) for code in EIGHT]
+    predictors = [
+        distance_matrix("syntactic", EIGHT),
+        base,
+        np.array([[float(a.script != b.script) for b in known] for a in known]),
+        np.array([[float(min(a.resources, b.resources)) for b in known] for a in known]),
+    ]
+    columns = [(each[off] - each[off].mean()) / each[off].std() for each in (gain, *predictors)]
+    expected = np.linalg.lstsq(np.column_stack([np.ones(56), *columns[1:]]), columns[0], rcond=None)[0][1:]
+    assert [row[5] for row in section.data.rows[:4]] == pytest.approx(expected)
 
 
 def test_sections_without_data_stay_away(tmp_path: Path) -> None:

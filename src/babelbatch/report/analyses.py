@@ -12,6 +12,7 @@ from babelbatch.report.comparisons import Study, reference_of
 from babelbatch.report.interactions import interactions, sentences
 from babelbatch.report.kinds import by_kind, kinds
 from babelbatch.report.numbers import fixed, interval
+from babelbatch.report.pair_regression import pair_regression
 from babelbatch.report.section import Section
 from babelbatch.report.tables import Cell, Data, Grid
 from babelbatch.report.typology import typology
@@ -22,7 +23,7 @@ def sections(studies: Sequence[Study]) -> list[Section]:
     """Those that the runs have the data for, benchmark by benchmark."""
     found: list[Section | None] = []
     for study in studies:
-        found.append(typology(study))
+        found += [typology(study), pair_regression(study)]
         found += [by_kind(study, kind) for kind in kinds(study)]
     found.append(domain_shift(studies))
     return [section for section in found if section is not None]

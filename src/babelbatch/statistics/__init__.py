@@ -8,17 +8,21 @@ from babelbatch.statistics.comparison import Comparison, Estimate, NonInferiorit
 from babelbatch.statistics.correction import holm
 from babelbatch.statistics.correlation import Correlation, clustered_spearman
 from babelbatch.statistics.power import POWER, Design, design, detectable_by
-from babelbatch.statistics.scores import Scores, between_benchmarks, contrast, scores_of, subset
+from babelbatch.statistics.regression import Coefficient, mrqap
+from babelbatch.statistics.scores import Floats, Scores, between_benchmarks, cell_means, contrast, scores_of, subset
 
 __all__ = [
     "POWER",
+    "Coefficient",
     "Comparison",
     "Correlation",
     "Design",
     "Estimate",
+    "Floats",
     "NonInferiority",
     "Scores",
     "between_benchmarks",
+    "cell_means",
     "clustered_spearman",
     "compare",
     "contrast",
@@ -26,6 +30,7 @@ __all__ = [
     "detectable_by",
     "estimate",
     "holm",
+    "mrqap",
     "non_inferior",
     "scores_of",
     "subset",
