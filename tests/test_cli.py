@@ -4,7 +4,9 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import time
+import tomllib
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -12,17 +14,29 @@ from pathlib import Path
 import pytest
 
 import babelbatch
+from babelbatch.jobs.overrides import CONF
 from babelbatch.runs.provenance import checked_out_commit, version_text
-from commands import BIN, SMALL, run
-from processes import ended, python, started
+from commands import BIN, SMALL
+from processes import ended, finished, python, started
 
 COMMANDS = ("train", "evaluate", "mine", "data", "report", "dashboard")
+
+
+def typed(command: str, *arguments: str) -> list[str]:
+    """A command as its console script starts it, also where the installed script is older than pyproject.toml."""
+    script = f"import sys; from babelbatch.cli import {command}; sys.argv[0] = 'babelbatch-{command}'; {command}()"
+    return [sys.executable, "-c", script, *arguments]
+
+
+def test_every_command_is_a_function_of_the_module() -> None:
+    project = tomllib.loads((CONF.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["scripts"] == {f"babelbatch-{name}": f"babelbatch.cli:{name}" for name in COMMANDS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_version(command: str, tmp_path: Path) -> None:
     """Ours, not Hydra's."""
-    lines = run(f"babelbatch-{command}", "--version", cwd=tmp_path).stdout.splitlines()
+    lines = finished(*typed(command, "--version"), cwd=tmp_path).stdout.splitlines()
     assert lines[0].startswith(f"babelbatch {babelbatch.__version__}")
     assert lines[1:] == [f"Python {platform.python_version()}", f"torch {version('torch')}"]
 
@@ -56,7 +70,7 @@ def test_the_version_needs_nothing_slow() -> None:
 )
 def test_the_first_line_comes_within_two_seconds(command: str, arguments: list[str], line: str, tmp_path: Path) -> None:
     """Of processor time: how much of it a process gets in a second is the machine's affair."""
-    with started(BIN / f"babelbatch-{command}", *arguments, cwd=tmp_path) as process:
+    with started(*typed(command, *arguments), cwd=tmp_path) as process:
         assert process.stderr.readline() == line
         fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
         ended(process)
@@ -68,7 +82,7 @@ def test_the_first_line_comes_within_two_seconds(command: str, arguments: list[s
 def test_what_only_prints_something_says_nothing_else(tmp_path: Path) -> None:
     for arguments in (["--help"], ["--cfg", "job"], []):
         command = "report" if not arguments else "train"
-        done = run(f"babelbatch-{command}", *arguments, cwd=tmp_path, code=0 if arguments else 2)
+        done = finished(*typed(command, *arguments), cwd=tmp_path, code=0 if arguments else 2)
         assert "checking" not in done.stderr
         assert "reading" not in done.stderr
 

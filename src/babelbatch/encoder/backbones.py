@@ -12,7 +12,7 @@ from babelbatch.encoder.attention import use_attention
 from babelbatch.encoder.folder import load_pretrained
 from babelbatch.encoder.model import Encoder, Settings
 from babelbatch.encoder.static_model import new_static_model
-from babelbatch.progress import waiting
+from babelbatch.progress import announce, waiting
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
@@ -43,6 +43,7 @@ def pretrained(
     trust_remote_code: run the code that a model of the hub brings with it.
     Raises ValueError if the configuration, the tokenizer or weights are missing or damaged.
     """
+    announce(f"loading encoder {name_or_path}")
     overrides = {
         "pooling": pooling,
         "query_prefix": query_prefix,
@@ -133,6 +134,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=_SPECIAL_TOKENS, show_progress=False)
+    announce("training the tokenizer of a new encoder")
     with waiting("training the tokenizer"):
         tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
