@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from pages import follow, sections
+from commands import BIN
+from pages import DOCS, follow, sections
+from processes import finished
 
 SECTIONS = sections("extend.md")
 
@@ -39,6 +42,11 @@ def test_every_part_is_here() -> None:
 def test_a_corpus_and_a_benchmark(tmp_path: Path, cache: Path) -> None:
     printed = followed(tmp_path, cache, "A corpus", "A benchmark")
     assert "900" in printed  # 30 times 30 sums in each language
+    bad = ["--config-dir", "my_conf", "experiment=try", "corpus=sums", "corpus.last=1", "output_dir=out/bad"]
+    path = {"PYTHONPATH": f".:{DOCS.parent / 'src'}", "BABELBATCH_CACHE": str(cache)}
+    refused = finished(BIN / "babelbatch-train", *bad, cwd=tmp_path, code=2, env=os.environ | path)
+    assert "babelbatch: corpus.last: 1 leaves too few sums; set 2 or more\n" in refused.stderr
+    assert "Traceback" not in refused.stderr
     assert metrics(tmp_path / "out" / "corpus")["languages/corpus"] == ["de", "en"]
     found = metrics(tmp_path / "out" / "benchmark")
     assert found["benchmarks"] == ["sums"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from babelbatch.runs.stopping import Stopped, signal_exit_code
 from babelbatch.storage import write_atomically
 
 _PACKAGE = Path(__file__).parents[1]
+_LIBRARIES = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
 
 
 def run_reporting_failures(work: Callable[[], Outcome], folder: Path) -> Outcome:
@@ -84,9 +86,13 @@ def _record_failure(reason: str, details: str, folder: Path) -> None:
 
 
 def _is_user_error(error: BaseException) -> bool:
-    """Whether it is a ValueError that babelbatch itself raises, and not a library that it calls."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, ValueError) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
+    """Whether it is a ValueError that babelbatch itself raises, or a module of the user's, and not a library."""
+    if not isinstance(error, ValueError):
+        return False
+    origin = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    if origin.is_relative_to(_PACKAGE):
+        return True
+    return origin.is_file() and not any(origin.is_relative_to(place) for place in _LIBRARIES)
 
 
 def _clear_frames(error: BaseException | None) -> None:

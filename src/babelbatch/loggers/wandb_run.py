@@ -49,6 +49,7 @@ def wandb_logger(
     in its folder continues its curves.
 
     entity: the user or team whose project it is; None means what WANDB_ENTITY says, else the user's default.
+    tags: of the run.
     mode: None means what the environment variable WANDB_MODE says, else online if the user is logged in, else offline.
         An online run whose server does not answer within 20 seconds becomes an offline run: its files lie in
         `save_dir`, and `wandb sync` uploads them later. The runs beside it do not try for the next five minutes.

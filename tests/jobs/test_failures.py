@@ -1,0 +1,39 @@
+"""Whose mistake an error is: the user's, who gets one line, or that of a program, which gets a traceback."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from babelbatch.corpora.world_facts import load_corpus
+from babelbatch.jobs.failures import _is_user_error
+
+
+def raised_by(call) -> BaseException:
+    with pytest.raises((ValueError, KeyError)) as caught:
+        call()
+    return caught.value
+
+
+def test_a_value_error_of_ours_is_the_users() -> None:
+    assert _is_user_error(raised_by(lambda: load_corpus(negatives=-1)))
+
+
+def test_one_of_a_library_is_not() -> None:
+    assert not _is_user_error(raised_by(lambda: json.loads("{")))
+
+
+def test_one_of_a_module_of_the_users_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "corpus_of_mine.py").write_text(
+        "def load(last):\n"
+        "    if last < 2:\n"
+        "        raise ValueError(f'corpus.last: {last}; set 2 or more')\n"
+        "    raise KeyError('a bug')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    load = importlib.import_module("corpus_of_mine").load
+    assert _is_user_error(raised_by(lambda: load(1)))
+    assert not _is_user_error(raised_by(lambda: load(3)))
