@@ -106,6 +106,16 @@ def test_language_bias(report: Path) -> None:
     assert {row[2] for row in shares[1:]} == {"0.25"}
 
 
+def test_what_does_not_measure_bias_is_not_called_so(tmp_path: Path) -> None:
+    """PEER is one constant where each language has one answer; rank distance falls with any better ranking."""
+    write_sweep(tmp_path, LEVELS, seeds=2, bias=True, facts={"facts/multilingual/peer@100": 0.4405})
+    text = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
+    assert "PEER@100 (a constant where each language has one answer)" in text
+    assert "Rank distance falls with a better ranking too: it compares language bias only at equal mAP" in text
+    assert "fairer" not in text
+    assert "less language bias" not in text
+
+
 def test_no_preference_where_few_languages_have_an_answer(tmp_path: Path) -> None:
     """As in MLQA-R: a version in the question's language then comes first more often than in one of L cases."""
     run = write_run(tmp_path / "run", bias=True)

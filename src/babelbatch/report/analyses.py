@@ -95,12 +95,12 @@ def _shifts(studies: Sequence[Study]) -> list[str]:
             where = f"on {first.benchmark} than on {second.benchmark}"
             tests.append((group, reference, where, of_group, of_reference))
     found = interactions(tests, studies[0].level)
-    said = sentences(
+    lines = sentences(
         found, studies[0].level, of_runs=studies[0].of_runs, elsewhere=f"between {_pairs(len(studies))}benchmarks"
     )
     if apart:
-        said.append(f"Not compared, because another metric is read first: {', '.join(apart)}.")
-    return said
+        lines.append(f"Not compared, because another metric is read first: {', '.join(apart)}.")
+    return lines
 
 
 def _pairs(count: int) -> str:

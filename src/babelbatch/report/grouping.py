@@ -1,4 +1,4 @@
-"""What is compared: runs that differ in the seed alone are one group, named by what tells it from the others."""
+"""Groups the runs that differ in the seed alone, and labels each group by the settings that distinguish it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ _NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "traine
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One strategy (or whatever was varied), with its runs, one a seed. rest: what else it is, alpha and strategy left
-    out: groups with an equal rest lie on one curve over alpha."""
+    """One strategy (or another setting that was varied) with its runs, one for each seed.
+
+    rest: its other settings, without strategy and alpha; groups with an equal rest lie on one curve over alpha.
+    """
 
     label: str
     strategy: str | None
@@ -57,8 +59,8 @@ class Group:
 
 
 def refuse_mixed(runs: Sequence[Run]) -> None:
-    """Raises ValueError unless all runs were scored on the same benchmarks, by the same protocol: scores on other data
-    are other quantities, and their difference says nothing."""
+    """Raises ValueError unless all runs were scored on the same benchmarks, by the same protocol. Scores on other data
+    are other quantities."""
     first = runs[0]
     for run in runs[1:]:
         names = " and ".join(str(one.folder) for one in (first, run))
@@ -118,8 +120,7 @@ def grouped(runs: Sequence[Run]) -> list[Group]:
 
 
 def _compared(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings without the seed, and without what the benchmarks' fingerprints answer for or what only says how
-    the work is done."""
+    """The settings without the seed, the benchmarks (compared by their fingerprints), and how the work is done."""
     return {path: value for path, value in settings.items() if path != "seed" and not path.startswith(_NOT_COMPARED)}
 
 
@@ -128,15 +129,15 @@ def _key(settings: Mapping[str, Any]) -> str:
 
 
 def _labels(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names by the fewest settings that tell all apart, the usual suspects first: `X-X`, `hybrid alpha=0.5 lr=0.1`."""
+    """Labels by the fewest settings that distinguish all groups, strategy and encoder first: `X-X lr=0.1`."""
     paths = sorted({path for each in settings for path in each}, key=_priority)
-    told: list[tuple[str, ...]] = [() for _ in settings]
+    distinguished: list[tuple[str, ...]] = [() for _ in settings]
     chosen: list[str] = []
     for path in paths:
         values = [json.dumps(each.get(path), sort_keys=True) for each in settings]
-        finer = [(*before, value) for before, value in zip(told, values, strict=True)]
-        if len(set(finer)) > len(set(told)):
-            told, chosen = finer, [*chosen, path]
+        finer = [(*before, value) for before, value in zip(distinguished, values, strict=True)]
+        if len(set(finer)) > len(set(distinguished)):
+            distinguished, chosen = finer, [*chosen, path]
     return [_label(each, chosen, settings) for each in settings]
 
 
@@ -170,7 +171,7 @@ def _label(own: Mapping[str, Any], chosen: Sequence[str], all_settings: Sequence
 
 
 def _end_of(path: str, all_paths: Set[str]) -> str:
-    """As much of a path's end as tells it from the others. A run's own folder of weights is called by the run."""
+    """The shortest end of a path that no other path has. The weights in a run's folder are named after the run."""
     parts, *others = (_parts(each) for each in (path, *sorted(all_paths - {path})))
     unlike = (n for n in range(1, len(parts)) if all(other[-n:] != parts[-n:] for other in others))
     return "/".join(parts[-next(unlike, len(parts)) :])

@@ -46,11 +46,11 @@ def sentences(found: Sequence[Interaction], level: float, *, of_runs: bool, else
 
     where: completes "the difference ... is 0.012 higher". elsewhere: completes "... significantly different".
     """
-    said = []
+    lines = []
     for each in found:
         if each.p_value < 1 - level:
             by = each.comparison.difference
-            said.append(
+            lines.append(
                 f"The difference of {named(each.group, of_runs)} from {named(each.reference, of_runs)} is "
                 f"{fixed(abs(by), 3)} {'higher' if by > 0 else 'lower'} {each.where} ({sure(each, level)})."
             )
@@ -59,12 +59,12 @@ def sentences(found: Sequence[Interaction], level: float, *, of_runs: bool, else
         if rest:
             first = rest[0]
             least = min(rest, key=lambda each: each.p_value)
-            said.append(
+            lines.append(
                 f"The difference of {named(first.group, of_runs)} from {named(first.reference, of_runs)} is not "
                 f"significantly different {elsewhere if len(rest) > 1 else first.where.replace(' than ', ' and ', 1)} "
                 f"({sure(least, level) if len(rest) == 1 else 'smallest ' + p_text(least.p_value)})."
             )
-    return said
+    return lines
 
 
 def named(group: Group, of_runs: bool) -> str:

@@ -158,19 +158,19 @@ def _sentences(study: Study, kind: Kind, tests: Sequence[Interaction]) -> list[s
     single = study.of_runs
     if not kind.ordered:
         return sentences(tests, study.level, of_runs=single, elsewhere=f"between the {kind.title}s")
-    said = []
+    lines = []
     for each in tests:
         by = each.comparison.difference
         of_both = f"The difference of {named(each.group, single)} from {named(each.reference, single)}"
         if each.p_value < 1 - study.level:
             turn = "larger" if by < 0 else "smaller"
-            said.append(
+            lines.append(
                 f"{of_both} is {turn} for languages with less data: it changes by {fixed(by, 3, signed=True)} for each "
                 f"class up ({sure(each, study.level)})."
             )
         else:
-            said.append(f"{of_both} does not depend significantly on the resource class ({sure(each, study.level)}).")
-    return said
+            lines.append(f"{of_both} does not depend significantly on the resource class ({sure(each, study.level)}).")
+    return lines
 
 
 def _tested(kind: Kind) -> str:

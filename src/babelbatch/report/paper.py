@@ -1,4 +1,4 @@
-"""The runs in the layout of arXiv 2408.10536: its Table 1, and its tables by question language, ours beside theirs."""
+"""The runs in the layout of arXiv 2408.10536: its Table 1, and its tables by query language, with its numbers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from babelbatch.report.tables import Cell, Data, Grid
 from babelbatch.statistics import Estimate, estimate, subset
 
 MODELS = {"xlm-roberta-base": "xlmr", "LaBSE": "labse"}
-"""The encoders that the paper has numbers of, by the last part of their names. It does not say which size of XLM-R."""
+"""The encoders of the paper, by the last part of their names. It does not say which size of XLM-R."""
 _HEADS = {"monolingual": "Mo.", "crosslingual": "Cr.", "multilingual": "Mul."}
 _ALL = {"xquad_r": 11, "mlqa_r": 7, "miracl": 18}
 _TITLES = {"xquad_r": "XQuAD-R", "mlqa_r": "MLQA-R", "miracl": "MIRACL"}
 LANGUAGES = {
     "miracl": ("sw", "bn", "hi", "ko", "th", "te", "fi", "ja", "es", "fr", "ru", "zh", "fa", "ar", "id"),
 }
-"""What the paper's means are over, of a benchmark that has more languages."""
+"""The languages that the paper averages, for benchmarks that have more."""
 _MAP = (*(of_setting(setting, "map") for setting in _HEADS), RANK_DISTANCE)
 COLUMNS: dict[str, tuple[Measure, ...]] = {
     "xquad_r": _MAP,
@@ -33,14 +33,13 @@ COLUMNS: dict[str, tuple[Measure, ...]] = {
 
 
 def paper_tables(studies: Sequence[Study]) -> list[Section]:
-    """The macro table of all benchmarks that the paper has too, and one by question language for each of these."""
+    """The macro table of all benchmarks that the paper has too, and one by query language for each of these."""
     chosen = [study for study in studies if _columns(study)]
     return [_macro(chosen), *(_by_language(study) for study in chosen)] if chosen else []
 
 
 def published(group: Group) -> dict[str, float]:
-    """What the paper reports for the encoder and strategy of a group, under our metric keys; nothing if it has no such
-    row."""
+    """The paper's numbers for the encoder and strategy of a group, by metric key; empty if it has no such row."""
     model = MODELS.get(str(group.runs[0].settings.get("encoder.name_or_path", "")).rpartition("/")[2], "")
     pure = {"x_x": 1, "x_y": 0, "hybrid": 0.5}
     strategy = group.strategy if group.strategy is not None and pure.get(group.strategy) == group.alpha else ""
@@ -77,8 +76,7 @@ def _macro(studies: Sequence[Study]) -> Section:
 
 
 def _macro_estimate(study: Study, group: Group, measure: Measure) -> tuple[Estimate, bool]:
-    """Our macro average, over the paper's languages if it has some of the benchmark's only; and whether these are all
-    there."""
+    """The macro average over the languages that the paper averages, and whether all of them were evaluated."""
     theirs = LANGUAGES.get(study.benchmark)
     if theirs is None:
         return study.estimates[group.label, measure], _whole(study)
@@ -90,7 +88,7 @@ def _macro_estimate(study: Study, group: Group, measure: Measure) -> tuple[Estim
 
 
 def _by_language(study: Study) -> Section:
-    """The paper's tables by question language: mean over candidate languages in the crosslingual setting."""
+    """The paper's tables by query language: mean over candidate languages in the crosslingual setting."""
     columns = [(measure, group) for measure in _columns(study) for group in study.groups]
     heads = tuple(f"{_head(measure)} {group.label}" for measure, group in columns)
     rows: list[tuple[Cell, ...]] = []
@@ -110,13 +108,13 @@ def _by_language(study: Study) -> Section:
             rows.append((code, group.label, measure.setting, measure.metric, found.value, found.low, found.high, paper))
             cells.append(_cell(measure, found.value, found.low, found.high, paper))
         lines.append((code, "", tuple(cells)))
-    names = ("question language", "group", "setting", "metric", "ours", "low", "high", "paper")
+    names = ("query language", "group", "setting", "metric", "ours", "low", "high", "paper")
     return Section(
         f"paper-{study.benchmark}",
-        f"{_TITLES[study.benchmark]} by question language, in the layout of the paper",
+        f"{_TITLES[study.benchmark]} by query language, in the layout of the paper",
         (),
-        "As above, by the language of the question; Cr. is the mean over the candidates' languages.",
-        Grid("question in", heads, lines),
+        "As above, by the language of the query; Cr. is the mean over the candidates' languages.",
+        Grid("query in", heads, lines),
         Data(f"paper_{study.benchmark}", names, rows),
     )
 

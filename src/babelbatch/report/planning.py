@@ -26,7 +26,7 @@ def planning(study: Study, difference: float | None) -> Section | None:
     alpha = (1 - study.level) / max(1, len(study.planned))
     rows: list[tuple[Cell, ...]] = []
     lines = []
-    said = []
+    findings = []
     for group, reference in pairs:
         for measure in study.measures:
             found = design(
@@ -42,7 +42,7 @@ def planning(study: Study, difference: float | None) -> Section | None:
             cells += () if difference is None else ((_seeds(needed), ""),)
             lines.append((f"{group.label} minus {reference.label}", f"{measure.name} {measure.title}", cells))
             if difference is not None and measure == study.widest:
-                said.append(_sentence(group, reference, measure, difference, needed, found))
+                findings.append(_sentence(group, reference, measure, difference, needed, found))
     columns = tuple(f"{seeds} seeds" for seeds in SEEDS)
     head = (
         "benchmark", "a", "b", "setting", "metric", "seed deviation of a", "seed deviation of b", "query deviation",
@@ -52,7 +52,7 @@ def planning(study: Study, difference: float | None) -> Section | None:
     return Section(
         f"planning-{study.benchmark}",
         f"{study.benchmark}: how many seeds would it take?",
-        tuple(said),
+        tuple(findings),
         f"The smallest true difference that so many seeds of each strategy find with probability {POWER:g}, at level "
         f"{percent(1 - study.level)} over {family}; the more comparisons, the larger it is. From the scatter of the "
         "runs at hand over seeds and queries, which few seeds show roughly. More queries are needed where more seeds "

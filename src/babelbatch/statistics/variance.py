@@ -24,8 +24,8 @@ class Spread:
     """The variance of a mean or of a difference of means, and how well it is known.
 
     variance: over clusters of queries and, where a group has several runs, over trainings.
-    freedom: degrees of freedom, the question part taken as known; infinite without a seed part.
-    freedom_of_all: the same, with the K - 1 degrees of freedom of the question part; finite.
+    freedom: degrees of freedom, the query part taken as known; infinite without a seed part.
+    freedom_of_all: the same, with the K - 1 degrees of freedom of the query part; finite.
     """
 
     variance: float
@@ -100,9 +100,9 @@ def query_variance(influences: Floats) -> float:
 
 
 def spread(groups: Sequence[Group], over_queries: float) -> Spread:
-    """Puts the sources together. groups: one (a mean) or two (a difference). over_queries: its question variance.
+    """Puts the sources together. groups: one (a mean) or two (a difference). over_queries: its query variance.
 
-    Seed variance and question variance both contain the residual variance, so it is subtracted once:
+    Seed variance and query variance both contain the residual variance, so it is subtracted once:
     V = V_S + V_Q - V_E, which is unbiased whatever the distributions, but never less than V_S or V_Q alone.
     """
     clusters = groups[0].influences.shape[1]
