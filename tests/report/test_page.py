@@ -264,15 +264,15 @@ def test_user_errors_are_one_line_with_exit_code_2(tmp_path: Path) -> None:
 
 def test_a_sweep_ends_with_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_sweep(tmp_path, LEVELS, seeds=1)
-    _compare_runs([tmp_path / "x_x_1.0_seed-0", tmp_path / "x_y_0.0_seed-0"], sweep=True)
+    _compare_runs([tmp_path / "x_x_1.0_seed-0", tmp_path / "x_y_0.0_seed-0"], multirun=True)
     assert capsys.readouterr().out.splitlines()[-1].strip() == str(tmp_path / "report" / "report.html")
     assert "3 runs" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_second_sweep_of_one_name_loses_nothing_of_the_first(tmp_path: Path) -> None:
     first = write_run(tmp_path / "a", "x_x", 1.0)
-    _compare_runs([first], sweep=True)
-    _compare_runs([write_run(tmp_path / "b", "x_y", 0.0)], sweep=True)
+    _compare_runs([first], multirun=True)
+    _compare_runs([write_run(tmp_path / "b", "x_y", 0.0)], multirun=True)
     comparison = (tmp_path / "comparison.md").read_text()
     assert "| x_x |" in comparison
     assert "| x_y |" in comparison
@@ -282,7 +282,7 @@ def test_a_folder_with_incomparable_runs_gets_a_report_of_the_command_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(tmp_path / "earlier", "x_x", 1.0, facts={"fingerprint/facts": "another"})
-    _compare_runs([write_run(tmp_path / "now", "x_y", 0.0)], sweep=True)
+    _compare_runs([write_run(tmp_path / "now", "x_y", 0.0)], multirun=True)
     *_, note, _, page = capsys.readouterr().out.splitlines()
     assert note.startswith("The report compares the runs of this command only. All runs in the folder: runs: ")
     assert "1 run," in Path(page.strip()).read_text(encoding="utf-8")
@@ -291,7 +291,7 @@ def test_a_folder_with_incomparable_runs_gets_a_report_of_the_command_alone(
 def test_a_failing_report_does_not_fail_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_run(tmp_path / "a")
     (folder / "per_query.parquet").unlink()
-    _compare_runs([folder], sweep=True)
+    _compare_runs([folder], multirun=True)
     assert (
         capsys.readouterr()
         .out.splitlines()[-1]
