@@ -18,7 +18,7 @@ from babelbatch.corpora import lareqa
 from babelbatch.corpora.table import load_corpus
 from babelbatch.describe import main
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
-from babelbatch.describe.judgement import notes, problems
+from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.encoder import static
 from commands import run
@@ -92,7 +92,7 @@ def test_tokens_and_what_is_cut_off(make_corpus):
     sizes = sorted(len(encoder.tokenizer(corpus.query_texts[row])["input_ids"]) for row in rows)
     cut = sum(size > 4 for size in sizes) / 8
     assert found == {"median": sizes[3], "p95": sizes[7], "max": sizes[7], "cut": cut, "of": 8}
-    (note,) = (note for note in notes(corpus_facts(corpus, encoder, 8), [], []) if "cuts off" in note)
+    (note,) = (note for note in notes(corpus_facts(corpus, encoder, 8), [], []) if "truncates" in note)
     assert f"{cut:.0%} in en" in note
     assert note.endswith("; raise encoder.query_length")
 
@@ -111,16 +111,16 @@ def test_published_counts(shared_data):
 
 GOLDEN = """\
 corpus table
-┏━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┓
-┃ language ┃ questions ┃ passages ┃ X-X pairs ┃ negatives ┃ repeated questions ┃
-┡━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━┩
-│ en       │         6 │        6 │         6 │         1 │                  6 │
-│ de       │         1 │        1 │         1 │         0 │                  0 │
-│ fr       │         1 │        1 │         1 │         0 │                  0 │
-└──────────┴───────────┴──────────┴───────────┴───────────┴────────────────────┘
+┏━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━┓
+┃ language ┃ queries ┃ passages ┃ X-X pairs ┃ negatives ┃ repeated queries ┃
+┡━━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━┩
+│ en       │       6 │        6 │         6 │         1 │                6 │
+│ de       │       1 │        1 │         1 │         0 │                0 │
+│ fr       │       1 │        1 │         1 │         0 │                0 │
+└──────────┴─────────┴──────────┴───────────┴───────────┴──────────────────┘
 7 items, 1 of them for X-Y; 5 passage keys; fingerprint 0123456789abcdef
 
-X-X and X-Y pairs: question language by passage language
+X-X and X-Y pairs: query language by passage language
 ┏━━━━┳━━━━┳━━━━┳━━━━┓
 ┃    ┃ en ┃ de ┃ fr ┃
 ┡━━━━╇━━━━╇━━━━╇━━━━┩
@@ -130,13 +130,13 @@ X-X and X-Y pairs: question language by passage language
 └────┴────┴────┴────┘
 
 corpus: lengths (median, 95 %, longest)
-┏━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┓
-┃ language ┃ question characters ┃ passage characters ┃
-┡━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━┩
-│ en       │          14  15  15 │          8  16  16 │
-│ de       │          17  17  17 │         12  12  12 │
-│ fr       │          10  10  10 │         10  10  10 │
-└──────────┴─────────────────────┴────────────────────┘
+┏━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┓
+┃ language ┃ query characters ┃ passage characters ┃
+┡━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━┩
+│ en       │       14  15  15 │          8  16  16 │
+│ de       │       17  17  17 │         12  12  12 │
+│ fr       │       10  10  10 │         10  10  10 │
+└──────────┴──────────────────┴────────────────────┘
 
 benchmark asked
 ┏━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━┓
@@ -153,12 +153,12 @@ benchmark asked: lengths (median, 95 %, longest)
 │ en       │       14  16  16 │              9  9  9 │
 └──────────┴──────────────────┴──────────────────────┘
 
-evaluation questions in the corpus
-┏━━━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━┓
-┃ benchmark ┃ questions ┃ the same ┃ nearly ┃
-┡━━━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━╇━━━━━━━━┩
-│ asked     │         2 │        1 │      1 │
-└───────────┴───────────┴──────────┴────────┘
+evaluation queries in the corpus
+┏━━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━┓
+┃ benchmark ┃ queries ┃ identical ┃ near duplicates ┃
+┡━━━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━┩
+│ asked     │       2 │         1 │               1 │
+└───────────┴─────────┴───────────┴─────────────────┘
 asked: "WHERE IS LIMA?" (1.00), in the corpus "Where is Lima?"
 asked: "Who wrote Emmas?" (0.91), in the corpus "Who wrote Emma?"
 
@@ -180,7 +180,7 @@ def test_in_the_terminal(pairs):
     assert [line.rstrip() for line in page.getvalue().split("\n")] == GOLDEN.split("\n")
 
 
-def test_near_questions_are_shown_where_they_differ() -> None:
+def test_near_duplicates_are_shown_where_they_differ() -> None:
     template = "In which year did the following country or territory adopt the money that circulates there today: {}?"
     overlap = Overlap("asked", 9, 0, 1, ((template.format("Niger"), template.format("Nigeria"), 0.97),))
     (block,) = blocks(None, [], [overlap])
@@ -192,24 +192,24 @@ def test_near_questions_are_shown_where_they_differ() -> None:
 
 def test_as_markdown(pairs):
     text = to_markdown(list(blocks(*described(pairs))), ["first"], [])
-    assert text.startswith("## corpus table\n\n| language | questions | passages | X-X pairs | negatives |")
+    assert text.startswith("## corpus table\n\n| language | queries | passages | X-X pairs | negatives |")
     assert "\n| --- | ---: | ---: | ---: |\n| en | 6 | 1 | 0 |\n| de | 1 | 1 | 0 |\n" in text
     assert '\n* asked: "WHERE IS LIMA?" (1.00), in the corpus "Where is Lima?"\n' in text
     assert text.endswith("## Problems\n\n* first\n\n")
 
 
-def test_what_is_said_of_it(pairs):
+def test_problems_and_notes(pairs):
     facts, asked, shared = described(pairs)
     assert list(problems(facts, asked, shared)) == [
-        "asked: 1 of its 2 questions are in the corpus; more than 1% is refused: remove them from the corpus, or set "
+        "asked: 1 of its 2 queries are in the corpus; more than 1% is refused: remove them from the corpus, or set "
         "train_on_test=true"
     ]
     assert list(notes(facts, asked, shared)) == [
-        "corpus: 1 (en) items repeat question and passage of another",
-        "corpus: 2 (en) items ask what another item asks and answer it with a passage of another key: in one batch "
-        "each counts as a wrong answer to the other; give these passages one passage_id",
-        "asked: 1 of its questions are nearly in the corpus (Jaccard similarity of three characters in a row at least "
-        "0.8)",
+        "corpus: 1 (en) items repeat query and passage of another",
+        "corpus: 2 (en) items have the query of another item and a passage with another key: in one batch each is a "
+        "false negative of the other; give these passages one passage_id",
+        "asked: 1 of its queries have a near duplicate in the corpus (Jaccard similarity of character trigrams at "
+        "least 0.8)",
     ]
 
 
@@ -218,12 +218,12 @@ def test_languages_that_are_probably_one_or_empty(make_corpus):
     corpus = make_corpus(3, ("zh-hant", "en", "zh_Hant"), no_query=none, no_passage=none)
     assert list(problems(corpus_facts(corpus, None, 1), [], [])) == [
         "hand-made: the languages 'zh-hant' and 'zh_Hant' differ in spelling only; give them one name",
-        "corpus: no item has a question or passage in 'en' and the other of the two in any language: there is no batch "
-        "in it; leave it out of the languages, or add its texts under the same ids",
+        "corpus: no item pairs a text in 'en' with one in any language, so there is no batch in it; "
+        "leave it out of the languages, or add its texts under the same ids",
     ]
     one = corpus_facts(make_corpus(3, ("en",)), None, 1)
     assert list(notes(one, [], [])) == [
-        "corpus: no item is in two languages: only sampling=x_x, or another that crosses none"
+        "corpus: no item is in two languages; set sampling=x_x, or another that has no X-Y batches"
     ]
 
 
@@ -235,7 +235,7 @@ def test_languages_for_x_y_only(make_corpus):
     for facts, languages in ((parallel, "de, en"), (asked, "fr")):
         assert list(problems(facts, [], [])) == []
         assert list(notes(facts, [], [])) == [
-            f"corpus: no item has both question and passage in {languages}: X-Y batches only; set sampling=x_y, make "
+            f"corpus: no item has both query and passage in {languages}: X-Y batches only; set sampling=x_y, make "
             "it a part of a mixture, or for X-X batches leave them out of the languages"
         ]
 
@@ -338,11 +338,9 @@ def test_as_typed(tmp_path, shared_data):
         "benchmarks=mlqa_r", f"benchmarks.mlqa_r.data_dir={shared_data}/mlqa-r", "encoder=static",
         "encoder.passage_length=24", "sample=200", "near=false", cwd=tmp_path, code=2,
     )  # fmt: skip
-    assert "\n│ mlqa_r    │     4,199 │    1,660 │      - │\n" in done.stdout
-    assert "\nProblems:\n  - mlqa_r: 1,660 of its 4,199 questions are in the corpus; more than 1%" in done.stdout
-    assert re.search(
-        r"corpus: the encoder cuts off the end of many a passage: \d\d% in en, \d\d% in de; raise enc", done.stdout
-    )
+    assert "\n│ mlqa_r    │   4,199 │     1,660 │               - │\n" in done.stdout
+    assert "\nProblems:\n  - mlqa_r: 1,660 of its 4,199 queries are in the corpus; more than 1%" in done.stdout
+    assert re.search(r"corpus: the encoder truncates passages: \d\d% in en, \d\d% in de; raise enc", done.stdout)
     lines = done.stderr.splitlines()
     assert lines[0] == "babelbatch: checking the configuration"
     assert all(line.startswith("babelbatch: ") for line in lines)  # no warning; and on a slow machine how far it is

@@ -189,10 +189,11 @@ def refuse_missing_gpu(cfg: DictConfig) -> None:
         raise ValueError(f"trainer.precision: {precision} needs a GPU; set trainer.precision=bf16-mixed")
 
 
-def build_encoder(node: DictConfig, corpus: Corpus) -> Encoder:
+def build_encoder(node: DictConfig, corpus: Corpus | None) -> Encoder:
     """A pretrained encoder, or a new one with a tokenizer trained on the corpus."""
     encoder = build(node)
     if isinstance(encoder, partial):
+        assert corpus is not None, "the configuration's rules require a corpus for a new encoder"
         encoder = encoder(texts=chain(corpus.query_texts, corpus.passage_texts))
     return encoder
 

@@ -119,7 +119,7 @@ class EvaluateConfig:
 class DescribeConfig:
     """The root of a look at data: a corpus, benchmarks, or both. `encoder`: whose tokens to count, if one is chosen.
 
-    near: look for evaluation questions that are nearly in the corpus, not only for those that are.
+    near: also look for near duplicates of evaluation queries in the corpus.
     sample: texts of each language that tokens are counted in.
     json, markdown: files to write what was found into.
     """

@@ -1,7 +1,7 @@
-"""What is in a corpus and in benchmarks, and what is wrong with them, before training: `babelbatch-data`.
+"""Describes a corpus and benchmarks, and reports problems with them, before training: `babelbatch-data`.
 
-Start at `command.py`; `facts` counts, `judgement` says what is wrong, `tables` prints. A new check of data is a
-function in `judgement.py`.
+Start at `command.py`; `facts` counts, `findings` turns the counts into problems and notes, `tables` prints. A new check
+of data is a function in `findings.py`.
 """
 
 from babelbatch.describe.command import main

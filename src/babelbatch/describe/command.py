@@ -1,4 +1,4 @@
-"""babelbatch-data: describes a corpus and benchmarks, and says what is wrong with them."""
+"""The command babelbatch-data: describes a corpus and benchmarks, and reports problems with them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from babelbatch.benchmarks.leakage import overlaps
 from babelbatch.commands.data import build_benchmarks, build_corpus
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
-from babelbatch.describe.judgement import notes, problems
+from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.jobs.overrides import CONF, force_overrides, search_path
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.storage import write_atomically
 
 _USER_ERROR, _INTERRUPTED = 2, 130
-_EPILOG = """what can be said, as to babelbatch-train:
+_EPILOG = """settings, as of babelbatch-train:
   corpus=<{corpora}>, corpus.<key>=
   benchmarks=[<{benchmarks}>], benchmarks.<name>.<key>=
-  encoder=<name>, encoder.<key>=   count tokens, and what is cut off
-  sample=2000                      texts a language that tokens are counted in
-  near=false                       do not look for nearly the same questions
-  json=<file>, markdown=<file>     write what was found
+  encoder=<name>, encoder.<key>=   count tokens, and how many texts are truncated
+  sample=2000                      tokenise so many texts of each language
+  near=false                       do not look for near duplicates of evaluation queries
+  json=<file>, markdown=<file>     write tables, problems and notes
 """
 
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "babelbatch-data",
         description="Describes a corpus and benchmarks before a run: languages, pairs, cells, lengths, duplicates, and "
-        "evaluation questions that are in the corpus. Exit code 2 if something is wrong.",
+        "evaluation queries that are in the corpus. Exit code 2 if there is a problem.",
         epilog=_EPILOG.format(corpora=options["corpus"], benchmarks=options["benchmarks"]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -59,64 +59,69 @@ def main(arguments: list[str]) -> int:
     try:
         if parsed.config_dir and not Path(parsed.config_dir).is_dir():
             raise ConfigError([f"--config-dir: there is no folder '{parsed.config_dir}'"])
-        said = force_overrides(parsed.overrides)
-        check_jobs("describe", said, multirun=False, config_dir=parsed.config_dir)
+        overrides = force_overrides(parsed.overrides)
+        check_jobs("describe", overrides, multirun=False, config_dir=parsed.config_dir)
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = compose("describe", [*search_path(parsed.config_dir), *said])
-        return _described(cfg, Console())
+            cfg = compose("describe", [*search_path(parsed.config_dir), *overrides])
+        return _describe(cfg, Console())
     except ConfigError as error:
-        return _refused(str(error))
+        return _user_error(str(error))
     except InstantiationException as error:
         if isinstance(error.__cause__, ValueError):
-            return _refused(str(error.__cause__))
+            return _user_error(str(error.__cause__))
         raise
     except KeyboardInterrupt:
         return _INTERRUPTED
 
 
-def _described(cfg: DictConfig, console: Console) -> int:
+def _describe(cfg: DictConfig, console: Console) -> int:
     named = {"json": cfg.json, "markdown": cfg.markdown}
     outputs = {key: Path(path).expanduser() for key, path in named.items() if path is not None}
     for key, path in outputs.items():
-        _try(key, path)  # before the work, which may take long
+        _refuse_unwritable(key, path)  # before the work, which may take long
     try:
         corpus = build_corpus(cfg.corpus) if cfg.corpus else None
         benchmarks = build_benchmarks(cfg.benchmarks)
     except ValueError as error:
-        return _refused(str(error))
+        return _user_error(str(error))
     encoder = None
     if cfg.encoder:
-        from babelbatch.commands.train import build_encoder  # torch, which nothing else here needs
+        from babelbatch.commands.train import build_encoder  # imports torch, which nothing else here needs
 
         encoder = build_encoder(cfg.encoder, corpus)
     of_corpus = None if corpus is None else corpus_facts(corpus, encoder, cfg.sample)
     of_benchmarks = [benchmark_facts(benchmark, encoder, cfg.sample) for benchmark in benchmarks.values()]
     shared = [] if corpus is None else overlaps(corpus.query_texts, benchmarks, near=cfg.near)
-    wrong = list(problems(of_corpus, of_benchmarks, shared))
-    told = list(notes(of_corpus, of_benchmarks, shared))
-    found = list(blocks(of_corpus, of_benchmarks, shared))
-    show(found, console)
-    for title, lines in (("Problems", wrong), ("Notes", told)):
-        if lines:
-            told_lines = "\n".join(f"  - {line}" for line in lines)
-            console.print(f"{title}:\n{told_lines}", markup=False, highlight=False, soft_wrap=True)
-    if not wrong:
+    found_problems = list(problems(of_corpus, of_benchmarks, shared))
+    found_notes = list(notes(of_corpus, of_benchmarks, shared))
+    tables = list(blocks(of_corpus, of_benchmarks, shared))
+    show(tables, console)
+    for title, sentences in (("Problems", found_problems), ("Notes", found_notes)):
+        if sentences:
+            lines = "\n".join(f"  - {sentence}" for sentence in sentences)
+            console.print(f"{title}:\n{lines}", markup=False, highlight=False, soft_wrap=True)
+    if not found_problems:
         console.print("No problems.", highlight=False)
-    facts = {"corpus": of_corpus, "benchmarks": {str(facts["name"]): facts for facts in of_benchmarks}}
-    facts |= {"overlap": [asdict(overlap) for overlap in shared], "problems": wrong, "notes": told}
+    facts = {
+        "corpus": of_corpus,
+        "benchmarks": {of_benchmark["name"]: of_benchmark for of_benchmark in of_benchmarks},
+        "overlap": [asdict(overlap) for overlap in shared],
+        "problems": found_problems,
+        "notes": found_notes,
+    }
     texts = {
         "json": json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        "markdown": to_markdown(found, wrong, told),
+        "markdown": to_markdown(tables, found_problems, found_notes),
     }
     for key, path in outputs.items():
-        with _told_of(key, path):
+        with _disk_errors_as_config_errors(key, path):
             write_atomically(path, texts[key])
-    return _USER_ERROR if wrong else 0
+    return _USER_ERROR if found_problems else 0
 
 
-def _try(key: str, path: Path) -> None:
-    """Makes the folder that a file goes to. ConfigError: the file cannot be written there."""
-    with _told_of(key, path):
+def _refuse_unwritable(key: str, path: Path) -> None:
+    """Creates the folder of an output file. Raises ConfigError if the file cannot be written there."""
+    with _disk_errors_as_config_errors(key, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
@@ -125,13 +130,13 @@ def _try(key: str, path: Path) -> None:
 
 
 @contextmanager
-def _told_of(key: str, path: Path) -> Iterator[None]:
+def _disk_errors_as_config_errors(key: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise ConfigError([f"{key}: {path} cannot be written ({error.strerror}); name another file"]) from error
 
 
-def _refused(message: str) -> int:
+def _user_error(message: str) -> int:
     print(f"babelbatch: {message}", file=sys.stderr)
     return _USER_ERROR

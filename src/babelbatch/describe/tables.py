@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from babelbatch.benchmarks.leakage import Overlap
-from babelbatch.describe.facts import Facts
+from babelbatch.describe.facts import CHARACTERS, TOKENS, BenchmarkFacts, CorpusFacts, Facts, Kind
+from babelbatch.describe.lengths import Lengths
 
 _MATRIX = 12  # languages; more do not fit beside each other
 _SHOWN = 70  # characters of an example
@@ -18,7 +19,7 @@ _SHOWN = 70  # characters of an example
 
 @dataclass(frozen=True)
 class Block:
-    """A table with its heading. lines: what is said below it."""
+    """A table with its heading. lines: printed below it."""
 
     title: str
     header: tuple[str, ...]
@@ -26,61 +27,33 @@ class Block:
     lines: tuple[str, ...] = ()
 
 
-def blocks(corpus: Facts | None, benchmarks: Sequence[Facts], overlaps: Sequence[Overlap]) -> Iterator[Block]:
-    """All that is shown, in order."""
+def blocks(
+    corpus: CorpusFacts | None, benchmarks: Sequence[BenchmarkFacts], overlaps: Sequence[Overlap]
+) -> Iterator[Block]:
+    """All tables, in the order in which they are shown."""
     if corpus is not None:
-        counts = ("queries", "passages", "pairs", "negatives", "repeated_queries")
-        header = ("language", "questions", "passages", "X-X pairs", "negatives", "repeated questions")
-        yield Block(
-            f"corpus {corpus['name']}",
-            header,
-            tuple(
-                (language, *(f"{found[name]:,}" for name in counts)) for language, found in corpus["languages"].items()
-            ),
-            (
-                f"{corpus['items']:,} items, {corpus['crosslingual_items']:,} of them for X-Y; "
-                f"{corpus['passage_keys']:,} passage keys; fingerprint {corpus['fingerprint']}",
-            ),
-        )
-        yield from _matrix("X-X and X-Y pairs: question language by passage language", corpus)
-        yield _lengths("corpus", corpus, ("query", "passage"))
+        yield from _of_corpus(corpus)
     for benchmark in benchmarks:
-        yield Block(
-            f"benchmark {benchmark['name']}",
-            ("language", "queries", "candidates", "relevant a query", "repeated queries"),
-            tuple(
-                (
-                    language,
-                    f"{found['queries']:,}",
-                    f"{found['candidates']:,}",
-                    "-" if found["relevant"] is None else f"{found['relevant']:.2f}",
-                    f"{found['repeated_queries']:,}",
-                )
-                for language, found in benchmark["languages"].items()
-            ),
-            (f"{benchmark['protocol']}; fingerprint {benchmark['fingerprint']}",),
-        )
-        yield from _matrix("queries with an answer: query language by candidate language", benchmark)
-        yield _lengths(f"benchmark {benchmark['name']}", benchmark, ("query", "candidate"))
+        yield from _of_benchmark(benchmark)
     if overlaps:
         yield Block(
-            "evaluation questions in the corpus",
-            ("benchmark", "questions", "the same", "nearly"),
+            "evaluation queries in the corpus",
+            ("benchmark", "queries", "identical", "near duplicates"),
             tuple(
-                (found.benchmark, f"{found.queries:,}", f"{found.identical:,}",
-                 "-" if found.near is None else f"{found.near:,}")
-                for found in overlaps
+                (overlap.benchmark, f"{overlap.queries:,}", f"{overlap.identical:,}",
+                 "-" if overlap.near is None else f"{overlap.near:,}")
+                for overlap in overlaps
             ),
             tuple(
-                f"{found.benchmark}: {_example(asked, other, near)}"
-                for found in overlaps
-                for asked, other, near in found.examples
+                f"{overlap.benchmark}: {_example(query, other, similarity)}"
+                for overlap in overlaps
+                for query, other, similarity in overlap.examples
             ),
         )  # fmt: skip
 
 
 def show(found: Sequence[Block], console: Console) -> None:
-    """In the terminal."""
+    """Prints tables in the terminal."""
     for block in found:
         if block.rows:
             console.print(escape(block.title), style="italic", highlight=False, soft_wrap=True)
@@ -97,7 +70,7 @@ def show(found: Sequence[Block], console: Console) -> None:
 
 
 def to_markdown(found: Sequence[Block], problems: Sequence[str], notes: Sequence[str]) -> str:
-    """For a document."""
+    """Tables, problems and notes as Markdown."""
     text = ""
     for block in found:
         text += f"## {block.title}\n\n"
@@ -106,14 +79,47 @@ def to_markdown(found: Sequence[Block], problems: Sequence[str], notes: Sequence
             lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in (block.header, rule, *block.rows)]
             text += "".join(f"| {line} |\n" for line in lines) + "\n"
         text += "".join(f"* {line}\n" for line in block.lines) + ("\n" if block.lines else "")
-    for title, lines in (("Problems", problems), ("Notes", notes)):
-        if lines:
-            text += f"## {title}\n\n" + "".join(f"* {line}\n" for line in lines) + "\n"
+    for title, sentences in (("Problems", problems), ("Notes", notes)):
+        if sentences:
+            text += f"## {title}\n\n" + "".join(f"* {sentence}\n" for sentence in sentences) + "\n"
     return text
 
 
+def _of_corpus(corpus: CorpusFacts) -> Iterator[Block]:
+    yield Block(
+        f"corpus {corpus['name']}",
+        ("language", "queries", "passages", "X-X pairs", "negatives", "repeated queries"),
+        tuple(
+            (language, f"{facts['queries']:,}", f"{facts['passages']:,}", f"{facts['pairs']:,}",
+             f"{facts['negatives']:,}", f"{facts['repeated_queries']:,}")
+            for language, facts in corpus["languages"].items()
+        ),
+        (
+            f"{corpus['items']:,} items, {corpus['crosslingual_items']:,} of them for X-Y; "
+            f"{corpus['passage_keys']:,} passage keys; fingerprint {corpus['fingerprint']}",
+        ),
+    )  # fmt: skip
+    yield from _matrix("X-X and X-Y pairs: query language by passage language", corpus)
+    yield _lengths("corpus", corpus, ("query", "passage"))
+
+
+def _of_benchmark(benchmark: BenchmarkFacts) -> Iterator[Block]:
+    yield Block(
+        f"benchmark {benchmark['name']}",
+        ("language", "queries", "candidates", "relevant a query", "repeated queries"),
+        tuple(
+            (language, f"{facts['queries']:,}", f"{facts['candidates']:,}",
+             "-" if facts["relevant"] is None else f"{facts['relevant']:.2f}", f"{facts['repeated_queries']:,}")
+            for language, facts in benchmark["languages"].items()
+        ),
+        (f"{benchmark['protocol']}; fingerprint {benchmark['fingerprint']}",),
+    )  # fmt: skip
+    yield from _matrix("queries with an answer: query language by candidate language", benchmark)
+    yield _lengths(f"benchmark {benchmark['name']}", benchmark, ("query", "candidate"))
+
+
 def _matrix(title: str, facts: Facts) -> Iterator[Block]:
-    """The cells; in one line where they are all the same, as of parallel data."""
+    """The cells; in one line if they are all equal, as of parallel data."""
     languages, cells = list(facts["languages"]), facts["cells"]
     if len(languages) < 2:
         return
@@ -122,46 +128,46 @@ def _matrix(title: str, facts: Facts) -> Iterator[Block]:
     elif len(languages) > _MATRIX:
         least, most = min(cells.values()), max(cells.values())
         filled = sum(map(bool, cells.values()))
-        told = f"{least:,} to {most:,} in a cell, {filled} of {len(cells)} cells are not empty (json= writes each)"
-        yield Block(title, (), (), (f"{title}: {told}",))
+        line = f"{least:,} to {most:,} in a cell, {filled} of {len(cells)} cells are not empty (json= writes each)"
+        yield Block(title, (), (), (f"{title}: {line}",))
     else:
         rows = ((one, *(f"{cells[f'{one}-{other}']:,}" for other in languages)) for one in languages)
         yield Block(title, ("", *languages), tuple(rows))
 
 
-def _lengths(name: str, facts: Facts, roles: tuple[str, str]) -> Block:
-    """Characters, and tokens if they were counted: half of the texts have no more than the first number, 19 of 20 no
-    more than the second."""
-    header, rows = ["language"], []
-    counted = any(f"{role}_tokens" in found for found in facts["languages"].values() for role in roles)
-    for role in roles:
-        header += [f"{role} characters", *([f"{role} tokens", "cut off"] if counted else [])]
-    for language, found in facts["languages"].items():
-        cells = []
-        for role in roles:
-            cells.append(_range(found[f"{role}_characters"]))
+def _lengths(name: str, facts: Facts, kinds: tuple[Kind, ...]) -> Block:
+    """Median, 95th percentile and maximum of the characters, and of the tokens if they were counted."""
+    counted = any(TOKENS[kind] in of_language for of_language in facts["languages"].values() for kind in kinds)
+    header = ["language"]
+    for kind in kinds:
+        header += [f"{kind} characters", *([f"{kind} tokens", "truncated"] if counted else [])]
+    rows = []
+    for language, of_language in facts["languages"].items():
+        cells = [language]
+        for kind in kinds:
+            cells.append(_three(of_language[CHARACTERS[kind]]))
             if counted:
-                size = found[f"{role}_tokens"]
-                cells += [_range(size), "-" if size is None else f"{size['cut']:.1%}"]
-        rows.append((language, *cells))
+                lengths = of_language[TOKENS[kind]]
+                cells += [_three(lengths), "-" if lengths is None else f"{lengths['cut']:.1%}"]
+        rows.append(tuple(cells))
     return Block(f"{name}: lengths (median, 95 %, longest)", tuple(header), tuple(rows))
 
 
-def _range(size: dict[str, float] | None) -> str:
-    return "-" if size is None else f"{size['median']:,}  {size['p95']:,}  {size['max']:,}"
+def _three(lengths: Lengths | None) -> str:
+    return "-" if lengths is None else f"{lengths['median']:,}  {lengths['p95']:,}  {lengths['max']:,}"
 
 
-def _example(asked: str, other: str, near: float) -> str:
-    """A question of the benchmark, and the one of the corpus that it is near to, each from where they begin to differ
-    if that is far in: questions of one template share a long beginning."""
-    if other == asked:
-        return _short(asked)
-    asked, other = (" ".join(text.split()) for text in (asked, other))
+def _example(query: str, other: str, similarity: float) -> str:
+    """A query of the benchmark and the one of the corpus that it is equal to or nearest to. Long ones are shown from
+    where they begin to differ, because queries made from one template share a long beginning."""
+    if other == query:
+        return _short(query)
+    query, other = (" ".join(text.split()) for text in (query, other))
     start = 0
-    if max(len(asked), len(other)) > _SHOWN:
-        alike = next((n for n, (one, two) in enumerate(zip(asked, other, strict=False)) if one != two), _SHOWN // 2)
+    if max(len(query), len(other)) > _SHOWN:
+        alike = next((n for n, (one, two) in enumerate(zip(query, other, strict=False)) if one != two), _SHOWN // 2)
         start = max(0, alike - _SHOWN // 2)
-    return f"{_short(asked, start)} ({near:.2f}), in the corpus {_short(other, start)}"
+    return f"{_short(query, start)} ({similarity:.2f}), in the corpus {_short(other, start)}"
 
 
 def _short(text: str, start: int = 0) -> str:

@@ -1,0 +1,108 @@
+"""Problems and notes: what the facts about data mean for a run, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from babelbatch.benchmarks.leakage import NEAR, REFUSED_SHARE, Overlap
+from babelbatch.describe.facts import TOKENS, BenchmarkFacts, CorpusFacts, Facts, Kind, LanguageFacts
+
+_TRUNCATED_SHARE = 0.05  # from which truncated texts are worth a note
+
+
+def problems(
+    corpus: CorpusFacts | None, benchmarks: Sequence[BenchmarkFacts], overlaps: Sequence[Overlap]
+) -> Iterator[str]:
+    """What a run refuses, or would compute wrongly."""
+    records: list[Facts] = [*([] if corpus is None else [corpus]), *benchmarks]
+    for facts in records:
+        yield from _same_languages(facts)
+    if corpus is not None:
+        for language, of_language in corpus["languages"].items():
+            if not (of_language["pairs"] or _crosses(language, corpus)):
+                yield (
+                    f"corpus: no item pairs a text in '{language}' with one in any language, so there is no batch in "
+                    "it; leave it out of the languages, or add its texts under the same ids"
+                )
+    for overlap in overlaps:
+        if overlap.refused:
+            yield (
+                f"{overlap.benchmark}: {overlap.identical:,} of its {overlap.queries:,} queries are in the corpus; "
+                f"more than {REFUSED_SHARE:.0%} is refused: remove them from the corpus, or set train_on_test=true"
+            )
+
+
+def notes(
+    corpus: CorpusFacts | None, benchmarks: Sequence[BenchmarkFacts], overlaps: Sequence[Overlap]
+) -> Iterator[str]:
+    """What a run accepts, and may be intended."""
+    if corpus is not None:
+        yield from _notes_on_corpus(corpus)
+    for benchmark in benchmarks:
+        repeated = {code: facts["repeated_queries"] for code, facts in benchmark["languages"].items()}
+        if any(repeated.values()):
+            yield f"{benchmark['name']}: {_counts(repeated)} queries have the text of another id"
+        yield from _truncated(benchmark["name"], benchmark["languages"], ("query", "candidate"))
+    for overlap in overlaps:
+        if overlap.identical and not overlap.refused:
+            yield f"{overlap.benchmark}: {overlap.identical:,} of its {overlap.queries:,} queries are in the corpus"
+        if overlap.near:
+            yield (
+                f"{overlap.benchmark}: {overlap.near:,} of its queries have a near duplicate in the corpus (Jaccard "
+                f"similarity of character trigrams at least {NEAR})"
+            )
+
+
+def _notes_on_corpus(corpus: CorpusFacts) -> Iterator[str]:
+    if not corpus["crosslingual_items"]:
+        yield "corpus: no item is in two languages; set sampling=x_x, or another that has no X-Y batches"
+    languages = corpus["languages"]
+    crossed = [code for code, facts in languages.items() if not facts["pairs"] and _crosses(code, corpus)]
+    if crossed:
+        yield (
+            f"corpus: no item has both query and passage in {', '.join(crossed)}: X-Y batches only; set "
+            "sampling=x_y, make it a part of a mixture, or for X-X batches leave them out of the languages"
+        )
+    repeated = {code: facts["repeated_pairs"] for code, facts in languages.items()}
+    if any(repeated.values()):
+        yield f"corpus: {_counts(repeated)} items repeat query and passage of another"
+    ambiguous = {code: facts["ambiguous_queries"] for code, facts in languages.items()}
+    if any(ambiguous.values()):
+        yield (
+            f"corpus: {_counts(ambiguous)} items have the query of another item and a passage with another key: in one "
+            "batch each is a false negative of the other; give these passages one passage_id"
+        )
+    yield from _truncated("corpus", languages, ("query", "passage"))
+
+
+def _crosses(language: str, corpus: CorpusFacts) -> bool:
+    """Whether an item has its query in the language and a passage in another, or the reverse."""
+    cells, others = corpus["cells"], [other for other in corpus["languages"] if other != language]
+    return any(cells[f"{language}-{other}"] or cells[f"{other}-{language}"] for other in others)
+
+
+def _same_languages(facts: Facts) -> Iterator[str]:
+    """Languages that differ in spelling only."""
+    spelled: dict[str, str] = {}
+    for language in facts["languages"]:
+        one = spelled.setdefault(language.lower().replace("_", "-"), language)
+        if one != language:
+            yield f"{facts['name']}: the languages '{one}' and '{language}' differ in spelling only; give them one name"
+
+
+def _truncated(name: str, languages: Mapping[str, LanguageFacts], kinds: tuple[Kind, ...]) -> Iterator[str]:
+    for kind in kinds:
+        shares = {
+            language: lengths["cut"]
+            for language, facts in languages.items()
+            if (lengths := facts.get(TOKENS[kind])) is not None and lengths["cut"] > _TRUNCATED_SHARE
+        }
+        if shares:
+            where = ", ".join(f"{share:.0%} in {language}" for language, share in shares.items())
+            key = "query_length" if kind == "query" else "passage_length"
+            plural = {"query": "queries", "passage": "passages", "candidate": "candidates"}[kind]
+            yield f"{name}: the encoder truncates {plural}: {where}; raise encoder.{key}"
+
+
+def _counts(by_language: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} ({language})" for language, count in by_language.items() if count)
