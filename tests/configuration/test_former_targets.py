@@ -5,9 +5,79 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from babelbatch.configuration.former_targets import FORMER_TARGETS, load_config
+from babelbatch.configuration.former_targets import FORMER_TARGETS, current_setting, load_config
 from babelbatch.configuration.identity import config_hash, differences, identity
 from babelbatch.configuration.signatures import parameters
+
+SHIPPED_IN_0_1 = [
+    "babelbatch.benchmarks.belebele.load_benchmark",
+    "babelbatch.benchmarks.lareqa.load_benchmark",
+    "babelbatch.benchmarks.mewsli_x.load_benchmark",
+    "babelbatch.benchmarks.miracl.load_benchmark",
+    "babelbatch.benchmarks.miracl_hard_negatives.load_benchmark",
+    "babelbatch.benchmarks.mlqa.load_benchmark",
+    "babelbatch.benchmarks.mr_tydi.load_benchmark",
+    "babelbatch.benchmarks.neuclir.load_benchmark",
+    "babelbatch.benchmarks.table.load_benchmark",
+    "babelbatch.benchmarks.tatoeba.load_benchmark",
+    "babelbatch.benchmarks.tydiqa_goldp.load_benchmark",
+    "babelbatch.benchmarks.world_facts.load_benchmark",
+    "babelbatch.benchmarks.xquad.load_benchmark",
+    "babelbatch.callbacks.EvaluateRetrieval",
+    "babelbatch.callbacks.ProgressBar",
+    "babelbatch.checkpoints.Best",
+    "babelbatch.checkpoints.Checkpoint",
+    "babelbatch.code_switching.CodeSwitching",
+    "babelbatch.corpora.bitext.load_corpus",
+    "babelbatch.corpora.lareqa.load_corpus",
+    "babelbatch.corpora.mintaka.load_corpus",
+    "babelbatch.corpora.miracl.load_corpus",
+    "babelbatch.corpora.mixture.load_corpus",
+    "babelbatch.corpora.mkqa.load_corpus",
+    "babelbatch.corpora.mmarco.load_corpus",
+    "babelbatch.corpora.mr_tydi.load_corpus",
+    "babelbatch.corpora.pairs.load_corpus",
+    "babelbatch.corpora.squad.load_corpus",
+    "babelbatch.corpora.squad_shifts.load_corpus",
+    "babelbatch.corpora.table.load_corpus",
+    "babelbatch.corpora.world_facts.load_corpus",
+    "babelbatch.data.PairData",
+    "babelbatch.encoder.pretrained",
+    "babelbatch.encoder.static",
+    "babelbatch.encoder.tiny",
+    "babelbatch.evaluation.Evaluation",
+    "babelbatch.lexical.BM25",
+    "babelbatch.lexical.CharNgrams",
+    "babelbatch.loggers.csv_logger",
+    "babelbatch.loggers.wandb_logger",
+    "babelbatch.loss.Alignment",
+    "babelbatch.loss.Contrastive",
+    "babelbatch.loss.LanguageKL",
+    "babelbatch.loss.Mimo",
+    "babelbatch.mining.Mining",
+    "babelbatch.sampling.Sampling",
+    "babelbatch.scheduler.constant",
+    "babelbatch.scheduler.cosine",
+    "babelbatch.scheduler.linear",
+    "babelbatch.search.Exact",
+    "babelbatch.search.HNSW",
+    "babelbatch.search.IVF",
+    "babelbatch.telemetry.BatchTelemetry",
+    "babelbatch.tuning.full",
+    "babelbatch.tuning.lora",
+    "hydra_plugins.babelbatch_launcher.fresh.FreshLauncher",
+    "pytorch_lightning.Trainer",
+    "pytorch_lightning.callbacks.EarlyStopping",
+    "torch.optim.AdamW",
+]
+"""Every `_target_` of the configuration files of version 0.1, which its runs have in their config.yaml."""
+
+
+@pytest.mark.parametrize("target", SHIPPED_IN_0_1)
+def test_what_0_1_wrote_is_found_today(target: str) -> None:
+    """Whoever renames a class or a module of the configuration adds the former name to the table."""
+    _, current = current_setting("_target_", target)
+    parameters(str(current))  # raises where there is no such name
 
 
 @pytest.mark.parametrize(("former", "current"), FORMER_TARGETS.items())

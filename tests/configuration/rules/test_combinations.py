@@ -1,0 +1,188 @@
+"""Settings of the engine, of an evaluation and of mining that contradict each other."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from babelbatch.configuration.schema import (
+    register,
+    sha256_of,
+)
+from babelbatch.jobs.plan import check_jobs
+from configurations import problems
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (
+            ["grad_cache=true"],
+            "data.chunk_tokens: grad_cache holds one chunk in memory; say how large, such as data.chunk_tokens=8192",
+        ),
+        (
+            ["encoder.attention=flash_attention_2"],
+            "encoder.attention: flash_attention_2 computes in half precision only, but trainer.precision is 32-true; "
+            "set trainer.precision=bf16-mixed, or encoder.attention=sdpa",
+        ),
+        (
+            ["+trainer.plugins=[x]"],
+            "trainer.plugins: set by the run itself, which saves its checkpoints in its own way",
+        ),
+        (["callbacks.checkpoint.every_n_steps=0"], "callbacks.checkpoint.every_n_steps: 0 is not at least 1"),
+    ],
+)
+def test_options_of_the_engine_that_contradict(overrides: list[str], problem: str) -> None:
+    assert problem in problems(*overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            ["trainer.callbacks=[]"],
+            "trainer.callbacks: set by the run itself; use the config groups callbacks and logger instead",
+        ),
+        (
+            ["trainer.enable_progress_bar=false"],
+            "trainer.enable_progress_bar: set by the run itself; use the config groups callbacks and logger instead",
+        ),
+        (
+            ["loss._target_=babelbatch.lossy.X"],
+            "loss._target_: 'babelbatch' has no module 'lossy', did you mean 'loss'?",
+        ),
+        (
+            ["loss._target_=nowhere.X"],
+            "loss._target_: there is no package 'nowhere'; put the folder that holds it on PYTHONPATH",
+        ),
+        (["encoder=local", "encoder.name_or_path=./gone"], "encoder.name_or_path: there is no folder './gone'"),
+        (["loss=mimo", "teacher=./gone"], "teacher: there is no folder './gone'"),
+        (
+            ["evaluation=search", "evaluation.debias=lir"],
+            "evaluation.debias: a search does not look at all candidates, which it is fitted on; leave it out, or set "
+            "evaluation=default",
+        ),
+        (
+            ["evaluation=search", "evaluation.trec_files=true"],
+            "evaluation.trec_files: a search does not look at all candidates; leave it out, or set evaluation=default",
+        ),
+        (
+            ["evaluation.index.probes=64"],
+            "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out",
+        ),
+        (["evaluation.components=2"], "evaluation.components: only LIR removes components; set evaluation.debias=lir"),
+        (
+            ["evaluation.sample_queries=50"],
+            "evaluation.sample_queries: nothing is evaluated during training; "
+            "set callbacks.evaluate.during_training=true",
+        ),
+        (
+            ["evaluation.trec_depth=10"],
+            "evaluation.trec_depth: no TREC files are written; set evaluation.trec_files=true",
+        ),
+    ],
+)
+def test_one_contradiction(overrides: list[str], expected: str | None) -> None:
+    found = problems(*overrides)
+    assert len(found) >= 1
+    if expected is not None:
+        assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            [],
+            "encoder.name_or_path: missing; set it to a folder or hub name (to evaluate a run: set checkpoint)",
+        ),
+        (
+            ["checkpoint=.", "encoder=labse"],
+            "checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path",
+        ),
+        (["checkpoint=gone"], "checkpoint: there is no 'gone'"),
+        (
+            ["checkpoint=.", "encoder.query_length=96"],
+            "encoder.query_length: the checkpoint's own encoder is used as it is; leave it out, or in place of "
+            "checkpoint set encoder.name_or_path=<run>/encoder",
+        ),
+        (
+            ["encoder=tiny"],
+            "encoder: a new encoder has learned nothing; set checkpoint=<run>, or encoder=local encoder.name_or_path=",
+        ),
+        (["sampling=x_x"], None),
+        (
+            ["checkpoint=.", "evaluation.sample_queries=50"],
+            "evaluation.sample_queries: only for evaluations during training; leave it out",
+        ),
+    ],
+)
+def test_one_problem_of_an_evaluation(overrides: list[str], expected: str | None) -> None:
+    found = problems(*overrides, root="evaluate")
+    assert (found == [expected]) if expected else len(found) >= 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["checkpoint=."], []),
+        (["checkpoint=.", "corpus=world_facts", "index=hnsw", "index.search=64", "mining.languages=any"], []),
+        (["checkpoint=gone"], ["checkpoint: there is no 'gone'"]),
+        (
+            ["encoder=labse"],
+            ["corpus: choose one, or set checkpoint to a run, whose corpus is then mined"],
+        ),
+        (
+            ["checkpoint=.", "corpus.languages=[en]"],
+            [
+                "corpus: nothing to build; choose an option of the group (in an experiment file: "
+                "`defaults: [override /corpus: ...]`)"
+            ],
+        ),
+        (
+            ["checkpoint=.", "encoder=labse"],
+            ["checkpoint: it brings its own encoder; leave out either checkpoint or encoder.name_or_path"],
+        ),
+        (
+            ["checkpoint=.", "mining.first_rank=98"],
+            ["mining.last_rank: ranks 98 to 100 do not hold 5 negatives; raise it"],
+        ),
+        (["checkpoint=.", "mining.negatives=0"], ["mining.negatives: 0 is not at least 1"]),
+        (["checkpoint=.", "mining.relative_margin=5"], ["mining.relative_margin: 5 is not between 0 and 1"]),
+        (["checkpoint=.", "mining.choice=worst"], ["mining.choice: 'worst' is not one of 'best', 'random'"]),
+        (
+            ["checkpoint=.", "mining.negative=3"],
+            ["mining.negative: Mining takes no such argument, did you mean 'negatives'?"],
+        ),
+        (["checkpoint=.", "index=ivf", "index.probes=0"], ["index.probes: 0 is not at least 1"]),
+        (
+            ["checkpoint=.", "index.probes=8"],
+            ["index.probes: Exact takes no such argument (it takes: )"],
+        ),
+    ],
+)
+def test_what_mining_is_told(overrides: list[str], expected: list[str]) -> None:
+    assert problems(*overrides, root="mine") == expected
+
+
+def test_a_table_of_negatives(tmp_path: Path) -> None:
+    table = tmp_path / "negatives.parquet"
+    assert problems(f"negatives={table}") == [
+        f"negatives: there is no file '{table}'; babelbatch-mine writes one, negatives.parquet"
+    ]
+    assert problems("negatives_sha256=12") == [
+        "negatives_sha256: there are no negatives; set negatives=<the table>, or leave it out"
+    ]
+    table.write_bytes(b"one")
+    assert problems(f"negatives={table}") == []
+    digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+    assert sha256_of(str(table)) == digest
+    register()
+    folders = []
+    for content in (b"one", b"two", b"one"):
+        table.write_bytes(content)
+        os.utime(table, ns=(len(folders), len(folders)))
+        (folder,) = check_jobs("train", [f"++negatives={table}"], multirun=False)
+        folders.append(folder)
+    assert folders[0] == folders[2] != folders[1]
+    assert sha256_of(None) is sha256_of(str(tmp_path / "gone")) is None

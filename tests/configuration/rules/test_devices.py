@@ -1,0 +1,69 @@
+"""Devices and processes, and how they must have been started."""
+
+import pytest
+
+from configurations import problems
+
+DDP = ["trainer=ddp", "trainer.devices=2"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (DDP, []),
+        (["trainer.devices=[1]"], []),
+        (["trainer.devices=[0,1]", "trainer.strategy=ddp"], []),
+        (
+            ["trainer.devices=2"],
+            ["trainer.strategy: 2 devices need the strategy ddp, not 'auto'; set trainer=ddp"],
+        ),
+        (
+            ["trainer.devices=2", "trainer.strategy=ddp_spawn"],
+            ["trainer.strategy: 2 devices need the strategy ddp, not 'ddp_spawn'; set trainer=ddp"],
+        ),
+        (
+            ["trainer.devices=-1"],
+            ["trainer.devices: -1 does not say how many; set a number, or a list such as [0,2]"],
+        ),
+        (
+            [*DDP, "trainer.devices=4", "sampling.batch_size=3"],
+            ["sampling.batch_size: 3 pairs do not give each of 4 devices one; raise it"],
+        ),
+        (
+            [*DDP, "trainer.num_nodes=2"],
+            [
+                "trainer.num_nodes: nothing has started the processes on 2 machines; "
+                "use srun, torchrun or a launcher such as submitit_slurm"
+            ],
+        ),
+    ],
+)
+def test_several_devices(overrides: list[str], expected: list[str]) -> None:
+    assert problems(*overrides) == expected
+
+
+def test_several_devices_in_a_sweep_need_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = [*DDP, "seed=0,1"]
+    assert problems(*sweep, multirun=True) == [
+        "trainer.devices: in a sweep, 2 devices need fresh processes; set hydra/launcher=fresh"
+    ]
+    assert problems(*sweep, "hydra/launcher=fresh", multirun=True) == []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert problems(*DDP) == []
+    assert problems(*sweep, "hydra/launcher=fresh", multirun=True) == [
+        "hydra/launcher: a sweep starts the processes of its jobs itself; type it without torchrun or srun"
+    ]
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert problems(*DDP) == ["trainer.devices: 3 processes were started, but trainer.devices times num_nodes is 2"]
+
+
+def test_srun_must_count_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_NTASKS_PER_NODE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"SLURM_NTASKS": "2", "SLURM_PROCID": "1", "SLURM_JOB_NAME": "train"}.items():
+        monkeypatch.setenv(name, value)
+    assert problems(*DDP) == [
+        "trainer.devices: srun was told the number of processes in all; type srun --nodes=1 --ntasks-per-node=2"
+    ]
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
+    assert problems(*DDP) == []

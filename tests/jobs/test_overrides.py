@@ -1,0 +1,38 @@
+"""Overrides: forced into the configuration, and explained where they are wrong."""
+
+from hydra import compose, initialize_config_dir
+
+from babelbatch.configuration.schema import (
+    register,
+)
+from babelbatch.jobs.overrides import CONF, force_overrides
+from configurations import problems
+
+
+def test_defaults_of_a_signature_can_be_overridden_without_a_plus() -> None:
+    register()
+    overrides = force_overrides(["loss.temperature=0.02", "sampling.batch_size=32", "encoder=static"])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides)
+    assert (cfg.loss.temperature, cfg.sampling.batch_size) == (0.02, 32)
+    assert force_overrides(["sampling=x_x", "+a=1", "~b", "hydra.verbose=true", "seed=1"]) == [
+        "sampling=x_x", "+a=1", "~b", "hydra.verbose=true", "++seed=1",
+    ]  # fmt: skip
+
+
+def test_what_is_not_key_and_value_is_named() -> None:
+    assert problems("seed 0", "corpus.languages=[en,de", "corpus.columns.question=question_{language}", "seed=1") == [
+        "'seed 0' is not understood; settings are written key=value, such as sampling.alpha=0.5",
+        "corpus.languages: '[en,de' cannot be read (no viable alternative at input '[en,de'); close every bracket, or, "
+        "if they are part of a text, quote it: 'corpus.languages=\"[en,de\"'",
+        "corpus.columns.question: 'question_{language}' cannot be read (mismatched input '{' expecting <EOF>); close "
+        "every bracket, or, if they are part of a text, quote it: "
+        "'corpus.columns.question=\"question_{language}\"'",
+    ]
+
+
+def test_the_options_of_a_group_include_those_below_it() -> None:
+    (found,) = problems("experiment=paper/xlmr_hybird")
+    assert found.startswith("experiment: no option 'paper/xlmr_hybird', did you mean 'paper/xlmr_hybrid'? (there are: ")
+    assert "demo, mlqa_r, lareqa/en_en, " in found
+    assert "question/typology" in found

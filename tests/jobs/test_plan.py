@@ -1,0 +1,47 @@
+"""All jobs of a command, checked before the first one starts."""
+
+from pathlib import Path
+
+import pytest
+
+from babelbatch.configuration.schema import (
+    ConfigError,
+    register,
+)
+from babelbatch.jobs.overrides import force_overrides
+from babelbatch.jobs.plan import check_jobs, experiment_sweep
+from configurations import problems
+
+
+def test_composition_and_objective_are_crossed(tmp_path: Path) -> None:
+    register()
+    crossed = ["sampling=x_x,x_y,hybrid", "loss=contrastive,language_kl,alignment,mimo", f"teacher={tmp_path}"]
+    assert len(check_jobs("train", force_overrides(crossed), multirun=True)) == 12
+    assert problems(*crossed, multirun=True) == []
+
+
+def test_a_sweep_is_checked_whole() -> None:
+    assert problems("sampling.alpha=0,2,3", "seed=0,1", multirun=True) == [
+        "sampling.alpha: 2 is not between 0 and 1",
+        "sampling.alpha: 3 is not between 0 and 1",
+    ]
+
+
+def test_an_experiments_own_sweep_is_checked_whole(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "question.yaml"
+    lines = ["# @package _global_", "hydra:", "  sweeper:", "    params:", "      sampling: x_x,x_y", "      seed: 0,1"]
+    file.write_text("\n".join(lines))
+    planned = check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))
+    assert len(planned) == 4
+    typed = ["experiment=question", "++seed=1,2,3"]
+    assert experiment_sweep("train", typed, str(tmp_path)) == ["sampling=x_x,x_y", "hydra.sweeper.params=null"]
+    other = check_jobs("train", typed, multirun=True, config_dir=str(tmp_path))
+    assert len(other) == 6
+    assert len(set(other) & set(planned)) == 2  # seed 1 of both
+    assert experiment_sweep("train", ["++seed=0,1"]) == []
+    with pytest.raises(ConfigError, match="experiment: question defines a sweep; run it in a command of its own"):
+        experiment_sweep("train", ["experiment=question,demo"], str(tmp_path))
+    file.write_text("\n".join([*lines, "      sampling.alpha: 1"]))
+    with pytest.raises(ConfigError, match=r"sampling\.alpha: x_y means alpha 0; to mix, set sampling=hybrid"):
+        check_jobs("train", ["experiment=question"], multirun=True, config_dir=str(tmp_path))
