@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from babelbatch.evaluation.evaluation import Evaluation, Result
+from babelbatch.progress import Work, bar
 from babelbatch.records import Benchmark
 
 log = logging.getLogger(__name__)
@@ -61,6 +64,9 @@ class ProgressBar(TQDMProgressBar):
 
     def __init__(self, refresh_rate: int = 20) -> None:
         super().__init__(refresh_rate=refresh_rate)
+        self._lines = ExitStack()  # of a log file: a line a minute
+        self._work: Work | None = None
+        self._first_step = 0
 
     def init_train_tqdm(self) -> Tqdm:
         return super().init_train_tqdm() if sys.stderr.isatty() else Tqdm(disable=True)
@@ -73,6 +79,28 @@ class ProgressBar(TQDMProgressBar):
         if not sys.stderr.isatty():
             losses = ", ".join(f"{key} {value:.3f}" for key, value in trainer.callback_metrics.items() if "loss" in key)
             log.info("step %d of %d: %s", trainer.global_step, trainer.max_steps, losses)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        if not sys.stderr.isatty():
+            self._first_step = trainer.global_step
+            resumed = f" from step {self._first_step}" if self._first_step else ""
+            remaining = trainer.max_steps - self._first_step
+            self._lines = ExitStack()
+            self._work = self._lines.enter_context(bar(f"training{resumed}", remaining, unit="steps"))
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any) -> None:
+        super().on_train_batch_end(trainer, *arguments)
+        if self._work is not None:
+            self._work.done = trainer.global_step - self._first_step
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_end(trainer, pl_module)
+        self._lines.close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        super().on_exception(trainer, pl_module, exception)
+        self._lines.__exit__(type(exception), exception, exception.__traceback__)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *_: object) -> None:
         super().on_train_epoch_start(trainer, *_)
