@@ -62,8 +62,9 @@ def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
                 else:
                     candidates += 1
     for path in part.files.judgements:
-        for row in read.judgements(path):
-            query, candidate = f"{part.query_prefix}{row.query}", f"{part.candidate_prefix}{row.candidate}"
-            assembly.judgement(query, candidate, row.gain, row.place)
-            judged.add(row.query)
+        for judged_pair in read.judgements(path):
+            query = f"{part.query_prefix}{judged_pair.query}"
+            candidate = f"{part.candidate_prefix}{judged_pair.candidate}"
+            assembly.judgement(query, candidate, judged_pair.gain, judged_pair.place)
+            judged.add(judged_pair.query)
     return len(asked & judged), candidates

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from babelbatch.progress import waiting
 from babelbatch.records import Benchmark
 from babelbatch.storage import Texts, cache_entry, open_entry
 
@@ -52,7 +53,8 @@ def stored_benchmark(
         )
 
     def built(folder: Path) -> dict[str, object]:
-        languages = build(folder)
+        with waiting(f"building the benchmark {name}"):
+            languages = build(folder)
         opened(folder, languages)  # what `build` did wrong is said now, and is no damage later
         return {"languages": languages}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -131,7 +131,9 @@ def _readers(layout: Layout, columns: beir.Columns) -> Readers:
     if layout != "trec":
         return named
 
-    def either(of_trec: Callable, of_names: Callable) -> Callable:
+    Reader = Callable[[Path], Iterator[beir.Text]]
+
+    def either(of_trec: Reader, of_names: Reader) -> Reader:
         return lambda path: (of_names if path.name.endswith((".jsonl", ".jsonl.gz")) else of_trec)(path)
 
     return Readers(either(trec.queries, named.queries), either(trec.candidates, named.candidates), trec.judgements)

@@ -168,9 +168,9 @@ class _Rows:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("wb")
-        self._waiting: list[tuple] = []
+        self._waiting: list[tuple[int, ...]] = []
 
-    def append(self, row: tuple) -> None:
+    def append(self, row: tuple[int, ...]) -> None:
         self._waiting.append(row)
         if len(self._waiting) == _WAITING:
             self._write()

@@ -130,7 +130,9 @@ def _rows(files: Sequence[Path]) -> Iterator[tuple[Place, str, str]]:
         yield place, english, other
 
 
-def _part(name: str, one: str, other: str, files: list[Path], read: Callable) -> _Part:
+def _part(
+    name: str, one: str, other: str, files: list[Path], read: Callable[[], Iterator[tuple[Place, str, str]]]
+) -> _Part:
     one, other = (_CODES.get(code.lower(), code) for code in (one, other))
     return _Part(name, (one, other), files, read)
 

@@ -13,7 +13,7 @@ from babelbatch.sources.documents import elements
 from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import chosen
-from babelbatch.sources.lines import Place, Record, object_in, text_in, text_of
+from babelbatch.sources.lines import Place, Record, list_in, object_in, text_in, text_of
 from babelbatch.sources.omissions import Omissions
 from babelbatch.storage import cache_folder, file_signatures
 
@@ -61,7 +61,7 @@ def _add(assembly: Assembly, row: Record, place: Place, languages: Sequence[str]
         return
     omissions.kept()
     id_ = text_in(row, "id", place)
-    names = [_names(entity, place) for entity in entities]
+    names = [_names(entity, place) for entity in list_in(answer, "answer", place)]
     for language in languages:
         told, key = (row, "question") if language == "en" else (object_in(row, "translations", place), language)
         question = text_in(told, key, place, blank=True)

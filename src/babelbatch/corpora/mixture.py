@@ -70,11 +70,12 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
 
 
 def _starts(sizes: list[int]) -> list[int]:
-    return np.cumsum([0, *sizes[:-1]]).tolist()
+    starts: list[int] = np.cumsum([0, *sizes[:-1]]).tolist()
+    return starts
 
 
 def _moved(rows: np.ndarray, by: int) -> np.ndarray:
-    return np.where(rows == ABSENT, ABSENT, rows + by)
+    return np.asarray(np.where(rows == ABSENT, ABSENT, rows + by))
 
 
 def _united_keys(corpora: list[Corpus], starts: list[int], negative_keys: np.ndarray) -> np.ndarray:
@@ -97,7 +98,7 @@ def _united_keys(corpora: list[Corpus], starts: list[int], negative_keys: np.nda
             text = shared[number][corpus.negatives[:, own]]
             elsewhere = np.where(text == ABSENT, ABSENT, of_texts[text])
             mine[:] = np.where(known[place] == mine, of_keys[first + place], elsewhere)
-    return of_keys[keys]
+    return np.asarray(of_keys[keys])
 
 
 def _components(

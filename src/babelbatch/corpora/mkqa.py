@@ -54,7 +54,9 @@ def load_corpus(
     ValueError: a language that there is not, a file that is damaged or not what was published.
     """
     known = chosen("mkqa", [*LANGUAGES], _DEFAULT if languages is None else languages)
-    kinds = {"entity", "date", "number", "number_with_unit", "short_phrase"} if answers is None else {*answers}
+    kinds: set[str] = (
+        {"entity", "date", "number", "number_with_unit", "short_phrase"} if answers is None else {*answers}
+    )
     path = web_file(URL, data_dir, cache_folder("mkqa") / REVISION)
 
     def build(folder: Path) -> Sequence[str]:
@@ -97,8 +99,9 @@ def _add(
         texts = [_object(answer, place).get("text") for answer in list_in(answers, code, place)]
         if (told := next((text for text in texts if text is not None), None)) is None:
             continue
-        if text_of(told, f"the answer in '{code}'", place, blank=True).strip():
-            assembly.passage(str(id_), language, told, place.path, place.line)
+        answer = text_of(told, f"the answer in '{code}'", place, blank=True)
+        if answer.strip():
+            assembly.passage(str(id_), language, answer, place.path, place.line)
         else:
             omissions.fault(f"the answer in '{code}' is empty", place)
 

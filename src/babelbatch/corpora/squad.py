@@ -35,6 +35,7 @@ LANGUAGES: dict[Translations, tuple[str, ...]] = {
     "mlqa": ("en", "ar", "de", "es", "hi", "vi", "zh"),
     "xtreme": ("en", "ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"),
 }
+_ENGLISH: dict[tuple[Translations, str], int] = {(translations, "en"): 87_599 for translations in LANGUAGES}
 COUNTS: dict[tuple[Translations, str], int] = {
     ("mlqa", "ar"): 78_058,
     ("mlqa", "de"): 80_069,
@@ -42,7 +43,8 @@ COUNTS: dict[tuple[Translations, str], int] = {
     ("mlqa", "hi"): 82_451,
     ("mlqa", "vi"): 84_816,
     ("mlqa", "zh"): 76_285,
-} | {(translations, "en"): 87_599 for translations in LANGUAGES}
+    **_ENGLISH,
+}
 """Published numbers of questions. Of XTREME's there are none: not every question was translated."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from babelbatch.progress import waiting
 from babelbatch.records import Corpus
 from babelbatch.storage import Texts, cache_entry, open_entry
 
@@ -29,7 +30,8 @@ def stored_corpus(name: str, inputs: Mapping[str, object], build: Callable[[Path
     """
 
     def built(folder: Path) -> dict[str, object]:
-        languages = [*build(folder)]
+        with waiting(f"building the corpus {name}"):
+            languages = [*build(folder)]
         _opened(folder, name, languages)  # what `build` did wrong is said now, and is no damage later
         return {"languages": languages}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
-from babelbatch.sources.columns import LANGUAGE, WIDE, Layout, by_language, is_wide, layout, settled
+from babelbatch.sources.columns import LANGUAGE, WIDE, Layout, Said, by_language, is_wide, layout, settled
 from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
 from babelbatch.storage import file_signatures
@@ -92,7 +92,7 @@ class _Reader:
     """Puts the rows of a table into an assembly. seen, left_out: the languages that came, chosen and others."""
 
     def __init__(
-        self, columns: Mapping[str, object], given: frozenset[str], language: str | None, languages: list[str] | None
+        self, columns: Mapping[str, Said], given: frozenset[str], language: str | None, languages: list[str] | None
     ) -> None:
         self.columns, self.given, self.languages = dict(columns), given, languages
         self.seen: set[str] = set()
@@ -146,9 +146,11 @@ class _Reader:
                     f"{place}: no {role} in any language ({', '.join(names)}); write one, or remove the row"
                 )
         for language, text in texts["question"].items():
+            assert language is not None, "a column by language has one"
             if self._chosen(language):
                 assembly.question(id_, language, text, place.path, place.line)
         for language, text in texts["passage"].items():
+            assert language is not None, "a column by language has one"
             if self._chosen(language):
                 assembly.passage(id_, language, text, place.path, place.line, key)
                 self._add_negatives(place, record, columns.negatives.get(language, ()), id_, language, assembly)
@@ -160,8 +162,7 @@ class _Reader:
             for text in _texts(record, name, place):
                 assembly.negative(id_, language, text, place.path, place.line)
 
-    def _chosen(self, language: str | None) -> bool:
-        assert language is not None
+    def _chosen(self, language: str) -> bool:
         chosen = self.languages is None or language in self.languages
         (self.seen if chosen else self.left_out).add(language)
         return chosen
@@ -183,7 +184,7 @@ class _Reader:
         return language
 
     def _new_layout(self, names: tuple[str, ...]) -> Layout:
-        return layout(names, self.columns, self.given)  # type: ignore[arg-type]
+        return layout(names, self.columns, self.given)
 
 
 def _optional(record: Record, column: str, place: Place) -> str | None:

@@ -66,7 +66,7 @@ def queries(path: Path, columns: Columns) -> Iterator[Text]:
             place,
             id_,
             _language(record, columns, place),
-            text_in(record, _name(record, "query", columns, place), place),
+            text_in(record, _required(record, "query", columns, place), place),
         )
 
 
@@ -77,7 +77,7 @@ def candidates(path: Path, columns: Columns, blank: bool = False) -> Iterator[Te
     """
     for place, record in records(path):
         id_ = _id(record, "candidate_id", columns, place)
-        name, title = _name(record, "candidate", columns, place), _name(record, "title", columns, place)
+        name, title = _required(record, "candidate", columns, place), _name(record, "title", columns, place)
         text = text_in(record, name, place, blank=True).strip()
         if title is not None and record[title] is not None:
             text = f"{text_in(record, title, place, blank=True).strip()} {text}".strip()
@@ -90,7 +90,7 @@ def judgements(path: Path, columns: Columns) -> Iterator[Judgement]:
     """ValueError, with the line: damage, a column that is missing, a score that is no number."""
     for place, record in records(path):
         query, candidate = (_id(record, role, columns, place) for role in ("judged_query", "judged_candidate"))
-        yield Judgement(place, query, candidate, number(record[_name(record, "score", columns, place)], place))
+        yield Judgement(place, query, candidate, number(record[_required(record, "score", columns, place)], place))
 
 
 def number(value: object, place: Place) -> float:
@@ -116,8 +116,15 @@ def _name(record: Record, role: str, columns: Columns, place: Place) -> str | No
     )
 
 
+def _required(record: Record, role: str, columns: Columns, place: Place) -> str:
+    """The name of a column that must be there. ValueError: it is not."""
+    name = _name(record, role, columns, place)
+    assert name is not None, f"{role} is optional"
+    return name
+
+
 def _id(record: Record, role: str, columns: Columns, place: Place) -> str:
-    return id_in(record, _name(record, role, columns, place), place)
+    return id_in(record, _required(record, role, columns, place), place)
 
 
 def _language(record: Record, columns: Columns, place: Place) -> str | None:

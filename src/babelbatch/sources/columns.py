@@ -118,10 +118,12 @@ def layout(names: Sequence[str], columns: Mapping[str, Said], given: frozenset[s
     for role in ("question", "passage"):
         found = dict(_matched(names, columns[role]))
         if not found:
-            raise KeyError(columns[role] if isinstance(columns[role], str) else ", ".join(columns[role].values()))
+            wanted = columns[role]
+            raise KeyError(wanted if isinstance(wanted, str) else ", ".join(wanted.values()))
         texts.append(found)
     id_, language, passage_id = single
-    return Layout(id_, None if wide else language, passage_id, *texts, grouped)
+    questions, passages = texts
+    return Layout(id_, None if wide else language, passage_id, questions, passages, grouped)
 
 
 def _matched(names: Sequence[str], said: Said) -> list[tuple[str | None, str]]:

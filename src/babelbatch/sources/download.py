@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from babelbatch.progress import waiting
+
 
 def downloaded(url: str, sha256: str | None, target: Path) -> Path:
     """`target`, fetched from `url` if it is not there, or not what it should be.
@@ -22,7 +24,8 @@ def downloaded(url: str, sha256: str | None, target: Path) -> Path:
         return target
     known = None if sha256 is None else f"sha256:{sha256}"
     try:
-        pooch.retrieve(url, known_hash=known, fname=target.name, path=target.parent)
+        with waiting(f"fetching {target.name}"):
+            pooch.retrieve(url, known_hash=known, fname=target.name, path=target.parent)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
         raise ValueError(f"{url}: {str(error).rstrip('.')}; set data_dir to read local files") from error
     return target

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from babelbatch.progress import waiting
+
 log = logging.getLogger(__name__)
 
 
@@ -65,9 +67,10 @@ def fetched(published: Published, patterns: Sequence[str]) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        folder = snapshot_download(
-            published.hub, repo_type="dataset", revision=published.revision, allow_patterns=list(patterns)
-        )
+        with waiting(f"fetching {published.hub}"):
+            folder = snapshot_download(
+                published.hub, repo_type="dataset", revision=published.revision, allow_patterns=list(patterns)
+            )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         wanted = " ".join(f"--include '{pattern}'" for pattern in patterns[:3])

@@ -194,7 +194,7 @@ def _read_file(path: Path, language: str) -> LanguageFile:
     return LanguageFile(language, tuple(paragraphs), tuple(questions.values()))
 
 
-def _sentence_breaks(paragraph: dict, sentences: int, path: Path, where: str) -> list[tuple[int, int]]:
+def _sentence_breaks(paragraph: object, sentences: int, path: Path, where: str) -> list[tuple[int, int]]:
     breaks = _field(paragraph, "sentence_breaks", list, path, where)
     if len(breaks) != sentences:
         raise ValueError(f"{path}, {where}: {sentences} sentences but {len(breaks)} sentence_breaks")
@@ -240,9 +240,10 @@ def _field(record: object, name: str, kind: type[_Value], path: Path, where: str
 def _checked(value: object, kind: type[_Value], path: Path, where: str) -> _Value:
     if not isinstance(value, kind):
         raise ValueError(f"{path}, {where}: {json.dumps(value)[:40]} is not {_KINDS[kind]}")
-    if isinstance(value, str) and not value.isascii():
+    text: object = value  # narrowing `value` itself would lose its type
+    if isinstance(text, str) and not text.isascii():
         try:
-            value.encode()
+            text.encode()
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"{path}, {where}: character {error.start:,} is half of a surrogate pair, which is not Unicode; mend "

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -132,7 +132,7 @@ def id_in(record: Record, key: str, place: Place) -> str:
     return str(value) if whole else text_in(record, key, place)
 
 
-def list_in(record: Record, key: str, place: Place) -> list:
+def list_in(record: Record, key: str, place: Place) -> list[Any]:
     """The list under a key. ValueError: there is none, or it is something else."""
     if key not in record:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
@@ -150,8 +150,10 @@ def object_in(record: Record, key: str, place: Place) -> Record:
     return value
 
 
-def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+def _opened(path: Path) -> BinaryIO:
+    if path.suffix == ".gz":
+        return cast("BinaryIO", gzip.open(path, "rb"))  # it is one, but not by its declared type
+    return path.open("rb")
 
 
 def _json_lines(path: Path) -> Iterator[tuple[Place, Record]]:

@@ -89,7 +89,7 @@ def _answers(row: Record, context: str, place: Place) -> tuple[Answer, ...]:
         texts, starts = list_in(flat, "text", place), list_in(flat, "answer_start", place)
         if len(texts) != len(starts):
             raise ValueError(f"{place}: {len(texts)} texts of answers, but {len(starts)} of 'answer_start'")
-        pairs = zip(texts, starts, strict=True)
+        pairs: Iterator[tuple[object, object]] = zip(texts, starts, strict=True)
     else:
         pairs = ((answer.get("text"), answer.get("answer_start")) for answer in _objects(row, "answers", place))
     return tuple(_answer(text, start, context, place) for text, start in pairs)

@@ -122,7 +122,8 @@ def choose_languages(languages: list[str] | None) -> tuple[str, ...]:
 
 
 def _candidates() -> Iterator[Fact]:
-    territories = [code for code in Locale("en").territories if len(code) == 2 and code.isalpha()]
+    codes = map(str, Locale("en").territories)
+    territories = [code for code in codes if len(code) == 2 and code.isalpha()]
     for territory in territories:
         yield from _currency(territory)
         yield from _official_language(territory)
@@ -159,7 +160,7 @@ def _official_language(territory: str) -> Iterator[Fact]:
     for tags, info in (get_territory_language_info(territory) or {}).items():
         if info["official_status"] in ("official", "de_facto_official"):
             language = tags.split("_")[0]
-            shares[language] = max(shares.get(language, 0), info["population_percent"])
+            shares[language] = max(shares.get(language, 0.0), float(info["population_percent"] or 0))
     most = [language for language, share in shares.items() if share == max(shares.values())]
     if len(most) == 1:
         yield Fact("official_language", territory, most[0])
@@ -200,8 +201,9 @@ def _name(language: str, kind: str, code: str) -> str | None:
         return code
     locale = _locale(language)
     if kind == "day":
-        return locale.days["stand-alone"]["wide"][int(code)]
-    return getattr(locale, PLURALS[kind]).get(code)
+        return str(locale.days["stand-alone"]["wide"][int(code)])
+    name: str | None = getattr(locale, PLURALS[kind]).get(code)
+    return name
 
 
 def _tell(fact: Fact, language: str) -> tuple[str, str]:
