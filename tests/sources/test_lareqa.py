@@ -583,11 +583,11 @@ def benchmark(candidate_ids: tuple[str, ...], offsets: list[int], relevant: list
 
 def test_duplicate_candidate_id():
     assert message_of(lambda: benchmark(("a", "b", "c", "b"), [0, 1, 2, 3], [0, 1, 2])) == (
-        "benchmark small: candidate id 'b' occurs twice; ids must be unique"
+        "benchmark 'small', candidate_ids: 'b' occurs twice; ids must be unique"
     )
 
 
 def test_query_without_relevant_candidate():
     assert message_of(lambda: benchmark(("a", "b"), [0, 1, 1, 1], [0])) == (
-        "benchmark small: query 'q2' has no relevant candidate (2 such); remove it or add its answer"
+        "benchmark 'small', relevant: query 'q2' has no relevant candidate (2 such); remove it or add its answer"
     )
