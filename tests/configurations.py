@@ -8,10 +8,10 @@ GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for gro
 """Every shipped group with its options."""
 
 
-def problems(*overrides: str, root: str = "train", multirun: bool = False) -> list[str]:
+def problems(*overrides: str, root: str = "train", multirun: bool = False, config_dir: str | None = None) -> list[str]:
     register()
     try:
-        check_jobs(root, force_overrides(list(overrides)), multirun=multirun)
+        check_jobs(root, force_overrides(list(overrides)), multirun=multirun, config_dir=config_dir)
     except ConfigError as error:
         return error.problems
     return []

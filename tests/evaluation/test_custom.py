@@ -154,13 +154,42 @@ def test_refused(metrics, index, message):
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        ("much", "could not convert string to float: 'much'; return one number for each query"),
+        (
+            "much",
+            "it fails for a query with ranks [1] (ValueError: could not convert string to float: 'much'); "
+            "return one number for each query",
+        ),
         (float("inf"), "a score is infinite; return a finite number, or NaN for none"),
     ],
 )
 def test_what_is_no_score(returned, message):
     with pytest.raises(ValueError, match=f"^evaluation.metrics.odd: {re.escape(message)}$"):
         per_query_custom_metrics({"odd": lambda ranks, gains: returned}, np.array([1]), np.array([0, 1]))
+
+
+def wrong_shape(ranks: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    return ranks <= 3
+
+
+def out_of_range(ranks: np.ndarray, gains: np.ndarray) -> float:
+    return float(ranks[5])
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (wrong_shape, "TypeError: only 0-dimensional arrays can be converted to Python scalars"),
+        (out_of_range, "IndexError: index 5 is out of bounds for axis 0 with size 2"),
+    ],
+)
+def test_a_metric_that_fails_is_refused_before_anything_is_trained(metric, reason):
+    message = (
+        f"evaluation.metrics.odd: it fails for a query with ranks [1, 3] ({reason}); return one number for each query"
+    )
+        f"evaluation.metrics.odd: it fails for a query with ranks [1, 3] ({reason}); return one number for each query"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Evaluation(metrics={"odd": metric})
 
 
 @pytest.mark.parametrize(("better", "leader"), [("higher", "X-X"), ("lower", "X-Y")])

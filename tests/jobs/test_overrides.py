@@ -1,10 +1,10 @@
 """Overrides: forced into the configuration, and explained where they are wrong."""
 
+from pathlib import Path
+
 from hydra import compose, initialize_config_dir
 
-from babelbatch.configuration.schema import (
-    register,
-)
+from babelbatch.configuration.schema import register
 from babelbatch.jobs.overrides import CONF, force_overrides
 from configurations import problems
 
@@ -36,3 +36,13 @@ def test_the_options_of_a_group_include_those_below_it() -> None:
     assert found.startswith("experiment: no option 'paper/xlmr_hybird', did you mean 'paper/xlmr_hybrid'? (there are: ")
     assert "demo, mlqa_r, lareqa/en_en, " in found
     assert "question/typology" in found
+
+
+def test_the_options_of_a_group_include_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "elements.yaml").write_text("# @package _global_\n")
+    (found,) = problems("experiment=elementz", config_dir=str(tmp_path))
+    assert found.startswith("experiment: no option 'elementz', did you mean 'elements'? (there are: ")
+    (found,) = problems("experiment=elements")
+    assert found.startswith("experiment: no option 'elements' (there are: demo, ")
+    assert found.endswith("); for a file of your own add --config-dir and its folder")

@@ -37,8 +37,10 @@ class Metric(Protocol):
         ...
 
 
-def check_names(metrics: Mapping[str, object], *, searched: bool) -> None:
-    """Raises ValueError for a name that is taken or invalid in a key, and for an entry that cannot be called.
+def check_metrics(metrics: Mapping[str, object], *, searched: bool) -> None:
+    """Raises ValueError for a name that is taken or invalid in a key, and for an entry that does not score a query.
+
+    Each metric is called once, so that a mistake in it is found before training and not after.
 
     searched: whether candidates are searched; then also for a metric that needs more ranks than a search returns.
     """
@@ -51,6 +53,7 @@ def check_names(metrics: Mapping[str, object], *, searched: bool) -> None:
         if not callable(metric):
             kind = type(metric).__name__
             raise ValueError(f"{path}: {kind} is not callable; name a class with __call__(ranks, gains)")
+        _score(name, metric, np.array([1, 3]), np.ones(2))
         depth = getattr(metric, "depth", None)
         if searched and not (isinstance(depth, int) and depth <= SEARCHED_PLACES):
             raise ValueError(
@@ -77,14 +80,24 @@ def per_query_custom_metrics(
     spans = [slice(start, stop) for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
     found = {}
     for name, metric in metrics.items():
-        try:
-            values = np.array([float(metric(ranks[span], gains[span])) for span in spans])
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"evaluation.metrics.{name}: {error}; return one number for each query") from error
-        if np.isinf(values).any():
-            raise ValueError(f"evaluation.metrics.{name}: a score is infinite; return a finite number, or NaN for none")
-        found[name] = values
+        found[name] = np.array([_score(name, metric, ranks[span], gains[span]) for span in spans])
     return found
+
+
+def _score(name: str, metric: Metric, ranks: NDArray[np.int64], gains: NDArray[np.float64]) -> float:
+    """The score of one query. Raises ValueError, with the ranks of that query, if it is no finite number nor NaN."""
+    path = f"evaluation.metrics.{name}"
+    try:
+        score = float(metric(ranks, gains))
+    except Exception as error:
+        some = ", ".join(map(str, ranks[:5].tolist())) + (", ..." if len(ranks) > 5 else "")
+        raise ValueError(
+            f"{path}: it fails for a query with ranks [{some}] ({type(error).__name__}: {error}); return one number "
+            "for each query"
+        ) from error
+    if np.isinf(score):
+        raise ValueError(f"{path}: a score is infinite; return a finite number, or NaN for none")
+    return score
 
 
 def directions(metrics: Mapping[str, Metric]) -> dict[str, object]:

@@ -13,7 +13,7 @@ import torch
 from babelbatch.distributed.collectives import rank as rank_of_process
 from babelbatch.evaluation import bias
 from babelbatch.evaluation.cell_ranking import rank_cells
-from babelbatch.evaluation.custom import Metric, check_names
+from babelbatch.evaluation.custom import Metric, check_metrics
 from babelbatch.evaluation.debias import Method, debiased
 from babelbatch.evaluation.encoding import encode
 from babelbatch.evaluation.query_sample import sample_queries
@@ -67,7 +67,7 @@ class Evaluation:
             raise ValueError(
                 "a search has neither debias nor trec_files, which need all candidates: leave them out, or index=None"
             )
-        check_names(self.metrics or {}, searched=self.index is not None)
+        check_metrics(self.metrics or {}, searched=self.index is not None)
 
     def __call__(self, encoder: Encoder | Lexical, benchmark: Benchmark, folder: Path | None = None) -> Result:
         """Encodes queries and candidates of the benchmark and scores all queries. Keeps the encoder's training mode.

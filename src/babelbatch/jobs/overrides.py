@@ -70,9 +70,13 @@ def problem_of_override(override: Override, error: Exception) -> str:
     """Why this one does not compose, given what Hydra raised."""
     key = override.key_or_group
     if isinstance(error, MissingConfigException):
-        options, value = _options(key), override.value()
+        shipped, value = _options(key), override.value()
+        # Hydra's own list has the options of --config-dir, and not those of nested groups.
+        options = list(dict.fromkeys([*(error.options or ()), *shipped]))
         typed = ", ".join(map(str, value if isinstance(value, list) else [value]))
-        return f"{key}: no option '{typed}'{closest(typed, options)} (there are: {', '.join(options)})"
+        near = closest(typed, options)
+        own = "" if near or len(options) > len(shipped) else "; for a file of your own add --config-dir and its folder"
+        return f"{key}: no option '{typed}'{near} (there are: {', '.join(options)}){own}"
     return f"{key}: {one_line(error.__cause__ or error)}"
 
 
