@@ -183,11 +183,8 @@ def out_of_range(ranks: np.ndarray, gains: np.ndarray) -> float:
     ],
 )
 def test_a_metric_that_fails_is_refused_before_anything_is_trained(metric, reason):
-    message = (
-        f"evaluation.metrics.odd: it fails for a query with ranks [1, 3] ({reason}); return one number for each query"
-    )
-        f"evaluation.metrics.odd: it fails for a query with ranks [1, 3] ({reason}); return one number for each query"
-    )
+    message = f"evaluation.metrics.odd: it fails for a query with ranks [1, 3] ({reason}); return one number "
+    message += "for each query"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Evaluation(metrics={"odd": metric})
 
