@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from babelbatch.configuration.rules.tables import problems_of_place
+
 _TABLE = "babelbatch.benchmarks.table.load_benchmark"
 _LARGE = {
     "babelbatch.benchmarks.miracl.load_benchmark": "106 million passages",
@@ -40,15 +42,7 @@ def problems_of_benchmarks(cfg: dict[str, Any]) -> Iterator[str]:
 
 
 def _problems_of_table(path: str, node: dict[str, Any]) -> Iterator[str]:
-    folder, hub = node.get("path"), node.get("hub")
-    if folder is None and hub is None:
-        yield f"{path}.path: missing; set it to a folder, or {path}.hub to a data set of the hub"
-    elif folder is not None and hub is not None:
-        yield f"{path}.hub: there is {path}.path already; leave out one of them"
-    elif isinstance(folder, str) and not Path(folder).is_dir():
-        yield f"{path}.path: there is no folder '{folder}'; a data set of the hub is named by {path}.hub"
-    if hub is None and "revision" in node:
-        yield f"{path}.revision: only for a data set of the hub; leave it out"
+    yield from problems_of_place(path, node, kind="folder", exists=Path.is_dir, hub_keys=["revision"])
     if node.get("layout") == "trec" and node.get("columns"):
         yield f"{path}.columns: files of layout=trec go by the order of their fields; leave it out, or set layout=beir"
     named = [node.get(role) for role in ("queries", "candidates", "qrels")]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from babelbatch.configuration.rules.sampling import alphas
+from babelbatch.configuration.rules.tables import problems_of_place
 from babelbatch.configuration.signatures import closest
 
 _COMPARING = {"Mimo", "LanguageKL", "Alignment"}
@@ -74,20 +75,8 @@ def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
     if _is(corpus, "bitext") and corpus.get("collection") is None and corpus.get("data_dir") is None:
         yield f"{path}.data_dir: missing; set it to a folder of parallel sentences, or set {path}.collection"
     if _is(corpus, "table"):
-        yield from _problems_of_table(path, corpus)
-
-
-def _problems_of_table(at: str, corpus: Mapping[str, Any]) -> Iterator[str]:
-    path, hub = corpus.get("path"), corpus.get("hub")
-    if path is None and hub is None:
-        yield f"{at}.path: missing; set it to a file or folder, or {at}.hub to a data set of the hub"
-    elif path is not None and hub is not None:
-        yield f"{at}.hub: there is {at}.path already; leave out one of them"
-    elif isinstance(path, str) and not Path(path).exists():
-        yield f"{at}.path: there is no file or folder '{path}'; a data set of the hub is named by {at}.hub"
-    if hub is None:
-        of_hub = ("hub_config", "split", "revision")
-        yield from (f"{at}.{key}: only for a data set of the hub; leave it out" for key in of_hub if key in corpus)
+        hub_keys = ("hub_config", "split", "revision")
+        yield from problems_of_place(path, corpus, kind="file or folder", exists=Path.exists, hub_keys=hub_keys)
 
 
 def _is(corpus: Mapping[str, Any], name: str) -> bool:
