@@ -95,3 +95,14 @@ def test_the_option(scattered: Path, tmp_path: Path) -> None:
     page = write_report([scattered], tmp_path / "out", Settings(plan=0.02)).read_text(encoding="utf-8")
     assert 'id="planning-facts"' in page
     assert "seeds for 0.02" in page
+
+
+def test_a_fixed_system_takes_no_seeds(scattered: Path, tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("strategy", "alpha", "seed", "steps", "seconds/train"))
+    settings = {"sampling": {}, "seed": None, "encoder": {"_target_": "babelbatch.lexical.BM25"}}
+    write_run(tmp_path / "bm25", facts=nothing, settings=settings)
+    found = study("facts", grouped(find_runs([scattered, tmp_path]).runs))
+    fixed = [sentence for sentence in planning(found, 0.02).sentences if "BM25" in sentence]
+    assert re.fullmatch(
+        r"To find a difference of 0\.02 in mAP .* between BM25 and X-X takes \d+ seeds of X-X\.", fixed[0]
+    )

@@ -87,7 +87,8 @@ def _sentence(
     if needed is None:
         least = _shown(measure, found.detectable(MOST_SEEDS))
         return f"No number of seeds finds {what}: with these queries even many seeds find {least} at best."
-    return f"To find {what} takes {needed:,} seeds of each."
+    trained = "each" if not (group.fixed or reference.fixed) else (reference if group.fixed else group).label
+    return f"To find {what} takes {needed:,} seeds of {trained}."
 
 
 def _shown(measure: Measure, value: float) -> str:
