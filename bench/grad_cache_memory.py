@@ -3,7 +3,7 @@
     python bench/grad_cache_memory.py [--small 256] [--large 4096] [--chunk-tokens 4096] [--hidden 384] [--layers 6]
 
 Each size runs in a process of its own: a new MiniLM-shaped encoder (dropout on), sentences of the built-in data as
-questions and passages, one step of AdamW to fill its state, then the step that is measured. The figure is the largest
+queries and passages, one step of AdamW to fill its state, then the step that is measured. The figure is the largest
 resident set of the process (VmHWM) over that step, the interpreter and torch included; on a GPU, torch's own peak.
 """
 

@@ -2,14 +2,14 @@
 
     python bench/ranking.py --data-dir shared/data/xquad-r --repeats 3
 
-133: 11 monolingual cells, 110 crosslingual ones, 11 question languages over the pool, and the macro average over the
+133: 11 monolingual cells, 110 crosslingual ones, 11 query languages over the pool, and the macro average over the
 pool.
-Both sides start from the same vectors of 384 dimensions: random ones, in which a question is near all versions of its
+Both sides start from the same vectors of 384 dimensions: random ones, in which a query is near all versions of its
 answer, and nearer to what is in its own language. They are of unit length but for rounding: each component is a
 multiple of 1/1024, so that scores are exact in float32 in whatever order they are summed, and equal numbers can be
 asked for; a few candidates in a hundred are tied. pytrec_eval's side scores by the same matrix product and includes
 building its dictionaries, without which it cannot start. Ours includes all that an evaluation computes: ranks, the
-other metrics, the language bias suite, and the table of all questions. pytrec_eval runs once, between our repeats; a
+other metrics, the language bias suite, and the table of all queries. pytrec_eval runs once, between our repeats; a
 first one of ours is not counted.
 """
 
@@ -31,7 +31,7 @@ from babelbatch.evaluation.scoring import score
 from babelbatch.records import Benchmark
 
 DIMENSIONS = 384
-BLOCK = 200  # questions that pytrec_eval gets at once: its dictionaries of all would take tens of gigabytes
+BLOCK = 200  # queries that pytrec_eval gets at once: its dictionaries of all would take tens of gigabytes
 
 
 def planted(benchmark: Benchmark, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -100,7 +100,7 @@ def main() -> None:
     options = parser.parse_args()
     benchmark = load_benchmark("xquad_r", options.data_dir)
     vectors = planted(benchmark, options.seed)
-    print(f"{len(vectors[0]):,} questions, {len(vectors[1]):,} candidates, {torch.get_num_threads()} threads")
+    print(f"{len(vectors[0]):,} queries, {len(vectors[1]):,} candidates, {torch.get_num_threads()} threads")
 
     def timed(side: Callable) -> tuple[float, float, dict[str, float]]:
         begin, used = time.perf_counter(), time.process_time()

@@ -6,16 +6,16 @@ rankings, and the rank distance comes from a plain sort. Slow on purpose; bench/
     python bench/reference_lareqa.py --model FOLDER --data-dir DIR --benchmark xquad_r --output reference.json
 
 DIR holds one LAReQA file per language (xx.json). The keys written are
-    <benchmark>/<setting>/<metric>              macro average: over languages, ordered pairs or question languages
-    <benchmark>/<setting>/<metric>/<ql>         one question language; crosslingual: mean over the other languages
-    <benchmark>/crosslingual/<metric>/<ql>-<cl> questions in ql against the candidates in cl
+    <benchmark>/<setting>/<metric>              macro average: over languages, ordered pairs or query languages
+    <benchmark>/<setting>/<metric>/<ql>         one query language; crosslingual: mean over the other languages
+    <benchmark>/crosslingual/<metric>/<ql>-<cl> queries in ql against the candidates in cl
 
 Definitions
     candidate   every sentence of every paragraph, known as <language>_<paragraph in the file>_<sentence>; its text is
                 context[start:end], as in XTREME-R. The field `sentences` says the same in all but two places (Turkish
                 XQuAD-R, a paragraph whose context has a broken character), which are printed
-    relevant    the first sentence with start <= answer_start < end, for the same question id, in every language
-    scored      the questions that have a relevant candidate among those ranked
+    relevant    the first sentence with start <= answer_start < end, for the same query id, in every language
+    scored      the queries that have a relevant candidate among those ranked
     score       cosine in float32. Candidates that are the same input to the model, i.e. the same tokens once cut to its
                 maximum length, are scored as one, so that they tie: sentences of unknown words are many in a language
                 that the tokenizer lacks, and between them noise in the last digits would decide
@@ -46,12 +46,12 @@ MEASURES = {"map", "map_cut.20", "recall.1,10"}
 NAMES = {"map": "map", "map_cut_20": "map@20", "recall_1": "recall@1", "recall_10": "recall@10"}
 POOL = "pool"  # stands where a candidate language stands: the candidates of all languages together
 
-Table = dict[tuple[str, str, str], float]  # (metric, question language, candidate language or POOL) -> mean
+Table = dict[tuple[str, str, str], float]  # (metric, query language, candidate language or POOL) -> mean
 
 
 @dataclass
 class Language:
-    """What one file holds; `answers` maps a question id to the id of its relevant candidate."""
+    """What one file holds; `answers` maps a query id to the id of its relevant candidate."""
 
     queries: dict[str, str] = field(default_factory=dict)
     candidates: dict[str, str] = field(default_factory=dict)
@@ -76,8 +76,8 @@ def read_language(path: Path) -> Language:
             at = answer["answer_start"]
             hits = [name for name, (start, end) in zip(names, breaks, strict=True) if start <= at < end]
             if not hits or qa["id"] in language.queries:
-                raise ValueError(f"{path}: question {qa['id']} is repeated, or its answer is in no sentence")
-            language.queries[qa["id"]] = qa["query"]
+                raise ValueError(f"{path}: query {qa['id']} is repeated, or its answer is in no sentence")
+            language.queries[qa["id"]] = qa["question"]
             language.answers[qa["id"]] = hits[0]
     return language
 
@@ -102,7 +102,7 @@ def same_inputs(encoder: SentenceTransformer, texts: list[str]) -> list[int]:
 def encode(
     model: Path, encoder: SentenceTransformer, queries: list[str], candidates: list[str], cache: Path | None
 ) -> list[np.ndarray]:
-    """Unit vectors of the questions and of the candidates, from the cache where it holds exactly these."""
+    """Unit vectors of the queries and of the candidates, from the cache where it holds exactly these."""
     key = fingerprint(model, [*queries, "", *candidates])
     if cache and cache.exists():
         with np.load(cache) as stored:
@@ -126,7 +126,7 @@ def rank_distance(ids: list[str], scores: list[float], relevant: set[str]) -> in
 
 
 def score(languages: dict[str, Language], model: Path, cache: Path | None, block: int) -> Table:
-    """The mean of every metric in every cell and in the pool, `block` questions at a time."""
+    """The mean of every metric in every cell and in the pool, `block` queries at a time."""
     texts = sorted({text for language in languages.values() for text in language.candidates.values()})
     encoder = SentenceTransformer(str(model), device="cpu")
     row_of = dict(zip(texts, same_inputs(encoder, texts), strict=True))
@@ -138,13 +138,13 @@ def score(languages: dict[str, Language], model: Path, cache: Path | None, block
     rows = {cl: [row_of[text] for text in language.candidates.values()] for cl, language in languages.items()}
     ids[POOL], rows[POOL] = list(chain(*ids.values())), list(chain(*rows.values()))
 
-    relevant: dict[str, dict[str, set[str]]] = {cl: defaultdict(set) for cl in ids}  # candidates by question id
+    relevant: dict[str, dict[str, set[str]]] = {cl: defaultdict(set) for cl in ids}  # candidates by query id
     for cl, language in languages.items():
         for name, candidate in language.answers.items():
             relevant[cl][name].add(candidate)
             relevant[POOL][name].add(candidate)
     if max(map(len, relevant[POOL].values())) > 20:
-        raise ValueError("a question has more than 20 relevant candidates: map_cut_20 would not be map@20")
+        raise ValueError("a query has more than 20 relevant candidates: map_cut_20 would not be map@20")
 
     values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     progress = tqdm(total=len(asked), unit="query", mininterval=5)
@@ -173,10 +173,10 @@ def score(languages: dict[str, Language], model: Path, cache: Path | None, block
 
 
 def summarise(benchmark: str, table: Table) -> dict[str, float]:
-    """The flat keys: cells, means per question language, macro averages."""
+    """The flat keys: cells, means per query language, macro averages."""
     flat: dict[str, float] = {}
     groups: dict[tuple[str, str], list[float]] = defaultdict(list)  # what the macro average of each setting is over
-    others: dict[tuple[str, str], list[float]] = defaultdict(list)  # crosslingual cells of one question language
+    others: dict[tuple[str, str], list[float]] = defaultdict(list)  # crosslingual cells of one query language
     for (metric, ql, cl), value in table.items():
         setting = "multilingual" if cl == POOL else "monolingual" if ql == cl else "crosslingual"
         groups[setting, metric].append(value)
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--benchmark", choices=["xquad_r", "mlqa_r"], required=True, help="first part of every key")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--vectors", type=Path, help="an .npz file to keep the vectors in")
-    parser.add_argument("--block", type=int, default=200, help="questions scored at once: bounds the memory")
+    parser.add_argument("--block", type=int, default=200, help="queries scored at once: bounds the memory")
     options = parser.parse_args()
     if not options.model.is_dir():
         parser.error(f"no such folder: {options.model}")
@@ -208,7 +208,7 @@ def main() -> None:
         parser.error("--vectors wants a name that ends in .npz")
     queries = sum(len(language.queries) for language in languages.values())
     candidates = sum(len(language.candidates) for language in languages.values())
-    print(f"{options.benchmark}: {len(languages)} languages, {queries:,} questions, {candidates:,} candidates")
+    print(f"{options.benchmark}: {len(languages)} languages, {queries:,} queries, {candidates:,} candidates")
 
     begin = time.perf_counter()
     flat = summarise(options.benchmark, score(languages, options.model, options.vectors, options.block))

@@ -4,7 +4,7 @@
     python bench/sampler.py --items 10000000 --repeats 20
 
 Corpora of --items items in --languages languages, by default ten million pairs in all, and ten million items. Each is
-fully parallel ("parallel"), or lacks questions and passages ("partial"), from none in the first language to four in
+fully parallel ("parallel"), or lacks queries and passages ("partial"), from none in the first language to four in
 five in the last; the latter also as a mixture of ten parts ("of 10 parts"). Texts are not needed: to the sampler a
 corpus is two tables of row numbers.
 

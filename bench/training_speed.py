@@ -2,7 +2,7 @@
 
 The same pairs, batches, loss, optimiser, lengths and precision on all sides, each in a process of its own, in turns;
 each figure is the median over the turns. The first steps, which take memory for the first time, are not counted
-(--warmup). The work is that of docs/performance.md: questions and whole paragraphs of MLQA-R.
+(--warmup). The work is that of docs/performance.md: queries and whole paragraphs of MLQA-R.
 
     python bench/training_speed.py --model FOLDER --data-dir MLQA_R [--batch 64] [--precision 32] [--rounds 7]
 
