@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -51,6 +51,19 @@ class Taken(NamedTuple):
     cpu: float
 
 
+class Numbers(Sequence[str]):
+    """As many texts as the tables name, without their memory: the sampler does not read them."""
+
+    def __init__(self, count: int) -> None:
+        self._numbers = range(count)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, row: int) -> str:
+        return str(self._numbers[row])
+
+
 def make_corpus(items: int, languages: int, *, partial: bool) -> Corpus:
     random = np.random.default_rng(0)
     missing = np.linspace(0, 0.8 if partial else 0, languages, dtype=np.float32)
@@ -64,9 +77,9 @@ def make_corpus(items: int, languages: int, *, partial: bool) -> Corpus:
     return Corpus(
         name="partial" if partial else "parallel",
         languages=("en", *(f"l{number:02}" for number in range(1, languages))),
-        ids=range(items),  # type: ignore[arg-type]  # only their number matters here
-        query_texts=(),
-        passage_texts=(),
+        ids=Numbers(items),
+        query_texts=Numbers(items * languages),
+        passage_texts=Numbers(items * languages),
         queries=table(),
         passages=table(),
         passage_keys=np.arange(items),

@@ -1,8 +1,7 @@
-"""Texts on disk, and the corpus that is gathered of them: against one made by hand, in memory, and damaged."""
+"""A corpus assembled on disk: against one in memory, with faulty rows, interrupted and damaged."""
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import ABSENT, Corpus
-from babelbatch.storage.texts import Texts, TextWriter, select_texts
 from processes import PEAK, python
 
 FILE = Path("pairs.jsonl")
@@ -21,45 +19,6 @@ FILE = Path("pairs.jsonl")
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
-
-
-def written(path: Path, texts: list[str], rows: list[int] | None = None) -> Texts:
-    writer = TextWriter(path)
-    assert [writer.append(text) for text in texts] == list(range(len(texts)))
-    writer.close()
-    select_texts(path, None if rows is None else np.array(rows, np.int64))
-    return Texts(path)
-
-
-def test_texts_come_back(tmp_path):
-    texts = written(tmp_path / "a.txt", ["één", "", "ไทย\n", "x"])
-    assert list(texts) == ["één", "", "ไทย\n", "x"]
-    assert (len(texts), texts[2], texts[-1], texts[1:3]) == (4, "ไทย\n", "x", ["", "ไทย\n"])
-    assert list(pickle.loads(pickle.dumps(texts))) == list(texts)
-    with pytest.raises(IndexError):
-        texts[4]
-
-
-def test_chosen_texts(tmp_path):
-    assert list(written(tmp_path / "a.txt", ["a", "bb", "ccc"], [2, 0, 2])) == ["ccc", "a", "ccc"]
-    assert list(written(tmp_path / "b.txt", ["a"], [])) == []
-    assert list(written(tmp_path / "c.txt", [])) == []
-
-
-def test_a_writer_goes_on_behind_what_stays(tmp_path):
-    path = tmp_path / "a.txt"
-    first = TextWriter(path)
-    for text in ("één", "ไทย"):
-        first.append(text)
-    assert first.flush() == 2
-    first.append("lost")
-    first.close()
-    second = TextWriter(path, keep=2)
-    assert second.append("x") == 2
-    second.close()
-    select_texts(path)
-    assert list(Texts(path)) == ["één", "ไทย", "x"]
-    assert path.read_text() == "één" + "ไทย" + "x"
 
 
 def assembled(folder: Path, rows: list[tuple], languages: tuple[str, ...] = ("de", "en"), **options) -> Corpus:

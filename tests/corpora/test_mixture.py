@@ -21,7 +21,6 @@ from babelbatch.encoder import static
 from babelbatch.records import ABSENT, Corpus, Mixture
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.sampling.proportional_schedule import ProportionalSchedule
-from babelbatch.storage.texts import ConcatTexts
 from conftest import MakeCorpus
 from plans import HYBRID, X_X, X_Y, plans, same
 
@@ -158,18 +157,6 @@ def test_the_fingerprint_knows_the_parts(make_corpus: MakeCorpus) -> None:
     prints = [load_corpus({name: corpus}, exponent).fingerprint for name in ("a", "b") for exponent in (0.5, 1)]
     assert len({*prints, corpus.fingerprint}) == 5
     assert load_corpus({"a": corpus}, 1).fingerprint == prints[1]
-
-
-def test_joined_texts() -> None:
-    joined = ConcatTexts([("a", "b"), (), ["c"]], ["x/", "y/", "z/"])
-    whole = ["x/a", "x/b", "z/c"]
-    assert list(joined) == [joined[row] for row in range(3)] == joined[:] == whole
-    assert (joined[-1], joined[1:], joined[::-2], joined[5:]) == ("z/c", whole[1:], whole[::-2], [])
-    assert (len(joined), len(ConcatTexts([])), "x/b" in joined) == (3, 0, True)
-    assert list(pickle.loads(pickle.dumps(joined))) == whole
-    for row in (3, -4):
-        with pytest.raises(IndexError):
-            joined[row]
 
 
 @pytest.mark.parametrize("sampling", [HYBRID, X_X, X_Y, replace(HYBRID, alpha_draw="stratified")])

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from babelbatch import progress
 from babelbatch.encoder import Encoder, static, tiny
 from babelbatch.encoder.model import Settings
 from babelbatch.evaluation.debias import debiased
@@ -21,8 +22,10 @@ from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scoring import score
+from babelbatch.lexical import BM25
 from babelbatch.records import Benchmark
 from babelbatch.search import vector_cache
+from babelbatch.search.index import IVF
 from babelbatch.training.callbacks import EvaluateRetrieval
 
 TEXTS = ["red green blue", "green", "blue and grey and white and black", "green", "grün und blau", "red green blue", ""]
@@ -107,7 +110,7 @@ def test_prefixes_and_lengths_follow_the_role():
 
 
 def words() -> Benchmark:
-    """A bag of words: each question has the words of its answer. German a is found everywhere, English a as well."""
+    """A bag of small: each question has the words of its answer. German a is found everywhere, English a as well."""
     texts = {
         "de_a": "eins zwei",
         "en_a": "eins two",
@@ -330,3 +333,45 @@ def test_batches_by_hand():
     """Longest first; rows of equal length in their order. 10 tokens hold 1 row of 9, 2 of 5, 5 of 2."""
     batches = length_sorted_batches(np.array([2, 5, 9, 2, 5, 2, 11]), 10)
     assert [batch.tolist() for batch in batches] == [[6], [2], [1, 4], [0, 3, 5]]
+
+
+@pytest.fixture
+def works(monkeypatch) -> list[progress.Work]:
+    """The work of every progress bar, in order."""
+    made: list[progress.Work] = []
+
+    def record(*arguments: object, **options: object) -> progress.Work:
+        made.append(Work(*arguments, **options))
+        return made[-1]
+
+    Work = progress.Work
+    monkeypatch.setattr(progress, "Work", record)
+    return made
+
+
+def steps(works: list[progress.Work]) -> set[str]:
+    """The steps shown, each to its end: "ranking made" and so on, with N for numbers."""
+    assert [work for work in works if work.total is not None and work.done != work.total] == []
+    return {re.sub(r"[\d,]+", "N", work.description) for work in works}
+
+
+def test_every_long_step_of_a_ranking_is_shown(encoder, works, tmp_path):
+    Evaluation(trec_files=True)(encoder, words(), tmp_path)
+    assert steps(works) == {
+        "reading N texts", "tokenising queries", "tokenising passages", "comparing N texts",
+        "encoding N queries", "encoding N passages", "comparing candidates", "ranking small",
+        "writing the TREC files of small", "scoring small",
+    }  # fmt: skip
+
+
+def test_every_long_step_of_a_search_is_shown(encoder, works):
+    Evaluation(index=IVF())(encoder, words())
+    assert {
+        "encoding the pool of small", "k-means of N lists", "building the index", "measuring the recall of the index",
+        "searching small (all)", "searching small (en)", "scoring small",
+    } <= steps(works)  # fmt: skip
+
+
+def test_every_long_step_of_bm25_is_shown(works):
+    Evaluation()(BM25(), words())
+    assert steps(works) >= {"splitting N candidates into terms", "splitting N queries into terms", "indexing small"}

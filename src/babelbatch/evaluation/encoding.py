@@ -20,6 +20,8 @@ from babelbatch.tokens import Tokens, tokenise
 if TYPE_CHECKING:
     from babelbatch.encoder import Encoder, Role
 
+_PLURALS = {"query": "queries", "passage": "passages"}
+
 
 def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:
     """Token ids of the texts with the encoder's prefix and maximum length for the role, from the cache."""
@@ -28,7 +30,7 @@ def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens
         encoder.tokenizer,
         prefix=encoder.settings.prefix(role),
         max_length=encoder.settings.max_length(role),
-        description=f"tokenising {role}s",
+        description=f"tokenising {_PLURALS[role]}",
         cache=cache_folder("tokens"),
     )
 
@@ -69,8 +71,9 @@ def _encode_rows(
     training = encoder.training
     encoder.eval()
     total = sum(int(lengths[batch].sum()) for batch in batches)
+    description = f"encoding {len(vectors):,} {_PLURALS[role]}"
     try:
-        with torch.inference_mode(), bar(f"encoding {len(vectors):,} {role}s", total, unit="tokens") as progress:
+        with torch.inference_mode(), bar(description, total, unit="tokens") as progress:
             for batch in batches:
                 padded = tokens.padded(rows[batch]).to(device)
                 vectors[batch] = encoder(padded, role).float().cpu().numpy()

@@ -53,10 +53,9 @@ class Tokens:
         with bar(f"comparing {len(self):,} texts", len(self), unit="texts") as progress:
             for row, (start, stop) in enumerate(pairwise(self.offsets.tolist()), 1):
                 digests += hashlib.blake2b(self.ids[start:stop].data, digest_size=16).digest()
-                if row % _BLOCK_TEXTS == 0:
-                    progress.advance(_BLOCK_TEXTS)
-                    if self.mapping is not None:
-                        self.mapping.was_read(_BLOCK_TEXTS)
+                progress.advance(1)
+                if self.mapping is not None and row % _BLOCK_TEXTS == 0:
+                    self.mapping.was_read(_BLOCK_TEXTS)
         return np.frombuffer(digests, "<u8").reshape(-1, 2)
 
     def distinct(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
