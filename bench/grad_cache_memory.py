@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from babelbatch.batches.builder import BatchBuilder
+from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import tiny
 from babelbatch.loss import Contrastive
@@ -40,7 +41,7 @@ def measure(batch_size: int, options: argparse.Namespace) -> None:
         encoder, Contrastive(), partial(torch.optim.AdamW, lr=1e-5), constant, 2, grad_cache=not options.direct
     ).to(device)
     optimizer = learner.configure_optimizers()["optimizer"]
-    builder = BatchBuilder(corpus, encoder)
+    builder = BatchBuilder(TokenizedCorpus(corpus, encoder))
 
     def step(size: int) -> None:
         # Items repeat where the corpus is smaller than the batch: their rows are then masked, the work is the same.

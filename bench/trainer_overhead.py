@@ -21,6 +21,7 @@ import pytorch_lightning as pl
 import torch
 
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import tiny
 from babelbatch.loggers.csv_curves import csv_logger
@@ -52,7 +53,8 @@ def main() -> None:
         optimizer = partial(torch.optim.AdamW, lr=1e-4, weight_decay=0.01)
         learner = Learner(encoder, Contrastive(), optimizer, linear, options.steps)
         sampling = Sampling("hybrid", alpha=0.5, batch_size=options.batch)
-        return learner, PairData(corpus, sampling, encoder, seed=0, steps=options.steps, validation_fraction=0)
+        inputs = TrainingInputs(corpus, sampling, encoder, seed=0, steps=options.steps)
+        return learner, PairData(inputs, validation_fraction=0)
 
     class Clock(pl.Callback):
         began = ended = 0.0

@@ -42,7 +42,9 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from torch.utils.data import SequentialSampler
 from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaModel
 
-from babelbatch.batches.data_module import BatchBuilder, PairData
+from babelbatch.batches.builder import BatchBuilder
+from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.corpora.lareqa import load_corpus
 from babelbatch.encoder import Encoder, pretrained
 from babelbatch.encoder.attention import use_attention
@@ -86,10 +88,8 @@ class Work:
         return Encoder(backbone, tokenizer, Settings(query_length=length, passage_length=length))
 
     def data(self, encoder: Encoder) -> PairData:
-        return PairData(
-            self.corpus, self.sampling, encoder, seed=0, steps=self.batches, validation_fraction=0,
-            num_workers=self.options.workers,
-        )  # fmt: skip
+        inputs = TrainingInputs(self.corpus, self.sampling, encoder, seed=0, steps=self.batches)
+        return PairData(inputs, validation_fraction=0, num_workers=self.options.workers)
 
     def autocast(self) -> object:
         half = self.options.precision == "bf16"
@@ -108,7 +108,7 @@ def sentence_transformers_side(work: Work, after_step: Step) -> None:
     data = work.data(encoder)
     rows: dict[str, list[str]] = {"query": [], "passage": []}
     for step in range(work.batches):
-        plan = data.sampler.plan(step)
+        plan = data.training.sampler.plan(step)
         rows["query"] += [work.corpus.query_texts[row] for row in work.corpus.queries[plan.items, plan.query_languages]]
         rows["passage"] += [
             work.corpus.passage_texts[row] for row in work.corpus.passages[plan.items, plan.passage_languages]
@@ -185,8 +185,8 @@ def plain_side(work: Work, after_step: Step) -> None:
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     for step in range(work.batches):
         began = time.perf_counter()
-        plan = data.sampler.plan(step)
-        batch = data.builder(plan, step, overhead=10**9).to(work.device)
+        plan = data.training.sampler.plan(step)
+        batch = data.training.builder(plan, step, overhead=10**9).to(work.device)
         (chunk,) = batch.chunks
         queries, passages = (
             Padded(*(matrix[:, : int(mask.sum(dim=1).max())] for matrix in (chunk.input_ids[rows], mask)))
@@ -209,9 +209,9 @@ def bound_side(work: Work, after_step: Step) -> None:
     encoder = work.encoder().to(work.device).train()
     data = work.data(encoder)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
-    builder: BatchBuilder = data.builder
+    builder: BatchBuilder = data.training.builder
     for step in range(work.batches):
-        batch = builder(data.sampler.plan(step), step, overhead=0)
+        batch = builder(data.training.sampler.plan(step), step, overhead=0)
         lengths = np.sort(np.concatenate([chunk.attention_mask.sum(dim=1).numpy() for chunk in batch.chunks]))
         shapes = [(len(part), max(1, round(float(part.mean())))) for part in np.array_split(lengths, 8) if len(part)]
         began = time.perf_counter()
@@ -321,9 +321,12 @@ def main() -> None:
 
     encoder = work.encoder()
     data = work.data(encoder)
-    counted = [data.builder(data.sampler.plan(s), s) for s in range(options.warmup, work.batches)]
+    counted = [data.training.builder(data.training.sampler.plan(s), s) for s in range(options.warmup, work.batches)]
     tokens = sum(batch.real_tokens for batch in counted)
-    whole = [data.builder(data.sampler.plan(s), s, overhead=10**9) for s in range(options.warmup, work.batches)]
+    whole = [
+        data.training.builder(data.training.sampler.plan(s), s, overhead=10**9)
+        for s in range(options.warmup, work.batches)
+    ]
     padded = sum(
         len(rows) * int(mask.sum(dim=1).max())
         for batch in whole

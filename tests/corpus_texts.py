@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.encoder import static
 from babelbatch.records import ABSENT, Batch, Corpus
 from babelbatch.sampling import Sampling
@@ -28,7 +29,7 @@ def two_batches(corpus: Corpus, alpha: float, batch_size: int = 2) -> list[Batch
     """What the first two steps of training hold, X-X with probability alpha and else X-Y."""
     encoder = static([*corpus.query_texts, *corpus.passage_texts], vocab_size=300, hidden_size=8)
     sampling = Sampling(name="hybrid", alpha=alpha, batch_size=batch_size)
-    data = PairData(corpus, sampling, encoder, seed=0, steps=2, validation_fraction=0)
+    data = PairData(TrainingInputs(corpus, sampling, encoder, seed=0, steps=2), validation_fraction=0)
     batches = list(data.train_dataloader())
     for batch in batches:
         same = batch.plan.query_languages == batch.plan.passage_languages

@@ -11,6 +11,7 @@ import pytest
 
 from babelbatch.batches.code_switching import CodeSwitching, read_dictionary
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.corpora.mixture import load_corpus as load_mixture
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import tiny
@@ -168,10 +169,9 @@ def test_tokens_are_made_once(make_corpus, folder, monkeypatch):
     calls = []
     real = tokenizing._pieces
     monkeypatch.setattr(tokenizing, "_pieces", lambda *args: calls.append(1) or real(*args))
+    english = Sampling("x_x", 1.0, 8, languages=["en"])
     for _ in range(2):
-        data = PairData(
-            corpus, Sampling("x_x", 1.0, 8, languages=["en"]), encoder, 0, 4, transform=CodeSwitching(str(folder))
-        )
+        data = PairData(TrainingInputs(corpus, english, encoder, 0, 4, transform=CodeSwitching(str(folder))))
         batches = [batch.chunks[0].input_ids.tolist() for batch in data.train_dataloader()]
     assert len(calls) == 4  # questions and passages, as they are for the validation loss, and switched
     assert len(batches) == 4
@@ -185,8 +185,8 @@ def test_what_is_trained_on_and_what_is_validated_on(make_corpus, folder):
     encoder = tiny(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
     sampling = Sampling("english", 1.0, 8, languages=["en"])
     transform = CodeSwitching(str(folder), targets=["de"], probability=1.0, texts="queries", copies=2)
-    plain = PairData(corpus, sampling, encoder, 0, 30, validation_fraction=0.3)
-    data = PairData(corpus, sampling, encoder, 0, 30, validation_fraction=0.3, transform=transform)
+    plain = PairData(TrainingInputs(corpus, sampling, encoder, 0, 30), validation_fraction=0.3)
+    data = PairData(TrainingInputs(corpus, sampling, encoder, 0, 30, transform=transform), validation_fraction=0.3)
     for ours, theirs in zip(data.val_dataloader(), plain.val_dataloader(), strict=True):
         assert ours.plan.items.tolist() == theirs.plan.items.tolist()
         assert all((a.input_ids == b.input_ids).all() for a, b in zip(ours.chunks, theirs.chunks, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from babelbatch.batches.builder import BatchBuilder
+from babelbatch.batches.builder import BatchBuilder, TeacherTexts
 from babelbatch.batches.code_switching import CodeSwitching
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.negatives import Mined
+from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.batches.validation_split import HeldOutPassages, held_out
 from babelbatch.encoder import Encoder, static
 from babelbatch.records import ABSENT, Batch, BatchRequirements, Corpus, Padded, PairedTexts, Plan
@@ -64,7 +67,7 @@ def same(one: Batch, other: Batch) -> bool:
 def test_batch_by_hand(corpus, encoder):
     """Item 7 asked in German and answered in English, item 2 the other way round. Item 2 has one hard negative."""
     plan = Plan("x_y", items=np.array([7, 2]), query_languages=np.array([0, 1]), passage_languages=np.array([1, 0]))
-    batch = BatchBuilder(corpus, encoder)(plan, step=9)
+    batch = BatchBuilder(TokenizedCorpus(corpus, encoder))(plan, step=9)
     assert (batch.kind, batch.step) == ("x_y", 9)
     assert texts(encoder, batch, "queries") == ["question 7 de", "question 2 en"]
     assert texts(encoder, batch, "candidates") == [
@@ -77,7 +80,7 @@ def test_batch_by_hand(corpus, encoder):
 
 
 def said(encoder: Encoder, chunks: tuple[Padded, ...], versions: PairedTexts) -> list[str]:
-    """What the tokens of translations or of a lesson say."""
+    """What the tokens of translations or of a teacher batch say."""
     decoded = [
         text for chunk in chunks for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
     ]
@@ -94,7 +97,7 @@ TRANSLATED = Plan(
 @pytest.mark.parametrize("shared", [True, False])
 def test_translations_are_among_the_chunks(corpus, encoder, shared):
     other = Encoder(encoder.towers["query"].backbone, encoder.tokenizer, replace(encoder.settings, shared=shared))
-    builder = BatchBuilder(corpus, other)
+    builder = BatchBuilder(TokenizedCorpus(corpus, other))
     batch = builder(TRANSLATED, step=9)
     assert said(encoder, batch.chunks, batch.translated_queries) == ["question 7 zh", "question 4 de"]
     assert said(encoder, batch.chunks, batch.translated_passages) == ["passage 4 en"]
@@ -113,38 +116,41 @@ def test_translations_are_among_the_chunks(corpus, encoder, shared):
 def test_a_translation_that_is_in_the_batch_already_is_encoded_once(corpus, encoder):
     english, german = np.array([1, 1]), np.array([0, 0])
     plan = Plan("x_y", np.array([3, 3]), german, english, query_translation_languages=english)
-    batch = BatchBuilder(corpus, encoder)(replace(plan, query_languages=np.array([0, 1])), 0)
+    batch = BatchBuilder(TokenizedCorpus(corpus, encoder))(replace(plan, query_languages=np.array([0, 1])), 0)
     assert batch.translated_queries.rows[0] == batch.queries[1]
 
 
-def test_a_lesson_is_in_the_teachers_tokens(make_corpus, encoder):
+def test_a_teacher_batch_is_in_the_teachers_tokens(make_corpus, encoder):
     """English for every text that exists in it: item 2 lacks its English passage. Its tokenizer is another one."""
     corpus = make_corpus(8, no_passage=[(2, "en")])
+    tokenized = TokenizedCorpus(corpus, encoder)
     teacher = static(["question passage en de zh 0 1 2 3 4 5 6 7"], vocab_size=60, hidden_size=4)
-    builder = BatchBuilder(corpus, encoder, teacher, "en")
-    batch = builder(TRANSLATED, 0, taught=True)
-    lesson = batch.teacher_batch
-    assert said(teacher, lesson.chunks, lesson.queries) == ["question 7 en", "question 2 en", "question 4 en"]
-    assert said(teacher, lesson.chunks, lesson.passages) == ["passage 7 en", "passage 4 en"]
-    assert (lesson.passages.pairs.tolist(), lesson.passages.counts) == ([0, 2], (2,))
-    assert builder(TRANSLATED, 0).teacher_batch is None
-    shares = [builder(TRANSLATED, 0, rank=rank, ranks=2, taught=True) for rank in range(2)]
+    builder = BatchBuilder(tokenized, TeacherTexts(TokenizedCorpus(corpus, teacher), "en"))
+    batch = builder(TRANSLATED, 0)
+    found = batch.teacher_batch
+    assert said(teacher, found.chunks, found.queries) == ["question 7 en", "question 2 en", "question 4 en"]
+    assert said(teacher, found.chunks, found.passages) == ["passage 7 en", "passage 4 en"]
+    assert (found.passages.pairs.tolist(), found.passages.counts) == ([0, 2], (2,))
+    assert BatchBuilder(tokenized)(TRANSLATED, 0).teacher_batch is None
+    shares = [builder(TRANSLATED, 0, rank=rank, ranks=2) for rank in range(2)]
     assert [share.teacher_batch.passages.pairs.tolist() for share in shares] == [[0], [0]]
     assert {share.teacher_batch.passages.counts for share in shares} == {(1, 1)}
     with pytest.raises(ValueError, match=r"^loss\.language: the corpus hand-made has no 'fr' for the teacher to read"):
-        BatchBuilder(corpus, encoder, teacher, "fr")
+        TeacherTexts(TokenizedCorpus(corpus, teacher), "fr")
 
 
-def test_a_lesson_is_of_the_texts_before_they_were_switched(make_corpus, tmp_path, monkeypatch):
+def test_a_teacher_batch_is_of_the_texts_before_they_were_switched(make_corpus, tmp_path, monkeypatch):
     """Everything that the student reads in English is switched; the teacher reads what it was."""
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "en-de.txt").write_text("question frage\npassage stelle\n")
     corpus = make_corpus(60)
     encoder = static((*corpus.query_texts, *corpus.passage_texts, "frage stelle"), vocab_size=300, hidden_size=8)
-    module = data(
-        corpus, encoder, ENGLISH, steps=20, transform=CodeSwitching(str(tmp_path), probability=1.0, copies=3),
-        requirements=BatchRequirements(teacher_language="en"), teacher=encoder,
-    )  # fmt: skip
+    supplied = {
+        "transform": CodeSwitching(str(tmp_path), probability=1.0, copies=3),
+        "requirements": BatchRequirements(teacher_language="en"),
+        "teacher": encoder,
+    }
+    module = data(corpus, encoder, ENGLISH, steps=20, supplied=supplied)
     for batch in module.train_dataloader():
         items = (batch.plan.items // 3).tolist()
         assert texts(encoder, batch, "queries") == [f"frage {item} en" for item in items]
@@ -159,7 +165,8 @@ def test_a_lesson_is_of_the_texts_before_they_were_switched(make_corpus, tmp_pat
 @pytest.mark.parametrize("workers", [0, 2])
 def test_only_training_batches_hold_what_the_objective_needs(corpus, encoder, workers):
     requirements = BatchRequirements(query_translations=True, passage_translations=True, teacher_language="en")
-    module = data(corpus, encoder, steps=4, num_workers=workers, requirements=requirements, teacher=encoder)
+    supplied = {"requirements": requirements, "teacher": encoder}
+    module = data(corpus, encoder, steps=4, supplied=supplied, num_workers=workers)
     plain = data(corpus, encoder, steps=4)
     for batch, expected in zip(module.train_dataloader(), plain.train_dataloader(), strict=True):
         assert (
@@ -178,7 +185,7 @@ def test_only_training_batches_hold_what_the_objective_needs(corpus, encoder, wo
 
 @pytest.mark.parametrize("sampling", [X_X, X_Y, replace(X_X, same_language="pair")])
 def test_batches_hold_the_planned_texts(corpus, encoder, sampling):
-    sampler, builder = Sampler(corpus, sampling, seed=0), BatchBuilder(corpus, encoder)
+    sampler, builder = Sampler(corpus, sampling, seed=0), BatchBuilder(TokenizedCorpus(corpus, encoder))
     for step in range(20):
         plan = sampler.plan(step)
         batch = builder(plan, step)
@@ -194,24 +201,25 @@ def test_batches_hold_the_planned_texts(corpus, encoder, sampling):
 def test_prefixes_and_lengths_follow_the_role(corpus, encoder):
     settings = replace(encoder.settings, query_prefix="question ", passage_length=3)
     other = Encoder(encoder.towers["query"].backbone, encoder.tokenizer, settings)
-    batch = BatchBuilder(corpus, other)(Sampler(corpus, X_X, seed=0).plan(0), 0)
+    batch = BatchBuilder(TokenizedCorpus(corpus, other))(Sampler(corpus, X_X, seed=0).plan(0), 0)
     assert all(text.startswith("question question ") for text in texts(encoder, batch, "queries"))
     assert {len(text.split()) for text in texts(encoder, batch, "candidates")} == {1}
 
 
 def test_no_hard_negatives(make_corpus, encoder):
     corpus = make_corpus(8)
-    batch = BatchBuilder(corpus, encoder)(Sampler(corpus, X_X, seed=0).plan(0), 0)
+    batch = BatchBuilder(TokenizedCorpus(corpus, encoder))(Sampler(corpus, X_X, seed=0).plan(0), 0)
     assert len(batch.candidates) == len(batch.candidate_keys) == 4
 
 
 def test_batches_move_to_a_device(corpus, encoder):
-    batch = BatchBuilder(corpus, encoder)(Sampler(corpus, X_X, seed=0).plan(0), 3)
+    batch = BatchBuilder(TokenizedCorpus(corpus, encoder))(Sampler(corpus, X_X, seed=0).plan(0), 3)
     moved = batch.to(torch.device("meta"))
     assert moved.translated_queries is moved.teacher_batch is None
     assert (moved.kind, moved.step) == ("x_x", 3)
     assert all(tensor.device.type == "meta" for tensor in tensors(moved))
-    batch = BatchBuilder(corpus, encoder, encoder, "en")(TRANSLATED, 3, taught=True).to(torch.device("meta"))
+    tokenized = TokenizedCorpus(corpus, encoder)
+    batch = BatchBuilder(tokenized, TeacherTexts(tokenized, "en"))(TRANSLATED, 3).to(torch.device("meta"))
     sides = [
         batch.translated_queries,
         batch.translated_passages,
@@ -226,7 +234,9 @@ def test_towers_of_their_own_get_chunks_of_their_own(corpus, encoder):
     """Shared weights take both roles in one chunk."""
     apart = Encoder(encoder.towers["query"].backbone, encoder.tokenizer, replace(encoder.settings, shared=False))
     plan = Sampler(corpus, X_Y, seed=0).plan(0)
-    together, separate = (BatchBuilder(corpus, either)(plan, 0, overhead=10_000) for either in (encoder, apart))
+    together, separate = (
+        BatchBuilder(TokenizedCorpus(corpus, either))(plan, 0, overhead=10_000) for either in (encoder, apart)
+    )
     assert (len(together.chunks), together.query_chunks) == (1, 1)
     assert (len(separate.chunks), separate.query_chunks) == (2, 1)
     assert len(separate.chunks[0].input_ids) == 4
@@ -241,14 +251,14 @@ def test_a_repeated_text_is_encoded_once(make_corpus, encoder):
     corpus = replace(corpus, passages=corpus.passages[[item // 3 for item in range(12)]])
     languages = np.ones(12, np.int64)
     plan = Plan("x_x", np.arange(12)[::-1].copy(), languages, languages)
-    batch = BatchBuilder(corpus, encoder)(plan, 0)
+    batch = BatchBuilder(TokenizedCorpus(corpus, encoder))(plan, 0)
     assert sum(len(chunk.input_ids) for chunk in batch.chunks) == 12 + 4
     assert texts(encoder, batch, "candidates") == [f"passage {item // 3} en" for item in range(12)][::-1]
 
 
 def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
     plan = Sampler(corpus, replace(X_Y, batch_size=24), seed=0).plan(0)
-    builder = BatchBuilder(corpus, encoder)
+    builder = BatchBuilder(TokenizedCorpus(corpus, encoder))
     whole = builder(plan, 0, overhead=10_000)
     split = builder(plan, 0, overhead=0, token_limit=30)
     assert len(whole.chunks) == 1
@@ -262,7 +272,7 @@ def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 def test_ranks_share_a_batch(corpus, encoder, ranks):
     """Ten pairs on four ranks are three, three, two and two; hard negatives go with their question."""
-    builder = BatchBuilder(corpus, encoder)
+    builder = BatchBuilder(TokenizedCorpus(corpus, encoder))
     for step in range(8):
         plan = Sampler(corpus, replace(HYBRID, batch_size=10), seed=0).plan(step)
         whole = builder(plan, step)
@@ -298,15 +308,23 @@ def apart(corpus: Corpus) -> np.ndarray:
     return held_out(corpus.passage_keys, corpus.ids, 0.3)
 
 
-def data(corpus: Corpus, encoder: Encoder, sampling: Sampling = HYBRID, seed: int = 0, **options: object) -> PairData:
-    options = {"steps": 30, "validation_fraction": 0.3, "validation_steps": 8} | options
-    return PairData(corpus, sampling, encoder, seed, **options)
+def data(
+    corpus: Corpus,
+    encoder: Encoder,
+    sampling: Sampling = HYBRID,
+    seed: int = 0,
+    steps: int = 30,
+    supplied: Mapping[str, object] | None = None,
+    **settings: object,
+) -> PairData:
+    inputs = TrainingInputs(corpus, sampling, encoder, seed, steps, **supplied or {})
+    return PairData(inputs, **{"validation_fraction": 0.3, "validation_steps": 8} | settings)
 
 
 def test_training_batches_are_the_plans(corpus, encoder):
     module = data(corpus, encoder, seed=5)
     rows = np.flatnonzero(~apart(corpus))
-    sampler, builder = Sampler(corpus, HYBRID, 5, rows=rows), BatchBuilder(corpus, encoder)
+    sampler, builder = Sampler(corpus, HYBRID, 5, rows=rows), BatchBuilder(TokenizedCorpus(corpus, encoder))
     loader = module.train_dataloader()
     assert len(loader) == 30
     batches = list(loader)
@@ -338,15 +356,15 @@ def test_held_out_passages_are_not_trained_on(make_corpus, encoder, source, tmp_
         negatives=plain.passages[others].transpose(0, 2, 1),
         negative_keys=np.repeat(plain.passage_keys[others][:, None], 3, axis=1),
     )
-    options = {}
+    supplied = {}
     if source == "mined":
         items, languages, slots = (axis.ravel() for axis in np.indices(corpus.negatives.shape))
         scores = np.zeros(len(items), np.float32)
-        options["mined"] = Mined(items, languages, corpus.negatives.ravel(), slots + 1, scores, scores)
+        supplied["mined"] = Mined(items, languages, corpus.negatives.ravel(), slots + 1, scores, scores)
         corpus = plain
     if source == "switched":
-        options["transform"] = CodeSwitching(str(tmp_path), probability=1.0, copies=2)
-    module = data(corpus, encoder, **options)
+        supplied["transform"] = CodeSwitching(str(tmp_path), probability=1.0, copies=2)
+    module = data(corpus, encoder, supplied=supplied)
     held = set(plain.passage_keys[apart(plain)].tolist())
     for batch in module.train_dataloader():
         items = batch.plan.items // (2 if source == "switched" else 1)
@@ -445,7 +463,7 @@ def test_workers_change_nothing(corpus, encoder):
 def test_a_validation_corpus_takes_the_place_of_what_is_held_out(corpus, encoder, make_corpus):
     """Trained on everything, validated on all of the other corpus, in its own languages, always in the same batches."""
     other = replace(make_corpus(20, ("en", "zh"), passage_keys=[100 + item for item in range(20)]), name="other")
-    module = data(corpus, encoder, X_X, seed=3, validation=other)
+    module = data(corpus, encoder, X_X, seed=3, supplied={"validation": other})
     trained = {key for batch in module.train_dataloader() for key in batch.positive_keys.tolist()}
     assert trained == set(range(30))
     batches = list(module.val_dataloader())
@@ -454,14 +472,14 @@ def test_a_validation_corpus_takes_the_place_of_what_is_held_out(corpus, encoder
     assert {text.split()[-1] for batch in batches for text in texts(encoder, batch, "candidates")} == {"en", "zh"}
     for again, seed in product((X_Y, ENGLISH), (0, 1)):
         for one, two in zip(
-            batches, data(corpus, encoder, again, seed, validation=other).val_dataloader(), strict=True
+            batches, data(corpus, encoder, again, seed, supplied={"validation": other}).val_dataloader(), strict=True
         ):
             assert_same(one, two)
 
 
 def test_training_does_not_depend_on_the_validation_corpus(corpus, encoder, make_corpus):
     plain = data(corpus, encoder, validation_fraction=0)
-    validated = data(corpus, encoder, validation=make_corpus(20, ("en",)))
+    validated = data(corpus, encoder, supplied={"validation": make_corpus(20, ("en",))})
     for one, two in zip(plain.train_dataloader(), validated.train_dataloader(), strict=True):
         assert_same(one, two)
 
@@ -473,4 +491,4 @@ def test_a_validation_corpus_with_too_few_items(corpus, encoder, make_corpus):
         "validation.languages, or another corpus@validation"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        data(corpus, encoder, validation=small)
+        data(corpus, encoder, supplied={"validation": small})

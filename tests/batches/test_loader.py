@@ -24,7 +24,7 @@ def build(plan, step):
 
 if __name__ == '__main__':
     seen = set()
-    for step, worker in planned_batches(Counted(), None, build, steps=2_000, done=0, workers=2):
+    for step, worker in planned_batches(Counted().plan, build, steps=2_000, done=0, workers=2):
         if worker not in seen:
             seen.add(worker)
             print(worker, flush=True)
@@ -48,7 +48,7 @@ def with_its_parent(plan: int, step: int) -> str:
 
 def test_batches_come_in_order_whoever_builds_them() -> None:
     for workers in (0, 2):
-        loader = planned_batches(Counted(), None, with_its_process, steps=9, done=2, workers=workers)
+        loader = planned_batches(Counted().plan, with_its_process, steps=9, done=2, workers=workers)
         for _ in range(2):  # an epoch, and another by the same workers
             batches = [tuple(map(int, batch.split())) for batch in loader]
             assert [(plan, step) for plan, step, _ in batches] == [(step, step) for step in range(2, 9)]
@@ -59,7 +59,7 @@ def test_batches_come_in_order_whoever_builds_them() -> None:
 def test_this_process_is_not_forked() -> None:
     """A thread of its own may hold a lock of the interpreter at the moment of a fork, and the child waits for it
     without end."""
-    parents = set(planned_batches(Counted(), None, with_its_parent, steps=9, done=0, workers=2))
+    parents = set(planned_batches(Counted().plan, with_its_parent, steps=9, done=0, workers=2))
     assert parents == {str(forkserver._forkserver._forkserver_pid)}
     assert parents.isdisjoint({str(os.getpid())})
 
@@ -75,7 +75,7 @@ def test_workers_do_not_outlive_who_is_killed(tmp_path: Path) -> None:
 
 
 def test_workers_leave_signals_to_the_training_process(tmp_path: Path) -> None:
-    """Also those of a server that something else has started: its own is deaf from its start (`test_resume.py`)."""
+    """Also those of a server that other code has started; ours ignores signals from its start (`test_resume.py`)."""
     script = tmp_path / "counting.py"
     main = "if __name__ == '__main__':\n"
     others = f"{main}    from multiprocessing import forkserver\n    forkserver.ensure_running()\n"

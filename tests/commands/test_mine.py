@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.negatives import read_negatives
 from babelbatch.commands import mine as mine_module
 from babelbatch.commands.mine import corpus_of_run, fingerprint, mine
@@ -288,7 +289,8 @@ def test_validation_batches_are_as_without(corpus, encoder, tmp_path):
     sampling = Sampling("hybrid", alpha=0.5, batch_size=8)
     options = {"validation_fraction": 0.2, "validation_steps": 4}
     plain, harder = (
-        PairData(corpus, sampling, encoder[0], seed=0, steps=10, mined=table, **options) for table in (None, mined)
+        PairData(TrainingInputs(corpus, sampling, encoder[0], seed=0, steps=10, mined=table), **options)
+        for table in (None, mined)
     )
     for ours, theirs in zip(harder.val_dataloader(), plain.val_dataloader(), strict=True):
         assert np.array_equal(ours.candidate_keys, theirs.candidate_keys)

@@ -15,6 +15,7 @@ from hydra.utils import instantiate
 
 from babelbatch.batches.code_switching import read_dictionary
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.configuration.schema import register
 from babelbatch.corpora.world_facts import load_corpus as built_in
 from babelbatch.encoder import static
@@ -82,7 +83,7 @@ def test_both_samples_are_one_corpus(documented):
     assert tables[0][0][4] == ["Quito is the capital of Ecuador."]
 
 
-def test_sentences_as_a_table_have_a_lesson_in_every_language(tmp_path, monkeypatch):
+def test_a_table_of_sentences_has_teacher_texts_in_every_language(tmp_path, monkeypatch):
     """The command of docs/training.md: whatever language a sentence is in, the teacher reads its English."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
@@ -101,18 +102,21 @@ def test_sentences_as_a_table_have_a_lesson_in_every_language(tmp_path, monkeypa
     encoder = static([text for pair in pairs for text in pair], vocab_size=200, hidden_size=4)
     sampling = replace(sampling, batch_size=10)
     requirements = BatchRequirements(teacher_language=cfg.loss.get("language", "en"))
-    data = PairData(corpus, sampling, encoder, 0, 6, validation_fraction=0, requirements=requirements, teacher=encoder)
+    data = PairData(
+        TrainingInputs(corpus, sampling, encoder, 0, 6, requirements=requirements, teacher=encoder),
+        validation_fraction=0,
+    )
     english = set()
     for batch in data.train_dataloader():
-        lesson = batch.teacher_batch
-        assert lesson.queries.pairs.tolist() == lesson.passages.pairs.tolist() == list(range(10))
+        found = batch.teacher_batch
+        assert found.queries.pairs.tolist() == found.passages.pairs.tolist() == list(range(10))
         read = [
             text
-            for chunk in lesson.chunks
+            for chunk in found.chunks
             for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
         ]
         expected = [corpus.query_texts[row] for row in corpus.queries[batch.plan.items, 0]]
-        for side in (lesson.queries, lesson.passages):
+        for side in (found.queries, found.passages):
             assert [read[row].replace(" .", ".") for row in side.rows.tolist()] == expected
         english |= set((batch.plan.query_languages == 0).tolist())
     assert english == {True, False}

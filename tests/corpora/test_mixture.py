@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.validation_split import held_out
 from babelbatch.corpora.mixture import load_corpus
 from babelbatch.encoder import static
@@ -444,15 +445,17 @@ def test_a_bitext_gives_x_y_alone(parts: dict[str, Corpus], make_corpus: MakeCor
 def test_validation_is_over_all_parts_together(parts: dict[str, Corpus]) -> None:
     corpus = load_corpus({"many": parts["many"], "english": parts["english"]})
     encoder = static(corpus.query_texts, vocab_size=300, hidden_size=8)
-    data = PairData(corpus, replace(HYBRID, batch_size=2), encoder, seed=0, steps=8, validation_fraction=0.3)
+    data = PairData(
+        TrainingInputs(corpus, replace(HYBRID, batch_size=2), encoder, seed=0, steps=8), validation_fraction=0.3
+    )
     apart = held_out(corpus.passage_keys, corpus.ids, 0.3)
-    found = plans(data.validation_sampler, 60)
+    found = plans(data.validation.sampler, 60)
     assert {plan.part for plan in found} == {None}
     assert {int(item) for plan in found for item in plan.items} <= set(np.flatnonzero(apart).tolist())
     assert any((plan.items < 24).any() and (plan.items >= 24).any() for plan in found)
-    trained = {int(item) for plan in plans(data.sampler, 200) for item in plan.items}
+    trained = {int(item) for plan in plans(data.training.sampler, 200) for item in plan.items}
     assert trained <= set(np.flatnonzero(~apart).tolist())
-    batches = [data.builder(data.sampler.plan(step), step) for step in range(8)]
+    batches = [data.training.builder(data.training.sampler.plan(step), step) for step in range(8)]
     assert {batch.plan.part for batch in batches} == {"many", "english"}
 
 
@@ -466,7 +469,7 @@ def test_what_is_held_out_of_one_part_is_no_negative_in_another(make_corpus):
     )  # fmt: skip
     corpus = load_corpus({"a": one, "b": other})
     encoder = static([*one.passage_texts, *own], vocab_size=200, hidden_size=4)
-    data = PairData(corpus, Sampling("x_x", 1.0, 8), encoder, 0, 40, validation_fraction=0.3)
+    data = PairData(TrainingInputs(corpus, Sampling("x_x", 1.0, 8), encoder, 0, 40), validation_fraction=0.3)
     held = set(corpus.passage_keys[held_out(corpus.passage_keys, corpus.ids, 0.3)].tolist())
     parts = {"a": 0, "b": 0}
     for batch in data.train_dataloader():

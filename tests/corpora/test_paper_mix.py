@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from babelbatch.commands.build import build
-from babelbatch.commands.train import build_encoder
+from babelbatch.commands.build import build, build_encoder
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import register
 from babelbatch.jobs.overrides import CONF, force_overrides

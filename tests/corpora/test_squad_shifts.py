@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
+from babelbatch.benchmarks.leakage import refuse_leaking_validation
 from babelbatch.benchmarks.passages import Asked, passage_benchmark
-from babelbatch.commands.train import refuse_leaking_validation, refuse_unlogged_monitor
+from babelbatch.commands.refusals import refuse_unlogged_monitor
 from babelbatch.corpora.squad_shifts import QUESTIONS, load_corpus
 from babelbatch.encoder import static
 from babelbatch.sampling import Sampling
@@ -119,7 +121,7 @@ def encoder():
 def test_a_loss_that_the_validation_set_does_not_have_cannot_be_monitored(tmp_path, make_corpus, encoder):
     sampling = Sampling(name="x_x", alpha=1.0, batch_size=4)
     english = load_corpus(str(write(tmp_path)))
-    data = PairData(make_corpus(20), sampling, encoder, seed=0, steps=1, validation=english)
+    data = PairData(TrainingInputs(make_corpus(20), sampling, encoder, seed=0, steps=1, validation=english))
     refuse_unlogged_monitor("validation/loss", data)
     refuse_unlogged_monitor("validation/loss/x_x", data)
     with pytest.raises(

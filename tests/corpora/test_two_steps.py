@@ -12,8 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from babelbatch.batches.data_module import PairData
-from babelbatch.commands.build import build
-from babelbatch.commands.train import build_encoder
+from babelbatch.commands.build import build, build_encoder
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import register
 from babelbatch.jobs.overrides import CONF, force_overrides

@@ -112,7 +112,7 @@ def test_killed_and_typed_again(whole: Callable[[str], Path], tmp_path: Path, pr
         newest = max((folder / "checkpoints").glob("step-*"))
         os.truncate(newest, newest.stat().st_size // 3)
     output = finish(tmp_path, *more)
-    assert "going on from " in output
+    assert "resuming from " in output
     if how == "power cut":
         assert f"{newest} cannot be read (" in output
     weights, metrics, curve = outcome(folder)
@@ -132,7 +132,7 @@ def test_killed_in_the_final_evaluation(whole: Callable[[str], Path], tmp_path: 
         process.kill()
         ended(process)
     if not (folder / "metrics.json").exists():  # it may have been faster
-        assert "going on from " in finish(tmp_path, *more)
+        assert "resuming from " in finish(tmp_path, *more)
     assert outcome(folder)[:2] == outcome(expected)[:2]
 
 

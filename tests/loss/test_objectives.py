@@ -189,7 +189,7 @@ OBJECTIVES = {
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_without_any_counterpart_a_term_is_zero(name: str) -> None:
-    """And every parameter still has a gradient, as data-parallel training requirements."""
+    """And every parameter still has a gradient, as data-parallel training requires."""
     module, sides = OBJECTIVES[name]
     none = {
         side: PairedVectors(torch.empty(0, size), torch.empty(0, dtype=torch.int64), (0,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.encoder import static
 from babelbatch.records import Plan
 from babelbatch.sampling import Sampler, Sampling
@@ -32,7 +33,7 @@ def test_its_sampler_plans_the_batches(make_corpus):
     corpus = make_corpus(items=20)
     encoder = static([*corpus.query_texts, *corpus.passage_texts], vocab_size=100, hidden_size=8)
     strategy = GermanEveryOtherStep(name="mine", alpha=0.0, batch_size=4, every=3)
-    data = PairData(corpus, strategy, encoder, seed=0, steps=9, validation_fraction=0)
+    data = PairData(TrainingInputs(corpus, strategy, encoder, seed=0, steps=9), validation_fraction=0)
     german = corpus.languages.index("de")
     planned = [batch.plan for batch in data.train_dataloader()]
     assert [plan.kind for plan in planned] == ["x_x", "x_y", "x_y"] * 3

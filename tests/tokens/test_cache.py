@@ -22,6 +22,7 @@ from transformers import PreTrainedTokenizerFast
 
 from babelbatch.batches.builder import BatchBuilder
 from babelbatch.batches.loader import worker_context
+from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder.backbones import tiny, train_tokenizer
 from babelbatch.evaluation.encoding import encode
@@ -433,11 +434,11 @@ def test_runs_keep_their_tokens(make_corpus, monkeypatch, tmp_path):
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path))
     corpus = make_corpus()
     encoder = tiny(corpus.passage_texts, vocab_size=100, hidden_size=16, layers=1, heads=2)
-    BatchBuilder(corpus, encoder)
+    BatchBuilder(TokenizedCorpus(corpus, encoder))
     vectors = encode(encoder, corpus.query_texts[:5], "query", token_budget=1000)
     assert len(entries(tmp_path / "tokens")) == 3
     monkeypatch.setattr(tokenizing, "batch_encoder", refuse)
-    BatchBuilder(corpus, encoder)
+    BatchBuilder(TokenizedCorpus(corpus, encoder))
     assert np.array_equal(encode(encoder, corpus.query_texts[:5], "query", token_budget=1000), vectors)
 
 

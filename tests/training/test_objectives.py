@@ -12,8 +12,10 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from babelbatch.batches.builder import BatchBuilder
+from babelbatch.batches.builder import BatchBuilder, TeacherTexts
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
+from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.batches.translations import Translations
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import save, static
@@ -53,20 +55,17 @@ def trained(corpus: Corpus, objective: Objective) -> tuple[float, float]:
     torch.manual_seed(0)
     encoder = static(texts, vocab_size=4000, hidden_size=64)
     learner = Learner(encoder, objective, partial(torch.optim.AdamW, lr=1e-2), linear, total_steps=STEPS)
+    required, taught = objective.requirements, None
     teacher = None if objective.teacher is None else objective.teacher.encoder
+    if teacher is not None:
+        taught = TeacherTexts(TokenizedCorpus(corpus, teacher), required.teacher_language)
     data = PairData(
-        corpus,
-        HYBRID,
-        encoder,
-        seed=0,
-        steps=STEPS,
+        TrainingInputs(corpus, HYBRID, encoder, seed=0, steps=STEPS, requirements=required, teacher=teacher),
         validation_fraction=0,
-        requirements=objective.requirements,
-        teacher=teacher,
     )
-    sampler, translations = Sampler(corpus, HYBRID, 1), Translations(corpus, None, 1, objective.requirements)
-    build = BatchBuilder(corpus, encoder, teacher, objective.requirements.teacher_language)
-    batches = [build(translations(sampler.plan(step), step), step, taught=teacher is not None) for step in range(8)]
+    sampler, translations = Sampler(corpus, HYBRID, 1), Translations(corpus, None, 1, required)
+    build = BatchBuilder(TokenizedCorpus(corpus, encoder), taught)
+    batches = [build(translations(sampler.plan(step), step), step) for step in range(8)]
 
     def term() -> float:
         with torch.no_grad():

@@ -14,6 +14,7 @@ from pytorch_lightning.plugins import MixedPrecision
 from torch import Tensor
 
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.encoder import tiny
 from babelbatch.loss import Contrastive
 from babelbatch.records import Corpus
@@ -57,10 +58,8 @@ def train(corpus: Corpus, plugin: MixedPrecision | None, grad_cache: bool) -> tu
     encoder = tiny(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=16, heads=2)
     sgd = partial(torch.optim.SGD, lr=0.1)
     learner = Learner(encoder, Contrastive(0.1), sgd, constant, total_steps=STEPS, grad_cache=grad_cache)
-    data = PairData(
-        corpus, Sampling("hybrid", alpha=0.5, batch_size=8), encoder, seed=0, steps=STEPS, validation_fraction=0,
-        chunk_tokens=60 if grad_cache else None,
-    )  # fmt: skip
+    inputs = TrainingInputs(corpus, Sampling("hybrid", alpha=0.5, batch_size=8), encoder, seed=0, steps=STEPS)
+    data = PairData(inputs, validation_fraction=0, chunk_tokens=60 if grad_cache else None)
     noted = Noted()
     pl.Trainer(
         accelerator="cpu", max_epochs=1, max_steps=STEPS, logger=False, enable_checkpointing=False, plugins=plugin,

@@ -22,6 +22,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from torch import Tensor
 
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.corpora.mixture import load_corpus
 from babelbatch.encoder import tiny
 from babelbatch.loss import Contrastive, Mimo
@@ -105,9 +106,11 @@ class Run:
             total_steps=STEPS,
             seed=3,
         )
-        options = {"validation_fraction": 0.3, "validation_steps": 2, "num_workers": workers}
-        options |= {"requirements": loss.requirements, "teacher": loss.teacher and loss.teacher.encoder}
-        self.data = PairData(corpus, sampling, encoder, seed=3, steps=STEPS * accumulate, **options)
+        inputs = TrainingInputs(
+            corpus, sampling, encoder, seed=3, steps=STEPS * accumulate,
+            requirements=loss.requirements, teacher=loss.teacher and loss.teacher.encoder,
+        )  # fmt: skip
+        self.data = PairData(inputs, validation_fraction=0.3, validation_steps=2, num_workers=workers)
         self.telemetry = BatchTelemetry()
         self.checkpoint = Checkpoint(folder, ORIGIN, every_n_steps=1)
         watched = {"monitor": "validation/loss", "mode": "min"}
@@ -172,7 +175,7 @@ def test_a_schedule_over_a_mixture(corpus: Corpus, make_corpus: MakeCorpus, tmp_
     mixed = load_corpus({"many": corpus, "english": make_corpus(40, ("en",))})
     sampling = Sampling("schedule", 1.0, 6, schedule="linear", alpha_end=0.0, alpha_draw="stratified")
     whole = Run(mixed, tmp_path / "whole", accumulate=2, sampling=sampling).fit()
-    plans = [whole.data.sampler.plan(step) for step in range(2 * STEPS)]
+    plans = [whole.data.training.sampler.plan(step) for step in range(2 * STEPS)]
     counted = Counter(f"batches/{plan.part}/{plan.kind}" for plan in plans)
     assert whole.telemetry.drawn == {**counted, "batches/english/x_y": 0}
     assert len(counted) == 3
@@ -335,7 +338,7 @@ def test_a_checkpoint_of_another_run_is_refused(corpus: Corpus, tmp_path: Path) 
         f"{path} is a checkpoint of another run:\n"
         "  - encoder.dropout: 0.1 there, not set here\n"
         "  - sampling.alpha: 0.5 there, 0.25 here\n"
-        f"set these as there, choose another output_dir, or remove {tmp_path} to begin anew"
+        f"set these as there, choose another output_dir, or remove {tmp_path} to start over"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         newest_checkpoint(tmp_path, {"sampling.alpha": 0.25, "seed": 0})
@@ -344,7 +347,7 @@ def test_a_checkpoint_of_another_run_is_refused(corpus: Corpus, tmp_path: Path) 
 def test_two_are_kept_and_one_when_done(corpus: Corpus, tmp_path: Path) -> None:
     run = Run(corpus, tmp_path).fit()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt", "step-00000005.ckpt", "step-00000006.ckpt"]
-    run.checkpoint.tidy()
+    run.checkpoint.keep_newest_only()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt", "step-00000006.ckpt"]
 
 
@@ -374,7 +377,7 @@ def test_a_full_disk_is_told_and_the_last_good_checkpoint_stays(
         assert_same(expected, Run(corpus, folder).fit(note).outcome())
     assert seen == [["step-00000001.ckpt", "step-00000002.ckpt"]]
     assert "step 3: no checkpoint could be saved (" in caplog.text
-    assert f"an interrupted run would go on from {folder / 'step-00000002.ckpt'}" in caplog.text
+    assert f"an interrupted run would resume from {folder / 'step-00000002.ckpt'}" in caplog.text
 
 
 def test_a_file_is_there_whole_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

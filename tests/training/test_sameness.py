@@ -16,7 +16,8 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from babelbatch.batches.builder import BatchBuilder
+from babelbatch.batches.builder import BatchBuilder, TeacherTexts
+from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.batches.translations import Translations
 from babelbatch.distributed.collectives import gather_rows, max_over_ranks, sum_over_ranks_on_cpu
 from babelbatch.encoder import tiny
@@ -99,8 +100,11 @@ def batch_for(corpus: Corpus, learner: Learner, case: Case, rank: int = 0, ranks
     requirements, teacher = learner.loss.requirements, learner.loss.teacher
     plan = Sampler(corpus, Sampling("any", alpha=case.kind, batch_size=case.size), seed=1).plan(3)
     plan = Translations(corpus, None, 1, requirements)(plan, 3)
-    builder = BatchBuilder(corpus, learner.encoder, teacher and teacher.encoder, requirements.teacher_language)
-    return builder(plan, 3, rank=rank, ranks=ranks, taught=teacher is not None, **chunks)
+    taught = None
+    if teacher is not None:
+        taught = TeacherTexts(TokenizedCorpus(corpus, teacher.encoder), requirements.teacher_language)
+    builder = BatchBuilder(TokenizedCorpus(corpus, learner.encoder), taught)
+    return builder(plan, 3, rank=rank, ranks=ranks, **chunks)
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

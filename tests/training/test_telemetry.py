@@ -15,13 +15,16 @@ import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from babelbatch.batches.builder import BatchBuilder
+from babelbatch.batches.code_switching import CodeSwitching
 from babelbatch.batches.data_module import PairData
+from babelbatch.batches.inputs import TrainingInputs
+from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.corpora.mixture import load_corpus
 from babelbatch.encoder import static
 from babelbatch.loss import Alignment, Contrastive, Encoded, Objective
 from babelbatch.records import Corpus
 from babelbatch.sampling import Sampling
-from babelbatch.training.divergence import FiniteLoss
+from babelbatch.training.divergence import FiniteLoss, describe_batch
 from babelbatch.training.learner import Learner
 from babelbatch.training.scheduler import linear
 from babelbatch.training.telemetry import BatchTelemetry
@@ -63,7 +66,8 @@ def train(
     sampling = Sampling(name="hybrid", alpha=0.5, batch_size=8)
     batches = steps * accumulate
     data = PairData(
-        corpus, sampling, encoder, seed=0, steps=batches, validation_fraction=0, requirements=loss.requirements
+        TrainingInputs(corpus, sampling, encoder, seed=0, steps=batches, requirements=loss.requirements),
+        validation_fraction=0,
     )
     telemetry, logger = BatchTelemetry(), Kept()
     trainer = pl.Trainer(
@@ -80,8 +84,8 @@ def test_by_hand(corpus: Corpus, accumulate: int) -> None:
     """Eight pairs of 60 items on 15 passages, and the hard negative of every second item."""
     logger, telemetry, learner, data = train(corpus, 6, 3, accumulate=accumulate)
     assert sorted(logger.rows) == [2, 5]
-    plans = [data.sampler.plan(step) for step in range(6 * accumulate)]
-    builder = BatchBuilder(corpus, learner.encoder)
+    plans = [data.training.sampler.plan(step) for step in range(6 * accumulate)]
+    builder = BatchBuilder(TokenizedCorpus(corpus, learner.encoder))
     for last, steps in ((2, range(3 * accumulate)), (5, range(3 * accumulate, 6 * accumulate))):
         row = logger.rows[last]
         batches = [builder(plans[step], step) for step in steps]
@@ -115,7 +119,7 @@ def test_the_parts_of_a_mixture(corpus: Corpus, make_corpus: MakeCorpus) -> None
     """Sixty items in three languages, ninety in English: counted from the plans, and the English part in X-X only."""
     mixed = load_corpus({"many": corpus, "english": make_corpus(90, ("en",))})
     logger, telemetry, _, data = train(mixed, 15, 5)
-    found = [data.sampler.plan(step) for step in range(15)]
+    found = [data.training.sampler.plan(step) for step in range(15)]
     for last in (4, 9, 14):
         for part in ("many", "english"):
             share = sum(plan.part == part for plan in found[: last + 1]) / (last + 1)
@@ -139,14 +143,14 @@ def test_a_corpus_of_one_piece_has_no_parts(corpus: Corpus) -> None:
     logger, telemetry, _, _ = train(corpus, 2, 1)
     assert telemetry.drawn == {}
     assert not any(name.startswith("train/part") for name in logger.rows[1])
-    assert telemetry.summary(2).endswith("of the questions had one masked")
+    assert telemetry.summary(2).endswith("of the queries had one masked")
 
 
 def test_the_first_loss_is_that_of_the_first_batch(corpus: Corpus) -> None:
     logger, _, _, data = train(corpus, 1, 1)
     torch.manual_seed(0)
     encoder = static(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
-    batch = data.builder(data.sampler.plan(0), 0)
+    batch = data.training.builder(data.training.sampler.plan(0), 0)
 
     vectors = torch.cat([encoder(chunk, "query") for chunk in batch.chunks])
     vectors = vectors[batch.queries], vectors[batch.candidates]
@@ -186,7 +190,7 @@ def test_the_summary_is_for_people(corpus: Corpus, caplog: pytest.LogCaptureFixt
         "% padding; mean loss ",
         "alpha 0.",
         "; 3 languages; ",
-        "negatives a qu",
+        "negatives per query",
     ):
         assert words in line
 
@@ -201,8 +205,8 @@ class Interrupt(pl.Callback):
 def test_all_training_time_counts_between_two_logs(corpus: Corpus) -> None:
     """Tokens over tokens a second, added up, are the seconds until the last log."""
     logger, telemetry, learner, data = train(corpus, 6, 3, Interrupt())
-    builder = BatchBuilder(corpus, learner.encoder)
-    tokens = [builder(data.sampler.plan(step), step).real_tokens for step in range(6)]
+    builder = BatchBuilder(TokenizedCorpus(corpus, learner.encoder))
+    tokens = [builder(data.training.sampler.plan(step), step).real_tokens for step in range(6)]
     rates = [logger.rows[step]["train/tokens_per_second"] for step in (2, 5)]
     seconds = sum(tokens[:3]) / rates[0] + sum(tokens[3:]) / rates[1]
     assert seconds == pytest.approx(telemetry.state_dict()["logged_seconds"])
@@ -264,9 +268,33 @@ def test_a_loss_that_is_no_number_is_named(corpus: Corpus, steps: int) -> None:
     with pytest.raises(ValueError, match="the loss of batch 7 is nan: an x_") as raised:
         train(corpus, steps, 100, Poison(7, math.nan))
     _, _, _, data = train(corpus, 1, 1)
-    plan = data.sampler.plan(7)
+    plan = data.training.sampler.plan(7)
     message = str(raised.value)
     assert f"an {plan.kind} batch in " in message
     assert f"items {', '.join(corpus.ids[item] for item in plan.items[:5])} and 3 more. Lower optimizer.lr" in message
     spoken = {corpus.languages[n] for n in (*plan.query_languages, *plan.passage_languages)}
     assert all(name in message for name in spoken)
+
+
+def test_a_batch_of_copies_is_described_by_its_items(corpus: Corpus, tmp_path: Path) -> None:
+    """A transform with three copies of each item: row 3 n of what is trained on is item n."""
+    (tmp_path / "en-de.txt").write_text("question frage\n")
+    encoder = static([*corpus.query_texts, *corpus.passage_texts], vocab_size=300, hidden_size=8)
+    transform = CodeSwitching(str(tmp_path), copies=3)
+    inputs = TrainingInputs(corpus, Sampling("x_x", 1.0, batch_size=8), encoder, 0, 9, transform=transform)
+    data = PairData(inputs, validation_fraction=0)
+    step = next(step for step in range(9) if data.training.sampler.plan(step).items[:5].max() >= len(corpus))
+    items = [corpus.ids[item // 3] for item in data.training.sampler.plan(step).items[:5]]
+    assert f", items {', '.join(items)} and 3 more" in describe_batch(data, step)
+
+
+def test_the_sums_of_an_earlier_version_are_read() -> None:
+    """Checkpoints of 0.1 count questions."""
+    sums = {"loss": 6.0, "masked_questions": 2.0, "masked": 3.0, "negatives": 40.0, "batches": 3.0, "questions": 12.0}
+    state = {"recent": {}, "sums": {"x_x": sums | {"real_tokens": 9.0, "padded_tokens": 12.0}}, "languages": [0]}
+    telemetry = BatchTelemetry()
+    telemetry.load_state_dict(state | {"drawn": {}, "seconds": 2.0, "logged_seconds": 2.0})
+    assert telemetry.summary(3) == (
+        "trained 3 steps in 2 s: 6 pairs/s, 4 tokens/s, 25.0% padding; mean loss 2.000 (x_x 2.000); alpha 1.000; "
+        "1 languages; 3.3 negatives per query, 16.7% of the queries had one masked"
+    )

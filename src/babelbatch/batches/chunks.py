@@ -1,4 +1,4 @@
-"""Texts of a batch in chunks of like length: less padding, same mathematics."""
+"""Texts of a batch in chunks of similar length: less padding, same mathematics."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def length_sorted_chunks(lengths: np.ndarray, overhead: int, token_limit: int | None = None) -> list[np.ndarray]:
-    """Splits texts into chunks, shortest first, so that the padded tokens plus `overhead` a chunk are the fewest.
+    """Splits texts into chunks, shortest first, with the fewest padded tokens plus `overhead` for each chunk.
 
-    A chunk costs its rows times its longest text. The split is optimal: dynamic programming over the distinct lengths.
-    lengths: (T,) tokens of each text. overhead: what one more forward pass costs, in tokens.
-    token_limit: the most tokens in a chunk, padding included; a chunk above it is cut into even parts of whole texts.
+    A chunk costs its rows times its longest text. Dynamic programming over the distinct lengths finds the optimum.
+    lengths: (T,) tokens of each text. overhead: cost of a further forward pass, in tokens.
+    token_limit: maximum tokens of a chunk, padding included; a larger chunk is cut into even parts of whole texts.
     Returns the rows of each chunk.
     """
     order = np.argsort(lengths, kind="stable")
@@ -26,7 +26,7 @@ def length_sorted_chunks(lengths: np.ndarray, overhead: int, token_limit: int | 
 
 
 def _cuts(distinct: np.ndarray, stops: np.ndarray, overhead: int) -> list[tuple[int, int]]:
-    """Ranges of the distinct lengths that belong together."""
+    """Ranges of the distinct lengths that form a chunk."""
     best = np.zeros(len(distinct) + 1)  # the least cost of the first n lengths
     cut = np.zeros(len(distinct) + 1, np.int64)
     for stop in range(1, len(distinct) + 1):

@@ -1,11 +1,11 @@
 """Artificially code-switched training texts: words of one language replaced by their translations in others.
 
 Litschko, Artemova and Plank 2023, "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially Code-Switched
-Data" (arXiv 2305.05295), as their code does it (github.com/mainlp/CodeSwitchCLIR, codeswitch_clwe.py): each word of an
-English text is, with probability p, looked up in lower case in a dictionary and replaced by its translation; a word
-that the dictionary lacks stays. Bilingual code-switching (BL-CS) uses one dictionary for a text; multilingual (ML-CS)
-draws the language anew for each word. They take the nearest neighbour in a cross-lingual embedding space for a
-translation; here the dictionaries are yours.
+Data" (arXiv 2305.05295), as in their code (github.com/mainlp/CodeSwitchCLIR, codeswitch_clwe.py): with probability p a
+word of an English text is looked up in lower case in a dictionary and replaced by its translation; a word that the
+dictionary lacks stays. Bilingual code-switching (BL-CS) uses one dictionary for a text; multilingual (ML-CS) draws a
+language for each word. Their translations are nearest neighbours in a cross-lingual embedding space; here the user
+supplies the dictionaries.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 import regex
+from numpy.typing import NDArray
 
 from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, stored_corpus
 from babelbatch.progress import bar
@@ -40,17 +41,17 @@ Dictionary = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class CodeSwitching:
-    """Makes a corpus whose texts in the `source` language are code-switched; other languages stay as they are.
+    """Makes a corpus whose texts in the `source` language are code-switched; other languages are unchanged.
 
-    dictionaries: a folder of files `<source>-<target>.txt` as MUSE publishes them: a word and a translation a line,
-        between them a tab or a space; a word with several translations has several lines. source: the language of the
-        texts that are switched. targets: which dictionaries; default all of the source language that are there.
-    probability: p, of each word; how many are switched depends on how many a dictionary has.
-    texts: which ones; hard negatives are passages.
+    dictionaries: a folder of files `<source>-<target>.txt` as MUSE publishes them: a word and a translation on a line,
+        separated by a tab or a space; a word with several translations has several lines. source: the language of the
+        texts to switch. targets: which dictionaries; default all of the source language in the folder.
+    probability: p, of each word; how many words are switched also depends on the dictionaries.
+    texts: which texts are switched; hard negatives are passages.
     mix: `words`: each word draws its language (ML-CS). `texts`: each text draws one (BL-CS).
-    copies: so many versions of each item, which an epoch holds all of.
-    seed: of the draws. A text is switched in the same way wherever it occurs, in every run: tokens stay cached. A word
-        that is switched at one probability is switched, into the same word, at every higher one.
+    copies: number of versions of each item; an epoch contains all of them.
+    seed: of the draws. A text is switched in the same way wherever it occurs, in every run, so tokens stay cached. A
+        word switched at one probability is switched to the same word at every higher one.
     """
 
     dictionaries: str
@@ -63,10 +64,10 @@ class CodeSwitching:
     seed: int = 0
 
     def __call__(self, corpus: Corpus) -> Corpus:
-        """A corpus of the same languages with `copies` times its items: item n's versions are the items from
-        n * copies. Ids and keys are those of the item.
+        """A corpus of the same languages with `copies` versions of each item; those of item n start at n * copies.
 
-        It is kept in the cache folder. ValueError: the corpus lacks the source language.
+        Ids and keys are those of the item. The result is stored in the cache folder. Raises ValueError if the corpus
+        lacks the source language.
         """
         if self.source not in corpus.languages:
             raise ValueError(
@@ -83,7 +84,7 @@ class CodeSwitching:
 
     @cached_property
     def files(self) -> dict[str, Path]:
-        """The dictionary of each target language. ValueError: one is missing, or there is none."""
+        """The dictionary of each target language. Raises ValueError if one is missing, or all are."""
         folder = Path(self.dictionaries)
         if not folder.is_dir():
             raise ValueError(f"transform.dictionaries: there is no folder '{self.dictionaries}'")
@@ -108,23 +109,26 @@ class CodeSwitching:
         return digest.hexdigest()[:16]
 
     def switched(self, text: str, dictionaries: Sequence[Dictionary], copy: int = 0) -> tuple[str, int, int]:
-        """The text with words replaced, how many were, and how many words it has. A pure function of the seed, the copy
-        and the text."""
+        """The switched text, its number of replaced words and its number of words.
+
+        A pure function of the seed, the copy and the text.
+        """
         state = hashlib.blake2b(f"{self.seed} {copy} {text}".encode(), digest_size=8).digest()
         drawn = random.Random(int.from_bytes(state, "little")).random
         one = dictionaries[int(drawn() * len(dictionaries))] if self.mix == "texts" else None
         replaced = words = 0
 
-        def replacement(match: regex.Match) -> str:
+        def replacement(match: regex.Match[str]) -> str:
             nonlocal replaced, words
             words += 1
-            chance, language, choice = drawn(), drawn(), drawn()  # all three, whatever comes of them
+            chance, language, choice = drawn(), drawn(), drawn()  # always three: no word shifts the draws of another
+            word: str = match[0]
             if chance >= self.probability:
-                return match[0]
+                return word
             dictionary = one if one is not None else dictionaries[int(language * len(dictionaries))]
-            translations = dictionary.get(match[0].lower())
+            translations = dictionary.get(word.lower())
             if translations is None:
-                return match[0]
+                return word
             replaced += 1
             return translations[int(choice * len(translations))]
 
@@ -132,49 +136,25 @@ class CodeSwitching:
 
     def _write(self, corpus: Corpus, folder: Path) -> tuple[str, ...]:
         column = corpus.languages.index(self.source)
-        tables = {
-            name: np.repeat(getattr(corpus, name), self.copies, axis=0)
-            for name in ("queries", "passages", "passage_keys", "negatives", "negative_keys")
-        }
-        roles = {
-            QUERIES: (corpus.query_texts, ("queries",), self.texts != "passages"),
-            PASSAGES: (corpus.passage_texts, ("passages", "negatives"), self.texts != "queries"),
-        }
-        dictionaries = [read_dictionary(path) for path in self.files.values()]
+        names = ("queries", "passages", "passage_keys", "negatives", "negative_keys")
+        tables = {name: np.repeat(getattr(corpus, name), self.copies, axis=0) for name in names}
+        roles: list[tuple[str, Sequence[str], tuple[str, ...], bool]] = [
+            (QUERIES, corpus.query_texts, ("queries",), self.texts != "passages"),
+            (PASSAGES, corpus.passage_texts, ("passages", "negatives"), self.texts != "queries"),
+        ]
         replaced = words = 0
-        for file, (texts, names, wanted) in roles.items():
-            count = len(texts)
-            if wanted:
-                for name in names:
-                    rows = tables[name][:, column]
-                    version = np.arange(len(rows)) % self.copies + 1
-                    version = version.reshape(-1, *[1] * (rows.ndim - 1))
-                    # Number of a text and of its version in one, until it is known which there are.
-                    tables[name] = tables[name].astype(np.int64)
-                    tables[name][:, column] = np.where(rows == ABSENT, ABSENT, rows + count * version)
-            used = np.unique(np.concatenate([tables[name].ravel() for name in names]))
+        for file, texts, of_role, switched in roles:
+            if switched:
+                for name in of_role:
+                    tables[name] = _numbered_versions(tables[name], column, self.copies, len(texts))
+            used = np.unique(np.concatenate([tables[name].ravel() for name in of_role]))
             used = used[used != ABSENT]
-            for name in names:
-                numbers = tables[name]
-                tables[name] = np.where(numbers == ABSENT, ABSENT, np.searchsorted(used, numbers)).astype(np.int32)
-            writer = TextWriter(folder / file)
-            with bar(f"switching {file.removesuffix('.txt')}", len(used), unit="texts") as progress:
-                for number in used.tolist():
-                    version, row = divmod(number, count)
-                    text = texts[row]
-                    if version:
-                        text, some, of = self.switched(text, dictionaries, version - 1)
-                        replaced, words = replaced + some, words + of
-                    writer.append(text)
-                    progress.advance(1)
-            writer.close()
-            select_texts(folder / file)
-        writer = TextWriter(folder / IDS)
-        for id_ in corpus.ids:
-            for _ in range(self.copies):
-                writer.append(id_)
-        writer.close()
-        select_texts(folder / IDS)
+            for name in of_role:
+                rows = np.searchsorted(used, tables[name])
+                tables[name] = np.where(tables[name] == ABSENT, ABSENT, rows).astype(np.int32)
+            some, of = self._write_texts(folder / file, texts, used)
+            replaced, words = replaced + some, words + of
+        _write_all(folder / IDS, (id_ for id_ in corpus.ids for _ in range(self.copies)))
         for name, table in tables.items():
             np.save(folder / f"{name}.npy", table)
         log.info(
@@ -183,10 +163,51 @@ class CodeSwitching:
         )  # fmt: skip
         return corpus.languages
 
+    def _write_texts(self, path: Path, texts: Sequence[str], numbers: NDArray[np.int64]) -> tuple[int, int]:
+        """Writes the texts with these numbers, see `_numbered_versions`; returns how many words of the switched ones
+        were replaced, and how many they have."""
+        dictionaries = [read_dictionary(file) for file in self.files.values()]
+        replaced = words = 0
+
+        def versions() -> Iterator[str]:
+            nonlocal replaced, words
+            for number in numbers.tolist():
+                version, row = divmod(number, len(texts))
+                text = texts[row]
+                if version:
+                    text, some, of = self.switched(text, dictionaries, version - 1)
+                    replaced, words = replaced + some, words + of
+                yield text
+                progress.advance(1)
+
+        with bar(f"switching {path.stem}", len(numbers), unit="texts") as progress:
+            _write_all(path, versions())
+        return replaced, words
+
+
+def _numbered_versions(table: NDArray[np.int32], column: int, copies: int, texts: int) -> NDArray[np.int64]:
+    """The table with `row + texts * version` in place of each row of its column, versions counting from 1 within the
+    copies of an item: one number for a text and its version."""
+    numbers = table.astype(np.int64)
+    rows = numbers[:, column]
+    version = (np.arange(len(rows)) % copies + 1).reshape(-1, *[1] * (rows.ndim - 1))
+    numbers[:, column] = np.where(rows == ABSENT, ABSENT, rows + texts * version)
+    return numbers
+
+
+def _write_all(path: Path, texts: Iterable[str]) -> None:
+    writer = TextWriter(path)
+    for text in texts:
+        writer.append(text)
+    writer.close()
+    select_texts(path)
+
 
 def read_dictionary(path: Path) -> dict[str, tuple[str, ...]]:
-    """The translations of each word, which is in lower case, in the order of the file. ValueError, with the line: it is
-    not a word and its translation."""
+    """The translations of each lower-case word, in the order of the file.
+
+    Raises ValueError, with the line, for a line that is not a word and its translation.
+    """
     found: dict[str, dict[str, None]] = {}
     for place, line in lines(path):
         parts = [part.strip() for part in line.split("\t")] if "\t" in line else line.split()

@@ -1,9 +1,9 @@
-"""Mined hard negatives: a table on disk, and what it adds to the corpus that it was mined from."""
+"""Mined hard negatives: a table on disk, and the corpus with them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -36,10 +36,9 @@ _SCHEMA = pa.schema(
 class Mined:
     """R hard negatives, as parallel columns.
 
-    items: (R,) int64 rows of the corpus. languages: (R,) int64, the language of the item's own passage in whose company
-    the negative is trained on. passages: (R,) int32 rows of `passage_texts`. ranks: (R,) int32, from 1, among the
-    passages that do not answer the question. scores, positive_scores: (R,) float32, of the negative and of the item's
-    own passage.
+    items: (R,) int64 rows of the corpus. languages: (R,) int64, the passage language of the batches that use the
+        negative. passages: (R,) int32 rows of `passage_texts`. ranks: (R,) int32, from 1, among the passages that do
+        not answer the query. scores, positive_scores: (R,) float32, of the negative and of the item's own passage.
     """
 
     items: np.ndarray
@@ -62,10 +61,10 @@ def concatenated(parts: list[Mined]) -> Mined:
 
 
 def write_negatives(path: Path, corpus: Corpus, mined: Mined, facts: Mapping[str, object]) -> None:
-    """Writes the table: a row a negative, with the id of its item, the language, the passage (row of the corpus and id
-    of an item that it answers), rank and scores. It is there whole or not at all.
+    """Writes the table atomically: for each negative the id of its item, the language, the passage (row of the corpus
+    and id of an item that it answers), rank and scores.
 
-    facts: how it was mined; kept in the file beside the corpus's name and fingerprint.
+    facts: how it was mined; stored in the file beside the corpus's name and fingerprint.
     """
     ids = pa.array(corpus.ids, pa.string())
     answered = np.full(len(corpus.passage_texts), ABSENT, np.int32)
@@ -80,8 +79,8 @@ def write_negatives(path: Path, corpus: Corpus, mined: Mined, facts: Mapping[str
         pa.array(mined.scores, pa.float32()),
         pa.array(mined.positive_scores, pa.float32()),
     ]
-    said = {"format": FORMAT, "corpus": corpus.name, "fingerprint": corpus.fingerprint, **facts}
-    schema = _SCHEMA.with_metadata({_META: json.dumps(said, allow_nan=False)})
+    manifest = {"format": FORMAT, "corpus": corpus.name, "fingerprint": corpus.fingerprint, **facts}
+    schema = _SCHEMA.with_metadata({_META: json.dumps(manifest, allow_nan=False)})
     temporary = path.with_name(f".{path.name}.tmp")
     pq.write_table(
         pa.Table.from_arrays(columns, schema=schema),
@@ -94,11 +93,10 @@ def write_negatives(path: Path, corpus: Corpus, mined: Mined, facts: Mapping[str
 
 
 def read_negatives(path: Path, corpus: Corpus) -> Mined:
-    """Reads what `write_negatives` wrote for this corpus.
+    """Reads a table that `write_negatives` wrote for this corpus.
 
-    Raises ValueError, with the row counted from 0 where there is one: the file is not such a table or damaged, it was
-    mined from another corpus, or a row says what cannot be: an item, language or passage that is not in the corpus, or
-    a passage that answers the item.
+    Raises ValueError, with the row counted from 0, if the file is not such a table or damaged, was mined from another
+    corpus, or has a row whose item, language or passage is not in the corpus, or whose passage answers the item.
     """
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
@@ -106,26 +104,26 @@ def read_negatives(path: Path, corpus: Corpus) -> Mined:
         reason = f"not a table of hard negatives, or damaged ({_first_line(error)})"
         raise ValueError(f"{path} is {reason}; {_AGAIN}") from error
     with file:
-        said = _facts(path, file)
-        if said["fingerprint"] != corpus.fingerprint:
+        manifest = _facts(path, file)
+        if manifest["fingerprint"] != corpus.fingerprint:
             raise ValueError(
-                f"{path} was mined from the corpus {said['corpus']} with the fingerprint {said['fingerprint']}, but "
-                f"this run's corpus is {corpus.name} with {corpus.fingerprint}; {_AGAIN} from this run's corpus, or "
-                "train on that one"
+                f"{path} was mined from the corpus {manifest['corpus']} with the fingerprint "
+                f"{manifest['fingerprint']}, but this run's corpus is {corpus.name} with {corpus.fingerprint}; "
+                f"{_AGAIN} from this run's corpus, or train on that one"
             )
         table = pa.concat_tables(_row_groups(path, file))
     return _checked(path, table, corpus)
 
 
 def with_negatives(corpus: Corpus, mined: Mined, held_out: np.ndarray) -> Corpus:
-    """The corpus with the mined negatives behind its own.
+    """The corpus with the mined negatives after its own.
 
-    held_out: (N,) bool. Held-out items get none, so that the validation loss stays what it is without them. A passage
-    that is among the corpus's own negatives of the same item and language is not added again.
+    held_out: (N,) bool. Held-out items get none, so that the validation loss does not depend on them. A passage that is
+        already a negative of the same item and language is not added again.
     """
     own = (corpus.negatives[mined.items, mined.languages] == mined.passages[:, None]).any(axis=1)
-    kept = np.flatnonzero(~(held_out[mined.items] | own))
-    items, languages, passages = mined.items[kept], mined.languages[kept], mined.passages[kept]
+    new = np.flatnonzero(~(held_out[mined.items] | own))
+    items, languages, passages = mined.items[new], mined.languages[new], mined.passages[new]
     slot = items * len(corpus.languages) + languages
     order = np.argsort(slot, kind="stable")
     _, starts, counts = np.unique(slot[order], return_index=True, return_counts=True)
@@ -142,15 +140,15 @@ def with_negatives(corpus: Corpus, mined: Mined, held_out: np.ndarray) -> Corpus
     )
 
 
-def _facts(path: Path, file: pq.ParquetFile) -> dict:
+def _facts(path: Path, file: pq.ParquetFile) -> dict[str, str]:
     try:
-        said = json.loads((file.schema_arrow.metadata or {})[_META])
-        if said["format"] != FORMAT:
-            raise ValueError(f"{path} is of format {said['format']}, this babelbatch reads {FORMAT}; {_AGAIN}")
+        manifest = json.loads((file.schema_arrow.metadata or {})[_META])
+        if manifest["format"] != FORMAT:
+            raise ValueError(f"{path} is of format {manifest['format']}, this babelbatch reads {FORMAT}; {_AGAIN}")
         missing = [name for name in _SCHEMA.names if name not in file.schema_arrow.names]
         if missing:
             raise ValueError(f"{path} lacks the column '{missing[0]}'; {_AGAIN}")
-        return {"corpus": said["corpus"], "fingerprint": said["fingerprint"]}
+        return {"corpus": manifest["corpus"], "fingerprint": manifest["fingerprint"]}
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} was not written by babelbatch-mine; {_AGAIN}") from error
 
@@ -172,8 +170,8 @@ def _checked(path: Path, table: pa.Table, corpus: Corpus) -> Mined:
     def refuse(wrong: np.ndarray, reason: str) -> None:
         if wrong.any():
             row = int(wrong.argmax())
-            said = {name: table[name][row].as_py() for name in ("id", "language", "passage")}
-            raise ValueError(f"{path}, row {row:,}: {reason.format(**said)} ({wrong.sum():,} such rows); {_AGAIN}")
+            cells = {name: table[name][row].as_py() for name in ("id", "language", "passage")}
+            raise ValueError(f"{path}, row {row:,}: {reason.format(**cells)} ({wrong.sum():,} such rows); {_AGAIN}")
 
     for name in _SCHEMA.names:
         refuse(table[name].is_null().to_numpy(), f"no {name}")
@@ -198,8 +196,8 @@ def _checked(path: Path, table: pa.Table, corpus: Corpus) -> Mined:
     return Mined(items, languages, passages, *numbers)
 
 
-def _places(column: pa.ChunkedArray, names: tuple[str, ...]) -> np.ndarray:
-    """Where each text is among `names`, or ABSENT."""
+def _places(column: pa.ChunkedArray, names: Sequence[str]) -> np.ndarray:
+    """The index of each text in `names`, or ABSENT."""
     place = {name: number for number, name in enumerate(names)}
     coded = column.unify_dictionaries().combine_chunks()
     if isinstance(coded, pa.ChunkedArray):  # of no chunks, in some versions of pyarrow

@@ -1,4 +1,4 @@
-"""Another language for each text of a step: a pure function of (seed, step), like the plan that it adds to."""
+"""A second language for the texts of a step: a pure function of (seed, step), as plans are."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from babelbatch.records import ABSENT, BatchRequirements, Corpus, Plan
 from babelbatch.sampling import random_below
 
-# Streams of their own, beside those of `sampling`: whoever needs translations trains on the same batches as others.
+# Separate from the purposes of `sampling`: objectives with and without translations train on the same batches.
 _QUERIES, _PASSAGES = 64, 65
 
-_LOOK = 1 << 16  # items that are looked at together for one with two languages; mostly the first has them
+_BLOCK = 1 << 16  # items searched at a time for one with two languages; mostly the first block has one
 
 
 class Translations:
-    """Adds to a plan one more language of each question, of each positive, or of both, as an objective needs them.
+    """Adds a second language of each query, of each positive, or of both to a plan, as an objective requires.
 
-    languages: those to draw from, by default all of the corpus. Each text draws by itself, uniformly from those that
-    its item has it in beside the planned one.
+    languages: those to draw from, by default all of the corpus. Each text is drawn independently, uniformly from the
+        other languages that its item has it in.
     Raises ValueError if no item has such a text in two of the languages.
     """
 
@@ -37,7 +37,7 @@ class Translations:
                 )
 
     def __call__(self, plan: Plan, step: int) -> Plan:
-        """The plan of `step` with other languages."""
+        """The plan of `step` with the languages of the translations."""
         queries = self._drawn(self._queries, plan.items, plan.query_languages, _QUERIES, step)
         passages = self._drawn(self._passages, plan.items, plan.passage_languages, _PASSAGES, step)
         return replace(plan, query_translation_languages=queries, passage_translation_languages=passages)
@@ -57,6 +57,6 @@ class Translations:
 
 def _any_in_two(table: np.ndarray, columns: np.ndarray) -> bool:
     return any(
-        ((table[start : start + _LOOK, columns] != ABSENT).sum(axis=1) > 1).any()
-        for start in range(0, len(table), _LOOK)
+        ((table[start : start + _BLOCK, columns] != ABSENT).sum(axis=1) > 1).any()
+        for start in range(0, len(table), _BLOCK)
     )

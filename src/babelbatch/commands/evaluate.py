@@ -1,4 +1,4 @@
-"""The composition root of babelbatch-evaluate: scores a trained run, or any encoder folder, on the benchmarks."""
+"""The composition root of babelbatch-evaluate: scores a trained run, or any encoder, on the benchmarks."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import time
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from babelbatch.commands.build import build, device_of, start_loggers
+from babelbatch.commands.build import build, device_of, running_loggers
 from babelbatch.commands.data import build_benchmarks
 from babelbatch.configuration.former_targets import load_config
-from babelbatch.configuration.identity import config_hash, group_of, identity
+from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.lexical import Lexical
-from babelbatch.loggers.wandb_run import finish_wandb
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, TRAINED
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
@@ -27,8 +26,8 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
-    """Evaluates one encoder on every benchmark, and leaves the results in `folder`."""
-    origin = provenance() | input_versions(cfg)
+    """Evaluates one encoder on every benchmark and writes the results to `folder`."""
+    sources = provenance() | input_versions(cfg)
     encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     parameters = 0
     if isinstance(encoder, Encoder):
@@ -39,37 +38,36 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
     if cfg.checkpoint:
         facts |= facts_of_run(Path(cfg.checkpoint))
-    loggers = start_loggers(cfg, folder, "evaluate", group_of(cfg, folder), facts)
-    try:
+    with running_loggers(cfg, folder, "evaluate", facts) as loggers:
         started = time.perf_counter()
         results = []
         for benchmark in benchmarks.values():
             queries, candidates = len(benchmark.query_ids), len(benchmark.candidate_ids)
-            log.info("%s: %d questions, %d candidates, %s", benchmark.name, queries, candidates, benchmark.protocol)
+            log.info("%s: %d queries, %d candidates, %s", benchmark.name, queries, candidates, benchmark.protocol)
             results.append(evaluation(encoder, benchmark, folder))
         log_final(loggers, results, step=0)
-    finally:
-        finish_wandb(loggers)
     facts |= {
         "name": cfg.name,
         "config_hash": config_hash(cfg),
         **benchmark_facts(benchmarks),
         "parameters": parameters,
         "seconds/evaluate": time.perf_counter() - started,
-        **origin,
+        **sources,
     }
     write_results(folder, results, facts)
 
 
 def facts_of_run(checkpoint: Path) -> dict[str, object]:
-    """What a report compares by: strategy, alpha and seed of the finished run that `checkpoint` is in, and under
-    `trained/<key>` the settings that it was trained with. Nothing of any other encoder."""
+    """Strategy, alpha and seed of the finished run that `checkpoint` belongs to, and its settings as `trained/<key>`.
+
+    Reports compare by them. Empty for any other encoder.
+    """
     place = checkpoint.absolute()
     folder = place.parent.parent if place.is_file() else place.parent if place.name == ENCODER_FOLDER else place
     if not ((folder / METRICS_FILE).is_file() and (folder / CONFIG_FILE).is_file()):
         return {}
     metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
-    settings = identity(OmegaConf.load(folder / CONFIG_FILE))
+    settings = identity(load_config(folder / CONFIG_FILE))
     not_trained_with = ("benchmarks.", "evaluation.", "callbacks.evaluate")
     return {key: metrics.get(key) for key in ("strategy", "alpha", "seed")} | {
         f"{TRAINED}{key}": value for key, value in settings.items() if not key.startswith(not_trained_with)
@@ -79,7 +77,7 @@ def facts_of_run(checkpoint: Path) -> dict[str, object]:
 def load_checkpoint(path: Path) -> Encoder:
     """The encoder of a run: of its folder, of the `encoder` folder in it, or of a .ckpt file in its checkpoints folder.
 
-    Raises ValueError if the run did not finish, or if the folder is something else.
+    Raises ValueError if the run did not finish, or if the path is not of a run.
     """
     if path.is_file():
         architecture = path.parent.parent / ENCODER_FOLDER
@@ -89,7 +87,7 @@ def load_checkpoint(path: Path) -> Encoder:
             )
         encoder = load_architecture(architecture)
         state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
-        if any(".lora_A." in name for name in state):  # the weights are in two parts: the run knows how to make them
+        if any(".lora_A." in name for name in state):  # the run's tuning adds the adapters that the weights are for
             build(load_config(path.parent.parent / CONFIG_FILE).tuning)(encoder)
         prefix = "encoder."
         encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
@@ -102,5 +100,5 @@ def load_checkpoint(path: Path) -> Encoder:
     if found:
         raise ValueError(f"checkpoint: the run in {path} did not finish; it left {', '.join(found)}: name one of them")
     runs = sorted(file.parent.name for file in path.glob(f"*/{METRICS_FILE}"))
-    hint = f"it is a sweep; name one of its runs: {', '.join(runs)}" if runs else "it holds no finished run"
+    hint = f"it is a sweep; name one of its runs: {', '.join(runs)}" if runs else "it contains no finished run"
     raise ValueError(f"checkpoint: {path} is not a run; {hint}")

@@ -7,12 +7,14 @@ import json
 import logging
 import shutil
 import time
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.batches import Mined, concatenated, write_negatives
@@ -25,7 +27,7 @@ from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, Role
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import bar
-from babelbatch.records import ABSENT
+from babelbatch.records import ABSENT, Corpus
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE
 from babelbatch.runs.provenance import provenance
 from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Search, measure_recall
@@ -52,9 +54,9 @@ Index = Exact | IVF | HNSW
 
 
 def mine(cfg: DictConfig, folder: Path) -> None:
-    """Leaves `negatives.parquet` in `folder`, and last metrics.json, which says how it was made.
+    """Writes `negatives.parquet` and then metrics.json, which says how it was made, to `folder`.
 
-    The vectors that an earlier attempt left in the folder are not made again.
+    Vectors that an earlier attempt left in the folder are reused.
     """
     sources = provenance() | input_versions(cfg)
     torch.set_num_threads(cfg.threads or _THREADS)
@@ -62,7 +64,6 @@ def mine(cfg: DictConfig, folder: Path) -> None:
     encoder = encoder.to(device_of(cfg.device)).eval()
     corpus = build_corpus(cfg.corpus or corpus_of_run(Path(cfg.checkpoint)))
     settings: Mining = build(cfg.mining)
-    index: Index = build(cfg.index)
     weights = fingerprint(encoder)
     pools = search_pools(corpus, answer_groups(corpus), settings.languages)
     log.info(
@@ -70,26 +71,10 @@ def mine(cfg: DictConfig, folder: Path) -> None:
         corpus.name, f"{len(corpus):,}", len(corpus.languages), f"{sum(len(pool.rows) for pool in pools):,}",
         len(pools), cfg.index._target_.rpartition(".")[2],
     )  # fmt: skip
-
     started = time.perf_counter()
-    place = folder / _VECTORS_FOLDER
-    asked = used_queries(pools)
-    made = partial(encoded, encoder, weights=weights, token_budget=cfg.token_budget)
-    queries = made(corpus.query_texts, asked, "query", folder=place / "queries")
-    parts, recalls = [], {}
-    for number, pool in enumerate(pools):
-        if len(pool.items) == 0:  # a language without passages
-            continue
-        passages = made(corpus.passage_texts, pool.rows, "passage", folder=place / f"passages-{pool.name}")
-        search = index.build(passages, cfg.threads)
-        rows_of = np.searchsorted(asked, pool.queries)
-        if not isinstance(index, Exact):
-            recalls[pool.name] = _recall(search, queries, passages, rows_of, search_depth(pool, settings), cfg.threads)
-        parts.append(mined_from(pool, search, queries, passages, rows_of, settings, number))
-    mined = concatenated(parts) if parts else _none()
+    vectors = VectorsOf(encoder, weights, folder / _VECTORS_FOLDER, cfg.token_budget)
+    mined, recalls = mine_pools(cfg, corpus, pools, vectors, settings)
     taken = time.perf_counter() - started
-
-    slots = sum(len(pool.items) for pool in pools)
     facts: dict[str, object] = {
         "encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_),
         "fingerprint/encoder": weights,
@@ -104,59 +89,83 @@ def mine(cfg: DictConfig, folder: Path) -> None:
         "benchmarks": [],
         "corpus": corpus.name,
         "fingerprint/corpus": corpus.fingerprint,
-        **summary(mined, slots),
+        **summary(mined, slots=sum(len(pool.items) for pool in pools)),
         "seconds/mine": taken,
         **sources,
     }
     if not cfg.keep_vectors:
-        shutil.rmtree(place)
+        shutil.rmtree(vectors.folder)
     write_atomically(folder / METRICS_FILE, json.dumps(facts, indent=1, allow_nan=False) + "\n")
 
 
+def mine_pools(
+    cfg: DictConfig, corpus: Corpus, pools: list[SearchPool], vectors: VectorsOf, settings: Mining
+) -> tuple[Mined, dict[str, float]]:
+    """The negatives of all pools, and the recall of the index in each, measured where it is approximate."""
+    index: Index = build(cfg.index)
+    used = used_queries(pools)
+    queries = vectors.encoded(corpus.query_texts, used, "query", "queries")
+    parts, recalls = [], {}
+    for number, pool in enumerate(pools):
+        if len(pool.items) == 0:  # a language without passages
+            continue
+        passages = vectors.encoded(corpus.passage_texts, pool.rows, "passage", f"passages-{pool.name}")
+        search = index.build(passages, cfg.threads)
+        rows_of = np.searchsorted(used, pool.queries)
+        if not isinstance(index, Exact):
+            depth = search_depth(pool, settings)
+            recalls[pool.name] = _recall(search, queries, passages, rows_of, depth, cfg.threads)
+        parts.append(mined_from(pool, search, queries, passages, rows_of, settings, number))
+    return (concatenated(parts) if parts else _none()), recalls
+
+
 def corpus_of_run(checkpoint: Path) -> DictConfig:
-    """The corpus that a run was trained on, as its configuration says: of the run's folder, its `encoder` folder or a
-    .ckpt file in its checkpoints folder. Raises ValueError if there is no such configuration."""
+    """The configuration of the corpus that a run was trained on.
+
+    checkpoint: the run's folder, its `encoder` folder or a .ckpt file. Raises ValueError if there is no configuration.
+    """
     for folder in (checkpoint, *checkpoint.absolute().parents[:2]):
         if (folder / CONFIG_FILE).is_file():
             cfg = load_config(folder / CONFIG_FILE)
             if "corpus" in cfg:
-                return cfg.corpus
+                corpus: DictConfig = cfg.corpus
+                return corpus
     raise ValueError(f"checkpoint: {checkpoint} does not say which corpus it was trained on; choose one: corpus=...")
 
 
 def fingerprint(encoder: Encoder) -> str:
     """SHA-256 over the weights, the vocabulary and the settings of an encoder, first 16 hex digits."""
-    # Not the tokenizer's own serialisation, which tells how long the texts were that it met last.
-    read = [asdict(encoder.settings), encoder.tokenizer.get_vocab(), encoder.tokenizer.special_tokens_map]
-    digest = hashlib.sha256(json.dumps(read, sort_keys=True, default=str).encode())
+    # Not the tokenizer's own serialisation, which contains the length of the last texts.
+    parts = [asdict(encoder.settings), encoder.tokenizer.get_vocab(), encoder.tokenizer.special_tokens_map]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     for name, tensor in sorted(encoder.state_dict().items()):
         digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
 
 
-def encoded(
-    encoder: Encoder,
-    texts: tuple[str, ...],
-    rows: np.ndarray,
-    role: Role,
-    *,
-    folder: Path,
-    weights: str,
-    token_budget: int,
-) -> Vectors:
-    """The vectors of texts[rows] on disk, made shard by shard. What is there already is not made again.
+@dataclass(frozen=True)
+class VectorsOf:
+    """The vectors of one encoder, in folders on disk.
 
-    weights: the fingerprint of the encoder.
+    weights: the fingerprint of the encoder. folder: where the folders of vectors are.
     """
-    identity = hashlib.sha256(f"{weights} {role}".encode())
-    for row in rows:
-        identity.update(texts[row].encode() + b"\0")
-    writer = VectorWriter(folder, encoder.dimensions, identity.hexdigest(), _SHARD_TEXTS)
-    for start in range(writer.rows, len(rows), _SHARD_TEXTS):
-        shard = [texts[row] for row in rows[start : start + _SHARD_TEXTS]]
-        writer.append(encode(encoder, shard, role, token_budget))
-    return writer.close()
+
+    encoder: Encoder
+    weights: str
+    folder: Path
+    token_budget: int
+
+    def encoded(self, texts: Sequence[str], rows: NDArray[np.integer[Any]], role: Role, name: str) -> Vectors:
+        """The vectors of texts[rows] in the folder `name`, encoded shard by shard. Existing shards are reused."""
+        identity = hashlib.sha256(f"{self.weights} {role}".encode())
+        for row in rows:
+            identity.update(texts[row].encode() + b"\0")
+        writer = VectorWriter(self.folder / name, self.encoder.dimensions, identity.hexdigest(), _SHARD_TEXTS)
+        for start in range(writer.rows, len(rows), _SHARD_TEXTS):
+            shard = [texts[row] for row in rows[start : start + _SHARD_TEXTS]]
+            writer.append(encode(self.encoder, shard, role, self.token_budget))
+        return writer.close()
 
 
 def mined_from(
@@ -164,13 +173,13 @@ def mined_from(
     search: Search,
     all_queries: Vectors,
     passages: Vectors,
-    rows_of: np.ndarray,
+    rows_of: NDArray[np.int64],
     settings: Mining,
     number: int,
 ) -> Mined:
-    """The negatives of every slot of a pool that has some.
+    """The negatives of the slots of a pool, for each slot that has some.
 
-    rows_of: (S,) the row of each slot's query in `all_queries`. number: of the pool; random choices differ by it.
+    rows_of: (S,) the row of each slot's query in `all_queries`. number: of the pool, for the random choices.
     """
     depth = search_depth(pool, settings)
     parts = []
@@ -202,7 +211,7 @@ def mined_from(
 
 
 def summary(mined: Mined, slots: int) -> dict[str, object]:
-    """What was mined, in numbers. slots: items times languages that negatives were looked for."""
+    """Counts and means of the mined negatives. slots: number of item-language pairs that were searched for."""
     filled = len(np.unique(np.stack([mined.items, mined.languages]), axis=1).T)
     found: dict[str, object] = {"negatives": len(mined), "slots": slots, "slots_filled": filled}
     if len(mined):
@@ -213,7 +222,7 @@ def summary(mined: Mined, slots: int) -> dict[str, object]:
 
 
 def _recall(
-    search: Search, queries: Vectors, passages: Vectors, rows_of: np.ndarray, k: int, threads: int | None
+    search: Search, queries: Vectors, passages: Vectors, rows_of: NDArray[np.int64], k: int, threads: int | None
 ) -> float:
     sample = queries.take(np.random.default_rng(0).permutation(rows_of)[:1000])
     return measure_recall(search, sample, k, pool=passages, threads=threads)

@@ -86,7 +86,7 @@ def _describe(cfg: DictConfig, console: Console) -> int:
         return _user_error(str(error))
     encoder = None
     if cfg.encoder:
-        from babelbatch.commands.train import build_encoder  # imports torch, which nothing else here needs
+        from babelbatch.commands.build import build_encoder  # imports torch, which nothing else here needs
 
         encoder = build_encoder(cfg.encoder, corpus)
     of_corpus = None if corpus is None else corpus_facts(corpus, encoder, cfg.sample)

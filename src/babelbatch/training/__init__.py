@@ -1,4 +1,4 @@
-"""Training itself: the Lightning module, what is trained, when it is evaluated, what is saved.
+"""Training: the Lightning module, what is trained, callbacks and checkpoints.
 
 Start at `learner.Learner`, whose training step encodes a batch and calls the loss. `checkpoints` and `callbacks` are
 what Lightning calls at its hooks. A new callback is one more file and an entry in `conf/callbacks/`.
@@ -8,6 +8,7 @@ from babelbatch.training.allocator import keep_freed_memory
 from babelbatch.training.callbacks import log_final
 from babelbatch.training.checkpoints import (
     AtomicIO,
+    Checkpoint,
     checkpoint_step,
     disable_lightning_signal_handlers,
     newest_checkpoint,
@@ -15,9 +16,12 @@ from babelbatch.training.checkpoints import (
 )
 from babelbatch.training.divergence import FiniteLoss
 from babelbatch.training.learner import Learner
+from babelbatch.training.telemetry import BatchTelemetry
 
 __all__ = [
     "AtomicIO",
+    "BatchTelemetry",
+    "Checkpoint",
     "FiniteLoss",
     "Learner",
     "checkpoint_step",

@@ -1,4 +1,4 @@
-"""What the C library does with the memory that torch frees on a CPU."""
+"""How the C library reuses the memory that torch frees on a CPU."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _DEFAULT_TRIM_THRESHOLD, _DEFAULT_TOP_PAD, _DEFAULT_MMAP_MAX = 128 << 10, 128 <<
 
 @contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """Inside, blocks that are freed stay with the process; at the end, all that is free goes back to the system.
+    """Within the context, freed memory stays with the process; at its end it is returned to the system.
 
-    Every training step takes and frees the same gigabytes of activations. glibc hands large blocks back at once, and
-    the system clears each page before it gives it out again: a quarter of the time of a step on a CPU
-    (docs/performance.md). Does nothing where the C library is not glibc, or where the user has set one of its variables
-    (MALLOC_MMAP_MAX_ and others).
+    Each training step allocates and frees the same gigabytes of activations. By default glibc returns large blocks at
+    once, and the system zeroes each page before it hands it out again, which takes a quarter of a step on a CPU
+    (docs/performance.md). Does nothing without glibc, or if the user has set one of its variables (MALLOC_MMAP_MAX_
+    and others).
     """
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         yield

@@ -1,4 +1,4 @@
-"""When to evaluate, and what to log."""
+"""Evaluation during training, the final scores in the loggers, and the progress bar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
-from babelbatch.evaluation.evaluation import Evaluation, Result
+from babelbatch.encoder import Encoder
+from babelbatch.evaluation.evaluation import Evaluation
+from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import Work, bar
 from babelbatch.records import Benchmark
 
@@ -22,8 +24,8 @@ log = logging.getLogger(__name__)
 class EvaluateRetrieval(pl.Callback):
     """Evaluates the benchmarks during training.
 
-    during_training: evaluate after each validation, so that a benchmark's metric can be followed and monitored. The
-        end is the run's business (`train.py`), which calls `log_final`.
+    during_training: evaluate after each validation, so that a benchmark's metric can be plotted and monitored. The
+        final evaluation is a step of the run (`commands/train.py`).
     """
 
     def __init__(
@@ -36,15 +38,16 @@ class EvaluateRetrieval(pl.Callback):
     # Not `on_validation_end`: callbacks that monitor a metric read it there.
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._during_training and not trainer.sanity_checking:
+            encoder: Encoder = pl_module.encoder  # type: ignore[assignment]  # of `Learner`
             for benchmark in self._benchmarks.values():
-                # Every rank has the same numbers; Lightning wants to hear that it may average them.
-                result = self._evaluation.during_training(pl_module.encoder, benchmark)
+                result = self._evaluation.during_training(encoder, benchmark)
+                # All ranks have the same numbers; `sync_dist` avoids Lightning's warning.
                 pl_module.log_dict(result.metrics, sync_dist=True)
 
 
 def log_final(loggers: list[pl.loggers.Logger], results: list[Result], step: int) -> None:
-    """Sends the final scores to every logger: to W&B all of them, with a table and a heat-map a benchmark; to the
-    others the macro scores (metrics.json has the rest).
+    """Logs the final scores: to W&B all of them, with a table and a heat-map of each benchmark, to other loggers the
+    macro scores. metrics.json has them all.
     """
     for logger in loggers:
         for result in results:
@@ -57,9 +60,9 @@ def log_final(loggers: list[pl.loggers.Logger], results: list[Result], step: int
 
 
 class ProgressBar(TQDMProgressBar):
-    """One bar for the steps on a terminal, and a line a validation in a log file.
+    """One bar for the steps at a terminal; in a log file one line a minute and one for each validation.
 
-    Lightning's own counts epochs, shows a bar a validation, and fills log files.
+    Lightning's own bar counts epochs, adds a bar for each validation, and fills log files.
     """
 
     def __init__(self, refresh_rate: int = 20) -> None:
@@ -106,5 +109,8 @@ class ProgressBar(TQDMProgressBar):
         super().on_train_epoch_start(trainer, *_)
         self.train_progress_bar.set_description("training")
 
-    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, int | str | float]:
-        return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+    def get_metrics(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        metrics = super().get_metrics(trainer, pl_module)
+        return {name: value for name, value in metrics.items() if name != "v_num"}

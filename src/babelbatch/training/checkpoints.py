@@ -1,4 +1,4 @@
-"""Checkpoints that survive anything, and the way back from them."""
+"""Checkpoints that survive crashes, and resuming from them."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from babelbatch.storage import flush_folder
 
 log = logging.getLogger(__name__)
 
-_KEPT = 2  # if the disk spoils the newest, there is one more
-_ORIGIN = "babelbatch"  # the key that says what run a checkpoint belongs to
+_RETAINED = 2  # if the newest is damaged on the disk, the other one remains
+_ORIGIN = "babelbatch"  # the key of the settings and data that a checkpoint was made with
 _SAVE = 1  # below every signal's number
 _UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class AtomicIO(CheckpointIO):
-    """Files that are there whole or not there: a temporary one in the same folder, flushed to the disk, renamed.
+    """Writes files atomically: a temporary file in the same folder, flushed to the disk, then renamed.
 
-    (Lightning's own goes through the system's temporary folder: on another disk that is a plain copy.)
+    Lightning's own writes through the system's temporary folder, which on another disk is a plain copy.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Raises OSError if the disk does not take it; nothing of it stays then."""
+        """Raises OSError, and leaves no file, if the disk does not take it."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -59,22 +59,23 @@ class AtomicIO(CheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        return checkpoint
 
     def remove_checkpoint(self, path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)
 
 
 class Checkpoint(pl.Callback):
-    """Saves the run now and then, at the end, and when a signal asks it to stop.
+    """Saves the run at intervals, at the end, and when a signal asks it to stop.
 
-    It saves before a step, when all that belongs to the last one is done, validation included. The last two stay; once
-    the run is complete one is enough (`tidy`). SIGTERM and SIGINT let the step in progress end, save and raise
-    `Stopped`; a second SIGINT stops at once. With several ranks they stop at the same step.
+    It saves before a step, when the last one is complete, validation included, and retains the last two checkpoints
+    until the run is complete. After SIGTERM or SIGINT the current step ends, a checkpoint is saved and `Stopped` is
+    raised; a second SIGINT stops at once. Several ranks stop at the same step. A full disk is logged as an error and
+    training continues.
 
-    folder: where. origin: what run this is, kept in every checkpoint; see `newest_checkpoint`.
-    every_minutes: time between two checkpoints. every_n_steps: also whenever so many optimiser steps are done.
-    A full disk is told, and training goes on: the checkpoints that there are stay.
+    folder: of the checkpoints. origin: settings and data of the run, stored in each of them; see `newest_checkpoint`.
+    every_minutes: time between two checkpoints. every_n_steps: additionally after every so many optimiser steps.
     """
 
     def __init__(
@@ -97,25 +98,25 @@ class Checkpoint(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint[_ORIGIN] = self._origin
-        # The batch that is about to start does not count: Lightning would do its next validation a batch too early.
+        # Without the batch that is about to start: with it, Lightning would validate a batch too early after resuming.
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for part in (progress["total"], progress["current"]):
             part["ready"] = part["completed"]
-        # Nor is the last batch done, which Lightning would leave out.
+        # Lightning saves it as False before the last batch is over, and would then skip the end of the epoch.
         progress["is_last_batch"] = progress["current"]["completed"] >= trainer.num_training_batches
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._saved_at, self._saved_step, self._signum = time.monotonic(), trainer.global_step, 0
-        # Lightning counts one too many when it goes on from a checkpoint, and curves would shift by a step.
+        # Lightning counts one too many after resuming, and curves would shift by a step.
         trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
         for signum in (signal.SIGTERM, signal.SIGINT):
-            self._handlers[signum] = signal.signal(signum, self._note)
+            self._handlers[signum] = signal.signal(signum, self._record_signal)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
         if batch_idx % trainer.accumulate_grad_batches:
-            return  # half of an optimiser step is no place to come back to
+            return  # no checkpoint within an optimiser step
         trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
         due = max_over_ranks(self._signum or (_SAVE if trainer.is_global_zero and self._is_due(trainer) else 0))
         if due:
@@ -127,14 +128,14 @@ class Checkpoint(pl.Callback):
         self._save(trainer)
         due = max_over_ranks(self._signum)
         self._restore_handlers()
-        if due:  # asked while the last step, or the validation after it, was under way
+        if due:  # the signal came during the last step or the validation after it
             raise Stopped(due)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         self._restore_handlers()
 
-    def tidy(self) -> None:
-        """Keeps the newest checkpoint only."""
+    def keep_newest_only(self) -> None:
+        """Removes all checkpoints but the newest."""
         for path in _by_age(self._folder)[1:]:
             path.unlink()
 
@@ -149,22 +150,22 @@ class Checkpoint(pl.Callback):
         try:
             trainer.save_checkpoint(self._folder / f"step-{step:08}.ckpt", weights_only=False)
         except OSError as error:
-            kept = _by_age(self._folder)
+            saved = _by_age(self._folder)
             log.error(
-                "step %d: no checkpoint could be saved (%s); free some space; training goes on, and an interrupted run "
-                "would go on from %s", step, error, kept[0] if kept else "its start",
+                "step %d: no checkpoint could be saved (%s); free some space; training continues, and an interrupted "
+                "run would resume from %s", step, error, saved[0] if saved else "its start",
             )  # fmt: skip
-            trainer.strategy.barrier()  # where the other ranks wait for the one that writes
+            trainer.strategy.barrier()  # the other ranks wait there for the one that writes
         self._saved_at, self._saved_step = time.monotonic(), step
         if trainer.is_global_zero:
-            for path in _by_age(self._folder)[_KEPT:]:
+            for path in _by_age(self._folder)[_RETAINED:]:
                 path.unlink()
 
-    def _note(self, signum: int, frame: object) -> None:
+    def _record_signal(self, signum: int, frame: object) -> None:
         if self._signum == signum == signal.SIGINT:
             raise KeyboardInterrupt
         self._signum = self._signum or signum
-        again = "; once more: at once" if signum == signal.SIGINT else ""
+        again = "; press Ctrl-C again to stop at once" if signum == signal.SIGINT else ""
         log.warning("%s: stopping after this step and a checkpoint%s", signal.Signals(signum).name, again)
 
     def _restore_handlers(self) -> None:
@@ -173,24 +174,28 @@ class Checkpoint(pl.Callback):
 
 
 class Best(ModelCheckpoint):
-    """Keeps the weights that a monitored quantity liked best, in `best.ckpt`. A resumed run writes over what it comes
-    to again. A full disk is told, and training goes on with the best weights that there are.
+    """Saves the weights with the best value of a monitored quantity as `best.ckpt`.
 
-    dirpath: the folder. monitor: what decides. mode: `min` or `max`.
+    A resumed run overwrites what it repeats. A full disk is logged as an error and training continues.
+
+    dirpath: the folder. monitor: the quantity. mode: `min` or `max`.
     """
 
     def __init__(self, dirpath: str, monitor: str, mode: str) -> None:
         super().__init__(dirpath, "best", monitor, mode=mode, save_weights_only=True, enable_version_counter=False)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The folder may lie elsewhere by now. Lightning would then forget what was the best, and look for its weights
-        where they were."""
+        """Restores the state with paths in the current folder: Lightning would look for a moved run's weights in the
+        former one."""
+        assert self.dirpath is not None
+        folder = Path(self.dirpath)
 
-        def here(path: str) -> str:
-            return str(Path(self.dirpath, Path(path).name)) if path else path
+        def moved(path: str) -> str:
+            return str(folder / Path(path).name) if path else path
 
-        paths = {name: here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")}
-        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        names = ("best_model_path", "kth_best_model_path", "last_model_path")
+        paths = {name: moved(state_dict[name]) for name in names}
+        best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict(state_dict | paths | {"best_k_models": best, "dirpath": self.dirpath})
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
@@ -198,53 +203,58 @@ class Best(ModelCheckpoint):
             super()._save_checkpoint(trainer, filepath)
         except OSError as error:
             log.error("step %d: its weights, the best, could not be saved (%s)", trainer.global_step, error)
-            trainer.strategy.barrier()  # where the other ranks wait for the one that writes
+            trainer.strategy.barrier()  # the other ranks wait there for the one that writes
 
 
 def disable_lightning_signal_handlers(trainer: pl.Trainer) -> None:
-    """Leaves signals to `Checkpoint`. Lightning's handlers talk to other ranks wherever they are, it asks the GPU about
-    signals once a batch, and it would requeue Slurm's jobs beside those who started them."""
-    trainer._signal_connector.register_signal_handlers = lambda: None
-    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+    """Leaves signals to `Checkpoint`.
+
+    Lightning's handlers communicate with other ranks at any point of a step, wait for the GPU after each batch, and
+    requeue Slurm jobs, which their launcher does too.
+    """
+    for owner, name in (
+        (trainer._signal_connector, "register_signal_handlers"),
+        (trainer.fit_loop.epoch_loop, "_broadcast_sigterm_tensor"),
+    ):
+        setattr(owner, name, lambda: None)
 
 
 def newest_checkpoint(folder: Path, origin: Mapping[str, Any]) -> Path | None:
-    """The newest checkpoint that can be read, or None. Spoiled ones are told and passed over.
+    """The newest checkpoint that can be read, or None. Damaged ones are skipped with a warning.
 
-    Raises ValueError if it belongs to another run: if its origin differs from this one in any key.
+    Raises ValueError if it belongs to another run, that is if its origin differs in any key.
     """
     for path in _by_age(folder):
         try:
             with zipfile.ZipFile(path) as archive:
-                spoiled = archive.testzip()  # torch does not look at the check sums
-            if spoiled:
-                raise zipfile.BadZipFile(f"{spoiled} in it is altered")
+                damaged = archive.testzip()  # torch does not verify checksums
+            if damaged:
+                raise zipfile.BadZipFile(f"{damaged} in it is altered")
             found = torch.load(path, weights_only=True, map_location="cpu", mmap=True)[_ORIGIN]
         except _UNREADABLE as error:
-            log.warning("%s cannot be read (%s); passed over", path, str(error).partition("\n")[0])
+            log.warning("%s cannot be read (%s); skipped", path, str(error).partition("\n")[0])
             continue
-        if told := "".join(f"\n  - {difference}" for difference in differences(found, origin)):
+        if different := "".join(f"\n  - {difference}" for difference in differences(found, origin)):
             raise ValueError(
-                f"{path} is a checkpoint of another run:{told}\nset these as there, choose another output_dir, "
-                f"or remove {folder} to begin anew"
+                f"{path} is a checkpoint of another run:{different}\nset these as there, choose another output_dir, "
+                f"or remove {folder} to start over"
             )
         return path
     return None
 
 
 def checkpoint_step(path: Path | None) -> int:
-    """The optimiser steps done when a checkpoint of the run's course was saved; 0 for none."""
+    """The optimiser steps done when a checkpoint was saved; 0 for none."""
     return int(path.stem.removeprefix("step-")) if path is not None else 0
 
 
 def remove_leftovers(folder: Path, resumed: Path | None) -> None:
-    """Removes what a killed run had begun to write, and what it wrote after the checkpoint that is gone on from:
-    spoiled ones, which would count among those that are kept."""
+    """Removes unfinished temporary files, and checkpoints later than the one to resume from, which are damaged."""
     for path in [*folder.glob(".*.ckpt.*"), *_by_age(folder)]:
         if path.name.startswith(".") or checkpoint_step(path) > checkpoint_step(resumed):
             path.unlink()
 
 
 def _by_age(folder: Path) -> list[Path]:
-    """The checkpoints of the run's course (not the best one), newest first."""
+    """The checkpoints to resume from (not the best one), newest first."""
     return sorted(folder.glob("step-*.ckpt"), reverse=True)

@@ -1,9 +1,8 @@
-"""Stops a run whose loss is no number any more, and says where."""
+"""Stops a run whose loss or gradient is not finite, and names the batch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,67 +11,64 @@ from torch import Tensor
 
 from babelbatch.batches import PairData
 from babelbatch.records import Batch
+from babelbatch.training.learner import Learner, StepOutput
+from babelbatch.training.step_callback import StepCallback, pair_data
 
-_BATCHES = 50  # between two looks: each makes the processor wait for the GPU
+_BATCHES = 50  # between two checks: each makes the processor wait for the GPU
 _NAMED_ITEMS = 5
 
 
-class FiniteLoss(pl.Callback):
-    """Raises ValueError if a batch's loss or gradient is NaN or infinite: with its kind, languages and items.
+class FiniteLoss(StepCallback):
+    """Raises ValueError if the loss or the gradient of a batch is NaN or infinite, with its kind, languages and items.
 
-    It looks every few batches, and before anything is saved: no checkpoint holds weights that such a batch has touched.
-    (Gradients of fp16 may overflow: their step is then skipped, and its scale lowered.)
+    It checks every few batches and before each checkpoint, so no checkpoint has weights from after such a batch.
+    Gradients in fp16 may overflow: such a step is skipped and the scale lowered, so their norm is not checked.
     """
 
     def __init__(self) -> None:
-        self._unseen: list[tuple[int, Tensor, Tensor]] = []  # step, loss, norm of the gradient
+        self._unchecked: list[tuple[int, Tensor, Tensor]] = []  # step, loss, norm of the gradient
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Mapping[str, Tensor],
-        batch: Batch,
-        batch_idx: int,
+    def after_batch(
+        self, trainer: pl.Trainer, learner: Learner, output: StepOutput, batch: Batch, batch_idx: int
     ) -> None:
-        value = outputs["value"]
+        value, norm = output["value"], learner.gradient_norm
         scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
-        norm = pl_module.gradient_norm
-        self._unseen.append((batch.step, value, value if norm is None or scaled else norm.detach()))
-        if len(self._unseen) >= _BATCHES:
-            self._look(trainer)
+        self._unchecked.append((batch.step, value, value if norm is None or scaled else norm.detach()))
+        if len(self._unchecked) >= _BATCHES:
+            self._check(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._look(trainer)
+        self._check(trainer)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        self._look(trainer)
+        self._check(trainer)
 
-    def _look(self, trainer: pl.Trainer) -> None:
-        if not self._unseen:
+    def _check(self, trainer: pl.Trainer) -> None:
+        if not self._unchecked:
             return
-        steps, values, norms = zip(*self._unseen, strict=True)
-        self._unseen.clear()
+        steps, values, norms = zip(*self._unchecked, strict=True)
+        self._unchecked.clear()
         numbers = torch.stack([torch.stack(values).float(), torch.stack(norms).float()]).tolist()
         for step, value, norm in zip(steps, *numbers, strict=True):
             if not (math.isfinite(value) and math.isfinite(norm)):
                 what = f"the gradient's norm after batch {step} is {norm}"
                 if not math.isfinite(value):
                     what = f"the loss of batch {step} is {value}"
-                raise ValueError(_message(trainer.datamodule, step, what))
+                batch = describe_batch(pair_data(trainer), step)
+                raise ValueError(
+                    f"{what}: {batch}. Lower optimizer.lr, raise loss.temperature or scheduler.warmup, or use "
+                    "trainer.precision=bf16-mixed instead of 16-mixed. The saved checkpoints are from before it"
+                )
 
 
-def _message(data: PairData, step: int, what: str) -> str:
-    plan = data.sampler.plan(step)
+def describe_batch(data: PairData, step: int) -> str:
+    """Kind, languages and first items of the training batch of a step."""
+    plan = data.training.sampler.plan(step)
     names = data.corpus.languages
     pairs = sorted({*zip(plan.query_languages.tolist(), plan.passage_languages.tolist(), strict=True)})
     languages = [names[q] if q == p else f"{names[q]}-{names[p]}" for q, p in pairs]
     items = [data.corpus.ids[item] for item in plan.items[:_NAMED_ITEMS]]
     more = f" and {len(plan.items) - len(items)} more" if len(plan.items) > len(items) else ""
-    return (
-        f"{what}: an {plan.kind} batch in {', '.join(languages)}, items "
-        f"{', '.join(items)}{more}. Lower optimizer.lr, raise loss.temperature or scheduler.warmup, or use "
-        "trainer.precision=bf16-mixed instead of 16-mixed. What is saved is from before it"
-    )
+    return f"an {plan.kind} batch in {', '.join(languages)}, items {', '.join(items)}{more}"

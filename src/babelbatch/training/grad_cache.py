@@ -13,21 +13,22 @@ Encode = Callable[[], Tensor]
 
 
 def encode_twice(chunks: Sequence[Encode], parameters: Sequence[Tensor]) -> Tensor:
-    """The vectors of all chunks, one below the other; memory holds the activations of one chunk, whatever the batch.
+    """The concatenated vectors of all chunks, with the activations of one chunk in memory at a time.
 
-    Each chunk is encoded without a graph, and once more in the backward pass, from the same random state, when the
-    gradient of its vectors is known (Gao et al. 2021, arXiv 2101.06983). Same vectors and gradients as without it, for
-    one more forward pass of time. All of it is one step of autograd, so each parameter receives its gradient once, as
-    data-parallel training requirements.
+    Each chunk is encoded without a graph, and again in the backward pass, from the same random state, when the gradient
+    of its vectors is known (Gao et al. 2021, arXiv 2101.06983). Vectors and gradients are the same, at the cost of a
+    further forward pass. It is one autograd node, so each parameter receives its gradient once, as data-parallel
+    training requires.
 
-    chunks: each encodes its texts to (n, d). parameters: all that the vectors depend on and that are trained.
+    chunks: each encodes its texts to (n, d). parameters: the trained parameters that the vectors depend on.
     """
-    return _EncodeTwice.apply(chunks, *parameters)
+    vectors: Tensor = _EncodeTwice.apply(chunks, *parameters)  # type: ignore[no-untyped-call]  # untyped in torch
+    return vectors
 
 
 class _EncodeTwice(torch.autograd.Function):
-    # torch's checkpoint would do, but the graph of each chunk, small as it is, then outlives the chunk's activations
-    # and breaks up the memory that they leave: a third more of it at a batch of 4,096.
+    # torch's checkpoint would do, but then the small graph of each chunk outlives its activations and fragments the
+    # memory that they free: a third more of it at a batch of 4,096.
 
     @staticmethod
     def forward(ctx: Any, chunks: Sequence[Encode], *parameters: Tensor) -> Tensor:
@@ -39,7 +40,7 @@ class _EncodeTwice(torch.autograd.Function):
         for encode in chunks:
             ctx.states.append(_random_state(device))
             parts.append(encode())
-        # Under autocast, half-precision copies of weights are kept; these were made without a graph.
+        # Autocast caches half-precision copies of weights; these were made without a graph.
         torch.clear_autocast_cache()
         return torch.cat(parts)
 
@@ -58,7 +59,7 @@ class _EncodeTwice(torch.autograd.Function):
                 start += len(vectors)
                 for n, found in enumerate(torch.autograd.grad(vectors, ctx.parameters, part, allow_unused=True)):
                     if found is not None:
-                        sums[n] = found if sums[n] is None else sums[n].add_(found)
+                        sums[n] = found if (so_far := sums[n]) is None else so_far.add_(found)
         return None, *sums
 
 

@@ -1,15 +1,16 @@
-"""One training step: encode both sides, take the loss."""
+"""One training step: encode queries and candidates, compute the loss."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
@@ -23,19 +24,32 @@ from babelbatch.training.grad_cache import encode_twice
 from babelbatch.training.tuning import parameter_groups
 
 
+class StepOutput(TypedDict):
+    """Result of a training step.
+
+    loss: to differentiate; ranks hold parts of a sum, times their number, because data-parallel training averages.
+    value: of the global batch. parts: its terms, in the order of the objective's names. masked: see `Loss`.
+    """
+
+    loss: Tensor
+    value: Tensor
+    parts: list[Tensor]
+    masked: Tensor
+
+
 class Learner(pl.LightningModule):
-    """An encoder, an objective and how to optimise them.
+    """An encoder, an objective and how they are optimised.
 
     optimizer: from parameter groups to an optimiser. scheduler: from (optimiser, total steps) to a schedule.
-    seed: of dropout. A step's draws are a function of (seed, step, rank): a resumed run repeats them.
-    grad_cache: encode a batch's chunks one at a time, and twice: see `encode_twice`.
+    seed: of dropout. The draws of a step are a function of (seed, step, rank), so a resumed run repeats them.
+    grad_cache: encode the chunks of a batch one at a time, and twice: see `encode_twice`.
     """
 
     def __init__(
         self,
         encoder: Encoder,
         loss: Objective,
-        optimizer: Callable[[list[dict]], Optimizer],
+        optimizer: Callable[[list[dict[str, Any]]], Optimizer],
         scheduler: Callable[[Optimizer, int], LRScheduler],
         total_steps: int,
         seed: int = 0,
@@ -51,23 +65,22 @@ class Learner(pl.LightningModule):
         self._seed = seed
         self._grad_cache = grad_cache
 
-    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """`loss` is what to differentiate; `value` the loss of the global batch, and `parts` what it is made of, in the
-        order of the objective's names; `masked` as `Loss` has it."""
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:  # of the keys of `StepOutput`
+        """The loss of a batch, as a `StepOutput`."""
         seed_step(self._seed, batch.step, rank())
         loss = self._loss_of(batch)
         value, *parts = sum_over_ranks(torch.stack([loss.value, *(loss.parts[name] for name in self.loss.parts)]))
-        # Ranks hold parts of a sum, and data-parallel training averages their gradients.
-        return {"loss": loss.value * world_size(), "value": value, "parts": parts, "masked": loss.masked}
+        output = StepOutput(loss=loss.value * world_size(), value=value, parts=parts, masked=loss.masked)
+        return {**output}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Of the contrastive loss, whatever else is minimised: losses of different objectives can be compared."""
+        """Logs the contrastive loss, whatever the objective, so that runs with different objectives can be compared."""
         loss = self._loss_of(batch)
         value = sum_over_ranks(loss.parts.get("contrastive", loss.value))
         for key in ("validation/loss", f"validation/loss/{batch.kind}"):
             self.log(key, value, on_epoch=True, batch_size=len(batch.positive_keys), sync_dist=True)
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = self._optimizer(parameter_groups(self.encoder, self.loss))
         scheduler = self._scheduler(optimizer, self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
@@ -75,7 +88,7 @@ class Learner(pl.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Clips as Lightning would, and keeps the norm that it finds on the way."""
+        """Clips as Lightning does, and stores the norm before clipping."""
         if gradient_clip_algorithm == "value":
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
@@ -100,7 +113,8 @@ class Learner(pl.LightningModule):
             teacher_queries=teacher_queries,
             teacher_passages=teacher_passages,
         )
-        return self.loss(encoded, self.global_step / self._total_steps)
+        loss: Loss = self.loss(encoded, self.global_step / self._total_steps)
+        return loss
 
     def _teacher_vectors(self, batch: TeacherBatch | None) -> tuple[PairedVectors | None, PairedVectors | None]:
         """The teacher's vectors of the queries and of the positives."""
@@ -114,7 +128,7 @@ class Learner(pl.LightningModule):
 
 
 def _with_roles(chunks: tuple[Padded, ...], query_chunks: int) -> Iterator[tuple[Padded, Role]]:
-    """Each chunk with the tower that it is for: the first ones are the question tower's."""
+    """Each chunk with its tower: the first ones are for the query tower."""
     for number, chunk in enumerate(chunks):
         yield chunk, "query" if number < query_chunks else "passage"
 
@@ -124,7 +138,7 @@ def _paired_vectors(vectors: Tensor, texts: PairedTexts | None) -> PairedVectors
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Puts the global generators of Python, NumPy and torch into a state that depends on the arguments alone."""
+    """Seeds the global generators of Python, NumPy and torch with a function of the arguments."""
     state = np.random.SeedSequence([seed, step, rank]).generate_state(3)
     random.seed(int(state[0]))
     np.random.seed(state[1])

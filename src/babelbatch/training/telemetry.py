@@ -1,4 +1,4 @@
-"""What the batches were made of, and what they cost."""
+"""Composition and cost of the training batches."""
 
 from __future__ import annotations
 
@@ -14,26 +14,31 @@ from torch import Tensor
 
 from babelbatch.distributed.collectives import sum_over_ranks_on_cpu
 from babelbatch.records import Batch
+from babelbatch.training.learner import Learner, StepOutput
+from babelbatch.training.step_callback import StepCallback, pair_data
 
 log = logging.getLogger(__name__)
 
-_COUNTED = ("loss", "masked_questions", "masked", "negatives", "batches", "questions", "real_tokens", "padded_tokens")
+Sums = Mapping[str, Mapping[str, float]]
+"""Sums by kind of batch and name."""
+
+_COUNTED = ("loss", "masked_queries", "masked", "negatives", "batches", "queries", "real_tokens", "padded_tokens")
+_FORMER_NAMES = {"masked_questions": "masked_queries", "questions": "queries"}  # in checkpoints of 0.1
 
 
-class BatchTelemetry(pl.Callback):
-    """Logs what the batches were made of, as means since the last log, every `log_every_n_steps` of the trainer.
+class BatchTelemetry(StepCallback):
+    """Logs the composition of the global batches, as means since the last log, every `log_every_n_steps`.
 
     train/loss, train/loss/<kind>: loss of all, of the X-X and of the X-Y batches.
-    train/loss/<part>: of an objective with several parts, each before it is weighted, such as train/loss/contrastive.
-    train/masked_rate/<kind>: share of questions that met another version of their own passage, which was masked.
-    train/negatives: candidates that a question competes against, hard and in-batch, over all ranks, masked ones not
-        counted. (Accumulating gradients adds none.)
-    train/padding: share of the encoded tokens that is padding. train/tokens_per_second: the others, of all ranks.
-    train/alpha, train/languages: share of X-X batches, and languages seen, since the start.
-    train/part/<name>: share of the batches that were of this part of a mixture, since the start.
-    train/learning_rate, train/temperature, train/gradient_norm: now; the norm before clipping.
+    train/loss/<part>: each term of an objective with several, before it is weighted, such as train/loss/contrastive.
+    train/masked_rate/<kind>: share of queries with a masked candidate, which is another version of their own passage.
+    train/negatives: unmasked negatives per query, hard and in-batch, over all ranks. Accumulating gradients adds none.
+    train/padding: share of padding in the encoded tokens. train/tokens_per_second: other tokens, of all ranks.
+    train/alpha, train/languages: share of X-X batches, and number of languages seen, since the start.
+    train/part/<name>: share of the batches drawn from this part of a mixture, since the start.
+    train/learning_rate, train/temperature, train/gradient_norm: current; the norm is the one before clipping.
 
-    The processor waits for the GPU once a log, not once a step. All of it is of the global batch.
+    The processor waits for the GPU once for each log, not for each step.
     """
 
     def __init__(self) -> None:
@@ -50,8 +55,9 @@ class BatchTelemetry(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._trainer = trainer
-        mixture = trainer.datamodule.corpus.mixture
-        for part in mixture.names if mixture else ():  # that one was never drawn is worth saying
+        mixture = pair_data(trainer).corpus.mixture
+        assert isinstance(pl_module, Learner)
+        for part in mixture.names if mixture else ():  # so that a part without batches is reported
             self._drawn.setdefault(part, dict.fromkeys(("x_x", "x_y"), 0))
         self._parts = pl_module.loss.parts
         self._started = time.perf_counter()
@@ -63,16 +69,11 @@ class BatchTelemetry(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._started = time.perf_counter()
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Mapping[str, Tensor],
-        batch: Batch,
-        batch_idx: int,
+    def after_batch(
+        self, trainer: pl.Trainer, learner: Learner, output: StepOutput, batch: Batch, batch_idx: int
     ) -> None:
-        masked = outputs["masked"]
-        values = [outputs["value"], (masked > 0).sum(), masked.sum(), *outputs["parts"]]
+        masked = output["masked"]
+        values = [output["value"], (masked > 0).sum(), masked.sum(), *output["parts"]]
         on_device = torch.stack([value.float() for value in values])
         numbers = [len(masked), batch.real_tokens, batch.padded_tokens, len(batch.candidate_keys)]
         self._steps.append((batch.kind, on_device, numbers))
@@ -80,8 +81,9 @@ class BatchTelemetry(pl.Callback):
         if batch.plan.part is not None:
             self._drawn[batch.plan.part][batch.kind] += 1
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if stepped and trainer.global_step % trainer.log_every_n_steps == 0:
-            self._log(trainer, pl_module)
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # missing in Lightning's types
+        if stepped and trainer.global_step % every == 0:
+            self._log(trainer, learner)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stop_clock()
@@ -90,8 +92,10 @@ class BatchTelemetry(pl.Callback):
             log.info("%s", self.summary(trainer.global_step))
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts since the start, and those that the next log is about: a resumed run logs the same. Of all ranks,
-        which therefore ask for it together."""
+        """The sums since the start and since the last log, over all ranks, so that a resumed run logs the same.
+
+        All ranks must call it together.
+        """
         self._stop_clock()
         self._started = time.perf_counter()
         self._collect([])
@@ -106,7 +110,8 @@ class BatchTelemetry(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for sums, saved in ((self._recent, state_dict["recent"]), (self._sums, state_dict["sums"])):
-            sums.update({kind: dict(of_kind) for kind, of_kind in saved.items()})
+            for kind, of_kind in saved.items():
+                sums[kind] = {_FORMER_NAMES.get(name, name): value for name, value in of_kind.items()}
         self._languages = set(state_dict["languages"])
         self._drawn = {part: dict(kinds) for part, kinds in state_dict["drawn"].items()}
         self._seconds, self._logged_seconds = state_dict["seconds"], state_dict["logged_seconds"]
@@ -115,37 +120,37 @@ class BatchTelemetry(pl.Callback):
     def alpha(self) -> float | None:
         """The share of X-X batches so far, or None before the first."""
         batches = _of(self._sums, "batches") + len(self._steps)
-        same = sum(kind == "x_x" for kind, *_ in self._steps)
+        same: float = sum(kind == "x_x" for kind, *_ in self._steps)
         same += self._sums["x_x"]["batches"] if "x_x" in self._sums else 0
         return same / batches if batches else None
 
     @property
     def drawn(self) -> dict[str, int]:
-        """How many batches were of each part of a mixture and of each kind so far, as `batches/<part>/<kind>`."""
+        """Number of batches of each part of a mixture and each kind so far, as `batches/<part>/<kind>`."""
         return {
             f"batches/{part}/{kind}": number for part, kinds in self._drawn.items() for kind, number in kinds.items()
         }
 
     @property
     def seconds(self) -> float:
-        """Time spent on training, over all the parts of a resumed run; validation does not count."""
+        """Seconds of training, over all attempts of a resumed run, without validation."""
         return self._seconds
 
     def summary(self, step: int) -> str:
-        """One line for a person to read at the end."""
+        """One line about the whole run, for the log."""
         sums, seconds = self._sums, max(self._seconds, 1e-9)
-        batches, queries = _of(sums, "batches"), max(1.0, _of(sums, "questions"))
+        batches, queries = _of(sums, "batches"), max(1.0, _of(sums, "queries"))
         kinds = ", ".join(f"{kind} {sums[kind]['loss'] / sums[kind]['batches']:.3f}" for kind in sorted(sums))
         return (
             f"trained {step:,} steps in {seconds:,.0f} s: {queries / seconds:,.0f} pairs/s, "
             f"{_of(sums, 'real_tokens') / seconds:,.0f} tokens/s, {_padding(sums):.1%} padding; "
             f"mean loss {_of(sums, 'loss') / batches:.3f} ({kinds}); alpha {self.alpha:.3f}; "
-            f"{len(self._languages)} languages; {_of(sums, 'negatives') / queries:,.1f} negatives a question, "
-            f"{_of(sums, 'masked_questions') / queries:.1%} of the questions had one masked"
-            f"{self._said_parts()}"
+            f"{len(self._languages)} languages; {_of(sums, 'negatives') / queries:,.1f} negatives per query, "
+            f"{_of(sums, 'masked_queries') / queries:.1%} of the queries had one masked"
+            f"{self._describe_parts()}"
         )
 
-    def _said_parts(self) -> str:
+    def _describe_parts(self) -> str:
         """Such as `; batches from nq 30 (x_x 30, x_y 0), mlqa 70 (x_x 35, x_y 35)`, or nothing."""
         parts = [
             f"{part} {sum(kinds.values()):,} ({', '.join(f'{kind} {kinds[kind]:,}' for kind in kinds)})"
@@ -153,39 +158,45 @@ class BatchTelemetry(pl.Callback):
         ]
         return f"; batches from {', '.join(parts)}" if parts else ""
 
-    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def _log(self, trainer: pl.Trainer, learner: Learner) -> None:
         self._stop_clock()
         taken, self._logged_seconds = self._seconds - self._logged_seconds, self._seconds
         self._started = time.perf_counter()
-        norm = pl_module.gradient_norm
-        temperature = pl_module.loss.temperature.detach().float()
-        extra = [temperature, *([] if norm is None else [norm.detach().float()])]
-        numbers = self._collect(extra)
+        norm = learner.gradient_norm
+        extra = [learner.loss.temperature.detach().float(), *([] if norm is None else [norm.detach().float()])]
+        now = dict(zip(("train/temperature", "train/gradient_norm"), self._collect(extra), strict=False))
+        now["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
         recent, self._recent = self._recent, _no_sums()
-        values = {f"train/loss/{kind}": sums["loss"] / sums["batches"] for kind, sums in recent.items()}
-        for kind, sums in recent.items():
-            values[f"train/masked_rate/{kind}"] = sums["masked_questions"] / sums["questions"]
-        for part in self._parts:
-            values[f"train/loss/{part}"] = _of(recent, part) / _of(recent, "batches")
-        values["train/loss"] = _of(recent, "loss") / _of(recent, "batches")
-        values["train/negatives"] = _of(recent, "negatives") / _of(recent, "questions")
-        values["train/padding"] = _padding(recent)
-        values["train/tokens_per_second"] = _of(recent, "real_tokens") / max(taken, 1e-9)
-        values["train/alpha"] = self.alpha
-        values["train/languages"] = len(self._languages)
-        for part, kinds in self._drawn.items():
-            values[f"train/part/{part}"] = sum(kinds.values()) / _of(self._sums, "batches")
-        values["train/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
-        values["train/temperature"] = numbers[0]
-        if norm is not None:
-            values["train/gradient_norm"] = numbers[1]
-        pl_module.log("train/loss", values["train/loss"], prog_bar=True, logger=False)
+        values = self._means(recent, taken) | self._shares() | now
+        learner.log("train/loss", values["train/loss"], prog_bar=True, logger=False)
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step - 1)  # Lightning counts from 0
 
+    def _means(self, recent: Sums, seconds: float) -> dict[str, float]:
+        """The means since the last log, `seconds` of training ago."""
+        values = {f"train/loss/{kind}": sums["loss"] / sums["batches"] for kind, sums in recent.items()}
+        for kind, sums in recent.items():
+            values[f"train/masked_rate/{kind}"] = sums["masked_queries"] / sums["queries"]
+        for part in self._parts:
+            values[f"train/loss/{part}"] = _of(recent, part) / _of(recent, "batches")
+        values["train/loss"] = _of(recent, "loss") / _of(recent, "batches")
+        values["train/negatives"] = _of(recent, "negatives") / _of(recent, "queries")
+        values["train/padding"] = _padding(recent)
+        values["train/tokens_per_second"] = _of(recent, "real_tokens") / max(seconds, 1e-9)
+        return values
+
+    def _shares(self) -> dict[str, float]:
+        """The shares and counts since the start."""
+        alpha, batches = self.alpha, _of(self._sums, "batches")
+        assert alpha is not None, "there is nothing to log before the first batch"
+        values = {f"train/part/{part}": sum(kinds.values()) / batches for part, kinds in self._drawn.items()}
+        return {"train/alpha": alpha, "train/languages": len(self._languages)} | values
+
     def _collect(self, extra: list[Tensor]) -> list[float]:
-        """Adds the steps whose numbers are still on the device to the sums, over all ranks. Returns the values of
-        `extra`, which come in the same transfer."""
+        """Adds the steps whose numbers are still on the device to the sums, over all ranks.
+
+        Returns the values of `extra`, scalars transferred together with them.
+        """
         if not self._steps and not extra:
             return []
         assert self._trainer is not None
@@ -199,7 +210,7 @@ class BatchTelemetry(pl.Callback):
             negatives = queries * (candidates - 1) - masked
             rows.append((loss, masked_queries, masked, negatives, 1, queries, real, padded, *loss_parts))
         over_ranks = sum_over_ranks_on_cpu(torch.tensor(rows, dtype=torch.float64)).tolist() if rows else []
-        # One by one: sums of sums would round differently in a run that saved a checkpoint in between.
+        # One by one: sums of sums would round differently in a run with a checkpoint in between.
         for (kind, _, _), row in zip(steps, over_ranks, strict=True):
             for name, value in zip((*_COUNTED, *self._parts), row, strict=True):
                 # The loss is of the global batch, and a batch counts once, on every rank.
@@ -218,9 +229,9 @@ def _no_sums() -> dict[str, dict[str, float]]:
     return defaultdict(lambda: dict.fromkeys(_COUNTED, 0.0))
 
 
-def _of(sums: Mapping[str, Mapping[str, float]], name: str) -> float:
+def _of(sums: Sums, name: str) -> float:
     return sum(of_kind.get(name, 0.0) for of_kind in sums.values())
 
 
-def _padding(sums: Mapping[str, Mapping[str, float]]) -> float:
+def _padding(sums: Sums) -> float:
     return 1 - _of(sums, "real_tokens") / max(1.0, _of(sums, "padded_tokens"))

@@ -1,9 +1,10 @@
-"""What of an encoder is trained, how its memory is spent on that, and which weights decay."""
+"""Which weights of an encoder are trained, with which memory savings, and which of them decay."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from typing import Any
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -20,12 +21,13 @@ def full(
 ) -> Encoder:
     """Trains the weights of the encoder themselves. Changes it in place and returns it.
 
-    frozen_layers: this many of each backbone's layers, the lowest first, are not trained.
-    freeze_embeddings: nor are the token embeddings and what belongs to them (positions, types, their norm).
-    activation_checkpointing: of each layer only the input is kept, and the rest computed again in the backward pass
-        (Chen et al. 2016), dropout included: equal gradients in less memory and more time.
-    compile: each layer by torch.compile, for inputs of any size. Equal numbers but for rounding; other dropout masks.
-    Raises ValueError for what this encoder or this machine cannot do.
+    frozen_layers: number of layers of each backbone, from the lowest, that are not trained.
+    freeze_embeddings: do not train the token embeddings either, with their positions, types and norm.
+    activation_checkpointing: store only the input of each layer and recompute the rest in the backward pass (Chen et
+        al. 2016), dropout included: equal gradients in less memory and more time.
+    compile: compile each layer with torch.compile, for inputs of any size. Equal numbers up to rounding; other dropout
+        masks.
+    Raises ValueError if this encoder or this machine does not support it.
     """
     for backbone in _backbones(encoder):
         if freeze_embeddings:
@@ -55,15 +57,15 @@ def lora(
     activation_checkpointing: bool = False,
     compile: bool = False,
 ) -> Encoder:
-    """Trains low-rank changes of the backbone's weights (LoRA, Hu et al. 2021), and its projection if it has one.
+    """Trains low-rank adapters of the backbone's weights (LoRA, Hu et al. 2021), and the projection if there is one.
 
-    W becomes W + alpha / rank * B A. B starts at 0, so that the first vectors are those of the encoder as it was.
-    Changes the encoder in place and returns it; `babelbatch.encoder.save` merges the changes into plain weights.
+    W becomes W + alpha / rank * B A. B starts at 0, so the first vectors equal those of the original encoder. Changes
+    the encoder in place and returns it; `babelbatch.encoder.save` merges the adapters into plain weights.
 
     rank: rows of A. alpha: scale. dropout: of the input of A.
-    targets: which linear maps of the layers change, by the end of their names, such as ["query", "value"]; None: all.
+    targets: linear maps of the layers to adapt, by the end of their names, such as ["query", "value"]; None: all.
     activation_checkpointing, compile: see `full`.
-    Raises ValueError for what this encoder or this machine cannot do, and without peft.
+    Raises ValueError if this encoder or this machine does not support it, and without peft.
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model
@@ -71,7 +73,10 @@ def lora(
         raise ValueError("tuning: lora needs peft; install it with: pip install peft, or set tuning=full") from None
     for backbone in _backbones(encoder):
         config = LoraConfig(
-            r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=_linear_maps(backbone, targets)
+            r=rank,
+            lora_alpha=alpha,  # type: ignore[arg-type]  # peft scales by any number
+            lora_dropout=dropout,
+            target_modules=_linear_maps(backbone, targets),
         )
         backbone.requires_grad_(False)
         inject_adapter_in_model(config, backbone)
@@ -79,12 +84,11 @@ def lora(
     return encoder
 
 
-def parameter_groups(encoder: nn.Module, loss: nn.Module) -> list[dict]:
-    """What is trained, as an optimiser takes it: first what decays (its `weight_decay` is the optimiser's own), then
-    what does not.
+def parameter_groups(encoder: nn.Module, loss: nn.Module) -> list[dict[str, Any]]:
+    """The trained parameters as groups of an optimiser: those with its weight decay, then those without.
 
-    Weight decay is a prior for 0. Matrices have it; norms and biases, the vectors among the encoder's parameters, have
-    not, nor has any parameter of the loss: a temperature of 1 is no prior. Either group may be empty.
+    The encoder's matrices decay. Its vectors (norms, biases) and all parameters of the loss do not: weight decay is a
+    prior for 0, and a temperature has no such prior. Either group may be empty.
     """
     trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     exempt = [parameter for parameter in trained if parameter.ndim < 2]
@@ -96,7 +100,9 @@ def parameter_groups(encoder: nn.Module, loss: nn.Module) -> list[dict]:
 
 
 def _backbones(encoder: Encoder) -> list[PreTrainedModel]:
-    return [tower.backbone for tower in dict.fromkeys(encoder.towers.values())]  # one, if the towers are shared
+    backbones = [tower.backbone for tower in dict.fromkeys(encoder.towers.values())]  # one, if the towers are shared
+    assert all(isinstance(backbone, PreTrainedModel) for backbone in backbones)
+    return [backbone for backbone in backbones if isinstance(backbone, PreTrainedModel)]
 
 
 def _layers(backbone: PreTrainedModel, option: str) -> nn.ModuleList:

@@ -1,0 +1,34 @@
+"""What a run supplies to its batches, beside the settings of `data` in the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from babelbatch.batches.code_switching import CodeSwitching
+from babelbatch.batches.negatives import Mined
+from babelbatch.encoder import Encoder
+from babelbatch.records import BatchRequirements, Corpus
+from babelbatch.sampling import Sampling
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """The data, encoders and length of one run.
+
+    encoder: for its tokenizer, prefixes and lengths. steps: number of training batches.
+    mined: hard negatives for the training items, beside the corpus's own.
+    validation: a separate corpus for the validation loss; then nothing of `corpus` is held out.
+    requirements, teacher: of the objective. transform: changes the training texts only; the texts of the validation
+        loss and of the teacher stay unchanged.
+    """
+
+    corpus: Corpus
+    sampling: Sampling
+    encoder: Encoder
+    seed: int
+    steps: int
+    mined: Mined | None = None
+    validation: Corpus | None = None
+    requirements: BatchRequirements = field(default_factory=BatchRequirements)
+    teacher: Encoder | None = None
+    transform: CodeSwitching | None = None

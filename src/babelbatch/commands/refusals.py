@@ -1,0 +1,38 @@
+"""What a training run refuses before it reads or builds anything large, and what its data make impossible."""
+
+from __future__ import annotations
+
+import torch
+from omegaconf import DictConfig
+
+from babelbatch.batches import PairData
+from babelbatch.configuration.schema import sha256_of
+
+
+def refuse_missing_gpu(cfg: DictConfig) -> None:
+    """Raises ValueError for settings that require a GPU, on a machine without one."""
+    if torch.cuda.is_available():
+        return
+    if cfg.trainer.accelerator in {"gpu", "cuda"}:
+        raise ValueError(f"trainer.accelerator: {cfg.trainer.accelerator}, but torch finds no GPU; set trainer=default")
+    precision = str(cfg.trainer.get("precision", ""))
+    if precision.startswith("16"):
+        raise ValueError(f"trainer.precision: {precision} needs a GPU; set trainer.precision=bf16-mixed")
+
+
+def refuse_altered_negatives(cfg: DictConfig) -> None:
+    """Raises ValueError if the table of hard negatives is not the one that the run began with."""
+    if cfg.negatives is not None and (content := sha256_of(cfg.negatives)) != cfg.negatives_sha256:
+        raise ValueError(
+            f"negatives: {cfg.negatives} has the content {content}, not {cfg.negatives_sha256}, which this run began "
+            "with; put that table back, or remove the run's folder"
+        )
+
+
+def refuse_unlogged_monitor(monitor: str, data: PairData) -> None:
+    """Raises ValueError if the monitored loss is of a kind of batch that the validation set does not have."""
+    if data.validation is None:
+        return
+    missing = {1.0: "x_y", 0.0: "x_x"}.get(data.validation.sampler.sampling.alpha)
+    if missing is not None and monitor == f"validation/loss/{missing}":
+        raise ValueError(f"monitor: the validation set has no {missing} batches; set monitor=validation/loss")
