@@ -305,7 +305,7 @@ def test_weights_that_lack_a_layer(tmp_path):
 
 @pytest.mark.parametrize("lost", ["passage/model.safetensors", "passage_projection.safetensors"])
 def test_a_separate_tower_that_is_lost(tmp_path, lost):
-    """Not to be replaced by a copy of the question's tower or by random numbers."""
+    """Not to be replaced by a copy of the query's tower or by random numbers."""
     save(moved(new(shared=False, dimensions=8)), tmp_path)
     (tmp_path / lost).unlink()
     if lost.startswith("passage/"):

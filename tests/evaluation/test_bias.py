@@ -96,7 +96,7 @@ def test_peer_is_degenerate_with_one_candidate_a_language():
 
 @st.composite
 def versions(draw) -> tuple[np.ndarray, np.ndarray, int]:
-    """Scores of some questions for all candidates, of few values; which questions are versions of one."""
+    """Scores of some queries for all candidates, of few values; which queries are versions of one."""
     queries, candidates = draw(st.integers(1, 6)), draw(st.integers(1, 12))
     lines = st.lists(st.integers(0, 4), min_size=candidates, max_size=candidates)
     scores = np.array(draw(st.lists(lines, min_size=queries, max_size=queries)), np.float32)

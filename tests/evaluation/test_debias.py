@@ -25,7 +25,7 @@ def test_none_changes_nothing():
 
 
 def test_centre_by_hand():
-    """German candidates (3, 4) and (1, 0) have the mean (2, 2); the question (2, 5) becomes (0, 3), made as long as it
+    """German candidates (3, 4) and (1, 0) have the mean (2, 2); the query (2, 5) becomes (0, 3), made as long as it
     was."""
     candidates = np.array([[3, 4], [1, 0]], np.float32)
     zero = np.zeros(2, np.int16)

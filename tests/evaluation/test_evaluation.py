@@ -110,7 +110,7 @@ def test_prefixes_and_lengths_follow_the_role():
 
 
 def words() -> Benchmark:
-    """A bag of small: each question has the words of its answer. German a is found everywhere, English a as well."""
+    """A bag of words: each query has the words of its answer. German a is found everywhere, English a as well."""
     texts = {
         "de_a": "eins zwei",
         "en_a": "eins two",
@@ -259,7 +259,7 @@ def test_the_callback_evaluates_the_sample():
 
 
 def test_questions_are_sampled_by_id():
-    """All versions of a question, and the ranks that it has among all."""
+    """All versions of a query, and the ranks that it has among all."""
     sample = sample_queries(words(), 2, seed=1)
     assert len(set(sample.query_ids)) == 2
     assert sample.candidate_ids == words().candidate_ids
@@ -277,7 +277,7 @@ def test_questions_are_sampled_by_id():
 
 
 def test_debiased_vectors_are_what_is_ranked():
-    """Of question a, and of the pool without Chinese, which has one candidate and nothing to fit on."""
+    """Of query a, and of the pool without Chinese, which has one candidate and nothing to fit on."""
     encoder, benchmark = bag_of_words(words()), words()
     with pytest.raises(ValueError, match=r"^evaluation\.debias: .* but 1 candidates to fit centre on"):
         Evaluation(debias="centre")(encoder, benchmark)

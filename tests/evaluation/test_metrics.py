@@ -138,7 +138,7 @@ def test_rank_distance_of_a_random_ranking(candidates, relevant):
     [("xquad_r", "xquad-r", 10.0, 10_846), ("mlqa_r", "mlqa-r", 2.75, 11_766)],
 )
 def test_rank_distance_on_published_data(shared_data, dataset, folder, perfect, chance):
-    """The two ends of the scale, over all questions: |R| - 1, and a shuffled pool within five standard errors."""
+    """The two ends of the scale, over all queries: |R| - 1, and a shuffled pool within five standard errors."""
     benchmark = load_benchmark(dataset, str(shared_data / folder))
     offsets, candidates = benchmark.relevant_offsets, len(benchmark.candidate_ids)
     sizes = np.diff(offsets)

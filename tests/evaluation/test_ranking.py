@@ -46,7 +46,7 @@ def rank_by(benchmark: Benchmark, scores: np.ndarray) -> Ranks:
 
 
 def test_by_hand():
-    """One German question. Pool: d10 5, d2 4, d3 4, d1 1. Candidates alternate between German and English."""
+    """One German query. Pool: d10 5, d2 4, d3 4, d1 1. Candidates alternate between German and English."""
     benchmark = benchmark_of([0], ["d1", "d2", "d3", "d10"], [0, 1, 0, 1], [[0, 1, 2]])
     found = rank_by(benchmark, np.array([[1, 4, 4, 5]]))
     # d2 ties with d3, and the greater id goes first.

@@ -82,7 +82,7 @@ EXPECTED = {
         },
     },
     "crosslingual": {
-        # A mean over the three cells that have a question, not over six.
+        # A mean over the three cells that have a query, not over six.
         "map": {
             "": (1 + 1 + 1 / 25) / 3, "de": 1, "en": 1, "zh": 1 / 25, "de-en": 1, "en-de": 1, "zh-de": 1 / 25,
         },
@@ -96,7 +96,7 @@ EXPECTED = {
         "ndcg@10": {"": 2 / 3, "de": 1, "en": 1, "zh": 0, "de-en": 1, "en-de": 1, "zh-de": 0},
     },
     "multilingual": {
-        # A mean over question languages: the two English questions do not count twice.
+        # A mean over query languages: the two English queries do not count twice.
         "map": {
             "": (7 / 10 + 7 / 12 + 1 / 5) / 3,
             "de": (1 + 2 / 5) / 2,
@@ -250,7 +250,7 @@ def test_without_a_pool():
 
 
 def test_a_question_language_that_is_not_in_the_pool():
-    """A Chinese question of German candidates: nothing is in its own language, and nothing can be preferred."""
+    """A Chinese query of German candidates: nothing is in its own language, and nothing can be preferred."""
     benchmark = Benchmark(
         name="b",
         languages=("de", "zh"),

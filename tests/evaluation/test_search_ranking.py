@@ -87,7 +87,7 @@ def test_an_index_that_looks_everywhere_is_exact(encoder, facts, full):
 
 
 def small(texts: dict[str, str]) -> Benchmark:
-    """One English question, answered by the last candidate; languages by the first two letters of the id."""
+    """One English query, answered by the last candidate; languages by the first two letters of the id."""
     return Benchmark(
         name="small",
         languages=("de", "en"),

@@ -17,7 +17,7 @@ LANGUAGES = ("de", "en", "zh")
 
 
 def made() -> tuple[Benchmark, np.ndarray, np.ndarray]:
-    """12 questions in three languages, c asked of two only; 90 candidates, many of them tied by small whole numbers."""
+    """12 queries in three languages, c asked of two only; 90 candidates, many of them tied by small whole numbers."""
     random = np.random.default_rng(0)
     queries = [(f"q{number}", language) for number in range(12) for language in range(3) if (number + language) % 5]
     relevant = {f"q{number}": random.choice(90, 1 + number % 4, replace=False).tolist() for number in range(12)}

@@ -155,7 +155,7 @@ class InMemory:
 
 
 def all_mined(corpus: Corpus, queries: np.ndarray, passages: np.ndarray, settings: Mining) -> Mined:
-    """questions, passages: the vectors of all texts."""
+    """queries, passages: the vectors of all texts."""
     parts = []
     for number, pool in enumerate(search_pools(corpus, answer_groups(corpus), settings.languages)):
         own = passages[pool.rows]
