@@ -52,7 +52,6 @@ GROUPS = {
     "index": "How neighbours are searched (`babelbatch-mine`, and `index@evaluation.index=`).",
 }
 BY_THE_RUN = {
-    "data": {"mined", "validation", "requirements", "needs", "teacher", "transform"},
     "trainer": {
         "barebones", "callbacks", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "logger",
         "plugins",

@@ -173,7 +173,7 @@ def test_tokens_are_made_once(make_corpus, folder, monkeypatch):
     for _ in range(2):
         data = PairData(TrainingInputs(corpus, english, encoder, 0, 4, transform=CodeSwitching(str(folder))))
         batches = [batch.chunks[0].input_ids.tolist() for batch in data.train_dataloader()]
-    assert len(calls) == 4  # questions and passages, as they are for the validation loss, and switched
+    assert len(calls) == 4  # queries and passages, as they are for the validation loss, and switched
     assert len(batches) == 4
 
 

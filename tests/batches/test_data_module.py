@@ -41,7 +41,7 @@ def encoder(corpus: Corpus) -> Encoder:
 
 
 def texts(encoder: Encoder, batch: Batch, side: str) -> list[str]:
-    """What the tokens of the `questions` or the `candidates` say, in the order of the batch."""
+    """What the tokens of the `queries` or the `candidates` say, in the order of the batch."""
     decoded = [
         text
         for chunk in batch.chunks
@@ -87,7 +87,7 @@ def said(encoder: Encoder, chunks: tuple[Padded, ...], versions: PairedTexts) ->
     return [decoded[row] for row in versions.rows.tolist()]
 
 
-# Item 7 asked in German and answered in English, item 2 the other way round, item 4 in Chinese; the first question and
+# Item 7 asked in German and answered in English, item 2 the other way round, item 4 in Chinese; the first query and
 # the last passage have another version.
 TRANSLATED = Plan(
     "x_y", np.array([7, 2, 4]), np.array([0, 1, 2]), np.array([1, 0, 2]), np.array([2, -1, 0]), np.array([-1, -1, 1])
@@ -246,7 +246,7 @@ def test_towers_of_their_own_get_chunks_of_their_own(corpus, encoder):
 
 
 def test_a_repeated_text_is_encoded_once(make_corpus, encoder):
-    """Twelve items, four passages: LAReQA's questions share their paragraphs."""
+    """Twelve items, four passages: LAReQA's queries share their paragraphs."""
     corpus = make_corpus(12)
     corpus = replace(corpus, passages=corpus.passages[[item // 3 for item in range(12)]])
     languages = np.ones(12, np.int64)
@@ -271,7 +271,7 @@ def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
 
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 def test_ranks_share_a_batch(corpus, encoder, ranks):
-    """Ten pairs on four ranks are three, three, two and two; hard negatives go with their question."""
+    """Ten pairs on four ranks are three, three, two and two; hard negatives go with their query."""
     builder = BatchBuilder(TokenizedCorpus(corpus, encoder))
     for step in range(8):
         plan = Sampler(corpus, replace(HYBRID, batch_size=10), seed=0).plan(step)
@@ -437,7 +437,7 @@ def test_no_validation(corpus, encoder):
 
 
 def test_too_few_held_out(make_corpus, encoder):
-    """A Chinese question is held out, but its passage is not there: no X-X batch in Chinese."""
+    """A Chinese query is held out, but its passage is not there: no X-X batch in Chinese."""
     held_out = np.flatnonzero(apart(make_corpus(60))).tolist()
     corpus = make_corpus(60, no_passage=[(item, "zh") for item in held_out])
     message = (

@@ -19,7 +19,7 @@ HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=8)
 
 @pytest.fixture(scope="module")
 def corpus(make_corpus: MakeCorpus) -> Corpus:
-    """Forty items; the first eight lack their question in German and Chinese, item 9 its passage in Chinese."""
+    """Forty items; the first eight lack their query in German and Chinese, item 9 its passage in Chinese."""
     lacking = [(item, language) for item in range(8) for language in ("de", "zh")]
     return make_corpus(40, no_query=lacking, no_passage=[(9, "zh")])
 
@@ -100,7 +100,7 @@ def test_only_the_sides_that_are_needed(corpus: Corpus) -> None:
 
 
 def test_nothing_to_compare(make_corpus: MakeCorpus) -> None:
-    """Questions in English only: their passages can be aligned, they cannot."""
+    """Queries in English only: their passages can be aligned, they cannot."""
     corpus = make_corpus(6, no_query=[(item, language) for item in range(6) for language in ("de", "zh")])
     message = (
         "loss: it compares translations, but no item of the corpus hand-made has its query in two of de, en, zh; "

@@ -14,7 +14,7 @@ from torch import Tensor
 from babelbatch.loss import Contrastive, Encoded
 from babelbatch.loss.contrastive import contrastive_loss
 
-# Scores at temperature 1: question 0 is closer to its positive (1 against 0.6), question 1 likewise (0.8 against 0).
+# Scores at temperature 1: query 0 is closer to its positive (1 against 0.6), query 1 likewise (0.8 against 0).
 QUERIES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 POSITIVES = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
 HARD = torch.tensor([[0.8, 0.6]])  # scores 0.8 and 0.6
@@ -58,7 +58,7 @@ def test_hard_negatives_join_the_denominator():
 
 
 def test_a_hard_negative_that_answers_a_question_is_masked_for_it_alone():
-    """The hard negative has the key of question 0's positive."""
+    """The hard negative has the key of query 0's positive."""
     loss = contrastive_loss(QUERIES, torch.cat([POSITIVES, HARD]), 1.0, DIFFERENT, torch.tensor([1, 2, 1]))
     first = -log(exp(1.0) / (exp(1.0) + exp(0.6)))
     second = -log(exp(0.8) / (exp(0.0) + exp(0.8) + exp(0.6)))
@@ -72,7 +72,7 @@ def test_a_key_that_no_item_has_masks_nothing():
 
 
 def test_symmetric():
-    """Backwards, positive 0 scores the questions 1 and 0, positive 1 0.6 and 0.8; the hard one stays out."""
+    """Backwards, positive 0 scores the queries 1 and 0, positive 1 0.6 and 0.8; the hard one stays out."""
     candidates = torch.cat([POSITIVES, HARD])
     loss = contrastive_loss(QUERIES, candidates, 1.0, DIFFERENT, torch.tensor([1, 2, 3]), symmetric=True)
     forwards = -log(exp(1.0) / (exp(1.0) + exp(0.6) + exp(0.8))) - log(exp(0.8) / (exp(0.0) + exp(0.8) + exp(0.6)))
@@ -87,7 +87,7 @@ def test_symmetric_masks_both_ways():
 
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_no_gradient_reaches_a_masked_candidate(symmetric):
-    """Candidate 3 answers all questions, candidate 4 the first two only."""
+    """Candidate 3 answers all queries, candidate 4 the first two only."""
     generator = torch.Generator().manual_seed(0)
     queries = torch.randn(3, 4, generator=generator)
     candidates = torch.randn(5, 4, generator=generator, requires_grad=True)
@@ -101,7 +101,7 @@ def test_no_gradient_reaches_a_masked_candidate(symmetric):
     keys = torch.tensor([1, 2, 1])
     contrastive_loss(queries, candidates, 0.5, keys, torch.tensor([1, 2, 1, 9, 1])).value.backward()
     assert (candidates.grad[3] != 0).all()
-    # Candidate 4 is a negative of question 1 alone: its gradient points along that question.
+    # Candidate 4 is a negative of query 1 alone: its gradient points along that query.
     assert torch.linalg.matrix_rank(torch.stack([candidates.grad[4], queries[1]])) == 1
     assert candidates.grad[4] @ queries[1] > 0
 
@@ -202,17 +202,17 @@ def test_a_learnable_temperature_takes_a_gradient_step():
     assert trained(module, POSITIVES, optimizer, steps=1) == pytest.approx(exp(-0.1 * slope), rel=1e-6)
 
 
-CLOSE = torch.tensor([[1.0, 0.0], [0.98, 0.2]])  # question 0 is right by 0.02, question 1 by 0.2
+CLOSE = torch.tensor([[1.0, 0.0], [0.98, 0.2]])  # query 0 is right by 0.02, query 1 by 0.2
 
 
 def test_a_learnable_temperature_stops_at_a_hundredth():
-    """Both questions are right, so colder is always better."""
+    """Both queries are right, so colder is always better."""
     module = Contrastive(1.0, learn_temperature=True)
     assert trained(module, CLOSE, torch.optim.Adam(module.parameters(), lr=0.1), 100) == pytest.approx(0.01)
 
 
 def test_a_learnable_temperature_leaves_the_floor_again():
-    """Once the questions are wrong, warmer is better: touching the floor must not be for ever."""
+    """Once the queries are wrong, warmer is better: touching the floor must not be for ever."""
     module = Contrastive(1.0, learn_temperature=True)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.1)
     assert trained(module, CLOSE, optimizer, 100) == pytest.approx(0.01)

@@ -15,7 +15,7 @@ from babelbatch.loss import Alignment, Contrastive, Encoded, LanguageKL, Mimo, O
 from babelbatch.loss.language_kl import language_divergence
 from babelbatch.records import BatchRequirements
 
-# Scores: question 0 meets 1 and 0.6, question 1 meets 0 and 0.8.
+# Scores: query 0 meets 1 and 0.6, query 1 meets 0 and 0.8.
 QUERIES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 POSITIVES = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
 KEYS = torch.tensor([1, 2])
@@ -38,7 +38,7 @@ def sigmoid(logit: float) -> float:
 
 
 def test_divergence_of_questions_by_hand() -> None:
-    """Only question 0 has another version, which scores 0.6 and 1: both logits differ by 0.4, one way or the other."""
+    """Only query 0 has another version, which scores 0.6 and 1: both logits differ by 0.4, one way or the other."""
     expected = 0.4 * tanh(0.2)
     loss = LanguageKL(weight=3.0, temperature=1.0)(encoded(translated_queries=beside([0], [[0.6, 0.8]])))
     assert loss.parts["language_kl"].item() == pytest.approx(expected, rel=1e-6)
@@ -77,7 +77,7 @@ def test_the_divergence_does_not_train_the_temperature() -> None:
 @pytest.mark.parametrize("side", ["queries", "passages"])
 @pytest.mark.parametrize("mask", [True, False])
 def test_divergence_agrees_with_torch(side: Literal["queries", "passages"], mask: bool) -> None:
-    """Twelve questions, twenty candidates, many of one passage; versions of seven."""
+    """Twelve queries, twenty candidates, many of one passage; versions of seven."""
     generator = torch.Generator().manual_seed(0)
     queries, candidates, versions = (
         normalize(torch.randn(count, 6, generator=generator, dtype=torch.float64)) for count in (12, 20, 7)
@@ -132,7 +132,7 @@ def test_candidates_of_one_passage_are_in_no_distribution() -> None:
 
 
 def test_alignment_by_hand() -> None:
-    """Question 0 and its version are at a right angle; positive 1 is 0.4 and 0.8 away from its own."""
+    """Query 0 and its version are at a right angle; positive 1 is 0.4 and 0.8 away from its own."""
     others = {"translated_queries": beside([0], [[0.0, 1.0]]), "translated_passages": beside([1], [[1.0, 0.0]])}
     loss = Alignment(weight=0.5, temperature=1.0)(encoded(**others))
     assert loss.parts["alignment"].item() == pytest.approx((2.0 + 0.8) / 2, rel=1e-6)

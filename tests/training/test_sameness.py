@@ -63,7 +63,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def corpus(make_corpus: MakeCorpus) -> Corpus:
     """Two thirds of the items share their passage with another; hard negatives for most. A sixth of the items have
-    their question in one language only, and a sixth lack their passage in English."""
+    their query in one language only, and a sixth lack their passage in English."""
     return make_corpus(
         36,
         passage_keys=[item // 3 if item % 3 else 100 + item for item in range(36)],
