@@ -167,8 +167,8 @@ def test_tokens_are_made_once(make_corpus, folder, monkeypatch):
     corpus = make_corpus(40)
     encoder = tiny(corpus.query_texts + corpus.passage_texts, vocab_size=300, hidden_size=8)
     calls = []
-    real = tokenizing._pieces
-    monkeypatch.setattr(tokenizing, "_pieces", lambda *args: calls.append(1) or real(*args))
+    real = tokenizing._encode_chunks
+    monkeypatch.setattr(tokenizing, "_encode_chunks", lambda *args: calls.append(1) or real(*args))
     english = Sampling("x_x", 1.0, 8, languages=["en"])
     for _ in range(2):
         data = PairData(TrainingInputs(corpus, english, encoder, 0, 4, transform=CodeSwitching(str(folder))))

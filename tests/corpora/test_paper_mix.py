@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from babelbatch.batches import TrainingInputs
 from babelbatch.commands.build import build, build_encoder
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import register
@@ -85,7 +86,7 @@ def test_the_paper_s_mixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(set(key_of.values())) == 5 * ITEMS - 1
 
     encoder = build_encoder(cfg.encoder, corpus)
-    data = build(cfg.data)(corpus=corpus, sampling=build(cfg.sampling), encoder=encoder, seed=0, steps=128)
+    data = build(cfg.data)(TrainingInputs(corpus, build(cfg.sampling), encoder, seed=0, steps=128))
     batches = [*data.train_dataloader()]
     drawn = Counter((batch.plan.part, batch.kind) for batch in batches)
     assert drawn.keys() == {("mmarco", "x_y"), *((part, "x_x") for part in parts)}

@@ -11,6 +11,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from babelbatch.batches import TrainingInputs
 from babelbatch.batches.data_module import PairData
 from babelbatch.commands.build import build, build_encoder
 from babelbatch.configuration.check import check
@@ -94,7 +95,7 @@ def composed(*overrides: str) -> DictConfig:
 def loaded(cfg: DictConfig, steps: int = 2) -> PairData:
     corpus = build(cfg.corpus)
     encoder = build_encoder(cfg.encoder, corpus)
-    return build(cfg.data)(corpus=corpus, sampling=build(cfg.sampling), encoder=encoder, seed=0, steps=steps)
+    return build(cfg.data)(TrainingInputs(corpus, build(cfg.sampling), encoder, seed=0, steps=steps))
 
 
 @pytest.fixture(autouse=True)
