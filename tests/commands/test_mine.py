@@ -197,7 +197,7 @@ def test_what_mining_says(mined_run):
     items = len(load_corpus(LANGUAGES))
     path = mined_run / "table" / "negatives.parquet"
     expected = (
-        rf"{6 * items:,} hard negatives for {3 * items:,} of {3 * items:,} questions \(an item in a language\); "
+        rf"{6 * items:,} hard negatives for {3 * items:,} of {3 * items:,} queries \(an item in a language\); "
         r"median rank 1\.5; mean score 0\.\d{3}, positives 0\.\d{3}; "
         r"the index finds at least \d+\.\d% of the exact neighbours; \d+ s\n"
         rf"To train on them: babelbatch-train \.\.\. negatives={re.escape(str(path))}\n"

@@ -102,7 +102,7 @@ def test_large_files_are_not_read(cfg: DictConfig, tmp_path: Path, monkeypatch: 
 @pytest.mark.slow
 def test_trained_edited_and_typed_again(tmp_path: Path) -> None:
     rows = [
-        {"id": f"q{n}", "language": language, "query": f"{language} asks {n}", "passage": f"{language} says {n}"}
+        {"id": f"q{n}", "language": language, "question": f"{language} asks {n}", "passage": f"{language} says {n}"}
         for n in range(60) for language in ("en", "de", "zh")
     ]  # fmt: skip
     table = tmp_path / "train.jsonl"
