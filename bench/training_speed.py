@@ -322,7 +322,7 @@ def main() -> None:
     encoder = work.encoder()
     data = work.data(encoder)
     counted = [data.training.builder(data.training.sampler.plan(s), s) for s in range(options.warmup, work.batches)]
-    tokens = sum(batch.real_tokens for batch in counted)
+    tokens = sum(batch.workload.real_tokens for batch in counted)
     whole = [
         data.training.builder(data.training.sampler.plan(s), s, overhead=10**9)
         for s in range(options.warmup, work.batches)
@@ -333,7 +333,7 @@ def main() -> None:
         for rows in (batch.queries, batch.candidates)
         for mask in [batch.chunks[0].attention_mask[rows]]
     )
-    ours = sum(batch.padded_tokens for batch in counted)
+    ours = sum(batch.workload.padded_tokens for batch in counted)
     parameters = sum(p.numel() for n, p in encoder.named_parameters() if "embeddings" not in n)
     peak = peak_flops(work)
     print(

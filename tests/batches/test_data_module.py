@@ -240,7 +240,7 @@ def test_towers_of_their_own_get_chunks_of_their_own(corpus, encoder):
     assert (len(together.chunks), together.query_chunks) == (1, 1)
     assert (len(separate.chunks), separate.query_chunks) == (2, 1)
     assert len(separate.chunks[0].input_ids) == 4
-    assert separate.real_tokens == together.real_tokens
+    assert separate.workload.real_tokens == together.workload.real_tokens
     for side in ("queries", "candidates"):
         assert texts(encoder, separate, side) == texts(encoder, together, side)
 
@@ -263,8 +263,8 @@ def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
     split = builder(plan, 0, overhead=0, token_limit=30)
     assert len(whole.chunks) == 1
     assert max(chunk.input_ids.numel() for chunk in split.chunks) <= 30
-    assert split.padded_tokens == split.real_tokens == whole.real_tokens
-    assert whole.padded_tokens > whole.real_tokens
+    assert split.workload.padded_tokens == split.workload.real_tokens == whole.workload.real_tokens
+    assert whole.workload.padded_tokens > whole.workload.real_tokens
     for side in ("queries", "candidates"):
         assert texts(encoder, whole, side) == texts(encoder, split, side)
 

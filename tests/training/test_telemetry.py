@@ -206,7 +206,7 @@ def test_all_training_time_counts_between_two_logs(corpus: Corpus) -> None:
     """Tokens over tokens a second, added up, are the seconds until the last log."""
     logger, telemetry, learner, data = train(corpus, 6, 3, Interrupt())
     builder = BatchBuilder(TokenizedCorpus(corpus, learner.encoder))
-    tokens = [builder(data.training.sampler.plan(step), step).real_tokens for step in range(6)]
+    tokens = [builder(data.training.sampler.plan(step), step).workload.real_tokens for step in range(6)]
     rates = [logger.rows[step]["train/tokens_per_second"] for step in (2, 5)]
     seconds = sum(tokens[:3]) / rates[0] + sum(tokens[3:]) / rates[1]
     assert seconds == pytest.approx(telemetry.state_dict()["logged_seconds"])

@@ -46,7 +46,11 @@ class TeacherTexts:
         )
         chunks = self._texts.chunks(queries.rows, passages.rows, overhead, token_limit)
         return TeacherBatch(
-            chunks.padded, chunks.query_chunks, queries.placed(chunks.queries), passages.placed(chunks.passages)
+            chunks.padded,
+            chunks.query_chunks,
+            chunks.workload,
+            queries.placed(chunks.queries),
+            passages.placed(chunks.passages),
         )
 
 
@@ -97,7 +101,7 @@ class BatchBuilder:
             query_chunks=chunks.query_chunks,
             queries=torch.from_numpy(query_rows),
             candidates=torch.from_numpy(candidate_rows),
-            real_tokens=chunks.real_tokens,
+            workload=chunks.workload,
             positive_keys=torch.from_numpy(corpus.passage_keys[plan.items]),
             candidate_keys=torch.from_numpy(candidates.keys),
             query_counts=tuple(map(len, shares)),

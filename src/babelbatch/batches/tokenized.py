@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from babelbatch.batches.chunks import length_sorted_chunks
 from babelbatch.encoder import Encoder
 from babelbatch.evaluation.encoding import tokenise_texts
-from babelbatch.records import Corpus, Padded
+from babelbatch.records import Corpus, Padded, Workload
 from babelbatch.tokens import Tokens
 
 
@@ -22,14 +22,14 @@ class Chunks:
     """Distinct texts of a batch in forward passes.
 
     padded: the chunks. query_chunks: how many of them, the first ones, the query tower encodes.
-    queries, passages: row of each text in the concatenated chunks. real_tokens: tokens without padding.
+    queries, passages: row of each text in the concatenated chunks. workload: what the chunks cost the encoder.
     """
 
     padded: tuple[Padded, ...]
     query_chunks: int
     queries: NDArray[np.int64]
     passages: NDArray[np.int64]
-    real_tokens: int
+    workload: Workload
 
 
 class TokenizedCorpus:
@@ -51,21 +51,22 @@ class TokenizedCorpus:
         """
         sides = [(self._queries, queries), (self._passages, passages)]
         if self._shared:
-            chunks, (query_rows, passage_rows), real_tokens = _chunked(sides, overhead, token_limit)
-            return Chunks(tuple(chunks), len(chunks), query_rows, passage_rows, real_tokens)
-        (chunks, (query_rows,), real_tokens), (more, (passage_rows,), more_tokens) = (
+            chunks, (query_rows, passage_rows), lengths = _chunked(sides, overhead, token_limit)
+            return Chunks(tuple(chunks), len(chunks), query_rows, passage_rows, _workload(chunks, lengths))
+        (chunks, (query_rows,), lengths), (more, (passage_rows,), more_lengths) = (
             _chunked([side], overhead, token_limit) for side in sides
         )
         passage_rows = passage_rows + sum(len(chunk.input_ids) for chunk in chunks)
-        return Chunks((*chunks, *more), len(chunks), query_rows, passage_rows, real_tokens + more_tokens)
+        workload = _workload([*chunks, *more], np.concatenate([lengths, more_lengths]))
+        return Chunks((*chunks, *more), len(chunks), query_rows, passage_rows, workload)
 
 
 def _chunked(
     sides: Sequence[tuple[Tokens, NDArray[np.int32]]], overhead: int, token_limit: int | None
-) -> tuple[list[Padded], list[NDArray[np.int64]], int]:
+) -> tuple[list[Padded], list[NDArray[np.int64]], NDArray[np.int64]]:
     """Each distinct text of one or two roles once, in length-sorted chunks.
 
-    Returns the chunks, the row of each text of each role in the concatenated chunks, and the tokens without padding.
+    Returns the chunks, the row of each text of each role in the concatenated chunks, and the distinct texts' lengths.
     """
     distinct, inverse = zip(*(np.unique(rows, return_inverse=True) for _, rows in sides), strict=True)
     lengths = np.concatenate(
@@ -84,7 +85,18 @@ def _chunked(
                 padded.append(tokens.padded(distinct[role][own - starts[role]]))
         chunks.append(_stacked(padded, sides[0][0].pad_id))
     rows_of = [place[start + rows] for start, rows in zip(starts[:-1], inverse, strict=True)]
-    return chunks, rows_of, int(lengths.sum())
+    return chunks, rows_of, lengths
+
+
+def _workload(chunks: Sequence[Padded], lengths: NDArray[np.int64]) -> Workload:
+    shapes = [chunk.input_ids.shape for chunk in chunks]
+    return Workload(
+        texts=len(lengths),
+        real_tokens=int(lengths.sum()),
+        padded_tokens=sum(rows * width for rows, width in shapes),
+        real_pairs=int((lengths.astype(np.int64) ** 2).sum()),
+        padded_pairs=sum(rows * width**2 for rows, width in shapes),
+    )
 
 
 def _stacked(parts: Sequence[Padded], pad_id: int) -> Padded:

@@ -5,7 +5,7 @@ are built (`checks.py`) and raise `RecordError`, which names the field. `batch.p
 tokenised batch. Frozen, typed, no imports from the rest of the package.
 """
 
-from babelbatch.records.batch import Batch, BatchRequirements, Padded, PairedTexts, Plan, TeacherBatch
+from babelbatch.records.batch import Batch, BatchRequirements, Padded, PairedTexts, Plan, TeacherBatch, Workload
 from babelbatch.records.benchmark import Benchmark
 from babelbatch.records.checks import RecordError
 from babelbatch.records.corpus import ABSENT, Corpus, Mixture
@@ -22,4 +22,5 @@ __all__ = [
     "Plan",
     "RecordError",
     "TeacherBatch",
+    "Workload",
 ]

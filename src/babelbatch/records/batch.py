@@ -57,6 +57,22 @@ class Padded:
 
 
 @dataclass(frozen=True, slots=True)
+class Workload:
+    """What an encoder computes for some texts: numbers that determine the cost and add up over batches.
+
+    texts: distinct texts. real_tokens: their tokens. padded_tokens: tokens of their chunks, padding included.
+    real_pairs, padded_pairs: ordered pairs of tokens in one text, that is the sum of the squared lengths, without and
+        with padding; attention computes a score for each.
+    """
+
+    texts: int
+    real_tokens: int
+    padded_tokens: int
+    real_pairs: int
+    padded_pairs: int
+
+
+@dataclass(frozen=True, slots=True)
 class PairedTexts:
     """Further texts for some of a rank's query-passage pairs: translations, or what a teacher encodes.
 
@@ -76,17 +92,19 @@ class PairedTexts:
 class TeacherBatch:
     """Input of a teacher: a rank's queries and positives in the teacher's language, where their items have one.
 
-    chunks: tokenised by the teacher's tokenizer. query_chunks: see `Batch`.
+    chunks: tokenised by the teacher's tokenizer. query_chunks, workload: see `Batch`.
     """
 
     chunks: tuple[Padded, ...]
     query_chunks: int
+    workload: Workload
     queries: PairedTexts
     passages: PairedTexts
 
     def to(self, device: torch.device) -> TeacherBatch:
         chunks = tuple(chunk.to(device) for chunk in self.chunks)
-        return TeacherBatch(chunks, self.query_chunks, self.queries.to(device), self.passages.to(device))
+        queries, passages = self.queries.to(device), self.passages.to(device)
+        return TeacherBatch(chunks, self.query_chunks, self.workload, queries, passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +119,7 @@ class Batch:
         their weights, a chunk may mix queries and passages; else the query chunks come first. query_chunks: how many
         chunks the query tower encodes; the passage tower encodes the rest.
     queries, candidates: (b,) and (c,) int64, row of each text of the rank in the concatenated chunks.
-    real_tokens: tokens in the chunks without padding.
+    workload: what the chunks cost the encoder.
     positive_keys: (B,) int64, the passage key of each query's positive. candidate_keys: (C,) int64. Both global, in
         the order of the ranks.
     translated_queries, translated_passages: translations, in the languages that the plan names, within the chunks.
@@ -114,7 +132,7 @@ class Batch:
     query_chunks: int
     queries: torch.Tensor
     candidates: torch.Tensor
-    real_tokens: int
+    workload: Workload
     positive_keys: torch.Tensor
     candidate_keys: torch.Tensor
     query_counts: tuple[int, ...]
@@ -127,11 +145,6 @@ class Batch:
     def kind(self) -> str:
         """`x_x` or `x_y`."""
         return self.plan.kind
-
-    @property
-    def padded_tokens(self) -> int:
-        """Tokens that the encoder works on, padding included."""
-        return sum(chunk.input_ids.numel() for chunk in self.chunks)
 
     def to(self, device: torch.device) -> Batch:
         return replace(

@@ -1,4 +1,4 @@
-"""What each group cost: time and parameters."""
+"""What each group cost: steps, tokens, operations, time and parameters."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from babelbatch.report.grouping import Group
 from babelbatch.report.tables import Data
 
 COLUMNS = (
-    "group", "runs", "steps", "training seconds", "evaluation seconds", "parameters", "trained parameters",
+    "group", "runs", "steps", "tokens", "padded tokens", "PFLOP", "training seconds", "evaluation seconds",
+    "parameters", "trained parameters",
 )  # fmt: skip
-_FACTS = ("steps", "seconds/train", "seconds/evaluate", "parameters", "parameters_trained")
+_FACTS = (
+    "steps", "tokens/encoded", "tokens/padded", "flops/train", "seconds/train", "seconds/evaluate", "parameters",
+    "parameters_trained",
+)  # fmt: skip
+_UNITS = {"flops/train": 1e15}
 
 
 def cost_data(groups: Sequence[Group]) -> Data:
@@ -25,4 +30,6 @@ def _mean(group: Group, fact: str) -> float | int | None:
     if len(known) < len(values):
         return None
     mean = sum(known) / len(known)
+    if fact in _UNITS:
+        return mean / _UNITS[fact]
     return round(mean) if all(isinstance(value, int) for value in known) else mean

@@ -14,6 +14,7 @@ from babelbatch.training.checkpoints import (
     newest_checkpoint,
     remove_leftovers,
 )
+from babelbatch.training.cost import cost_facts
 from babelbatch.training.divergence import FiniteLoss
 from babelbatch.training.learner import Learner
 from babelbatch.training.telemetry import BatchTelemetry
@@ -25,6 +26,7 @@ __all__ = [
     "FiniteLoss",
     "Learner",
     "checkpoint_step",
+    "cost_facts",
     "disable_lightning_signal_handlers",
     "keep_freed_memory",
     "log_final",

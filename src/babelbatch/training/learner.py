@@ -63,7 +63,7 @@ class Learner(pl.LightningModule):
         self._scheduler = scheduler
         self._total_steps = total_steps
         self._seed = seed
-        self._grad_cache = grad_cache
+        self.grad_cache = grad_cache
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:  # of the keys of `StepOutput`
         """The loss of a batch, as a `StepOutput`."""
@@ -96,7 +96,7 @@ class Learner(pl.LightningModule):
 
     def _loss_of(self, batch: Batch) -> Loss:
         chunks = [partial(self.encoder, *each) for each in _with_roles(batch.chunks, batch.query_chunks)]
-        if self._grad_cache and torch.is_grad_enabled():
+        if self.grad_cache and torch.is_grad_enabled():
             vectors = encode_twice(chunks, [part for part in self.encoder.parameters() if part.requires_grad])
         else:
             vectors = torch.cat([encode() for encode in chunks])

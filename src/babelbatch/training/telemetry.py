@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import astuple, fields
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,7 +15,7 @@ import torch
 from torch import Tensor
 
 from babelbatch.distributed.collectives import sum_over_ranks_on_cpu
-from babelbatch.records import Batch
+from babelbatch.records import Batch, Workload
 from babelbatch.training.learner import Learner, StepOutput
 from babelbatch.training.step_callback import StepCallback, pair_data
 
@@ -22,7 +24,10 @@ log = logging.getLogger(__name__)
 Sums = Mapping[str, Mapping[str, float]]
 """Sums by kind of batch and name."""
 
-_COUNTED = ("loss", "masked_queries", "masked", "negatives", "batches", "queries", "real_tokens", "padded_tokens")
+_WORK = tuple(field.name for field in fields(Workload))
+_TEACHER_WORK = tuple(f"teacher_{name}" for name in _WORK)
+_COUNTED = ("loss", "masked_queries", "masked", "negatives", "batches", "queries", *_WORK, *_TEACHER_WORK)
+_NO_WORK = Workload(0, 0, 0, 0, 0)
 _FORMER_NAMES = {"masked_questions": "masked_queries", "questions": "queries"}  # in checkpoints of 0.1
 
 
@@ -75,7 +80,8 @@ class BatchTelemetry(StepCallback):
         masked = output["masked"]
         values = [output["value"], (masked > 0).sum(), masked.sum(), *output["parts"]]
         on_device = torch.stack([value.float() for value in values])
-        numbers = [len(masked), batch.real_tokens, batch.padded_tokens, len(batch.candidate_keys)]
+        teacher_work = _NO_WORK if batch.teacher_batch is None else batch.teacher_batch.workload
+        numbers = [len(masked), len(batch.candidate_keys), *astuple(batch.workload), *astuple(teacher_work)]
         self._steps.append((batch.kind, on_device, numbers))
         self._languages |= {*batch.plan.query_languages.tolist(), *batch.plan.passage_languages.tolist()}
         if batch.plan.part is not None:
@@ -111,7 +117,9 @@ class BatchTelemetry(StepCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for sums, saved in ((self._recent, state_dict["recent"]), (self._sums, state_dict["sums"])):
             for kind, of_kind in saved.items():
-                sums[kind] = {_FORMER_NAMES.get(name, name): value for name, value in of_kind.items()}
+                named = {_FORMER_NAMES.get(name, name): value for name, value in of_kind.items()}
+                # NaN: what the earlier steps cost is not known, and so is no sum with them.
+                sums[kind] = dict.fromkeys(_COUNTED, math.nan) | named
         self._languages = set(state_dict["languages"])
         self._drawn = {part: dict(kinds) for part, kinds in state_dict["drawn"].items()}
         self._seconds, self._logged_seconds = state_dict["seconds"], state_dict["logged_seconds"]
@@ -130,6 +138,20 @@ class BatchTelemetry(StepCallback):
         return {
             f"batches/{part}/{kind}": number for part, kinds in self._drawn.items() for kind, number in kinds.items()
         }
+
+    @property
+    def workload(self) -> Workload | None:
+        """What the trained encoder has encoded so far, over all ranks; None if an earlier version counted a part."""
+        return self._work(_WORK)
+
+    @property
+    def teacher_workload(self) -> Workload | None:
+        """What a teacher has encoded so far, likewise."""
+        return self._work(_TEACHER_WORK)
+
+    def _work(self, names: tuple[str, ...]) -> Workload | None:
+        sums = [_of(self._sums, name) for name in names]
+        return None if any(map(math.isnan, sums)) else Workload(*map(round, sums))
 
     @property
     def seconds(self) -> float:
@@ -205,10 +227,10 @@ class BatchTelemetry(StepCallback):
         whole = [on_device for _, on_device, _ in steps] + [value.to(device)[None] for value in extra]
         numbers = torch.cat(whole).tolist()
         rows, size = [], 3 + len(self._parts)
-        for index, (_, _, (queries, real, padded, candidates)) in enumerate(steps):
+        for index, (_, _, (queries, candidates, *work)) in enumerate(steps):
             loss, masked_queries, masked, *loss_parts = numbers[size * index : size * (index + 1)]
             negatives = queries * (candidates - 1) - masked
-            rows.append((loss, masked_queries, masked, negatives, 1, queries, real, padded, *loss_parts))
+            rows.append((loss, masked_queries, masked, negatives, 1, queries, *work, *loss_parts))
         over_ranks = sum_over_ranks_on_cpu(torch.tensor(rows, dtype=torch.float64)).tolist() if rows else []
         # One by one: sums of sums would round differently in a run with a checkpoint in between.
         for (kind, _, _), row in zip(steps, over_ranks, strict=True):

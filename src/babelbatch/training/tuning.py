@@ -10,6 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from babelbatch.encoder import Encoder, is_unpadded
+from babelbatch.training.layers import backbones_of, layers_of
 
 
 def full(
@@ -29,7 +30,7 @@ def full(
         masks.
     Raises ValueError if this encoder or this machine does not support it.
     """
-    for backbone in _backbones(encoder):
+    for backbone in backbones_of(encoder):
         if freeze_embeddings:
             _embeddings(backbone).requires_grad_(False)
         if frozen_layers:
@@ -71,7 +72,7 @@ def lora(
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:
         raise ValueError("tuning: lora needs peft; install it with: pip install peft, or set tuning=full") from None
-    for backbone in _backbones(encoder):
+    for backbone in backbones_of(encoder):
         config = LoraConfig(
             r=rank,
             lora_alpha=alpha,  # type: ignore[arg-type]  # peft scales by any number
@@ -99,20 +100,13 @@ def parameter_groups(encoder: nn.Module, loss: nn.Module) -> list[dict[str, Any]
     ]
 
 
-def _backbones(encoder: Encoder) -> list[PreTrainedModel]:
-    backbones = [tower.backbone for tower in dict.fromkeys(encoder.towers.values())]  # one, if the towers are shared
-    assert all(isinstance(backbone, PreTrainedModel) for backbone in backbones)
-    return [backbone for backbone in backbones if isinstance(backbone, PreTrainedModel)]
-
-
 def _layers(backbone: PreTrainedModel, option: str) -> nn.ModuleList:
     """The layers of a transformer. Raises ValueError if it has none."""
-    count = getattr(backbone.config, "num_hidden_layers", None)
-    for module in backbone.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == count:
-            return module
-    kind = backbone.config.model_type
-    raise ValueError(f"tuning.{option}: the encoder ('{kind}') has no transformer layers; leave the option out")
+    layers = layers_of(backbone)
+    if layers is None:
+        kind = backbone.config.model_type
+        raise ValueError(f"tuning.{option}: the encoder ('{kind}') has no transformer layers; leave the option out")
+    return layers
 
 
 def _embeddings(backbone: PreTrainedModel) -> nn.Module:
@@ -141,7 +135,7 @@ def _linear_maps(backbone: PreTrainedModel, targets: list[str] | None) -> list[s
 
 
 def _spend_memory(encoder: Encoder, activation_checkpointing: bool, compile: bool) -> None:
-    for backbone in _backbones(encoder):
+    for backbone in backbones_of(encoder):
         if activation_checkpointing:
             _layers(backbone, "activation_checkpointing")
             if not backbone.supports_gradient_checkpointing:
