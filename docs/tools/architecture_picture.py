@@ -24,6 +24,7 @@ PURPOSES = {
     "corpora": "training data",
     "configuration": "schema and checks",
     "loggers": "CSV and W&B",
+    "foreign": "results measured elsewhere",
     "runs": "a run's folder",
     "benchmarks": "evaluation sets",
     "evaluation": "encode, rank, measure",

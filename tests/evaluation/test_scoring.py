@@ -164,13 +164,19 @@ def test_matrices():
 def test_per_query():
     table = score(small(), ranks(), top()).per_query
     assert table.column_names == [
-        "benchmark", "setting", "query_id", "cluster", "query_language", "candidate_language",
+        "benchmark", "setting", "query_id", "cluster", "query_language", "candidate_language", "relevant",
         "map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100",
         "rank_distance", "rank_distance_normalised",
         "language_preference", "same_language@10", "mrc@10", "peer@100",
     ]  # fmt: skip
     assert set(table["benchmark"].to_pylist()) == {"small"}
-    rows = list(zip(*(table[name].to_pylist() for name in table.column_names[1:] if name != "cluster"), strict=True))
+    assert table["relevant"].to_pylist() == [1, 1, 1, 1, 2, 1, 1, 2, 2, 2, 2]
+    rows = list(
+        zip(
+            *(table[name].to_pylist() for name in table.column_names[1:] if name not in {"cluster", "relevant"}),
+            strict=True,
+        )
+    )
     mono, cross, pool = "monolingual", "crosslingual", "multilingual"
     none = (None,) * 6
     fifth = 1 / log2(6)

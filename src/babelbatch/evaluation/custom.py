@@ -16,7 +16,7 @@ SEARCHED_PLACES = 100
 """Ranks that a search returns; a metric that needs more is computed from a full ranking only."""
 CUSTOM = "custom_metric/"
 """Prefix of the facts that name a run's custom metrics and their direction."""
-RESERVED = {*NAMES, *POOL_NAMES, *bias.NAMES, "same_language_lift@10", "top10_share"}
+RESERVED = {*NAMES, *POOL_NAMES, *bias.NAMES, "same_language_lift@10", "top10_share", "relevant"}
 _NAME = re.compile(r"[\w.@+-]+")
 
 

@@ -27,7 +27,7 @@ TITLES = {
 }
 """Names as papers write them."""
 MISSED = 1 << 40
-"""The rank of a candidate that a search did not return: beyond all places."""
+"""The rank of a candidate that a search or a list does not have: beyond all places."""
 POOL_NAMES = ("rank_distance", "rank_distance_normalised")
 """Defined on the multilingual pool: they compare the ranks of a passage and its translations."""
 
@@ -38,7 +38,7 @@ def per_query_metrics(
     """Every metric of `NAMES` for Q queries, each (Q,) float64.
 
     ranks, offsets: ranks of the relevant candidates in CSR form: query q has `ranks[offsets[q]:offsets[q + 1]]`, in any
-        order, at least one.
+        order, at least one. A candidate with the rank MISSED gains nothing.
     gains: graded relevance of each, above 0, used by nDCG; None for 1 each.
     """
     sizes = np.diff(offsets)
@@ -46,7 +46,7 @@ def per_query_metrics(
     by_rank = order_within_queries(ranks, offsets)
     ranks = ranks[by_rank]
     order = np.arange(len(ranks)) - np.repeat(offsets[:-1], sizes) + 1  # 1, 2, ... within each query
-    precision: NDArray[np.float64] = order / ranks
+    precision: NDArray[np.float64] = np.where(ranks < MISSED, order / ranks, 0.0)
     gains = np.ones(len(ranks)) if gains is None else gains[by_rank].astype(np.float64)
     greatest_first = gains if (gains == 1).all() else gains[order_within_queries(-gains, offsets)]
 

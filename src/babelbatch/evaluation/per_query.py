@@ -25,12 +25,13 @@ class PerQueryRows:
         setting: str,
         queries: NDArray[np.int64],
         candidate_language: str | None,
+        relevant: NDArray[np.int64],
         values: dict[str, NDArray[np.float64]],
     ) -> pa.Table:
         """The rows of `queries` in one cell or in the pool.
 
-        candidate_language: of the cell; None for the pool. values: (Q,) of each metric. NaN and metrics without
-        values become null.
+        candidate_language: of the cell; None for the pool. relevant: (Q,) number of relevant candidates there.
+        values: (Q,) of each metric. NaN and metrics without values become null.
         """
         count, chosen = len(queries), pa.array(queries)
         columns: dict[str, pa.Array] = {
@@ -40,6 +41,7 @@ class PerQueryRows:
             "cluster": self._clusters.take(chosen),
             "query_language": self._languages.take(pa.array(self._query_languages[queries])),
             "candidate_language": pa.repeat(pa.scalar(candidate_language, pa.string()), count),
+            "relevant": pa.array(relevant, pa.int32()),
         }
         for metric in dict.fromkeys((*NAMES, *POOL_NAMES, *bias.NAMES, *values)):  # custom metrics come last
             defined = metric in values

@@ -8,16 +8,16 @@ only queries with a relevant candidate in it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from babelbatch.evaluation import bias
-from babelbatch.evaluation.custom import Metric, directions, per_query_custom_metrics
+from babelbatch.evaluation.custom import SEARCHED_PLACES, Metric, directions, per_query_custom_metrics
 from babelbatch.evaluation.metric_keys import cell_metrics, pool_metrics, top_share_metrics
-from babelbatch.evaluation.metrics import NAMES, SEARCH_NAMES, per_query_metrics, rank_distance
+from babelbatch.evaluation.metrics import MISSED, NAMES, SEARCH_NAMES, per_query_metrics, rank_distance
 from babelbatch.evaluation.per_query import PerQueryRows
 from babelbatch.evaluation.ranking import Ranks, Top
 from babelbatch.progress import bar
@@ -50,10 +50,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """Scores over the pool of all languages: (Q,) of each metric, and the (Q, L) share of each language in the top."""
+    """Scores over the pool of all languages: (Q,) of each metric, and the (Q, L) share of each language in the top;
+    None where the languages of the top are unknown."""
 
     values: dict[str, NDArray[np.float64]]
-    top_shares: NDArray[np.float64]
+    top_shares: NDArray[np.float64] | None
 
 
 def score(
@@ -109,10 +110,48 @@ def score_searched(
     all_values = per_query_metrics(ranks.in_pool, offsets, benchmark.gains)
     values = {metric: all_values[metric] for metric in SEARCH_NAMES}
     values["peer@100"] = bias.peer(ranks.in_pool, offsets, benchmark.candidate_languages[benchmark.relevant])
-    languages = np.where(top == ABSENT, ABSENT, benchmark.candidate_languages[top]).astype(np.int64)
-    shares = bias.top_shares(languages + 1, len(benchmark.languages) + 1)[:, 1:]
+    shares = _searched_shares(benchmark, top)
     values |= per_query_custom_metrics(custom, ranks.in_pool, offsets, benchmark.gains)
     return _result(benchmark, matrices, tables, custom, _Pool(values, shares), facts)
+
+
+def score_lists(benchmark: Benchmark, ranks: Ranks, top: NDArray[np.int64] | None, depth: NDArray[np.int64]) -> Result:
+    """The metrics that ranked lists define, in the three settings.
+
+    Not MRC, which needs scores, nor what needs the size of the pool. Rank distance needs all relevant candidates in the
+    lists, language preference one for each query, PEER either all or lists of 100; without them they are left out.
+
+    ranks: MISSED where the list lacks the candidate, which then gains nothing, as in trec_eval. top: (Q, k) candidates
+        in the first places of the pool, ABSENT where a list is shorter; None if the languages of candidates are
+        unknown, and then there are no bias metrics. depth: (Q,) length of each list of the pool.
+    """
+    matrices, tables = _cells(benchmark, ranks.within_language, NAMES, {})
+    if not benchmark.pooled:
+        return _result(benchmark, matrices, tables, {})
+
+    offsets, in_pool = benchmark.relevant_offsets, ranks.in_pool
+    some, every = (reduce.reduceat(in_pool < MISSED, offsets[:-1]) for reduce in (np.logical_or, np.logical_and))
+    values = per_query_metrics(in_pool, offsets, benchmark.gains)
+    if every.all():
+        values["rank_distance"] = rank_distance(in_pool, offsets)
+    if top is None:
+        return _result(benchmark, matrices, tables, {}, _Pool(values, None))
+
+    candidate_language = benchmark.candidate_languages[benchmark.relevant]
+    if some.all():
+        same_language = np.repeat(benchmark.query_languages, np.diff(offsets)) == candidate_language
+        values["language_preference"] = bias.language_preference(in_pool, offsets, same_language)
+    if (every | (depth >= SEARCHED_PLACES)).all():
+        values["peer@100"] = bias.peer(in_pool, offsets, candidate_language)
+    result = _result(benchmark, matrices, tables, {}, _Pool(values, _searched_shares(benchmark, top)))
+    lift = f"{benchmark.name}/multilingual/same_language_lift@10"  # over a language's share of the pool
+    return replace(result, metrics={key: value for key, value in result.metrics.items() if not key.startswith(lift)})
+
+
+def _searched_shares(benchmark: Benchmark, top: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(Q, L) share of each language in the first places, where ABSENT counts for no language."""
+    languages = np.where(top == ABSENT, ABSENT, benchmark.candidate_languages[top]).astype(np.int64)
+    return bias.top_shares(languages + 1, len(benchmark.languages) + 1)[:, 1:]
 
 
 def _cells(
@@ -142,7 +181,7 @@ def _cells(
                 if (defined := ~np.isnan(of_queries)).any():
                     matrices[metric][row, column] = of_queries[defined].mean()
             setting = "monolingual" if row == column else "crosslingual"
-            tables.append(per_query.rows(setting, queries, benchmark.languages[column], values))
+            tables.append(per_query.rows(setting, queries, benchmark.languages[column], np.diff(offsets), values))
     return matrices, tables
 
 
@@ -157,17 +196,20 @@ def _result(
     """The result of the cells and, if there is one, the pool."""
     metrics = cell_metrics(benchmark, matrices, (*NAMES, *custom))
     if pool is not None:
-        size = len(benchmark.languages)
-        share_of_pool = np.bincount(benchmark.candidate_languages, minlength=size) / len(benchmark.candidate_ids)
-        own = pool.top_shares[np.arange(len(pool.top_shares)), benchmark.query_languages]
-        # A language without candidates can be neither preferred nor avoided.
-        same_language = np.where(share_of_pool[benchmark.query_languages] > 0, own, np.nan)
-        values = pool.values | {"same_language@10": same_language}
-        shares = _group_means(pool.top_shares, benchmark.query_languages, size)
-        matrices = matrices | {"top10_share": shares}
-        rows = np.arange(len(benchmark.query_ids))
-        tables = [*tables, PerQueryRows(benchmark).rows("multilingual", rows, None, values)]
-        metrics |= pool_metrics(benchmark, values) | top_share_metrics(benchmark, shares, share_of_pool)
+        values, top_metrics = pool.values, {}
+        if pool.top_shares is not None:
+            size = len(benchmark.languages)
+            share_of_pool = np.bincount(benchmark.candidate_languages, minlength=size) / len(benchmark.candidate_ids)
+            own = pool.top_shares[np.arange(len(pool.top_shares)), benchmark.query_languages]
+            # A language without candidates can be neither preferred nor avoided.
+            same_language = np.where(share_of_pool[benchmark.query_languages] > 0, own, np.nan)
+            values = values | {"same_language@10": same_language}
+            shares = _group_means(pool.top_shares, benchmark.query_languages, size)
+            matrices = matrices | {"top10_share": shares}
+            top_metrics = top_share_metrics(benchmark, shares, share_of_pool)
+        rows, judged = np.arange(len(benchmark.query_ids)), np.diff(benchmark.relevant_offsets)
+        tables = [*tables, PerQueryRows(benchmark).rows("multilingual", rows, None, judged, values)]
+        metrics |= pool_metrics(benchmark, values) | top_metrics
     return Result(
         benchmark=benchmark.name,
         languages=benchmark.languages,

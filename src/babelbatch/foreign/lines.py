@@ -1,0 +1,79 @@
+"""Files from elsewhere, read line by line. Every fault is named by file and line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from babelbatch.foreign.declaration import shown
+
+_LONGEST = 65_536  # bytes of a line
+_MOST_LINES = 200_000_000
+_LARGEST_JSON = 1 << 30  # bytes
+
+
+def fault(path: Path, line: int, problem: str) -> ValueError:
+    return ValueError(f"{path}, line {line}: {problem}")
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 file that are not blank, with their numbers from 1 and without their ends.
+
+    Raises ValueError for other encodings, lines above 64 KiB and files above 200 million lines.
+    """
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(_LONGEST + 1):
+            number += 1
+            if len(line) > _LONGEST:
+                raise fault(path, number, f"it is longer than {_LONGEST:,} bytes; this is no such table")
+            if number > _MOST_LINES:
+                raise fault(path, number, f"the file has more than {_MOST_LINES:,} lines; cut the lists")
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                raise fault(path, number, "it is not UTF-8; convert the file") from None
+            if text.strip():
+                yield number, text
+
+
+def finite(path: Path, line: int, name: str, text: str) -> float:
+    """A finite number. Raises ValueError otherwise."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise fault(path, line, f"the {name} {shown(text)} is no finite number; mend it")
+    return value
+
+
+def pairs(path: Path, second: str) -> dict[str, str]:
+    """id -> value of a file with an id, a tab and a value on each line. second: what the value is, for messages.
+
+    Raises ValueError for other lines, and for an id with two values.
+    """
+    found: dict[str, str] = {}
+    for number, line in lines(path):
+        parts = line.split("\t")
+        if len(parts) != 2 or not all(part.strip() for part in parts):
+            raise fault(path, number, f"it is not an id, a tab and a {second}; mend it")
+        id_, value = (part.strip() for part in parts)
+        if found.setdefault(id_, value) != value:
+            raise fault(path, number, f"{shown(id_)} has the {second} {shown(found[id_])} further up; keep one")
+    return found
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file. Raises ValueError, with the line, if it is not JSON or larger than 1 GiB."""
+    if path.stat().st_size > _LARGEST_JSON:
+        raise ValueError(f"{path}: it is larger than {_LARGEST_JSON:,} bytes; split it")
+    try:
+        return json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        raise fault(path, error.lineno, f"it is not JSON ({error.msg}); write it again") from None
+    except (UnicodeDecodeError, RecursionError, ValueError):
+        raise ValueError(f"{path}: it is not JSON; write it again") from None
