@@ -111,10 +111,11 @@ def _roots() -> Iterator[str]:
         rows = []
         for key in keys:
             if is_dataclass(key.default_factory):  # a section of its own, such as report
-                section = notes(
-                    inspect.getdoc(key.default_factory), [part.name for part in fields(key.default_factory)]
-                )
-                rows += [(f"`{key.name}.{part}`", "list", "`[]`", _first(note)) for part, note in section.items()]
+                section = key.default_factory
+                inside = parameters(f"{section.__module__}.{section.__name__}")
+                for part, note in notes(inspect.getdoc(section), [part.name for part in fields(section)]).items():
+                    typed = ("list", "`[]`") if part == "contrasts" else _type_and_default(inside[part])
+                    rows.append((f"`{key.name}.{part}`", *typed, _first(note)))
             else:
                 rows.append((f"`{key.name}`", *_type_and_default(found[key.name]), _first(said.get(key.name, ""))))
         yield f"### {command}\n\n{_table(('key', 'type', 'default', 'meaning'), rows)}"

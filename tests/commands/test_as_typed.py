@@ -46,6 +46,15 @@ def test_alpha_1_is_x_x_and_alpha_0_is_x_y_bit_for_bit(sweep: Path, tmp_path: Pa
         }
 
 
+def test_a_run_records_retrieval_on_validation_items(sweep: Path) -> None:
+    found = [metrics(of_alpha(sweep, alpha)) for alpha in (0, 0.5, 1)]
+    settings = ("monolingual", "crosslingual", "multilingual")
+    for each in found:
+        assert all(0 < each[f"validation/{setting}/map"] <= 1 for setting in settings)
+    assert len({each["validation/multilingual/map"] for each in found}) == 3
+    assert len({each["fingerprint/validation_queries"] for each in found}) == 1
+
+
 def test_same_seed_same_run_another_seed_another(sweep: Path, tmp_path: Path) -> None:
     run(
         "babelbatch-train", "-m", "sampling=hybrid", "seed=0,1", "logger=none", *SMALL, "output_dir=again", cwd=tmp_path

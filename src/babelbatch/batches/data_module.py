@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,7 +13,8 @@ from babelbatch.batches.builder import OVERHEAD_ON_CPU, OVERHEAD_ON_GPU
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.loader import planned_batches
 from babelbatch.batches.streams import BatchStream, make_streams, split_corpus
-from babelbatch.records import Batch
+from babelbatch.batches.validation_benchmark import validation_benchmark
+from babelbatch.records import Batch, Benchmark
 
 
 class PairData(pl.LightningDataModule):
@@ -26,6 +27,9 @@ class PairData(pl.LightningDataModule):
     validation_steps: batches of the validation loss. They are half X-X and half X-Y whatever the training strategy, in
         all languages, and always the same ones, so losses of different strategies can be compared. If the data allow
         one kind only, all are of that kind. Their loss is the contrastive one, whatever the objective.
+    validation_queries: validation items, each in all its languages, that the trained encoder has to retrieve the
+        passages of; 0 for none. The scores are `validation/<setting>/<metric>` in metrics.json, by which a report
+        selects hyperparameters (`report.select`). Which items they are depends on their ids alone.
     num_workers: processes that prepare batches; 0 prepares them in the training process.
     forward_overhead: a batch is encoded in chunks of similar length; a further chunk must save so many tokens of
         padding. None: few on a CPU, thousands on a GPU.
@@ -39,6 +43,7 @@ class PairData(pl.LightningDataModule):
         inputs: TrainingInputs,
         validation_fraction: float = 0.05,
         validation_steps: int = 16,
+        validation_queries: int = 500,
         num_workers: int = 0,
         forward_overhead: int | None = None,
         chunk_tokens: int | None = None,
@@ -47,10 +52,17 @@ class PairData(pl.LightningDataModule):
         self.num_workers = num_workers
         self.forward_overhead = forward_overhead
         self.chunk_tokens = chunk_tokens
+        self.validation_queries = validation_queries
         split = split_corpus(inputs, validation_fraction)
         self.corpus = split.trained.corpus
         self.training, self.validation = make_streams(inputs, split, validation_steps)
+        self._validated, self._validation_rows = split.validated.corpus, split.validation_rows
         self._done = 0
+
+    @cached_property
+    def validation_benchmark(self) -> Benchmark | None:
+        """Validation items as a benchmark; None without any."""
+        return validation_benchmark(self._validated, self._validation_rows, self.validation_queries)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         return self._loader(self.training, self._done)

@@ -58,9 +58,10 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
 
 
 def facts_of_run(checkpoint: Path) -> dict[str, object]:
-    """Strategy, alpha and seed of the finished run that `checkpoint` belongs to, and its settings as `trained/<key>`.
+    """Strategy, alpha and seed of the finished run that `checkpoint` belongs to, its settings as `trained/<key>`, and
+    its validation scores, unless the checkpoint is a .ckpt file, whose weights they may not be of.
 
-    Reports compare by them. Empty for any other encoder.
+    Reports compare and select by them. Empty for any other encoder.
     """
     place = checkpoint.absolute()
     folder = place.parent.parent if place.is_file() else place.parent if place.name == ENCODER_FOLDER else place
@@ -69,9 +70,12 @@ def facts_of_run(checkpoint: Path) -> dict[str, object]:
     metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
     settings = identity(load_config(folder / CONFIG_FILE))
     not_trained_with = ("benchmarks.", "evaluation.", "callbacks.evaluate")
-    return {key: metrics.get(key) for key in ("strategy", "alpha", "seed")} | {
-        f"{TRAINED}{key}": value for key, value in settings.items() if not key.startswith(not_trained_with)
-    }
+    facts = {key: metrics.get(key) for key in ("strategy", "alpha", "seed")}
+    facts |= {f"{TRAINED}{key}": value for key, value in settings.items() if not key.startswith(not_trained_with)}
+    if not place.is_file():
+        validation = ("validation/", "fingerprint/validation_queries")
+        facts |= {key: value for key, value in metrics.items() if key.startswith(validation)}
+    return facts
 
 
 def load_checkpoint(path: Path) -> Encoder:

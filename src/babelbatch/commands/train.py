@@ -9,7 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -120,10 +120,12 @@ class Parts:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The final scores. step: of the evaluated weights."""
+    """The final scores. step: of the evaluated weights. validation: `validation/<setting>/<metric>` and what they were
+    measured on."""
 
     step: int
     results: list[Result]
+    validation: dict[str, object]
     seconds: float
 
 
@@ -266,10 +268,23 @@ def evaluate(run: Run, parts: Parts, trainer: pl.Trainer) -> Evaluated:
         save(parts.encoder, run.folder / ENCODER_FOLDER)
     log.info("evaluating the weights of step %d on %s", step, ", ".join(run.benchmarks))
     results = [parts.evaluation(parts.encoder, benchmark, run.folder) for benchmark in run.benchmarks.values()]
+    validation = validate(parts)
     seconds = time.perf_counter() - started
     if trainer.is_global_zero:
         log_final(trainer.loggers, results, trainer.global_step)
-    return Evaluated(step, results, seconds)
+    return Evaluated(step, results, validation, seconds)
+
+
+def validate(parts: Parts) -> dict[str, object]:
+    """The macro retrieval scores on validation items, by which hyperparameters are selected, and the fingerprint of
+    these items. They are scored as the benchmarks are, but over all candidates. Empty without validation items."""
+    benchmark = parts.data.validation_benchmark
+    if benchmark is None:
+        return {}
+    exact = replace(parts.evaluation, index=None, trec_files=False, vector_cache=False)
+    metrics = exact(parts.encoder, benchmark).metrics
+    scores: dict[str, object] = {key: value for key, value in metrics.items() if key.count("/") == 2}
+    return scores | {f"fingerprint/{benchmark.name}_queries": benchmark.fingerprint}
 
 
 def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluated: Evaluated) -> None:
@@ -294,6 +309,7 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
         "parameters": sum(parameter.numel() for parameter in parameters),
         "parameters_trained": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         **run.fingerprints,
+        **evaluated.validation,
         "languages/corpus": list(run.corpus.languages),
         **benchmark_facts(run.benchmarks),
         **cost_facts(parts.learner, telemetry),

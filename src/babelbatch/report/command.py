@@ -13,7 +13,7 @@ from babelbatch.report.settings import Settings
 USER_ERROR = 2
 USAGE = """\
 babelbatch-report runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]] [margin=0.01] [level=0.95]
-                 [plan=DIFFERENCE]
+                 [plan=DIFFERENCE] [select=validation/SETTING/METRIC [select_per=strategy|seed] [select_among=...]]
 
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
@@ -22,8 +22,13 @@ Compares the finished runs in the folders: each is the folder of a run, of a swe
   benchmarks  benchmarks to compare on; default: all, if every run has the same
   margin      loss of monolingual mAP against X-X up to which a strategy counts as not inferior
   level       confidence level of intervals; a difference is significant if its p (Holm) is below 1 - level
-  plan        a difference, such as 0.005: how many seeds of each strategy would find it"""
-_OPTIONS = ("runs", "output", "benchmarks", "margin", "level", "plan")
+  plan        a difference, such as 0.005: how many seeds of each strategy would find it
+  select      validation score to select hyperparameters by, such as validation/multilingual/map; the selected runs
+              are compared, the others left out; default: report.select of the runs; none compares all
+  select_per  strategy (default): one choice for all its seeds; seed: one for each
+  select_among
+              settings that are hyperparameters; default: optimizer,scheduler,loss.temperature,sampling.alpha"""
+_OPTIONS = ("runs", "output", "benchmarks", "margin", "level", "plan", "select", "select_per", "select_among")
 
 
 def main() -> None:
@@ -73,11 +78,13 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
                 raise ValueError
         except ValueError:
             problems.append(f"plan: {text} is not a positive number; write plan=0.005")
+    select: dict[str, object] = {key: ",".join(options[key]) for key in ("select", "select_per") if key in options}
+    select |= {"select_among": options["select_among"]} if "select_among" in options else {}
     outputs = [Path(part).expanduser() for part in options.get("output", [])]
     if len(outputs) > 1:
         problems.append("output: several folders; name one")
     if problems:
         raise ValueError("\n".join(problems))
     default_output = folders[0] / "report" if len(folders) == 1 else Path("report")
-    settings = Settings(numbers["level"], numbers["margin"], tuple(options.get("benchmarks", [])), plan)
+    settings = Settings(numbers["level"], numbers["margin"], tuple(options.get("benchmarks", [])), plan, select)
     return folders, outputs[0] if outputs else default_output, settings

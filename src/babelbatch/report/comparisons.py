@@ -183,11 +183,13 @@ def study(
     level: float = 0.95,
     margin: float = 0.01,
     contrasts: Sequence[Contrast] = (),
+    *,
+    tested: bool = True,
 ) -> Study:
     """Estimates, comparisons and non-inferiority of the groups on one benchmark.
 
     level: of the intervals; differences are significant below 1 - level. margin: of the metric, for non-inferiority.
-    contrasts: planned comparisons.
+    contrasts: planned comparisons. tested: whether to compare at all; False gives estimates alone.
     """
     runs = [run for group in groups for run in group.runs]
     metric = metric_of(runs[0], benchmark)
@@ -212,7 +214,7 @@ def study(
             f"runs: not all of them have {TITLES[metric]} on {benchmark}; evaluate them again, or leave it out"
         )
     tests, untested = [], []
-    for a, b in combinations(groups, 2):
+    for a, b in combinations(groups, 2) if tested else ():
         if (reason := why_not_tested(a, b)) is not None:
             untested.append(NotTested(a.label, b.label, reason))
             continue
@@ -229,7 +231,7 @@ def study(
         estimates,
         corrected(tests, level),
         tuple(untested),
-        _margins(groups, scores, of_setting("monolingual", metric), level, margin),
+        _margins(groups, scores, of_setting("monolingual", metric), level, margin) if tested else (),
         planned_tests(contrasts, groups, metric, scores, level),
         level,
         scores,

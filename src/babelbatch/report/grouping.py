@@ -13,9 +13,10 @@ from babelbatch.runs.files import ENCODER_FOLDER
 KINDS = {"x_x": "X-X", "x_y": "X-Y"}
 ON_THE_CURVE = ("x_x", "x_y", "hybrid")
 """Strategies that differ in alpha only."""
+ALPHA = "sampling.alpha"
 _SHOWN_FIRST = (
     "sampling.name",
-    "sampling.alpha",
+    ALPHA,
     "encoder.name_or_path",
     "checkpoint",
     "encoder._target_",
@@ -28,7 +29,25 @@ _ALIKE = {
     "search": "another way to find candidates",
 }
 _NAME = 40  # characters of a run's name that a table has room for
-_NOT_COMPARED = ("benchmarks.", "callbacks.evaluate", "trainer.devices", "trainer.accelerator", "threads", "device")
+_NOT_COMPARED = (
+    "benchmarks.", "callbacks.evaluate", "data.validation_queries", "trainer.devices", "trainer.accelerator", "threads",
+    "device",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """The settings that a report selects among. paths: a setting counts with all below it, apart from `_target_`, which
+    counts where it is named itself."""
+
+    paths: tuple[str, ...] = ()
+
+    def includes(self, path: str) -> bool:
+        below = not path.endswith("._target_") and any(path.startswith(f"{each}.") for each in self.paths)
+        return below or path in self.paths
+
+
+NONE = Hyperparameters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +115,27 @@ def only(runs: Sequence[Run], benchmarks: Sequence[str]) -> list[Run]:
     return found
 
 
-def grouped(runs: Sequence[Run]) -> list[Group]:
-    """The groups, by alpha and name; the runs of each by seed. Raises ValueError if a group has a seed twice."""
+def grouped(runs: Sequence[Run], hyperparameters: Hyperparameters = NONE) -> list[Group]:
+    """The groups, by alpha and name; the runs of each by seed.
+
+    hyperparameters: selected settings, by which groups do not differ; a group has an alpha if all its runs have one.
+    Raises ValueError if a group has a seed twice.
+    """
     by_settings: dict[str, list[Run]] = {}
     for run in runs:
-        by_settings.setdefault(_key(_compared(run.settings)), []).append(run)
+        by_settings.setdefault(_key(strategy_of(compared(run.settings), hyperparameters)), []).append(run)
     members = list(by_settings.values())
-    labels = _labels([_compared(of_group[0].settings) for of_group in members])
+    all_settings = [strategy_of(compared(of_group[0].settings), hyperparameters) for of_group in members]
+    labels = _labels(all_settings, alpha_selected=hyperparameters.includes(ALPHA))
     groups = []
-    for label, of_group in zip(labels, members, strict=True):
-        settings, metrics = _compared(of_group[0].settings), of_group[0].metrics
+    for label, settings, of_group in zip(labels, all_settings, members, strict=True):
         rest = {path: value for path, value in settings.items() if path not in _SHOWN_FIRST[:2]}
         ordered = tuple(sorted(of_group, key=lambda run: -1 if run.seed is None else run.seed))
-        groups.append(Group(label, metrics.get("strategy"), metrics.get("alpha"), ordered, _key(rest)))
+        alphas = {run.metrics.get("alpha") for run in of_group}
+        strategy = of_group[0].metrics.get("strategy")
+        if hyperparameters.includes(ALPHA):
+            strategy = settings.get("sampling.name", strategy)
+        groups.append(Group(label, strategy, alphas.pop() if len(alphas) == 1 else None, ordered, _key(rest)))
         seeds = groups[-1].seeds
         if len(set(seeds)) < len(seeds):
             twice = [str(run.folder) for run in ordered if seeds.count(run.seed) > 1]
@@ -119,7 +146,17 @@ def grouped(runs: Sequence[Run]) -> list[Group]:
     return sorted(groups, key=lambda group: (group.alpha is None, group.alpha or 0.0, group.label))
 
 
-def _compared(settings: Mapping[str, Any]) -> dict[str, Any]:
+def strategy_of(settings: Mapping[str, Any], hyperparameters: Hyperparameters) -> dict[str, Any]:
+    """The settings without hyperparameters. If alpha is one, hybrid with alpha 1 is X-X, and with alpha 0 X-Y, as they
+    are to the bit."""
+    found = {path: value for path, value in settings.items() if not hyperparameters.includes(path)}
+    if hyperparameters.includes(ALPHA) and found.get("sampling.name") == "hybrid":
+        alpha = settings.get(ALPHA)
+        found["sampling.name"] = "x_y" if alpha == 0 else "x_x" if alpha == 1 else "hybrid"
+    return found
+
+
+def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings without the seed, the benchmarks (compared by their fingerprints), and how the work is done."""
     return {path: value for path, value in settings.items() if path != "seed" and not path.startswith(_NOT_COMPARED)}
 
@@ -128,7 +165,7 @@ def _key(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, sort_keys=True, ensure_ascii=False)
 
 
-def _labels(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+def _labels(settings: Sequence[Mapping[str, Any]], alpha_selected: bool) -> list[str]:
     """Labels by the fewest settings that distinguish all groups, strategy and encoder first: `X-X lr=0.1`."""
     paths = sorted({path for each in settings for path in each}, key=_priority)
     distinguished: list[tuple[str, ...]] = [() for _ in settings]
@@ -138,19 +175,21 @@ def _labels(settings: Sequence[Mapping[str, Any]]) -> list[str]:
         finer = [(*before, value) for before, value in zip(distinguished, values, strict=True)]
         if len(set(finer)) > len(set(distinguished)):
             distinguished, chosen = finer, [*chosen, path]
-    return [_label(each, chosen, settings) for each in settings]
+    return [_label(each, chosen, settings, alpha_selected) for each in settings]
 
 
-def _label(own: Mapping[str, Any], chosen: Sequence[str], all_settings: Sequence[Mapping[str, Any]]) -> str:
-    strategy, alpha = own.get("sampling.name"), own.get("sampling.alpha")
-    siblings = {str(each.get("sampling.alpha")) for each in all_settings if each.get("sampling.name") == strategy}
+def _label(
+    own: Mapping[str, Any], chosen: Sequence[str], all_settings: Sequence[Mapping[str, Any]], alpha_selected: bool
+) -> str:
+    strategy, alpha = own.get("sampling.name"), own.get(ALPHA)
+    siblings = {str(each.get(ALPHA)) for each in all_settings if each.get("sampling.name") == strategy}
     parts = [] if strategy is None else [KINDS.get(strategy, str(strategy))]
     if strategy == "hybrid" and alpha in (0, 1):  # the pure strategy, to the bit
         parts = [f"{'X-X' if alpha else 'X-Y'} (alpha={alpha})"]
-    elif strategy is not None and (strategy == "hybrid" or len(siblings) > 1):
+    elif not alpha_selected and strategy is not None and (strategy == "hybrid" or len(siblings) > 1):
         parts.append(f"alpha={'default' if alpha is None else alpha}")
     for path in chosen:
-        if path in {"sampling.name", "sampling.alpha"}:
+        if path in {"sampling.name", ALPHA}:
             continue
         value = own.get(path, "default")
         name = path.rpartition(".")[2]

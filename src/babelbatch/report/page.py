@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,7 +16,7 @@ from babelbatch.report import analyses, planning, verdicts
 from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
-from babelbatch.report.grouping import Group, grouped, only, refuse_mixed
+from babelbatch.report.grouping import ALPHA, Group, Hyperparameters, grouped, only, refuse_mixed
 from babelbatch.report.heatmaps import cell_maps, difference_maps, top10_maps
 from babelbatch.report.languages import language
 from babelbatch.report.measures import RANK_DISTANCE
@@ -26,6 +26,8 @@ from babelbatch.report.planned import sentences as planned_sentences
 from babelbatch.report.plots import alpha_curves, learning_curves
 from babelbatch.report.runs import FoundRuns, find_runs
 from babelbatch.report.section import Section
+from babelbatch.report.selection import choices, rule_for, selected
+from babelbatch.report.selection_section import selection_section
 from babelbatch.report.settings import Settings
 from babelbatch.report.tables import (
     Data,
@@ -53,13 +55,17 @@ _UNBROKEN = re.compile(r"\bX-[XY]\b|\[[−+]?[\d.,]+, [−+]?[\d.,]+\]")
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page shows. found: the runs, and the folders that were left out."""
+    """Everything that the page shows. found: the runs that are compared, and the folders that were left out.
+    selection: how they were selected; None if they were not. alpha: the studies that the curves over alpha are of,
+    which have the groups of every alpha, whether selected or not."""
 
     name: str
     found: FoundRuns
     groups: list[Group]
     studies: list[Study]
     settings: Settings
+    alpha: list[Study]
+    selection: Section | None = None
     sections: list[Section] = field(default_factory=list)
 
 
@@ -77,7 +83,7 @@ def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEF
         write_atomically(output / "data" / f"{table.name}.csv", to_csv(table))
     for each in report.studies:
         write_atomically(output / "data" / f"{each.benchmark}.tex", to_latex(results(each), settings.level))
-    for section in report.sections:
+    for section in [*([report.selection] if report.selection else []), *report.sections]:
         write_atomically(output / "data" / f"{section.data.name}.tex", grid_to_latex(section.grid, section.title))
     write_atomically(output / "report.md", markdown(report))
     write_atomically(output / PAGE, html(report, data))
@@ -88,23 +94,43 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
     """Reads the runs and computes all numbers; writes nothing."""
     found = find_runs(folders)
     if settings.benchmarks:
-        found = FoundRuns(only(found.runs, settings.benchmarks), found.unfinished, found.repeated)
+        found = replace(found, runs=only(found.runs, settings.benchmarks))
     refuse_mixed(found.runs)
-    groups = grouped(found.runs)
+    curves: list[Group] | None = None
+    selection, hyperparameters = None, Hyperparameters()
+    if (rule := rule_for(found.runs, settings.select)) is not None:
+        hyperparameters = Hyperparameters(rule.among)
+        if hyperparameters.includes(ALPHA):  # the curve has every alpha, each with its own other hyperparameters
+            others = tuple(path for path in rule.among if path not in (ALPHA, "sampling"))
+            of_each_alpha = selected(choices(found.runs, replace(rule, among=others)))
+            curves = grouped(of_each_alpha, Hyperparameters(others))
+        made = choices(found.runs, rule)
+        everything = len(found.runs)
+        found = replace(found, runs=selected(made), not_selected=everything - sum(len(c.winner.runs) for c in made))
+        selection = selection_section(made, rule, grouped(found.runs, hyperparameters))
+    groups = grouped(found.runs, hyperparameters)
     contrasts = list(dict.fromkeys(contrast for run in found.runs for contrast in run.contrasts))
     studies = [study(name, groups, settings.level, settings.margin, contrasts) for name in found.runs[0].benchmarks]
+    described = (
+        studies
+        if curves is None
+        else [study(each.benchmark, curves, settings.level, settings.margin, tested=False) for each in studies]
+    )
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
     sections = [
         *analyses.sections(studies),
         *planning.sections(studies, settings.plan),
         *paper_tables(studies),
     ]
-    return Report(name, found, groups, studies, settings, sections)
+    return Report(name, found, groups, studies, settings, described, selection, sections)
 
 
 def markdown(report: Report) -> str:
     """The findings and main tables of the page as Markdown."""
     parts = [f"# {report.name}\n"]
+    if report.selection is not None:
+        parts.append(f"## {report.selection.title}\n")
+        parts += [f"{sentence}\n" for sentence in report.selection.sentences]
     for each in report.studies:
         parts.append(f"## {each.benchmark}\n\n{verdicts.headline(each)}.\n")
         planned = planned_sentences(each.planned, each.level)
@@ -128,7 +154,7 @@ def html(report: Report, data: Sequence[Data]) -> str:
         report=report,
         question=QUESTION,
         caveats=verdicts.caveats(report.studies[0], report.found),
-        benchmarks=[_benchmark(each) for each in report.studies],
+        benchmarks=[_benchmark(each, alpha) for each, alpha in zip(report.studies, report.alpha, strict=True)],
         curves=learning_curves(report.groups),
         cost=cost_data(report.groups),
         files=[table.name for table in data],
@@ -152,7 +178,7 @@ def cell_text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _benchmark(each: Study) -> dict[str, object]:
+def _benchmark(each: Study, alpha: Study) -> dict[str, object]:
     reference = reference_of(each.groups)
     table = results(each)
     return {
@@ -165,7 +191,7 @@ def _benchmark(each: Study) -> dict[str, object]:
         "results": table,
         "legend": legend(table, "bold"),
         "pairs": [(measure, [pair for pair in each.pairs if pair.measure == measure]) for measure in each.measures],
-        "alpha": alpha_curves(each),
+        "alpha": alpha_curves(alpha),
         "margins": verdicts.margins(each),
         "reference": reference,
         "maps": cell_maps(each),
@@ -179,9 +205,10 @@ def _data_tables(report: Report) -> list[Data]:
     """Every table of numbers that is not empty, with those behind the plots."""
     data = [results_data(report.studies), comparisons_data(report.studies), margins_data(report.studies)]
     data.append(planned_data(report.studies))
-    for each in report.studies:
+    data += [] if report.selection is None else [report.selection.data]
+    for each, alpha in zip(report.studies, report.alpha, strict=True):
         reference = reference_of(each.groups)
-        data += [figure.data for figure in alpha_curves(each)]
+        data += [figure.data for figure in alpha_curves(alpha)]
         maps = [*cell_maps(each), *(difference_maps(each, reference) if reference else []), *top10_maps(each)]
         data += [drawn.data for drawn in maps]
         if (preference := language_preference(each)) is not None:

@@ -20,6 +20,7 @@ from babelbatch.configuration.identity import identity
 from babelbatch.evaluation.custom import CUSTOM
 from babelbatch.evaluation.metrics import NAMES, SETTINGS
 from babelbatch.report.contrasts import Contrast, contrasts_of
+from babelbatch.report.selection_rule import Rule, rule_of
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE, TRAINED
 
 REQUIRED_COLUMNS = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
@@ -33,13 +34,15 @@ REMEDY = "remove that folder and run the job again, or name only the other runs 
 class Run:
     """A finished run. metrics: the content of metrics.json. settings: configuration path -> value, only those that can
     change the result; an evaluation has the settings of the run that it evaluated too. per_query: the columns of
-    per_query.parquet that a report uses. contrasts: the comparisons that it was planned for."""
+    per_query.parquet that a report uses. contrasts: the comparisons that it was planned for. selection: how
+    hyperparameters are to be selected, if they are."""
 
     folder: Path
     metrics: dict[str, Any]
     settings: dict[str, Any]
     per_query: pa.Table
     contrasts: tuple[Contrast, ...] = ()
+    selection: Rule | None = None
 
     @property
     def seed(self) -> int | None:
@@ -55,11 +58,12 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class FoundRuns:
     """runs: sorted by folder. unfinished: folders without results, left out. repeated: folders with the configuration
-    of an earlier folder, left out."""
+    of an earlier folder, left out. not_selected: how many more runs were candidates that were not selected."""
 
     runs: list[Run]
     unfinished: list[Path]
     repeated: list[Path]
+    not_selected: int = 0
 
 
 def find_runs(folders: Iterable[Path]) -> FoundRuns:
@@ -113,10 +117,11 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"{path} is not a configuration ({_first_line(error)}); {REMEDY}") from None
     per_query = _per_query(folder / PER_QUERY_FILE, metrics)
     try:
-        contrasts = contrasts_of({"report": OmegaConf.to_container(config["report"])} if "report" in config else {})
+        planned = {"report": OmegaConf.to_container(config["report"])} if "report" in config else {}
+        contrasts, selection = contrasts_of(planned), rule_of(planned, tuple(custom_metrics(metrics)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}; {REMEDY}") from None
-    return Run(folder, metrics, _with_trained(settings, metrics), per_query, contrasts)
+    return Run(folder, metrics, _with_trained(settings, metrics), per_query, contrasts, selection)
 
 
 def _with_trained(settings: dict[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Settings:
     """level: confidence level of intervals; tests use the significance level 1 - level. margin: loss of the monolingual
     metric against X-X up to which a strategy counts as not inferior. benchmarks: the ones to report; none means all.
-    plan: a difference to plan seeds for."""
+    plan: a difference to plan seeds for. select: `select`, `select_per` and `select_among` as in `report` of a
+    configuration, or `select: none`; empty: as the runs' configurations say."""
 
     level: float = 0.95
     margin: float = 0.01
     benchmarks: tuple[str, ...] = ()
     plan: float | None = None
+    select: Mapping[str, object] = field(default_factory=dict)

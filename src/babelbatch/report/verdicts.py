@@ -102,6 +102,12 @@ def caveats(study: Study, found: FoundRuns) -> list[str]:
     elif min(len(group.runs) for group in trained) == 2:
         notes.append("Two seeds say little about how much training varies: intervals are wide. Run at least three.")
     notes.append(_sample(study))
+    if found.not_selected:
+        count = found.not_selected
+        notes.append(
+            f"{count} {'run was' if count == 1 else 'runs were'} tried and not selected on validation, and "
+            f"{'is' if count == 1 else 'are'} left out of every comparison."
+        )
     if found.unfinished:
         count = len(found.unfinished)
         names = ", ".join(path.name for path in found.unfinished[:5]) + (", ..." if count > 5 else "")

@@ -26,6 +26,23 @@ from configurations import problems
             "this or corpus@validation",
         ),
         (
+            ["data.validation_queries=100", "data.validation_fraction=0"],
+            "data.validation_queries: nothing is held out, because data.validation_fraction is 0; raise it, or leave "
+            "out validation_queries",
+        ),
+        (
+            ["+benchmarks.validation=${benchmarks.world_facts}"],
+            "benchmarks.validation: validation/... are the scores on validation items; give the benchmark another name",
+        ),
+        (
+            ["report.select=validation/map"],
+            "report.select: 'validation/map' is no validation score; name one, such as validation/multilingual/map",
+        ),
+        (
+            ["report.select_per=seed"],
+            "report.select_per: nothing is selected; set report.select=validation/multilingual/map, or leave it out",
+        ),
+        (
             ["callbacks=early_stopping", "monitor=validation/los"],
             "monitor: no 'validation/los'; there are validation/loss, validation/loss/x_x and validation/loss/x_y",
         ),

@@ -17,6 +17,7 @@ from babelbatch.configuration.rules.corpora import (
 )
 from babelbatch.configuration.rules.lexical import is_lexical, problems_of_lexical
 from babelbatch.configuration.rules.ranges import leaves, problems_of_ranges
+from babelbatch.configuration.rules.report_selection import problems_of_report_selection
 from babelbatch.configuration.rules.sampling import problems_of_sampling
 from babelbatch.configuration.rules.selection import problems_of_monitor, problems_of_validation
 from babelbatch.configuration.schema import DEFAULT_MONITOR
@@ -35,6 +36,7 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     yield from _problems_of_folders(cfg)
     yield from problems_of_benchmarks(cfg)
     yield from problems_of_contrasts(cfg)
+    yield from problems_of_report_selection(cfg, tuple((cfg.get("evaluation") or {}).get("metrics") or ()))
     for path in ("corpus", "validation"):
         if isinstance(cfg.get(path), dict):
             yield from problems_of_corpus(cfg[path], path)

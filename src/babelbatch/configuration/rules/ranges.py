@@ -13,6 +13,7 @@ _RANGES = {  # path: (least, most)
     "sampling.batch_size": (2, None),
     "data.validation_fraction": (0, 0.5),
     "data.validation_steps": (1, None),
+    "data.validation_queries": (0, None),
     "data.num_workers": (0, None),
     "loss.temperature": (0.001, None),
     "loss.kl_temperature": (0.001, None),

@@ -10,18 +10,28 @@ from babelbatch.configuration.schema import DEFAULT_MONITOR
 from babelbatch.configuration.signatures import closest
 
 # The names are those of `metrics.py`, which is not imported here: this file is read before numpy is.
-_METRIC = (
+METRIC = (
     r"(monolingual|crosslingual|multilingual)/(map|map@20|mrr@100|ndcg@10|ndcg@20|recall@1|recall@10|recall@100)"
-    r"(/[\w-]+)?"
-    r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)(/\w+)?"  # what has a better end
+    r"|multilingual/(rank_distance|rank_distance_normalised|mrc@10|peer@100)"  # what has a better end
 )
+"""Setting and metric of a macro score that can be selected by."""
+_WATCHED = rf"({METRIC})(/[\w-]+)?"
 _NOT_SEARCHED = {"map", "rank_distance", "rank_distance_normalised", "mrc@10"}
 
 
 def problems_of_validation(cfg: dict[str, Any]) -> Iterator[str]:
     """Whether there is one validation set, and it is another one than the corpus."""
     validation = cfg["validation"]
+    if "validation" in cfg["benchmarks"]:
+        yield (
+            "benchmarks.validation: validation/... are the scores on validation items; give the benchmark another name"
+        )
     if validation is None:
+        if cfg["data"].get("validation_fraction") == 0 and cfg["data"].get("validation_queries"):
+            yield (
+                "data.validation_queries: nothing is held out, because data.validation_fraction is 0; raise it, or "
+                "leave out validation_queries"
+            )
         return
     if not isinstance(validation, dict) or "_target_" not in validation:
         yield "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts"
@@ -57,7 +67,7 @@ def problems_of_monitor(cfg: dict[str, Any]) -> Iterator[str]:
         yield f"monitor: nothing is logged as '{monitor}'{hint}"
     elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
         yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.during_training=true"
-    elif not re.fullmatch(_METRIC, "/".join(rest)):
+    elif not re.fullmatch(_WATCHED, "/".join(rest)):
         yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
     elif cfg["evaluation"].get("index") is not None and rest[1] in _NOT_SEARCHED:
         yield (
