@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import yaml
 from docstrings import notes, paragraphs
 
-from babelbatch.configuration.schema import SCHEMAS
+from babelbatch.configuration.schema import OF_THE_RUN, SCHEMAS
 from babelbatch.configuration.signatures import Parameter, describe, docstrings, parameters
 from babelbatch.jobs.overrides import CONF
 
@@ -146,7 +146,8 @@ def _group(group: str, purpose: str) -> Iterator[str]:
 
 
 def _keys(group: str, target: str, places: Mapping[str, list[str]]) -> Iterator[str]:
-    found = parameters(target)
+    added = [OF_THE_RUN[group]] if group in OF_THE_RUN else []
+    found = parameters(target) | {name: each for extra in added for name, each in parameters(extra).items()}
     partial = any(_is_partial(group, option, place) for place, options in places.items() for option in options)
     shown = {
         name: parameter
@@ -156,7 +157,8 @@ def _keys(group: str, target: str, places: Mapping[str, list[str]]) -> Iterator[
     if not shown:
         return
     said: dict[str, str] = {}
-    for text in [*docstrings(target), *(docstrings(ELSEWHERE[target]) if target in ELSEWHERE else [])]:
+    elsewhere = [*added, *([ELSEWHERE[target]] if target in ELSEWHERE else [])]
+    for text in [text for place in (target, *elsewhere) for text in docstrings(place)]:
         said = notes(text, shown) | said
     said |= NOTES.get(target, {})
     lone = next(iter(places)) if len(places) == 1 else ""

@@ -82,18 +82,10 @@ class BatchBuilder:
         """
         corpus, teacher = self._texts.corpus, self._teacher
         shares = np.array_split(np.arange(len(plan.items)), ranks)
-        queries = corpus.queries[plan.items, plan.query_languages][shares[rank]]
-        assert (queries != ABSENT).all(), "planned a query in a language that it does not exist in"
-        candidates = self._candidates(plan, shares, rank)
-        translated_queries, translated_passages = self._translations(plan, shares, rank)
-        chunks = self._texts.chunks(
-            _concatenated(queries, translated_queries),
-            _concatenated(candidates.rows, translated_passages),
-            overhead,
-            token_limit,
-        )
-        query_rows, translated_query_rows = np.split(chunks.queries, [len(queries)])
-        candidate_rows, translated_passage_rows = np.split(chunks.passages, [len(candidates.rows)])
+        texts = self._rank_texts(plan, shares, rank)
+        chunks = self._texts.chunks(texts.query_rows, texts.passage_rows, overhead, token_limit)
+        query_rows, translated_query_rows = np.split(chunks.queries, [len(texts.queries)])
+        candidate_rows, translated_passage_rows = np.split(chunks.passages, [len(texts.candidates.rows)])
         return Batch(
             plan=plan,
             step=step,
@@ -103,13 +95,23 @@ class BatchBuilder:
             candidates=torch.from_numpy(candidate_rows),
             workload=chunks.workload,
             positive_keys=torch.from_numpy(corpus.passage_keys[plan.items]),
-            candidate_keys=torch.from_numpy(candidates.keys),
+            candidate_keys=torch.from_numpy(texts.candidates.keys),
             query_counts=tuple(map(len, shares)),
-            candidate_counts=candidates.counts,
-            translated_queries=_placed(translated_queries, translated_query_rows),
-            translated_passages=_placed(translated_passages, translated_passage_rows),
+            candidate_counts=texts.candidates.counts,
+            translated_queries=_placed(texts.translated_queries, translated_query_rows),
+            translated_passages=_placed(texts.translated_passages, translated_passage_rows),
             teacher_batch=None if teacher is None else teacher.batch(plan, shares, rank, overhead, token_limit),
         )
+
+    def tokens(self, plan: Plan) -> int:
+        """Tokens of the distinct texts of the global batch that the trained encoder encodes, as on a single rank."""
+        texts = self._rank_texts(plan, [np.arange(len(plan.items))], 0)
+        return self._texts.tokens(texts.query_rows, texts.passage_rows)
+
+    def _rank_texts(self, plan: Plan, shares: Shares, rank: int) -> _RankTexts:
+        queries = self._texts.corpus.queries[plan.items, plan.query_languages][shares[rank]]
+        assert (queries != ABSENT).all(), "planned a query in a language that it does not exist in"
+        return _RankTexts(queries, self._candidates(plan, shares, rank), *self._translations(plan, shares, rank))
 
     def _candidates(self, plan: Plan, shares: Shares, rank: int) -> _Candidates:
         corpus, cells = self._texts.corpus, (plan.items, plan.passage_languages)
@@ -148,6 +150,26 @@ class _Candidates:
     rows: NDArray[np.int32]
     keys: NDArray[np.int64]
     counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _RankTexts:
+    """What one rank encodes: queries and candidates, and translations if the plan has some."""
+
+    queries: NDArray[np.int32]
+    candidates: _Candidates
+    translated_queries: _FurtherTexts | None
+    translated_passages: _FurtherTexts | None
+
+    @property
+    def query_rows(self) -> NDArray[np.int32]:
+        """Rows of `query_texts`: the queries, then their translations."""
+        return _concatenated(self.queries, self.translated_queries)
+
+    @property
+    def passage_rows(self) -> NDArray[np.int32]:
+        """Rows of `passage_texts`: the candidates, then translations."""
+        return _concatenated(self.candidates.rows, self.translated_passages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ from babelbatch.sampling import Sampling
 class TrainingInputs:
     """The data, encoders and length of one run.
 
-    encoder: for its tokenizer, prefixes and lengths. steps: number of training batches.
+    encoder: for its tokenizer, prefixes and lengths.
+    steps: number of training batches; with max_tokens, the most that are allowed, None for any number.
+    max_tokens: the training ends with the optimiser step at which the trained encoder has encoded so many tokens, see
+        `token_budget.steps_for_tokens`. batches_per_step: batches of an optimiser step.
     mined: hard negatives for the training items, beside the corpus's own.
     validation: a separate corpus for the validation loss; then nothing of `corpus` is held out.
     requirements, teacher: of the objective. transform: changes the training texts only; the texts of the validation
@@ -26,9 +29,11 @@ class TrainingInputs:
     sampling: Sampling
     encoder: Encoder
     seed: int
-    steps: int
+    steps: int | None
     mined: Mined | None = None
     validation: Corpus | None = None
     requirements: BatchRequirements = field(default_factory=BatchRequirements)
     teacher: Encoder | None = None
     transform: CodeSwitching | None = None
+    max_tokens: int | None = None
+    batches_per_step: int = 1

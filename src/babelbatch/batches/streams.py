@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from babelbatch.batches.builder import BatchBuilder, TeacherTexts
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.negatives import with_negatives
+from babelbatch.batches.token_budget import TokensOfBatch, steps_for_tokens
 from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.batches.translations import Translations
 from babelbatch.batches.validation_sampler import validation_sampler
 from babelbatch.batches.validation_split import HeldOutPassages, held_out
 from babelbatch.encoder import Encoder
+from babelbatch.progress import waiting
 from babelbatch.records import Corpus, Plan
-from babelbatch.sampling import Availability, Sampler
+from babelbatch.sampling import Availability, Sampler, Sampling
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,39 @@ def make_streams(inputs: TrainingInputs, split: Split, validation_steps: int) ->
     if split.validation_rows is None or len(split.validation_rows):
         corpus, availability = split.validated.corpus, split.validated.availability
         judge = validation_sampler(corpus, availability, inputs.sampling, split.validation_rows)
-    trained, rows = split.trained, np.flatnonzero(~split.held_out)
-    sampler = inputs.sampling.sampler(trained.corpus, inputs.seed, rows, trained.availability, inputs.steps)
-    training = BatchStream(sampler, _training_builder(inputs, split), inputs.steps, _translations(inputs, split))
+    training = _training_stream(inputs, split)
     if judge is None:
         return training, None
     return training, BatchStream(judge, BatchBuilder(split.validated.tokens), validation_steps)
+
+
+def _training_stream(inputs: TrainingInputs, split: Split) -> BatchStream:
+    trained, rows = split.trained, np.flatnonzero(~split.held_out)
+
+    def sampler(batches: int | None) -> Sampler:
+        return inputs.sampling.sampler(trained.corpus, inputs.seed, rows, trained.availability, batches)
+
+    sampling_of_whole_run = sampler(inputs.steps or 1)  # refuses unfit data, and comes before the texts are tokenised
+    builder, translations = _training_builder(inputs, split), _translations(inputs, split)
+    if inputs.max_tokens is None:
+        assert inputs.steps is not None, "a run without a budget of tokens has a number of steps"
+        return BatchStream(sampling_of_whole_run, builder, inputs.steps, translations)
+
+    def tokens_of(batches: int | None) -> TokensOfBatch:
+        stream = BatchStream(sampler(batches), builder, 0, translations)
+        return lambda step: builder.tokens(stream.plan(step))
+
+    with waiting(f"planning the steps of {inputs.max_tokens:,} tokens"):
+        steps = steps_for_tokens(
+            inputs.max_tokens,
+            tokens_of,
+            limit=None if inputs.steps is None else inputs.steps // inputs.batches_per_step,
+            batches_per_step=inputs.batches_per_step,
+            # A sampler of one's own may use the length; a constant alpha does not.
+            depends_on_length=type(inputs.sampling) is not Sampling or inputs.sampling.schedule != "constant",
+        )
+    batches = steps * inputs.batches_per_step
+    return BatchStream(sampler(batches), builder, batches, translations)
 
 
 def _training_builder(inputs: TrainingInputs, split: Split) -> BatchBuilder:

@@ -60,6 +60,16 @@ class TokenizedCorpus:
         workload = _workload([*chunks, *more], np.concatenate([lengths, more_lengths]))
         return Chunks((*chunks, *more), len(chunks), query_rows, passage_rows, workload)
 
+    def tokens(self, queries: NDArray[np.int32], passages: NDArray[np.int32]) -> int:
+        """Tokens of the texts in these rows, each distinct text once, without padding."""
+        sides = ((self._queries, queries), (self._passages, passages))
+        return sum(int(_lengths(tokens, np.unique(rows)).sum()) for tokens, rows in sides)
+
+
+def _lengths(tokens: Tokens, rows: NDArray[np.int32]) -> NDArray[np.int64]:
+    lengths: NDArray[np.int64] = tokens.offsets[rows + 1] - tokens.offsets[rows]
+    return lengths
+
 
 def _chunked(
     sides: Sequence[tuple[Tokens, NDArray[np.int32]]], overhead: int, token_limit: int | None
@@ -69,9 +79,7 @@ def _chunked(
     Returns the chunks, the row of each text of each role in the concatenated chunks, and the distinct texts' lengths.
     """
     distinct, inverse = zip(*(np.unique(rows, return_inverse=True) for _, rows in sides), strict=True)
-    lengths = np.concatenate(
-        [tokens.offsets[rows + 1] - tokens.offsets[rows] for (tokens, _), rows in zip(sides, distinct, strict=True)]
-    )
+    lengths = np.concatenate([_lengths(tokens, rows) for (tokens, _), rows in zip(sides, distinct, strict=True)])
     starts = np.cumsum([0, *map(len, distinct)])  # of each role among all distinct texts
     chunks, place = [], np.empty(starts[-1], np.int64)
     done = 0

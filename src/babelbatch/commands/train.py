@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
@@ -187,12 +187,14 @@ def assemble(run: Run) -> Parts:
         sampling=sampling,
         encoder=encoder,
         seed=cfg.seed,
-        steps=cfg.trainer.max_steps * run.batches_per_step,
+        steps=None if cfg.trainer.max_steps == -1 else cfg.trainer.max_steps * run.batches_per_step,
         mined=run.mined,
         validation=run.validation,
         requirements=loss.requirements,
         teacher=teacher,
         transform=run.transform,
+        max_tokens=cfg.trainer.get("max_tokens"),
+        batches_per_step=run.batches_per_step,
     )
     data: PairData = build(cfg.data)(inputs)
     refuse_unlogged_monitor(cfg.monitor, data)
@@ -202,7 +204,7 @@ def assemble(run: Run) -> Parts:
         loss,
         build(cfg.optimizer),
         build(cfg.scheduler),
-        total_steps=cfg.trainer.max_steps,
+        total_steps=data.training.steps // run.batches_per_step,
         seed=cfg.seed,
         grad_cache=cfg.grad_cache,
     )
@@ -226,8 +228,10 @@ def build_callbacks(run: Run, evaluation: Evaluation, origin: dict[str, object])
 def build_trainer(run: Run, parts: Parts, loggers: list[Logger]) -> pl.Trainer:
     """A Lightning trainer whose checkpoints and signals are ours."""
     callbacks = list(parts.callbacks.values())
-    trainer: pl.Trainer = build(run.cfg.trainer)(
+    settings = OmegaConf.masked_copy(run.cfg.trainer, [key for key in run.cfg.trainer if key != "max_tokens"])
+    trainer: pl.Trainer = build(settings)(
         callbacks=[*callbacks, FiniteLoss()],
+        max_steps=parts.data.training.steps // run.batches_per_step,
         plugins=AtomicIO(),
         logger=loggers or False,
         default_root_dir=str(run.folder),
@@ -248,6 +252,8 @@ def fit(run: Run, parts: Parts, trainer: pl.Trainer) -> float:
         len(corpus.languages), sampling.batch_size - 1,
         " (accumulating gradients adds none)" if run.batches_per_step > 1 else "",
     )  # fmt: skip
+    if (budget := run.cfg.trainer.get("max_tokens")) is not None:
+        log.info("%s tokens are %s steps", f"{budget:,}", f"{trainer.max_steps:,}")
     if parts.resumed is not None:
         log.info("resuming from %s", parts.resumed)
     if trainer.is_global_zero:

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.configuration.plain import plain, without_hydra
 from babelbatch.configuration.rules import problems_between, problems_of_devices
-from babelbatch.configuration.schema import OPTIONAL, SCHEMAS, ConfigError
+from babelbatch.configuration.schema import OF_THE_RUN, OPTIONAL, SCHEMAS, ConfigError
 from babelbatch.configuration.signatures import (
     Parameter,
     TargetError,
@@ -84,7 +84,7 @@ def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _problems_of_target(path: str, node: dict[str, Any]) -> Iterator[str]:
     target = node["_target_"]
     try:
-        accepted = parameters(target)
+        accepted = parameters(target) | (parameters(OF_THE_RUN[path]) if path in OF_THE_RUN else {})
     except TargetError as error:
         yield f"{path}._target_: {error}"
         return

@@ -55,6 +55,17 @@ class ReportConfig:
 
 
 @dataclass
+class BudgetConfig:
+    """Settings of `trainer` that the run itself uses.
+
+    max_tokens: end with the step at which the encoder has encoded so many tokens of training texts, padding not counted
+        (docs/training.md); None: after `max_steps`. With it, `max_steps` is a limit that must suffice, -1 for none.
+    """
+
+    max_tokens: int | None = None
+
+
+@dataclass
 class TrainConfig:
     """The root of a training run. Groups are typed by what their `_target_` accepts, see `check`.
 
@@ -167,6 +178,9 @@ class MineConfig:
 
 
 SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "mine": MineConfig, "describe": DescribeConfig}
+
+OF_THE_RUN = {"trainer": f"{BudgetConfig.__module__}.{BudgetConfig.__name__}"}
+"""Groups with settings of the run beside the arguments of what their `_target_` names."""
 
 OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder"}}
 """Groups that may be empty."""

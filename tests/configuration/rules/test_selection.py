@@ -19,6 +19,11 @@ from configurations import problems
             "trainer.val_check_interval: 100 does not divide trainer.max_steps=250: the last steps would "
             "never be judged; set it to a divisor, or set callbacks=default",
         ),
+        (
+            ["callbacks=early_stopping", "trainer.max_tokens=1000", "trainer.max_steps=-1"],
+            "trainer.max_tokens: callbacks=early_stopping ends runs at unequal numbers of tokens and would never "
+            "judge the last steps; set callbacks=default",
+        ),
         (["monitor=validation/loss/x_y"], "monitor: nothing watches it; set callbacks=early_stopping"),
         (
             ["corpus@validation=lareqa", "data.validation_fraction=0.1"],

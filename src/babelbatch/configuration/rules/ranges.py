@@ -52,6 +52,7 @@ _RANGES = {  # path: (least, most)
     "transform.copies": (1, None),
     "sample": (1, None),
     "trainer.max_steps": (1, None),
+    "trainer.max_tokens": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
     "mining.first_rank": (1, None),
@@ -79,11 +80,15 @@ def problems_of_ranges(cfg: dict[str, Any]) -> Iterator[str]:
     known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
     for place, path, value in known:
         least, most = _RANGES[place]
-        if not is_number(value):
+        if not is_number(value) or (path == "trainer.max_steps" and value == -1 and _has_token_budget(cfg)):
             continue
         if not value >= least or (most is not None and value > most):
             allowed = f"between {least} and {most}" if most is not None else f"at least {least}"
             yield f"{path}: {value} is not {allowed}"
+
+
+def _has_token_budget(cfg: dict[str, Any]) -> bool:
+    return cfg["trainer"].get("max_tokens") is not None
 
 
 def leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -47,7 +47,12 @@ def problems_of_validation(cfg: dict[str, Any]) -> Iterator[str]:
 def problems_of_monitor(cfg: dict[str, Any]) -> Iterator[str]:
     """Whether what early stopping watches is there, and in time."""
     monitor, steps, interval = cfg["monitor"], cfg["trainer"].get("max_steps"), cfg["trainer"].get("val_check_interval")
-    if isinstance(steps, int) and isinstance(interval, int) and interval > 0 and steps % interval:
+    if cfg["trainer"].get("max_tokens") is not None:
+        yield (
+            "trainer.max_tokens: callbacks=early_stopping ends runs at unequal numbers of tokens and would never judge "
+            "the last steps; set callbacks=default"
+        )
+    elif isinstance(steps, int) and isinstance(interval, int) and interval > 0 and steps % interval:
         yield (
             f"trainer.val_check_interval: {interval} does not divide trainer.max_steps={steps}: the last steps would "
             "never be judged; set it to a divisor, or set callbacks=default"
