@@ -27,6 +27,15 @@ def mine() -> None:
     _run_jobs("mine", _print_minings)
 
 
+def merge() -> None:
+    """babelbatch-merge"""
+    _print_version_if_asked()
+    _say("reading the runs")
+    from babelbatch.commands.merge_command import main
+
+    main()
+
+
 def dashboard() -> None:
     """babelbatch-dashboard"""
     _print_version_if_asked()

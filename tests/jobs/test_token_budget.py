@@ -44,11 +44,12 @@ def test_killed_and_typed_again(whole: Path, tmp_path: Path) -> None:
         until(lambda: any((tmp_path / "out" / "checkpoints").glob("step-*")), process)
         process.kill()
         ended(process)
-    assert "resuming from " in finished(BIN / "babelbatch-train", *RUN, cwd=tmp_path).stderr
-    again, expected = metrics(tmp_path / "out"), metrics(whole)
+    again = finished(BIN / "babelbatch-train", *RUN, cwd=tmp_path)
+    assert "resuming from " in again.stdout + again.stderr
+    found, expected = metrics(tmp_path / "out"), metrics(whole)
     assert weights(tmp_path / "out") == weights(whole)
     for name in ("steps", "tokens/encoded", "tokens/padded", "flops/train"):
-        assert again[name] == expected[name], name
+        assert found[name] == expected[name], name
 
 
 def test_two_ranks_take_as_many_steps(whole: Path, tmp_path: Path) -> None:

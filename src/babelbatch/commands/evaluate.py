@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.lexical import Lexical
-from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE, TRAINED
+from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE, TRAINED
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
 from babelbatch.training import log_final
@@ -61,21 +62,29 @@ def facts_of_run(checkpoint: Path) -> dict[str, object]:
     """Strategy, alpha and seed of the finished run that `checkpoint` belongs to, its settings as `trained/<key>`, and
     its validation scores, unless the checkpoint is a .ckpt file, whose weights they may not be of.
 
-    Reports compare and select by them. Empty for any other encoder.
+    Reports compare and select by them. Of merged runs, what merge.json has. Empty for any other encoder.
     """
     place = checkpoint.absolute()
     folder = place.parent.parent if place.is_file() else place.parent if place.name == ENCODER_FOLDER else place
+    if (folder / MERGE_FILE).is_file():
+        facts: dict[str, object] = json.loads((folder / MERGE_FILE).read_text(encoding="utf-8"))
+        return {key: value for key, value in facts.items() if not key.startswith(TRAINED)} | _trained_with(
+            {key.removeprefix(TRAINED): value for key, value in facts.items() if key.startswith(TRAINED)}
+        )
     if not ((folder / METRICS_FILE).is_file() and (folder / CONFIG_FILE).is_file()):
         return {}
     metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
     settings = identity(load_config(folder / CONFIG_FILE))
-    not_trained_with = ("benchmarks.", "evaluation.", "callbacks.evaluate")
-    facts = {key: metrics.get(key) for key in ("strategy", "alpha", "seed")}
-    facts |= {f"{TRAINED}{key}": value for key, value in settings.items() if not key.startswith(not_trained_with)}
+    facts = {key: metrics.get(key) for key in ("strategy", "alpha", "seed")} | _trained_with(settings)
     if not place.is_file():
         validation = ("validation/", "fingerprint/validation_queries")
         facts |= {key: value for key, value in metrics.items() if key.startswith(validation)}
     return facts
+
+
+def _trained_with(settings: Mapping[str, object]) -> dict[str, object]:
+    not_trained_with = ("benchmarks.", "evaluation.", "callbacks.evaluate")
+    return {f"{TRAINED}{key}": value for key, value in settings.items() if not key.startswith(not_trained_with)}
 
 
 def load_checkpoint(path: Path) -> Encoder:
@@ -98,7 +107,7 @@ def load_checkpoint(path: Path) -> Encoder:
         return encoder
     if (path / "config.json").exists():
         return load(path)
-    if (path / METRICS_FILE).exists() and (path / ENCODER_FOLDER).is_dir():
+    if ((path / METRICS_FILE).exists() or (path / MERGE_FILE).exists()) and (path / ENCODER_FOLDER).is_dir():
         return load(path / ENCODER_FOLDER)
     found = sorted(str(file) for file in path.glob("checkpoints/*.ckpt"))
     if found:

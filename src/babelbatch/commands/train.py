@@ -27,11 +27,11 @@ from babelbatch.commands.refusals import refuse_altered_negatives, refuse_missin
 from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.distributed.collectives import leave_group
-from babelbatch.encoder import Encoder, save, save_architecture
+from babelbatch.encoder import Encoder, save, save_architecture, weights_digest
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER
+from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEIGHTS
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
 from babelbatch.sampling import Sampling, describe_alpha
@@ -97,10 +97,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run is built from. resumed: the checkpoint to resume from, or None."""
+    """What a run is built from.
+
+    initial_weights: digest of the encoder before training. resumed: the checkpoint to resume from, or None.
+    """
 
     sampling: Sampling
     encoder: Encoder
+    initial_weights: str
     data: PairData
     learner: Learner
     evaluation: Evaluation
@@ -179,6 +183,7 @@ def assemble(run: Run) -> Parts:
     cfg = run.cfg
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, run.corpus)
+    initial_weights = weights_digest(encoder)
     loss = build_loss(cfg.loss, encoder)
     teacher = None if loss.teacher is None else loss.teacher.encoder
     assert teacher is None or isinstance(teacher, Encoder)
@@ -212,7 +217,7 @@ def assemble(run: Run) -> Parts:
     origin = run.origin
     callbacks = build_callbacks(run, evaluation, origin)
     resumed = newest_checkpoint(run.checkpoints, origin)
-    return Parts(sampling, encoder, data, learner, evaluation, callbacks, resumed)
+    return Parts(sampling, encoder, initial_weights, data, learner, evaluation, callbacks, resumed)
 
 
 def build_callbacks(run: Run, evaluation: Evaluation, origin: dict[str, object]) -> dict[str, pl.Callback]:
@@ -316,6 +321,7 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
         "parameters_trained": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         **run.fingerprints,
         **evaluated.validation,
+        INITIAL_WEIGHTS: parts.initial_weights,
         "languages/corpus": list(run.corpus.languages),
         **benchmark_facts(run.benchmarks),
         **cost_facts(parts.learner, telemetry),

@@ -6,12 +6,15 @@ A new kind of encoder is a function in `backbones.py` that returns an `Encoder`,
 
 from babelbatch.encoder.attention import is_unpadded
 from babelbatch.encoder.backbones import pretrained, static, tiny
+from babelbatch.encoder.digest import weights_digest
 from babelbatch.encoder.folder import load, load_architecture, save, save_architecture
+from babelbatch.encoder.interpolation import interpolated
 from babelbatch.encoder.model import Encoder, Role
 
 __all__ = [
     "Encoder",
     "Role",
+    "interpolated",
     "is_unpadded",
     "load",
     "load_architecture",
@@ -20,4 +23,5 @@ __all__ = [
     "save_architecture",
     "static",
     "tiny",
+    "weights_digest",
 ]

@@ -10,10 +10,15 @@ from typing import Any
 from babelbatch.report.runs import Run
 from babelbatch.runs.files import ENCODER_FOLDER
 
-KINDS = {"x_x": "X-X", "x_y": "X-Y"}
+KINDS = {"x_x": "X-X", "x_y": "X-Y", "merged": "Merged"}
 ON_THE_CURVE = ("x_x", "x_y", "hybrid")
 """Strategies that differ in alpha only."""
 ALPHA = "sampling.alpha"
+_OF_THE_STRATEGY = (
+    "sampling.name", "sampling.alpha", "sampling.schedule", "sampling.alpha_end", "sampling.switch_at",
+    "sampling.alpha_steps", "sampling.same_language", "sampling.cross_language", "merged.weights",
+)  # fmt: skip
+"""Settings that make a strategy; groups that differ in these alone are compared by planned contrasts."""
 _SHOWN_FIRST = (
     "sampling.name",
     ALPHA,
@@ -54,7 +59,8 @@ NONE = Hyperparameters()
 class Group:
     """One strategy (or another setting that was varied) with its runs, one for each seed.
 
-    rest: its other settings, without strategy and alpha; groups with an equal rest lie on one curve over alpha.
+    rest: its other settings, without those of the strategy; groups on the curve with an equal rest are one curve over
+        alpha.
     """
 
     label: str
@@ -129,7 +135,7 @@ def grouped(runs: Sequence[Run], hyperparameters: Hyperparameters = NONE) -> lis
     labels = _labels(all_settings, alpha_selected=hyperparameters.includes(ALPHA))
     groups = []
     for label, settings, of_group in zip(labels, all_settings, members, strict=True):
-        rest = {path: value for path, value in settings.items() if path not in _SHOWN_FIRST[:2]}
+        rest = {path: value for path, value in settings.items() if path not in _OF_THE_STRATEGY}
         ordered = tuple(sorted(of_group, key=lambda run: -1 if run.seed is None else run.seed))
         alphas = {run.metrics.get("alpha") for run in of_group}
         strategy = of_group[0].metrics.get("strategy")

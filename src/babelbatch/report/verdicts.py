@@ -101,6 +101,11 @@ def caveats(study: Study, found: FoundRuns) -> list[str]:
         )
     elif min(len(group.runs) for group in trained) == 2:
         notes.append("Two seeds say little about how much training varies: intervals are wide. Run at least three.")
+    if any(group.strategy == "merged" for group in study.groups):
+        notes.append(
+            "Merged is the average of the weights of finished runs, a rival of hybrid batches: one encoder that costs "
+            "as much to train as all of these runs together."
+        )
     notes.append(_sample(study))
     if found.not_selected:
         count = found.not_selected
