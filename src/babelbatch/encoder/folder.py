@@ -17,6 +17,7 @@ from babelbatch.encoder.hub import folder_on_hub
 from babelbatch.encoder.huggingface import load_backbone, load_tokenizer, model_class, quiet, require_model_files
 from babelbatch.encoder.merging import merged_state_dict
 from babelbatch.encoder.model import Encoder, Role, Settings
+from babelbatch.encoder.sentence_transformers_export import why_not_exportable, write_modules
 from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, SentenceTransformersFolder, read_folder
 from babelbatch.encoder.sentence_transformers_weights import load_dense, load_static
 from babelbatch.encoder.settings_file import SETTINGS_FILE, load_settings, save_settings
@@ -28,9 +29,10 @@ log = logging.getLogger(__name__)
 
 
 def save(encoder: Encoder, folder: Path) -> None:
-    """Writes an encoder: `AutoModel.from_pretrained(folder)` loads its (query) backbone, `load` all of it.
+    """Writes an encoder, so that `load` and `SentenceTransformer(folder)` compute its vectors.
 
-    Adapters are merged into the written weights; the encoder itself is unchanged.
+    `AutoModel` loads its backbone; with two towers, the one of queries. Adapters are merged into the written weights;
+    the encoder itself is unchanged. Where `why_not_exportable` has a reason, sentence-transformers' files are left out.
     """
     save_architecture(encoder, folder)
     for role in _roles(encoder.settings):
@@ -42,6 +44,8 @@ def save(encoder: Encoder, folder: Path) -> None:
             save_model(tower.projection, str(folder / f"{role}_projection.safetensors"))
         if encoder.settings.dense:
             save_model(tower.dense, str(folder / f"{role}_dense.safetensors"))
+    if why_not_exportable(encoder) is None:
+        write_modules(encoder, folder)
 
 
 def save_architecture(encoder: Encoder, folder: Path) -> None:

@@ -30,7 +30,7 @@ _TRANSFORMER_FILES = tuple(
     f"sentence_{name}_config.json"
     for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
-_UNLIMITED = 1 << 20  # tokens; a model without positions has no longest text
+UNLIMITED = 1 << 20  # tokens; a model without positions has no longest text
 _REASONS = {
     "Router": "queries and passages take branches of their own",
     "Asym": "queries and passages take branches of their own",
@@ -76,7 +76,7 @@ def read_folder(folder: Path) -> SentenceTransformersFolder | None:
     by_dot = "Normalize" not in names and main.get("similarity_fn_name") == "dot"
     settings: dict[str, Any] = {"normalise": not by_dot, **_prefixes(main)}
     if is_static:
-        settings |= {"pooling": "mean", **dict.fromkeys(("query_length", "passage_length"), _UNLIMITED)}
+        settings |= {"pooling": "mean", **dict.fromkeys(("query_length", "passage_length"), UNLIMITED)}
     else:
         pooling = read_json(modules[1][1] / "config.json")
         if pooling.get("include_prompt") is False and (settings["query_prefix"] or settings["passage_prefix"]):
@@ -141,7 +141,7 @@ def _lengths(folder: Path, transformer: Path) -> dict[str, int]:
     if not longest:
         longest = read_json_if_exists(transformer / "tokenizer_config.json").get("model_max_length")
     known = [int(number) for number in (longest, positions) if number is not None]
-    length = min(min(known), _UNLIMITED) if known else None
+    length = min(min(known), UNLIMITED) if known else None
     by_role: dict[str, int | None] = {
         "query_length": stated.get("query_length"),
         "passage_length": stated.get("document_length"),
