@@ -20,6 +20,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from babelbatch import progress
+from babelbatch.progress import Work
 from babelbatch.records import ABSENT, Corpus
 
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
@@ -43,6 +45,19 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BABELBATCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def works(monkeypatch: pytest.MonkeyPatch) -> list[Work]:
+    """The work of every progress bar of a test, in order; also of bars too short to be seen."""
+    made: list[Work] = []
+
+    def record(*arguments: object, **options: object) -> Work:
+        made.append(Work(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(progress, "Work", record)
+    return made
 
 
 @pytest.fixture(scope="session")

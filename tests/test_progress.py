@@ -1,20 +1,23 @@
 """What one sees while waiting: how often, and what. Real processes wait with shorter limits than users do."""
 
+import gc
 import logging
 import os
 import pty
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from babelbatch import progress
-from babelbatch.progress import LINE_EVERY, SHOWN_AFTER, Lines, Work, announce, bar, waiting
-from processes import ended, started
+from babelbatch.progress import LINE_EVERY, SHOWN_AFTER, Lines, Work, announce, bar, percent, reading, track, waiting
+from processes import ended, python, started
 
 
 class Clock:
@@ -30,6 +33,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     monkeypatch.setattr(Lines, "_last", float("-inf"))
+    monkeypatch.setattr(Lines, "_shown", [])
     return Clock()
 
 
@@ -59,8 +63,8 @@ def test_at_least_a_line_a_minute(clock: Clock) -> None:
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert max(gaps) <= 60
     assert min(gaps[:-1]) >= 50  # and not many more
-    assert written[0][1] == "encoding: 30 of 36,000 texts (0%), 15 texts/s, 39 min 58 s left"
-    assert written[36][1] == "encoding: 18,030 of 36,000 texts (50%), 10 texts/s, 29 min 56 s left"
+    assert written[0][1] == "encoding: 30 of 36,000 texts (0\xa0%), 15 texts/s, 39 min 58 s left"
+    assert written[36][1] == "encoding: 18,030 of 36,000 texts (50\xa0%), 10 texts/s, 29 min 56 s left"
     assert written[-1][1] == "encoding: done in 1 h 0 min, 10 texts/s"
 
 
@@ -77,7 +81,7 @@ def test_one_step_of_an_hour_is_followed_too(clock: Clock) -> None:
     assert written[-1] == "building the index: done in 3 min 20 s"
 
 
-def test_work_within_other_work_logs_once_a_minute_for_both(clock: Clock) -> None:
+def test_work_within_other_work_shares_a_line_a_minute(clock: Clock) -> None:
     written: list[str] = []
     outer = Lines(Work("loading", None, started=clock.now), clock, written.append)
     clock.now += 2
@@ -89,7 +93,13 @@ def test_work_within_other_work_logs_once_a_minute_for_both(clock: Clock) -> Non
         outer.show()
         if clock.now - 1042 >= 2:
             inner.show()
-    assert written == ["loading: 2 s so far", "tokenising: 0 of 100 items", "loading: 1 min 34 s so far"]
+    assert written == [
+        "loading: 2 s so far", "tokenising: 0 of 100 items", "loading: 1 min 34 s so far; tokenising: 0 of 100 items",
+    ]  # fmt: skip
+    inner.close(finished=False)
+    clock.now += LINE_EVERY
+    outer.show()
+    assert written[3:] == ["loading: 2 min 30 s so far"]
 
 
 def test_work_that_fails_is_not_done(clock: Clock) -> None:
@@ -102,11 +112,102 @@ def test_work_that_fails_is_not_done(clock: Clock) -> None:
 
 def test_bytes_are_scaled(clock: Clock) -> None:
     work = Work("reading", 3_000_000_000, "bytes", done=1_500_000_000, started=clock.now)
-    assert work.line(clock.now + 100) == "reading: 1.5 GB of 3 GB (50%), 15 MB/s, 1 min 40 s left"
+    assert work.line(clock.now + 100) == "reading: 1.5 GB of 3 GB (50\xa0%), 15 MB/s, 1 min 40 s left"
     assert work.last_line(clock.now + 100) == "reading: done in 1 min 40 s, 15 MB/s"
     slow = Work("evaluating", 4, "benchmarks", done=1, started=clock.now)
-    assert slow.line(clock.now + 20) == "evaluating: 1 of 4 benchmarks (25%), 0.05 benchmarks/s, 1 min 0 s left"
+    assert slow.line(clock.now + 20) == "evaluating: 1 of 4 benchmarks (25\xa0%), 0.05 benchmarks/s, 1 min 0 s left"
     assert Work("reading", 0, "bytes", started=clock.now).line(clock.now + 3) == "reading: 0 B of 0 B"
+
+
+def test_a_number_without_a_total_is_shown(clock: Clock) -> None:
+    work = Work("reading team/set", None, "rows", done=12_000, started=clock.now)
+    assert work.line(clock.now + 60) == "reading team/set: 12,000 rows, 200 rows/s, 1 min 0 s so far"
+    assert work.last_line(clock.now + 60) == "reading team/set: done in 1 min 0 s, 200 rows/s"
+
+
+def test_percentages_have_a_no_break_space() -> None:
+    assert (percent(0.5283), percent(0.5283, 1), percent(0), percent(1)) == (
+        "53\xa0%",
+        "52.8\xa0%",
+        "0\xa0%",
+        "100\xa0%",
+    )
+
+
+def test_a_position_is_read_when_it_is_shown(works: list[Work]) -> None:
+    """And at the end: a loop that calls nothing is followed too."""
+    place = 0
+    with bar("reading", 7, "rows", lambda: place):
+        place = 3
+        (work,) = works
+        work.measure()
+        assert work.done == 3
+        place = 7
+    assert work.done == 7
+
+
+def test_a_file_is_followed_by_its_bytes(tmp_path: Path, works: list[Work]) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * 100)
+    with path.open("rb", buffering=0) as file, reading(path, file):
+        file.read(30)
+        (work,) = works
+        work.measure()
+        assert (work.description, work.done, work.total, work.unit) == ("reading a.txt", 30, 100, "bytes")
+        file.read(20)
+    assert work.done == 50
+
+
+def test_a_pipe_is_followed_by_the_time(tmp_path: Path, works: list[Work]) -> None:
+    readable, writable = os.pipe()
+    with open(readable, "rb") as file, open(writable, "wb"), reading(Path("pipe"), file):
+        pass
+    assert [(work.description, work.total, work.done) for work in works] == [("reading pipe", None, 0)]
+
+
+def test_items_are_followed_as_they_are_taken(works: list[Work]) -> None:
+    taken = track(["a", "b", "c"], "comparing", "texts")
+    assert (next(taken), next(taken)) == ("a", "b")
+    (work,) = works
+    work.measure()
+    assert (work.description, work.done, work.total, work.unit) == ("comparing", 1, 3, "texts")
+    assert list(taken) == ["c"]
+    assert work.done == 3
+    assert list(track(iter("ab"), "comparing")) == ["a", "b"]
+    assert (works[1].done, works[1].total) == (2, None)
+
+
+def test_no_thread_outlives_a_loop_that_fails(tmp_path: Path) -> None:
+    def fail() -> None:
+        for _ in track(range(3), "comparing"):
+            raise ValueError("a wrong row")
+
+    with pytest.raises(ValueError, match="a wrong row"):
+        fail()
+    gc.collect()
+    assert [thread.name for thread in threading.enumerate() if thread.name == "progress"] == []
+
+
+LOG_ONCE = """
+import logging, sys
+from pathlib import Path
+if sys.argv[1] == "huggingface_hub":
+    import babelbatch.encoder.hub
+else:
+    from babelbatch.sources.tables import HubTable
+    HubTable(sys.argv[2]).version()
+logger = logging.getLogger(sys.argv[1])
+logger.warning("before there is a log")
+logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
+logger.warning("in the log")
+"""
+
+
+@pytest.mark.parametrize("library", ["huggingface_hub", "datasets"])
+def test_a_warning_of_a_library_with_a_handler_of_its_own_is_shown_once(library: str, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"id": "1"}')
+    done = python(LOG_ONCE, library, tmp_path)
+    assert done.stderr == "before there is a log\nWARNING in the log\n"
 
 
 def test_short_work_shows_nothing(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
@@ -156,11 +257,12 @@ def test_a_process_in_a_pipe() -> None:
             lines.append(line)
         ended(process)
     assert process.returncode == 0
-    assert all(re.fullmatch(r"babelbatch: (building|encoding): .*\n", line) for line in lines)
+    assert all(re.fullmatch(r"babelbatch: (building|encoding): .*\n", line) for line in lines), lines
     counted = [line for line in lines if line.startswith("babelbatch: encoding: ")]
-    assert re.fullmatch(r"babelbatch: encoding: \d+ of 40 texts \(\d+%\), [\d.]+ texts/s, \d+ s left\n", counted[0]), (
-        counted
+    pattern = (
+        r"babelbatch: (building: \d+ s so far; )?encoding: \d+ of 40 texts \(\d+\xa0%\), [\d.]+ texts/s, \d+ s left\n"
     )
+    assert re.fullmatch(pattern, counted[0]), counted
     assert re.fullmatch(r"babelbatch: encoding: done in \d+ s, [\d.]+ texts/s\n", counted[-1])
     assert lines[-1].startswith("babelbatch: building: done in ")
     assert len(lines) >= 5
@@ -189,7 +291,7 @@ def test_a_process_at_a_terminal() -> None:
     screen = b"".join(pieces).decode()
     assert process.returncode == 0
     assert "building" in screen
-    shares = [int(share) for share in re.findall(r"encoding\D*?(?:\x1b\[[\d;]*m|[━╸╺ ])*\s*(\d+)%", screen)]
+    shares = [int(share) for share in re.findall(r"encoding\D*?(?:\x1b\[[\d;]*m|[━╸╺ ])*\s*(\d+)\xa0%", screen)]
     assert len(set(shares)) > 5, screen[-2000:]
     assert shares == sorted(shares)
     assert "babelbatch: encoding" not in screen  # lines are for pipes

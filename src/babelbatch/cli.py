@@ -39,6 +39,7 @@ def merge() -> None:
 def dashboard() -> None:
     """babelbatch-dashboard"""
     _print_version_if_asked()
+    _say("reading the runs")
     from babelbatch.dashboard import main
 
     sys.exit(main(sys.argv[1:]))
@@ -56,7 +57,8 @@ def data() -> None:
 def report() -> None:
     """babelbatch-report"""
     _print_version_if_asked()
-    _say("reading the runs")
+    if sys.argv[1:]:  # else it prints how to use it
+        _say("reading the runs")
     from babelbatch.report.command import main
 
     main()
@@ -80,9 +82,10 @@ def _print_version_if_asked() -> None:
 
 
 def _say(message: str) -> None:
-    """Prints what begins now, before the imports that it needs, unless the command only prints something."""
+    """Prints what begins now, before the imports that it needs, unless the command only prints something. Not logged:
+    before the jobs nothing is set up, and after them the log is that of the last job."""
     options = [argument.partition("=")[0] for argument in sys.argv[1:]]
-    if options and global_rank() == 0 and not any(option in _INSTEAD_OF_JOBS for option in options):
+    if global_rank() == 0 and not any(option in _INSTEAD_OF_JOBS for option in options):
         print(f"babelbatch: {message}", file=sys.stderr, flush=True)
 
 
@@ -111,6 +114,7 @@ def _compare_runs(folders: list[Path], multirun: bool) -> None:
 def _write_report(place: Path, folders: list[Path]) -> None:
     """Writes the report of a sweep's folder and prints its path. Runs that cannot all be compared are left out, except
     those of this command. A report that fails is no failure of the runs."""
+    _say("writing the report")
     from babelbatch.report.page import write_report
 
     try:
@@ -138,6 +142,7 @@ def _print_evaluations(folders: list[Path], multirun: bool) -> None:
 
 def _print_minings(folders: list[Path], multirun: bool) -> None:
     """Prints what each finished mining of a command found, and how to train on it."""
+    from babelbatch.progress import percent
     from babelbatch.runs.files import METRICS_FILE, NEGATIVES_FILE
 
     for folder in folders:
@@ -148,7 +153,7 @@ def _print_minings(folders: list[Path], multirun: bool) -> None:
             parts.append(f"median rank {found['median_rank']:g}")
             parts.append(f"mean score {found['mean_score']:.3f}, positives {found['mean_positive_score']:.3f}")
         if recalls := [value for key, value in found.items() if key.startswith("recall/")]:
-            parts.append(f"the index finds at least {min(recalls):.1%} of the exact neighbours")
+            parts.append(f"the index finds at least {percent(min(recalls), 1)} of the exact neighbours")
         print(f"{'; '.join(parts)}; {found['seconds/mine']:.0f} s")
         if found["negatives"]:
             print(f"To train on them: babelbatch-train ... negatives={folder / NEGATIVES_FILE}")

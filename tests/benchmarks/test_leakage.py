@@ -106,6 +106,14 @@ def test_one_in_a_hundred_is_refused(make_corpus):
         refuse_leakage(corpus, {"asked": asking(*asked[:-2], "Question 3: de?", "QUESTION 3 EN", "question 4 zh!")})
 
 
+def test_the_comparison_is_shown(make_corpus, works):
+    corpus = make_corpus(12)
+    refuse_leakage(corpus, {"asked": asking("Who?")})
+    assert [(work.description, work.done, work.total) for work in works] == [
+        ("looking for evaluation queries in the corpus", 36, 36)
+    ]
+
+
 def test_a_validation_corpus_that_says_nothing_new(make_corpus):
     corpus, other = make_corpus(12), make_corpus(4, ("fr",))
     refuse_leaking_validation(corpus, None, {})

@@ -94,6 +94,17 @@ def test_a_table_beside_a_double_loop(corpus, encoder, tmp_path):
     assert said["fingerprint/encoder"] == facts["fingerprint/encoder"]
 
 
+def test_every_long_step_is_shown(encoder, tmp_path, works):
+    mine(configured(encoder[1], "mining.negatives=1", "index=ivf", "index.lists=4"), tmp_path)
+    assert [work for work in works if work.total is not None and work.done != work.total] == []
+    assert {re.sub(r"[\d,]+", "N", work.description) for work in works} >= {
+        "loading the encoder", "reading corpus world_facts", "reading the encoder's weights for a fingerprint",
+        "encoding N queries", "encoding N passages", "k-means of N lists", "building the index",
+        "measuring the recall of the index", "searching de", "searching en", "searching zh",
+        "writing the hard negatives",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("languages", ["same", "any"])
 def test_no_mined_passage_answers_its_question(corpus, encoder, tmp_path, languages):
     """The whole built-in corpus: parallel, so that a translation of the answer is the nearest wrong language."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -175,27 +173,12 @@ def test_fetched_files_must_be_as_long_as_published(tmp_path: Path, monkeypatch:
     assert len(load_corpus(["en"])) == 5
 
 
-def test_the_bars_count_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: dict[str, list[int]] = {}
-
-    @contextmanager
-    def counting(description: str, total: int, unit: str) -> Iterator[Work]:
-        assert unit == "bytes"
-        shown[description] = [total, 0]
-
-        class Counting(Work):
-            def advance(self, done: int) -> None:
-                shown[description][1] += done
-
-        yield Counting(description, total)
-
-    monkeypatch.setattr(mmarco, "bar", counting)
-    monkeypatch.setattr(mmarco, "_LINES", 3)
+def test_the_bars_count_bytes(tmp_path: Path, works: list[Work]) -> None:
     folder = written(tmp_path)
     load_corpus(["de"], seed=5, data_dir=str(folder))
-    sizes = [(folder / name).stat().st_size for name in (TRIPLES, QUESTIONS, PASSAGES)]
-    names = ("mMARCO, triples", "mMARCO, german questions", "mMARCO, german passages")
-    assert shown == {name: [size, size] for name, size in zip(names, sizes, strict=True)}
+    read = {work.description: (work.total, work.done) for work in works if work.unit == "bytes"}
+    sizes = {Path(name).name: (folder / name).stat().st_size for name in (TRIPLES, QUESTIONS, PASSAGES)}
+    assert read == {f"reading {name}": (size, size) for name, size in sizes.items()}
 
 
 _KILLED = """

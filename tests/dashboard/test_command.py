@@ -27,6 +27,7 @@ LANGUAGE_BIAS = {  # logged all together, or by an evaluation without the langua
     "multilingual/peer@100",
     "top10_share_by_language",
 }
+READING, SAVING = "babelbatch: reading the runs\n", "babelbatch: saving the workspace\n"  # what goes on, line by line
 GOLDEN = Path(__file__).parent / "dashboard_golden.json"  # made by: babelbatch-dashboard benchmarks=b dry_run=true
 
 
@@ -35,7 +36,8 @@ def dashboard(cwd: Path, *arguments: str, code: int = 0, **environment: str) -> 
     env = clean | {"HOME": str(cwd)} | environment
     done = finished(BIN / "babelbatch-dashboard", *arguments, cwd=cwd, env=env, code=code)
     assert "Traceback" not in done.stderr
-    return done
+    assert done.stderr.startswith(READING)
+    return CompletedProcess(done.args, done.returncode, done.stdout, done.stderr.removeprefix(READING))
 
 
 def finished_run(folder: Path, benchmarks: list[str], **wandb: str) -> Path:
@@ -218,7 +220,7 @@ def test_a_project_that_has_no_runs_yet(tmp_path: Path) -> None:
     with Backend() as backend:
         message = dashboard(tmp_path, "project=empty", "benchmarks=b", code=2, **backend.environment()).stderr
         assert backend.views == {}
-    assert message.startswith("babelbatch: the dashboard is not saved: Project `us/empty` not found.")
+    assert message.startswith(f"{SAVING}babelbatch: the dashboard is not saved: Project `us/empty` not found.")
     assert "The first run that logs to it creates it." in message
 
 
@@ -247,7 +249,7 @@ def test_where_it_cannot_be_saved_it_names_alternatives(tmp_path: Path, trouble:
             environment["WANDB_BASE_URL"] = f"http://127.0.0.1:{port}"
         done = dashboard(tmp_path, code=2, **environment)
     reason = "not logged in to W&B; " if trouble == "no key" else "W&B cannot be reached or does not accept the key ("
-    first, *rest = done.stderr.splitlines()
+    first, *rest = done.stderr.removeprefix(SAVING).splitlines()
     assert first.startswith(f"babelbatch: the dashboard is not saved: {reason}")
     assert rest == [
         "Without it, look at the runs with:",
@@ -268,7 +270,7 @@ def test_an_earlier_workspace_that_cannot_be_read_is_left_alone(tmp_path: Path) 
             ('{"version": 99}', "W&B refused (SpecVersionError: .*)"),
         ):
             view["spec"] = damaged
-            message = dashboard(tmp_path, *arguments, code=2, **backend.environment()).stderr.splitlines()[0]
+            message = dashboard(tmp_path, *arguments, code=2, **backend.environment()).stderr.splitlines()[1]
             pattern = re.escape(reason).replace(r"\.\*", ".*")
             assert re.fullmatch(f"babelbatch: the dashboard is not saved: {pattern}", message)
             assert [view["spec"] for view in backend.views.values()] == [damaged]
@@ -285,7 +287,8 @@ def test_a_client_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
     )
     with Backend() as backend:
         done = python(code, cwd=tmp_path, env=os.environ | backend.environment(), code=2)
-    assert done.stderr.startswith("babelbatch: the dashboard is not saved: W&B did not answer within 3 seconds\n")
+    expected = f"{SAVING}babelbatch: the dashboard is not saved: W&B did not answer within 3 seconds\n"
+    assert done.stderr.startswith(expected)
 
 
 @pytest.mark.slow

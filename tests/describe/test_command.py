@@ -93,7 +93,7 @@ def test_tokens_and_what_is_cut_off(make_corpus):
     cut = sum(size > 4 for size in sizes) / 8
     assert found == {"median": sizes[3], "p95": sizes[7], "max": sizes[7], "cut": cut, "of": 8}
     (note,) = (note for note in notes(corpus_facts(corpus, encoder, 8), [], []) if "truncates" in note)
-    assert f"{cut:.0%} in en" in note
+    assert f"{100 * cut:.0f}\xa0% in en" in note
     assert note.endswith("; raise encoder.query_length")
 
 
@@ -201,7 +201,7 @@ def test_as_markdown(pairs):
 def test_problems_and_notes(pairs):
     facts, asked, shared = described(pairs)
     assert list(problems(facts, asked, shared)) == [
-        "asked: 1 of its 2 queries are in the corpus; more than 1% is refused: remove them from the corpus, or set "
+        "asked: 1 of its 2 queries are in the corpus; more than 1\xa0% is refused: remove them from the corpus, or set "
         "train_on_test=true"
     ]
     assert list(notes(facts, asked, shared)) == [
@@ -339,7 +339,7 @@ def test_as_typed(tmp_path, shared_data):
         "encoder.passage_length=24", "sample=200", "near=false", cwd=tmp_path, code=2,
     )  # fmt: skip
     assert "\n│ mlqa_r    │   4,199 │     1,660 │               - │\n" in done.stdout
-    assert "\nProblems:\n  - mlqa_r: 1,660 of its 4,199 queries are in the corpus; more than 1%" in done.stdout
+    assert "\nProblems:\n  - mlqa_r: 1,660 of its 4,199 queries are in the corpus; more than 1\xa0%" in done.stdout
     assert re.search(r"corpus: the encoder truncates passages: \d\d% in en, \d\d% in de; raise enc", done.stdout)
     lines = done.stderr.splitlines()
     assert lines[0] == "babelbatch: checking the configuration"

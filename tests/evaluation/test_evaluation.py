@@ -13,7 +13,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelbatch import progress
 from babelbatch.encoder import Encoder, static, tiny
 from babelbatch.encoder.model import Settings
 from babelbatch.evaluation.debias import debiased
@@ -23,6 +22,7 @@ from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scoring import score
 from babelbatch.lexical import BM25
+from babelbatch.progress import Work
 from babelbatch.records import Benchmark
 from babelbatch.search import vector_cache
 from babelbatch.search.index import IVF
@@ -335,21 +335,7 @@ def test_batches_by_hand():
     assert [batch.tolist() for batch in batches] == [[6], [2], [1, 4], [0, 3, 5]]
 
 
-@pytest.fixture
-def works(monkeypatch) -> list[progress.Work]:
-    """The work of every progress bar, in order."""
-    made: list[progress.Work] = []
-
-    def record(*arguments: object, **options: object) -> progress.Work:
-        made.append(Work(*arguments, **options))
-        return made[-1]
-
-    Work = progress.Work
-    monkeypatch.setattr(progress, "Work", record)
-    return made
-
-
-def steps(works: list[progress.Work]) -> set[str]:
+def steps(works: list[Work]) -> set[str]:
     """The steps shown, each to its end: "ranking made" and so on, with N for numbers."""
     assert [work for work in works if work.total is not None and work.done != work.total] == []
     return {re.sub(r"[\d,]+", "N", work.description) for work in works}

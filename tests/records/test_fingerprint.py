@@ -9,6 +9,7 @@ from babelbatch.benchmarks import world_facts as facts_benchmark
 from babelbatch.corpora import lareqa as lareqa_corpus
 from babelbatch.corpora import world_facts as facts_corpus
 from babelbatch.corpora.mixture import load_corpus as mixture
+from babelbatch.progress import Work
 from conftest import MakeCorpus, WriteLareqa
 
 PARAGRAPHS = {
@@ -32,6 +33,14 @@ def test_lareqa(write_lareqa: WriteLareqa, tmp_path: Path):
     assert lareqa_corpus.load_corpus(data_dir=folder).fingerprint == "41707a510aec977e"
     assert lareqa_corpus.load_corpus(data_dir=folder, negatives=1).fingerprint == "813230ff25654650"
     assert lareqa_benchmark.load_benchmark("small", folder).fingerprint == "31213aef02a433e6"
+
+
+def test_the_texts_are_followed(make_corpus: MakeCorpus, works: list[Work]):
+    assert make_corpus(12).fingerprint
+    assert [(work.description, work.done, work.total) for work in works] == [
+        (f"reading {field} for a fingerprint", number, number)
+        for field, number in (("languages", 3), ("ids", 12), ("query_texts", 36), ("passage_texts", 36))
+    ]
 
 
 def test_a_mixture(make_corpus: MakeCorpus):

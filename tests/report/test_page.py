@@ -13,6 +13,7 @@ import pytest
 
 from babelbatch.cli import _compare_runs
 from babelbatch.evaluation.metrics import NAMES, TITLES
+from babelbatch.progress import Work
 from babelbatch.report import command
 from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import study
@@ -262,11 +263,28 @@ def test_user_errors_are_one_line_with_exit_code_2(tmp_path: Path) -> None:
     assert report_on(cwd=tmp_path).returncode == 2
 
 
-def test_a_sweep_ends_with_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_ends_with_its_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says so before it begins."""
+    monkeypatch.setattr(sys, "argv", ["babelbatch-train", "-m"])
     write_sweep(tmp_path, LEVELS, seeds=1)
     _compare_runs([tmp_path / "x_x_1.0_seed-0", tmp_path / "x_y_0.0_seed-0"], multirun=True)
-    assert capsys.readouterr().out.splitlines()[-1].strip() == str(tmp_path / "report" / "report.html")
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1].strip() == str(tmp_path / "report" / "report.html")
+    assert printed.err == "babelbatch: writing the report\n"
     assert "3 runs" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_long_step_of_a_report_is_shown(tmp_path: Path, works: list[Work]) -> None:
+    write_sweep(tmp_path, LEVELS, seeds=2)
+    write_report([tmp_path], tmp_path / "report")
+    assert [(work.description, work.total, work.done) for work in works] == [
+        ("reading the runs", 6, 6),
+        ("comparing the strategies on facts", 3, 3),
+        ("analysing languages and seeds", None, 0),
+        ("writing the report", None, 0),
+    ]
 
 
 def test_a_second_sweep_of_one_name_loses_nothing_of_the_first(tmp_path: Path) -> None:

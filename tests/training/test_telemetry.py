@@ -295,6 +295,6 @@ def test_the_sums_of_an_earlier_version_are_read() -> None:
     telemetry = BatchTelemetry()
     telemetry.load_state_dict(state | {"drawn": {}, "seconds": 2.0, "logged_seconds": 2.0})
     assert telemetry.summary(3) == (
-        "trained 3 steps in 2 s: 6 pairs/s, 4 tokens/s, 25.0% padding; mean loss 2.000 (x_x 2.000); alpha 1.000; "
-        "1 languages; 3.3 negatives per query, 16.7% of the queries had one masked"
+        "trained 3 steps in 2 s: 6 pairs/s, 4 tokens/s, 25.0\xa0% padding; mean loss 2.000 (x_x 2.000); alpha 1.000; "
+        "1 languages; 3.3 negatives per query, 16.7\xa0% of the queries had one masked"
     )

@@ -13,6 +13,7 @@ from unicodedata import normalize
 
 import regex
 
+from babelbatch.progress import track
 from babelbatch.records import Benchmark, Corpus
 
 REFUSED_SHARE = 0.01
@@ -23,6 +24,7 @@ NEAR = 0.8
 
 _GRAM = 3
 _EXAMPLES = 5
+_SEARCH = "looking for evaluation queries in the corpus"  # for the progress bar
 _DROPPED = regex.compile(r"[\p{P}\p{Z}\p{C}]+")
 _DROPPED_BYTES = bytes(code for code in range(128) if _DROPPED.match(chr(code)))
 _LOWER = bytes(range(65)) + bytes(range(97, 123)) + bytes(range(91, 256))
@@ -59,7 +61,7 @@ def normalised(text: str) -> str:
 
 
 def overlaps(texts: Iterable[str], benchmarks: Mapping[str, Benchmark], *, near: bool) -> list[Overlap]:
-    """What each benchmark has in common with the questions in `texts`, which are gone through once.
+    """What each benchmark has in common with the questions in `texts`, which are read once.
 
     near: look for near questions too: those with a Jaccard similarity of at least `NEAR` between the sets of three
         characters in a row of the normalised texts. The result is exact; it takes some ten times as long.
@@ -69,7 +71,7 @@ def overlaps(texts: Iterable[str], benchmarks: Mapping[str, Benchmark], *, near:
     index = _Near(distinct) if near else None
     same: dict[str, str] = {}
     nearest: dict[str, tuple[float, str]] = {}
-    for text in texts:
+    for text in track(texts, _SEARCH, "queries"):
         plain = normalised(text)
         if plain in distinct:
             same.setdefault(plain, text)
@@ -98,7 +100,8 @@ def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchma
     if validation is None:
         return
     asked = Counter(map(normalised, validation.query_texts))
-    seen = sum(asked[text] for text in {plain for plain in map(normalised, corpus.query_texts) if plain in asked})
+    common = {plain for plain in map(normalised, track(corpus.query_texts, _SEARCH, "queries")) if plain in asked}
+    seen = sum(asked[text] for text in common)
     if seen > REFUSED_SHARE * len(validation.query_texts):
         raise ValueError(
             f"{seen:,} of the {len(validation.query_texts):,} questions of the validation corpus {validation.name} "

@@ -18,6 +18,7 @@ from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.lexical import Lexical
+from babelbatch.progress import waiting
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE, TRAINED
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
@@ -29,7 +30,8 @@ log = logging.getLogger(__name__)
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Evaluates one encoder on every benchmark and writes the results to `folder`."""
     sources = provenance() | input_versions(cfg)
-    encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
+    with waiting("loading the encoder"):
+        encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     parameters = 0
     if isinstance(encoder, Encoder):
         encoder = encoder.to(device_of(cfg.device)).eval()
@@ -55,7 +57,8 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         "seconds/evaluate": time.perf_counter() - started,
         **sources,
     }
-    write_results(folder, results, facts)
+    with waiting("writing the results"):
+        write_results(folder, results, facts)
 
 
 def facts_of_run(checkpoint: Path) -> dict[str, object]:

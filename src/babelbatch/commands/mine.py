@@ -26,7 +26,7 @@ from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, Role
 from babelbatch.evaluation.encoding import encode
-from babelbatch.progress import bar
+from babelbatch.progress import bar, waiting
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE
 from babelbatch.runs.provenance import provenance
@@ -60,7 +60,8 @@ def mine(cfg: DictConfig, folder: Path) -> None:
     """
     sources = provenance() | input_versions(cfg)
     torch.set_num_threads(cfg.threads or _THREADS)
-    encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
+    with waiting("loading the encoder"):
+        encoder: Encoder = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
     encoder = encoder.to(device_of(cfg.device)).eval()
     corpus = build_corpus(cfg.corpus or corpus_of_run(Path(cfg.checkpoint)))
     settings: Mining = build(cfg.mining)
@@ -82,7 +83,8 @@ def mine(cfg: DictConfig, folder: Path) -> None:
         "index": OmegaConf.to_container(cfg.index),
         **{f"recall/{name}": recall for name, recall in recalls.items()},
     }
-    write_negatives(folder / NEGATIVES_FILE, corpus, mined, facts)
+    with waiting("writing the hard negatives"):
+        write_negatives(folder / NEGATIVES_FILE, corpus, mined, facts)
     facts |= {
         "name": cfg.name,
         "config_hash": config_hash(cfg),
@@ -138,9 +140,12 @@ def fingerprint(encoder: Encoder) -> str:
     # Not the tokenizer's own serialisation, which contains the length of the last texts.
     parts = [asdict(encoder.settings), encoder.tokenizer.get_vocab(), encoder.tokenizer.special_tokens_map]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    for name, tensor in sorted(encoder.state_dict().items()):
-        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    tensors = sorted(encoder.state_dict().items())
+    with bar("reading the encoder's weights for a fingerprint", len(tensors), "tensors") as progress:
+        for name, tensor in tensors:
+            digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            progress.advance(1)
     return digest.hexdigest()[:16]
 
 

@@ -30,6 +30,7 @@ from babelbatch.distributed.collectives import leave_group
 from babelbatch.encoder import Encoder, save, save_architecture, weights_digest
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
+from babelbatch.progress import waiting
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEIGHTS
 from babelbatch.runs.provenance import provenance
@@ -163,7 +164,8 @@ def read_or_refuse(cfg: DictConfig, folder: Path) -> Run:
     transform: CodeSwitching | None = build(cfg.transform) if cfg.transform else None
     mined = None
     if cfg.negatives is not None:
-        mined = read_negatives(Path(cfg.negatives), corpus)
+        with waiting("reading the hard negatives"):
+            mined = read_negatives(Path(cfg.negatives), corpus)
         log.info("%s mined hard negatives in %s", f"{len(mined):,}", cfg.negatives)
     benchmarks = build_benchmarks(cfg.benchmarks)
     if not cfg.train_on_test:
@@ -201,7 +203,8 @@ def assemble(run: Run) -> Parts:
         max_tokens=cfg.trainer.get("max_tokens"),
         batches_per_step=run.batches_per_step,
     )
-    data: PairData = build(cfg.data)(inputs)
+    with waiting("preparing the training data"):
+        data: PairData = build(cfg.data)(inputs)
     refuse_unlogged_monitor(cfg.monitor, data)
     build(cfg.tuning)(encoder)
     learner = Learner(
@@ -329,7 +332,8 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
         "seconds/evaluate": evaluated.seconds,
         **run.sources,
     }
-    write_results(run.folder, evaluated.results, facts)
+    with waiting("writing the results"):
+        write_results(run.folder, evaluated.results, facts)
 
 
 def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | None) -> int:

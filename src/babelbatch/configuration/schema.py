@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.identity import config_hash, is_relevant, short_hash
+from babelbatch.progress import reading
 
 DEFAULT_MONITOR = "validation/loss"
 _PLACES_OF_DATA = (".data_dir", ".path", ".dictionaries")
@@ -263,5 +264,5 @@ def sha256_of(path: str | None) -> str | None:
 @cache
 def _sha256(path: str, modified: int, size: int) -> str:
     """Cached for each version of the file: the configurations of all jobs of a sweep need it."""
-    with open(path, "rb") as file:
+    with open(path, "rb") as file, reading(Path(path), file):
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -95,9 +95,8 @@ def _texts(language: str, judged: Sequence[Judgement], data_dir: str | None) -> 
     places = {judgement.passage: judgement.place for judgement in judged}
     texts: dict[str, str] = {}
     files, count = miracl.passage_files(language, data_dir), 0
-    sizes = [file.stat().st_size for file in files]
-    with bar(f"MIRACL, passages in {language}", sum(sizes), unit="bytes") as progress:
-        for file, size in zip(files, sizes, strict=True):
+    with bar(f"MIRACL, passages in {language}", len(files), unit="files") as progress:
+        for file in files:
             for passage in passages(file):
                 count += 1
                 if passage.id not in places:
@@ -105,7 +104,7 @@ def _texts(language: str, judged: Sequence[Judgement], data_dir: str | None) -> 
                 if passage.id in texts:
                     raise ValueError(f"{passage.place}: passage id '{passage.id}' again; ids must be unique")
                 texts[passage.id] = text_of(passage.text, "title and text", passage.place)
-            progress.advance(size)
+            progress.advance(1)
     check_count(f"{files[0].parent}: passages", count, miracl.PASSAGE_COUNTS[language], data_dir)
     for id_, place in places.items():
         if id_ not in texts:

@@ -138,11 +138,11 @@ def _read(
 
     Returns (W,) int32 where the text of each id went, or ABSENT, and (W,) uint64 hashes of the texts, 0 of those.
     """
-    kind, published = (("questions", mmarco.QUESTIONS), ("passages", mmarco.PASSAGES))[which]
+    published = (mmarco.QUESTIONS, mmarco.PASSAGES)[which]
     path = mmarco.text_files(language, data_dir)[which]
     check = partial(check_count, f"{path}: lines", published=published, data_dir=data_dir)
     found, rows, hashes = array("i"), array("i"), array("Q")
-    for id_, text in mmarco.texts(path, wanted, f"mMARCO, {mmarco.NAMES[language]} {kind}", check):
+    for id_, text in mmarco.texts(path, wanted, check):
         found.append(id_)
         rows.append(writer.append(text))
         hashes.append(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))

@@ -15,6 +15,7 @@ import yaml
 from babelbatch.configuration.signatures import closest
 from babelbatch.dashboard.runs import LocalRuns, read_runs
 from babelbatch.jobs.overrides import CONF
+from babelbatch.progress import announce
 
 USER_ERROR = 2
 _ARGUMENTS = {
@@ -66,6 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         whole = {"entity": request.entity, "project": request.project, "name": request.name, "spec": spec}
         print(json.dumps(whole, indent=1, ensure_ascii=False))
         return 0
+    announce("saving the workspace")
     try:
         saved = save(make, request.entity)
     except NotSaved as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from babelbatch.benchmarks.leakage import NEAR, REFUSED_SHARE, Overlap
 from babelbatch.describe.facts import TOKENS, BenchmarkFacts, CorpusFacts, Facts, Kind, LanguageFacts
+from babelbatch.progress import percent
 
 _TRUNCATED_SHARE = 0.05  # from which truncated texts are worth a note
 
@@ -28,7 +29,7 @@ def problems(
         if overlap.refused:
             yield (
                 f"{overlap.benchmark}: {overlap.identical:,} of its {overlap.queries:,} queries are in the corpus; "
-                f"more than {REFUSED_SHARE:.0%} is refused: remove them from the corpus, or set train_on_test=true"
+                f"more than {percent(REFUSED_SHARE)} is refused: remove them from the corpus, or set train_on_test=true"
             )
 
 
@@ -98,7 +99,7 @@ def _truncated(name: str, languages: Mapping[str, LanguageFacts], kinds: tuple[K
             if (lengths := facts.get(TOKENS[kind])) is not None and lengths["cut"] > _TRUNCATED_SHARE
         }
         if shares:
-            where = ", ".join(f"{share:.0%} in {language}" for language, share in shares.items())
+            where = ", ".join(f"{percent(share)} in {language}" for language, share in shares.items())
             key = "query_length" if kind == "query" else "passage_length"
             plural = {"query": "queries", "passage": "passages", "candidate": "candidates"}[kind]
             yield f"{name}: the encoder truncates {plural}: {where}; raise encoder.{key}"

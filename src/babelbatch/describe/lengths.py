@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from babelbatch.progress import bar
+from babelbatch.progress import bar, waiting
 
 if TYPE_CHECKING:
     from babelbatch.encoder import Encoder, Role
@@ -70,7 +70,8 @@ def tokens(
     before = logger.level
     logger.setLevel(logging.ERROR)  # it warns of texts longer than the model reads, which are what is counted here
     try:
-        encoded = encoder.tokenizer(inputs, truncation=False)["input_ids"]
+        with waiting(f"counting the tokens of {len(inputs):,} texts"):
+            encoded = encoder.tokenizer(inputs, truncation=False)["input_ids"]
     finally:
         logger.setLevel(before)
     lengths = np.array(list(map(len, encoded)))

@@ -12,6 +12,7 @@ from rich.table import Table
 from babelbatch.benchmarks.leakage import Overlap
 from babelbatch.describe.facts import CHARACTERS, TOKENS, BenchmarkFacts, CorpusFacts, Facts, Kind
 from babelbatch.describe.lengths import Lengths
+from babelbatch.progress import percent
 
 _MATRIX = 12  # languages; more do not fit beside each other
 _SHOWN = 70  # characters of an example
@@ -148,7 +149,7 @@ def _lengths(name: str, facts: Facts, kinds: tuple[Kind, ...]) -> Block:
             cells.append(_three(of_language[CHARACTERS[kind]]))
             if counted:
                 lengths = of_language[TOKENS[kind]]
-                cells += [_three(lengths), "-" if lengths is None else f"{lengths['cut']:.1%}"]
+                cells += [_three(lengths), "-" if lengths is None else percent(lengths["cut"], 1)]
         rows.append(tuple(cells))
     return Block(f"{name}: lengths (median, 95 %, longest)", tuple(header), tuple(rows))
 

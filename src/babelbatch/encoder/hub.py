@@ -20,9 +20,10 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from babelbatch.progress import waiting
+from babelbatch.progress import log_once, waiting
 
 log = logging.getLogger(__name__)
+log_once("huggingface_hub")
 
 _OTHER_FRAMEWORKS = ("onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.msgpack", "*.h5", "*.ot", "*.tflite", "*.gguf")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")

@@ -46,14 +46,14 @@ class CharNgrams:
             sublinear_tf=True,
             dtype=np.float32,
         )
-        candidates = _folded(benchmark.candidate_texts, benchmark.candidate_languages, benchmark.languages)
-        queries = _folded(benchmark.query_texts, benchmark.query_languages, benchmark.languages)
-        try:
-            with waiting(f"indexing {benchmark.name}"):
+        with waiting(f"indexing {benchmark.name}"):
+            candidates = _folded(benchmark.candidate_texts, benchmark.candidate_languages, benchmark.languages)
+            queries = _folded(benchmark.query_texts, benchmark.query_languages, benchmark.languages)
+            try:
                 weights = csr_array(tfidf.fit_transform(candidates))
-        except ValueError as error:  # "empty vocabulary"
-            raise ValueError(f"benchmark {benchmark.name}: no candidate has anything but spaces") from error
-        return csr_array(tfidf.transform(queries)), weights
+            except ValueError as error:  # "empty vocabulary"
+                raise ValueError(f"benchmark {benchmark.name}: no candidate has anything but spaces") from error
+            return csr_array(tfidf.transform(queries)), weights
 
 
 def _folded(texts: Sequence[str], text_languages: NDArray[np.int16], languages: Sequence[str]) -> list[str]:

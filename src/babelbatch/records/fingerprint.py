@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from babelbatch.progress import track
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -34,6 +36,6 @@ def fingerprint(record: DataclassInstance) -> str:
         elif isinstance(value, str) or hasattr(value, "__dataclass_fields__"):
             digest.update(str(value).encode() + b"\0")
         else:
-            for text in value:
+            for text in track(value, f"reading {part.name} for a fingerprint", "texts"):
                 digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:16]

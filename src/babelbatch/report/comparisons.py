@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import combinations
 
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.progress import bar
 from babelbatch.report.contrasts import Contrast
 from babelbatch.report.grouping import Group
 from babelbatch.report.measures import (
@@ -214,13 +215,16 @@ def study(
             f"runs: not all of them have {TITLES[metric]} on {benchmark}; evaluate them again, or leave it out"
         )
     tests, untested = [], []
-    for a, b in combinations(groups, 2) if tested else ():
-        if (reason := why_not_tested(a, b)) is not None:
-            untested.append(NotTested(a.label, b.label, reason))
-            continue
-        for measure in measures:
-            of_a, of_b = ([scores[group.label, seed, measure] for seed in group.seeds] for group in (a, b))
-            tests.append((a, b, measure, compare(of_a, of_b, level, fixed_a=a.fixed, fixed_b=b.fixed)))
+    pairs = list(combinations(groups, 2)) if tested else []
+    with bar(f"comparing the strategies on {benchmark}", len(pairs), "pairs") as progress:
+        for a, b in pairs:
+            progress.advance(1)
+            if (reason := why_not_tested(a, b)) is not None:
+                untested.append(NotTested(a.label, b.label, reason))
+                continue
+            for measure in measures:
+                of_a, of_b = ([scores[group.label, seed, measure] for seed in group.seeds] for group in (a, b))
+                tests.append((a, b, measure, compare(of_a, of_b, level, fixed_a=a.fixed, fixed_b=b.fixed)))
     return Study(
         benchmark,
         metric,

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 import babelbatch
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.progress import waiting
 from babelbatch.report import analyses, planning, verdicts
 from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import Study, reference_of, study
@@ -76,18 +77,23 @@ def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEF
     Raises ValueError for runs that are missing, damaged, or cannot be compared.
     """
     report = build_report(folders, settings)
+    with waiting("writing the report"):
+        _write(report, output)
+    return output / PAGE
+
+
+def _write(report: Report, output: Path) -> None:
     data = _data_tables(report)
     output.mkdir(parents=True, exist_ok=True)
     (output / "data").mkdir(exist_ok=True)
     for table in data:
         write_atomically(output / "data" / f"{table.name}.csv", to_csv(table))
     for each in report.studies:
-        write_atomically(output / "data" / f"{each.benchmark}.tex", to_latex(results(each), settings.level))
+        write_atomically(output / "data" / f"{each.benchmark}.tex", to_latex(results(each), report.settings.level))
     for section in [*([report.selection] if report.selection else []), *report.sections]:
         write_atomically(output / "data" / f"{section.data.name}.tex", grid_to_latex(section.grid, section.title))
     write_atomically(output / "report.md", markdown(report))
     write_atomically(output / PAGE, html(report, data))
-    return output / PAGE
 
 
 def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Report:
@@ -117,11 +123,12 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
         else [study(each.benchmark, curves, settings.level, settings.margin, tested=False) for each in studies]
     )
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
-    sections = [
-        *analyses.sections(studies),
-        *planning.sections(studies, settings.plan),
-        *paper_tables(studies),
-    ]
+    with waiting("analysing languages and seeds"):
+        sections = [
+            *analyses.sections(studies),
+            *planning.sections(studies, settings.plan),
+            *paper_tables(studies),
+        ]
     return Report(name, found, groups, studies, settings, described, selection, sections)
 
 

@@ -19,6 +19,7 @@ from babelbatch.configuration.former_targets import current_setting
 from babelbatch.configuration.identity import identity
 from babelbatch.evaluation.custom import CUSTOM
 from babelbatch.evaluation.metrics import NAMES, SETTINGS
+from babelbatch.progress import bar
 from babelbatch.report.contrasts import Contrast, contrasts_of
 from babelbatch.report.selection_rule import Rule, rule_of
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE, TRAINED
@@ -87,11 +88,13 @@ def find_runs(folders: Iterable[Path]) -> FoundRuns:
             "babelbatch-train writes it in multirun/<name>"
         )
     runs, problems = [], []
-    for place in finished:
-        try:
-            runs.append(read_run(place))
-        except ValueError as error:
-            problems.append(str(error))
+    with bar("reading the runs", len(finished), "runs") as progress:
+        for place in finished:
+            try:
+                runs.append(read_run(place))
+            except ValueError as error:
+                problems.append(str(error))
+            progress.advance(1)
     if problems:
         raise ValueError("\n".join(problems))
     distinct: dict[str, Run] = {}

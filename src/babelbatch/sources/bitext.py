@@ -9,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from xml.etree import ElementTree
 
+from babelbatch.progress import reading
 from babelbatch.sources.lines import Place, decoded, fields, raw_lines
 
 Pair = tuple[str, str]
@@ -45,7 +46,7 @@ def units(path: Path, pair: Pair) -> Iterator[tuple[Place, str, str]]:
     codes: set[str] = set()
     wanted = [language.lower().replace("_", "-") for language in pair]
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file, reading(path, file):
             body = None
             for event, node in ElementTree.iterparse(file, ("start", "end")):
                 if event == "start" and node.tag == "body":

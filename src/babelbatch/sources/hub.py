@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.progress import waiting
+from babelbatch.progress import log_once, waiting
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def fetched(published: Published, patterns: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download  # only a run without data_dir needs it
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    log_once("huggingface_hub")
     try:
         with waiting(f"fetching {published.hub}"):
             folder = snapshot_download(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from babelbatch.progress import bar
 from babelbatch.sources.download import downloaded
 from babelbatch.storage import cache_folder
 
@@ -103,7 +105,8 @@ def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tup
     if languages is not None and (not languages or len(set(languages)) < len(languages)):
         raise ValueError(f"languages: {languages} names no language, or one twice; name each once, or set null for all")
     if data_dir is None:
-        return tuple(_read_file(_fetch(dataset, language), language) for language in _published(dataset, languages))
+        chosen = _published(dataset, languages)
+        return _read_files({language: _fetch(dataset, language) for language in chosen})
     folder = Path(data_dir)
     present = sorted(path.stem for path in folder.glob("*.json"))
     if not present:
@@ -114,7 +117,7 @@ def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tup
             f"{folder}: no file {', '.join(f'{language}.json' for language in missing)} "
             f"(there are: {', '.join(present)}); add it, or leave the language out of `languages`"
         )
-    return tuple(_read_file(folder / f"{language}.json", language) for language in languages or present)
+    return _read_files({language: folder / f"{language}.json" for language in languages or present})
 
 
 def answer_keys(files: tuple[LanguageFile, ...], *, whole_paragraph: bool) -> dict[str, int]:
@@ -153,6 +156,15 @@ def _fetch(dataset: str, language: str) -> Path:
     published = PUBLISHED[dataset]
     target = cache_folder("lareqa") / published.revision / published.folder / f"{language}.json"
     return downloaded(published.url(language), published.sha256[language], target)
+
+
+def _read_files(paths: Mapping[str, Path]) -> tuple[LanguageFile, ...]:
+    files = []
+    with bar(f"reading {len(paths)} languages", len(paths), "languages") as progress:
+        for language, path in paths.items():
+            files.append(_read_file(path, language))
+            progress.advance(1)
+    return tuple(files)
 
 
 def _read_file(path: Path, language: str) -> LanguageFile:

@@ -17,6 +17,8 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from babelbatch.progress import bar, reading
+
 csv.field_size_limit(1 << 28)  # a passage may be longer than the 128 KB that csv expects of a field
 
 _PARQUET_ROWS = 4_096
@@ -81,7 +83,7 @@ def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file and their numbers, from 1, as they are; for those who need few of many (see `decoded`)."""
     number = 0
     try:
-        with _opened(path) as file:
+        with _opened(path) as file, reading(path, file):
             for number, raw in enumerate(file, start=1):
                 yield number, raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -232,10 +234,11 @@ def _parquet(path: Path) -> Iterator[tuple[Place, Record]]:
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows == 0:
                 raise ValueError(f"{path}: the file is empty; copy or download it again")
-            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                for record in batch.to_pylist():
-                    number += 1
-                    yield Place(path, number), record
+            with bar(f"reading {path.name}", file.metadata.num_rows, "rows", lambda: number):
+                for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                    for record in batch.to_pylist():
+                        number += 1
+                        yield Place(path, number), record
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ValueError(

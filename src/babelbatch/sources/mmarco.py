@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pv
 
-from babelbatch.progress import bar
+from babelbatch.progress import reading
 from babelbatch.sources.hub import Published, located
 from babelbatch.sources.lines import Place, decoded, fields, raw_lines
 
@@ -45,7 +45,6 @@ TRIPLES, QUESTIONS, PASSAGES = 39_780_811, 808_731, 8_841_823
 """Published numbers of lines: of triples, and of questions and passages in each language."""
 
 _BLOCK = 1 << 24  # bytes of triples that are read at a time
-_LINES = 1 << 14  # lines of texts between two signs of progress
 
 
 def triples_file(data_dir: str | None) -> Path:
@@ -70,62 +69,52 @@ def triples(path: Path) -> Iterator[np.ndarray]:
     """
     columns = ["question", "positive", "negative"]
     try:
-        if (size := path.stat().st_size) == 0:
+        if path.stat().st_size == 0:
             raise ValueError(f"{path}: the file is empty; copy or download it again")
-        with path.open("rb") as file, bar("mMARCO, triples", size, unit="bytes") as progress:
+        with path.open("rb") as file, reading(path, file):
             reader = pv.open_csv(
                 file,
                 pv.ReadOptions(use_threads=False, column_names=columns, block_size=_BLOCK),
                 pv.ParseOptions(delimiter="\t", quote_char=False),
                 pv.ConvertOptions(column_types=dict.fromkeys(columns, pa.int32()), null_values=[]),
             )
-            done = 0
             for batch in reader:
                 block = np.stack([column.to_numpy() for column in batch.columns], axis=1)
                 if (block < 0).any():
                     raise pa.ArrowInvalid("a negative number")
                 yield block
-                progress.advance(file.tell() - done)
-                done = file.tell()
     except pa.ArrowInvalid as error:
         raise _fault(path, error) from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def texts(path: Path, wanted: np.ndarray, description: str, on_end: Callable[[int], None]) -> Iterator[tuple[int, str]]:
+def texts(path: Path, wanted: np.ndarray, on_end: Callable[[int], None]) -> Iterator[tuple[int, str]]:
     """The id and the text of each wanted line of a file of lines `id<tab>text`, in the order of the file.
 
     wanted: (W,) ids, ascending. Lines that are not wanted are not decoded. A text that is blank is left out, as if the
-    line was not there. description: of the bar that shows the bytes read. on_end: gets the number of lines at the end.
+    line was not there. on_end: gets the number of lines at the end.
     ValueError, with the line: no whole number and no tab in front, a wanted id again, a wanted text that is not UTF-8.
     """
     state = bytearray(int(wanted[-1]) + 1 if len(wanted) else 0)  # 0: not wanted, 1: wanted, 2: found
     np.frombuffer(state, np.uint8)[wanted] = 1
     limit, lines = len(state), 0
-    with bar(description, path.stat().st_size if path.is_file() else 0, unit="bytes") as progress:
-        size = 0
-        for number, raw in raw_lines(path):
-            size += len(raw)
-            if number % _LINES == 0:
-                progress.advance(size)
-                size = 0
-            head, tab, _ = raw.partition(b"\t")
-            if not (tab and head.isdigit()):
-                if not raw.strip():
-                    continue
-                raise ValueError(f"{Place(path, number)}: not an id, a tab and a text; the line may be cut")
-            lines += 1
-            id_ = int(head)
-            if id_ >= limit or not state[id_]:
+    for number, raw in raw_lines(path):
+        head, tab, _ = raw.partition(b"\t")
+        if not (tab and head.isdigit()):
+            if not raw.strip():
                 continue
-            place = Place(path, number)
-            if state[id_] == 2:
-                raise ValueError(f"{place}: id {id_} again; ids must be unique, remove one of the lines")
-            state[id_] = 2
-            if text := decoded(raw, place).partition("\t")[2].strip():
-                yield id_, text
-        progress.advance(size)
+            raise ValueError(f"{Place(path, number)}: not an id, a tab and a text; the line may be cut")
+        lines += 1
+        id_ = int(head)
+        if id_ >= limit or not state[id_]:
+            continue
+        place = Place(path, number)
+        if state[id_] == 2:
+            raise ValueError(f"{place}: id {id_} again; ids must be unique, remove one of the lines")
+        state[id_] = 2
+        if text := decoded(raw, place).partition("\t")[2].strip():
+            yield id_, text
     on_end(lines)
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from babelbatch.progress import bar, log_once
 from babelbatch.sources.lines import FORMATS, Place, Record, records
 
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -31,8 +33,11 @@ def files_of(path: str) -> list[Path]:
 
 def rows_of_files(files: Sequence[Path]) -> Iterator[tuple[Place, Record]]:
     """All rows, one file after the other."""
-    for file in files:
-        yield from records(file)
+    with bar(f"reading {len(files):,} files", len(files), "files") if len(files) > 1 else nullcontext() as progress:
+        for file in files:
+            yield from records(file)
+            if progress is not None:
+                progress.advance(1)
 
 
 @dataclass(frozen=True)
@@ -61,18 +66,21 @@ class HubTable:
         """Streamed: nothing is downloaded as a whole. The place of a row is its number in the split."""
         place, number = Path(f"{self.name} ({self.split})"), 0
         stream = iter(self._checked(lambda: self._builder().as_streaming_dataset(split=self.split)))
-        while True:
-            row = self._checked(lambda: next(stream, None), f"{Place(place, number + 1)}: ")
-            if row is None:
-                break
-            number += 1
-            yield Place(place, number), row
+        with bar(f"reading {self.name}", None, "rows", lambda: number):
+            while True:
+                row = self._checked(lambda: next(stream, None), f"{Place(place, number + 1)}: ")
+                if row is None:
+                    break
+                number += 1
+                yield Place(place, number), row
         if number == 0:
             raise ValueError(f"hub: {place} has no rows")
 
     def _builder(self) -> Any:
         import datasets  # a second to import, and only for the hub
 
+        log_once("datasets")
+        log_once("huggingface_hub")
         datasets.disable_progress_bars()
         return self._checked(lambda: datasets.load_dataset_builder(self.name, self.config, revision=self.revision))
 

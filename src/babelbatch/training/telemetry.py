@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from babelbatch.distributed.collectives import sum_over_ranks_on_cpu
+from babelbatch.progress import percent
 from babelbatch.records import Batch, Workload
 from babelbatch.training.learner import Learner, StepOutput
 from babelbatch.training.step_callback import StepCallback, pair_data
@@ -165,10 +166,10 @@ class BatchTelemetry(StepCallback):
         kinds = ", ".join(f"{kind} {sums[kind]['loss'] / sums[kind]['batches']:.3f}" for kind in sorted(sums))
         return (
             f"trained {step:,} steps in {seconds:,.0f} s: {queries / seconds:,.0f} pairs/s, "
-            f"{_of(sums, 'real_tokens') / seconds:,.0f} tokens/s, {_padding(sums):.1%} padding; "
+            f"{_of(sums, 'real_tokens') / seconds:,.0f} tokens/s, {percent(_padding(sums), 1)} padding; "
             f"mean loss {_of(sums, 'loss') / batches:.3f} ({kinds}); alpha {self.alpha:.3f}; "
             f"{len(self._languages)} languages; {_of(sums, 'negatives') / queries:,.1f} negatives per query, "
-            f"{_of(sums, 'masked_queries') / queries:.1%} of the queries had one masked"
+            f"{percent(_of(sums, 'masked_queries') / queries, 1)} of the queries had one masked"
             f"{self._describe_parts()}"
         )
 
