@@ -24,7 +24,8 @@ WINGS = [
     {"runs", "foreign"},
     {"benchmarks", "evaluation"},
     {"sources", "tokens", "loss", "encoder", "lexical", "search"},
-    {"storage", "distributed", "statistics", "records", "progress"},
+    {"storage", "distributed", "statistics", "records"},
+    {"progress"},
 ]
 DOORS = {
     "Stemmer": {"lexical"},

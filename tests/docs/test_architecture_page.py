@@ -26,7 +26,8 @@ def test_every_wing_is_in_its_place(drawn: str) -> None:
     wings = [wing for floor in floors for wing in floor]
     assert wings == [text for text in texts if text in wings]
     assert floors[0] == ["cli"]
-    assert "records" in floors[-1]
+    assert "records" in floors[-2]
+    assert floors[-1] == ["progress"]
 
 
 def test_the_glossary_is_in_order() -> None:
