@@ -196,6 +196,12 @@ def test_mewsli_x(tmp_path):
         "Q1757": "Helsinki ialah ibu kota.",
     }
     assert (benchmark.metric, benchmark.pooled) == ("map@20", True)
+    assert dict(zip(benchmark.query_ids, benchmark.cluster_numbers.tolist(), strict=True)) == {
+        "m3": 0,
+        "m1": 1,
+        "m2": 1,
+    }
+    assert benchmark.cluster_unit == "document"
     alone = mewsli_x.load_benchmark(str(tmp_path), ["de"])
     assert (answers(alone), len(alone.candidate_ids)) == ({("m3", "de"): ["Q105"]}, 3)
 

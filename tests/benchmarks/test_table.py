@@ -496,3 +496,39 @@ def test_a_pool_that_no_full_ranking_can_hold():
     with pytest.raises(ConfigError, match=re.escape(message)):
         check_jobs("train", force_overrides(["benchmarks=miracl"]), multirun=False)
     check_jobs("train", force_overrides(["benchmarks=miracl", "benchmarks.miracl.languages=[yo,sw]"]), multirun=False)
+
+
+@pytest.mark.parametrize(("column", "columns"), [("cluster", None), ("article", {"cluster": "article"})])
+def test_queries_about_one_thing_are_a_cluster(tmp_path, column, columns):
+    """The versions of q1 stay together; q2 and q3 are about one article, q4 says nothing and is alone."""
+    write(
+        tmp_path / "queries.jsonl",
+        [
+            {"_id": "q1", "text": "Wer?", "language": "de", column: "a"},
+            {"_id": "q1", "text": "Who?", "language": "en", column: None},
+            {"_id": "q2", "text": "Where?", "language": "en", column: 7},
+            {"_id": "q3", "text": "When?", "language": "en", column: 7},
+            {"_id": "q4", "text": "Why?", "language": "en", column: ""},
+        ],
+    )
+    write(tmp_path / "corpus.jsonl", CORPUS)
+    write(
+        tmp_path / "qrels" / "test.tsv",
+        [{"query-id": f"q{number}", "corpus-id": "d9", "score": 1} for number in (1, 2, 3, 4)],
+    )
+    found = load_benchmark(str(tmp_path), columns=columns)
+    assert found.query_ids == ("q1", "q1", "q2", "q3", "q4")
+    assert found.cluster_numbers.tolist() == [0, 0, 1, 1, 2]
+    assert found.cluster_unit == column
+    again = load_benchmark(str(tmp_path), columns=columns)
+    assert again.cluster_numbers.tolist() == [0, 0, 1, 1, 2]
+
+
+def test_without_a_column_each_query_is_a_cluster(tmp_path):
+    found = load_benchmark(str(beir(tmp_path)))
+    assert (found.clusters, found.cluster_unit) == (None, "query")
+
+
+def test_a_column_of_clusters_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"name the right one in columns\.cluster$"):
+        load_benchmark(str(beir(tmp_path)), columns={"cluster": "article"})

@@ -10,6 +10,7 @@ from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.grouping import grouped
 from babelbatch.report.measures import CROSSLINGUAL, MEASURES, MONOLINGUAL, MULTILINGUAL, RANK_DISTANCE
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested
+from babelbatch.report.page import write_report
 from babelbatch.report.runs import FoundRuns, find_runs
 from babelbatch.report.tables import results
 from babelbatch.report.verdicts import caveats, headline, margins, sentences
@@ -281,4 +282,25 @@ def test_two_groups_are_told_without_a_next(tmp_path: Path) -> None:
         r"Across languages, X-Y has the highest mAP, 0\.\d{3}: 0\.\d{3} above X-X "
         r"\(95\xa0% interval \[0\.\d{3}, 0\.\d{3}\], p\xa0<\xa00\.001\)\.",
         sentence,
+    )
+
+
+def test_two_seeds_that_differ_wildly_say_nothing_and_leave_no_range(tmp_path: Path) -> None:
+    """mAP lies between 0 and 1: no interval goes on beyond, and no difference above 1 is called visible."""
+    for strategy, alpha, scatters in (("x_x", 1.0, (-0.2, 0.3)), ("x_y", 0.0, (-0.25, 0.25))):
+        for seed, scatter in enumerate(scatters):
+            write_run(tmp_path / f"{strategy}-{seed}", strategy, alpha, seed, scatter=scatter)
+    found = study("facts", grouped(find_runs([tmp_path]).runs))
+    for label in ("X-X", "X-Y"):
+        estimate = found.estimates[label, MONOLINGUAL]
+        assert (estimate.low, estimate.high) == (0.0, 1.0)
+        assert (label, MONOLINGUAL) in found.cut
+    outcome = found.outcome("X-X", "X-Y", MONOLINGUAL)
+    assert isinstance(outcome, NotDifferent)
+    assert outcome.detectable > 1
+    sentence = sentences(found)[0]
+    assert sentence.endswith("and no difference could have been seen.")
+    assert "[−1.000, 1.000]" in sentence
+    assert "intervals are cut at an end of the measure's range" in write_report([tmp_path], tmp_path / "r").read_text(
+        "utf-8"
     )

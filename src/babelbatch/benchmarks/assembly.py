@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from babelbatch.benchmarks.stored import CANDIDATE_IDS, CANDIDATES, QUERIES, QUERY_IDS
+from babelbatch.benchmarks.clusters import joined_clusters
+from babelbatch.benchmarks.stored import CANDIDATE_IDS, CANDIDATES, CLUSTERS, QUERIES, QUERY_IDS
 from babelbatch.sources.lines import Place
 from babelbatch.storage import TextWriter, abandon_build, select_texts, text_hash
 
@@ -35,6 +36,7 @@ class PoolAssembly:
         self._paths: dict[Path, int] = {}
         self._codes: dict[str, int] = {}
         self._queries: dict[tuple[str, str], tuple[str, Place]] = {}
+        self._clusters: dict[tuple[str, str], Hashable] = {}
         self._judgements: dict[tuple[str, str], tuple[float, Place]] = {}
 
     def __enter__(self) -> PoolAssembly:
@@ -55,9 +57,10 @@ class PoolAssembly:
         self._files.append(self._paths.setdefault(place.path, len(self._paths)))
         self._languages.append(self._codes.setdefault(language, len(self._codes)))
 
-    def query(self, id_: str, language: str, text: str, place: Place) -> None:
+    def query(self, id_: str, language: str, text: str, place: Place, cluster: Hashable | None = None) -> None:
         """A query in a language. The same id in another language is the same query, with the same answers.
 
+        cluster: what it is about, such as a document; None: nothing else is about the same.
         ValueError: it is there in this language already.
         """
         if (id_, language) in self._queries:
@@ -65,6 +68,8 @@ class PoolAssembly:
                 f"{place}: query '{id_}' in '{language}' again, after {self._queries[id_, language][1]}; remove one"
             )
         self._queries[id_, language] = (text, place)
+        if cluster is not None:
+            self._clusters[id_, language] = cluster
 
     def judgement(self, query: str, candidate: str, gain: float, place: Place) -> None:
         """What a candidate gains if it is found for a query. At 0 or below it is not relevant: such a row says nothing
@@ -127,6 +132,9 @@ class PoolAssembly:
         self._save("relevant_offsets", np.cumsum([0, *(len(answers[id_]) for _, id_ in answered)]))
         self._save("relevant", np.array([row for row, _ in found], np.int64))
         self._save("gains", np.array([gain for _, gain in found], np.float64))
+        if self._clusters:
+            sources = [self._clusters.get((id_, kept[code]), ("query", id_)) for code, id_ in answered]
+            self._save(CLUSTERS, joined_clusters([id_ for _, id_ in answered], sources))
         return kept
 
     def _kept(self, languages: Sequence[str] | None) -> list[str]:

@@ -43,24 +43,15 @@ def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
     asked: set[str] = set()
     judged: set[str] = set()
     candidates = 0
-    kinds = (
-        (part.files.queries, read.queries, part.query_prefix, assembly.query),
-        (part.files.candidates, read.candidates, part.candidate_prefix, assembly.candidate),
-    )
-    for paths, read_kind, prefix, put in kinds:
-        for path in paths:
-            for row in read_kind(path):
-                language = part.language or row.language or part.otherwise
-                if language is None:
-                    raise ValueError(
-                        f"{row.place}: nothing says its language; add a column 'language', name yours in "
-                        "columns.language, or set language=en if all is in one"
-                    )
-                put(f"{prefix}{row.id}", language, row.text, row.place)
-                if put == assembly.query:
-                    asked.add(row.id)
-                else:
-                    candidates += 1
+    for path in part.files.queries:
+        for row in read.queries(path):
+            language = _language(row, part)
+            assembly.query(f"{part.query_prefix}{row.id}", language, row.text, row.place, row.cluster)
+            asked.add(row.id)
+    for path in part.files.candidates:
+        for row in read.candidates(path):
+            assembly.candidate(f"{part.candidate_prefix}{row.id}", _language(row, part), row.text, row.place)
+            candidates += 1
     for path in part.files.judgements:
         for judged_pair in read.judgements(path):
             query = f"{part.query_prefix}{judged_pair.query}"
@@ -68,3 +59,13 @@ def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
             assembly.judgement(query, candidate, judged_pair.gain, judged_pair.place)
             judged.add(judged_pair.query)
     return len(asked & judged), candidates
+
+
+def _language(row: Text, part: Part) -> str:
+    language = part.language or row.language or part.otherwise
+    if language is None:
+        raise ValueError(
+            f"{row.place}: nothing says its language; add a column 'language', name yours in columns.language, or set "
+            "language=en if all is in one"
+        )
+    return language

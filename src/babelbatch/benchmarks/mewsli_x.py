@@ -16,7 +16,8 @@ from babelbatch.storage import file_signatures
 
 def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchmark:
     """Queries are the mentions of the test set, in their sentence. Candidates are all entities, each described in one
-    of fifty languages. Official is mAP@20, which is MRR@20, over the pool of all languages (XTREME-R).
+    of fifty languages. Official is mAP@20, which is MRR@20, over the pool of all languages (XTREME-R). The mentions of
+    one article are a cluster.
 
     data_dir: the folder of `.jsonl` files that `get-mewsli-x.sh` writes, `mewsli_x/output/dataset`.
     languages: of the mentions, which of the eleven; default all. The pool is always whole.
@@ -35,7 +36,8 @@ def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchma
             counts: Counter[str] = Counter()
             for mention in mewsli_x.mentions(mentions):
                 if mention.language in asked:
-                    assembly.query(mention.id, mention.language, mention.text, mention.place)
+                    document = mention.place.line  # an article a line
+                    assembly.query(mention.id, mention.language, mention.text, mention.place, document)
                     assembly.judgement(mention.id, mention.entity, 1.0, mention.place)
                     counts[mention.language] += 1
             for language in asked:
@@ -49,5 +51,5 @@ def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchma
             return assembly.finish()
 
     protocol = "Mewsli-X 20220518_6 test: query = mention in its sentence, candidate = description of an entity"
-    inputs = {"languages": asked, "files": file_signatures([mentions, entities])}
-    return stored_benchmark("mewsli_x", inputs, build, protocol, "map@20")
+    inputs = {"languages": asked, "clusters": "document", "files": file_signatures([mentions, entities])}
+    return stored_benchmark("mewsli_x", inputs, build, protocol, "map@20", cluster_unit="document")

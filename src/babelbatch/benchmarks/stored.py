@@ -19,6 +19,9 @@ QUERY_IDS, QUERIES, CANDIDATE_IDS, CANDIDATES = "query_ids.txt", "queries.txt", 
 
 TABLES = ("query_languages", "candidate_languages", "relevant_offsets", "relevant", "gains")
 
+CLUSTERS = "clusters"
+"""A table that is there if queries have clusters."""
+
 
 def stored_benchmark(
     name: str,
@@ -27,18 +30,22 @@ def stored_benchmark(
     protocol: str,
     metric: str,
     pooled: bool = True,
+    cluster_unit: str = "query",
 ) -> Benchmark:
     """The benchmark that `build` makes, from the cache folder if it was built before; see `cache_entry`.
 
     inputs: all that it depends on, as JSON can write it: settings, and `file_signatures` the files read.
     build: writes into a folder what `pool_assembly.PoolAssembly.finish` writes, and returns the languages.
-    protocol, metric, pooled: as in `Benchmark`.
+    protocol, metric, pooled: as in `Benchmark`. cluster_unit: the same, if `build` writes clusters.
     Candidates stay on disk, queries are read. Raises RecordError if what `build` writes is no benchmark, and ValueError
     if the files have been damaged since.
     """
 
     def opened(folder: Path, languages: Sequence[str]) -> Benchmark:
         tables = {table: np.load(folder / f"{table}.npy", mmap_mode="r") for table in TABLES}
+        clusters = folder / f"{CLUSTERS}.npy"
+        if clusters.is_file():
+            tables |= {"clusters": np.load(clusters, mmap_mode="r")}
         return Benchmark(
             name=name,
             languages=tuple(languages),
@@ -49,6 +56,7 @@ def stored_benchmark(
             protocol=protocol,
             pooled=pooled,
             metric=metric,
+            cluster_unit=cluster_unit if "clusters" in tables else "query",
             **tables | {"gains": None if (tables["gains"] == 1).all() else tables["gains"]},
         )
 

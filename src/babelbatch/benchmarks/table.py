@@ -63,7 +63,8 @@ def load_benchmark(
     revision: of the data set of the hub.
     layout: `beir`: files with named columns (JSONL, CSV, TSV with a head line, Parquet; gzipped if need be): `queries`
             (`_id`, `text`), `corpus` (`_id`, `text`, perhaps `title`) and `qrels/<split>` (`query-id`, `corpus-id`,
-            `score`); queries and corpus may have a column `language`.
+            `score`); queries and corpus may have a column `language`, queries a column `cluster`: queries with
+            one value are about one document or subject, and statistics resample them together.
         `trec`: `queries` or `topics` of lines `id<tab>text`, `collection` of `id<tab>text` or
             `id<tab>title<tab>text`, `qrels` of `query 0 candidate score`. The first two may be JSONL, as above.
         `mteb`: Parquet files with the columns of `beir` in folders `queries`, `corpus` and `qrels`.
@@ -71,7 +72,8 @@ def load_benchmark(
     split: which judgements, of `beir` and `mteb`; of `trec` where a pattern below has `{split}` in it.
     queries, candidates, qrels: where the files are instead, below path: patterns with `*`, `{language}` and `{split}`.
     columns: names of columns where they are other ones: `{query: question}`; for query_id, query, candidate_id, title,
-        candidate, language, judged_query, judged_candidate and score.
+        candidate, language, cluster, judged_query, judged_candidate and score. The name of the column of clusters is
+        what the report calls a cluster: `{cluster: article}`.
     language: of all rows, where neither a column nor a folder says it. A folder is believed rather than a column, and a
         column rather than this.
     languages: only these, in this order; default all. They also make up the pool of the multilingual setting.
@@ -111,7 +113,7 @@ def load_benchmark(
             return assembly.finish(languages)
 
     inputs = {
-        "layout": layout, "columns": columns, "languages": languages,
+        "layout": layout, "columns": columns, "languages": languages, "clusters": "column",
         "parts": [
             [part.language, part.otherwise, part.query_prefix, part.candidate_prefix, file_signatures(part.files.all())]
             for part in parts
@@ -119,7 +121,7 @@ def load_benchmark(
     }  # fmt: skip
     of = f"{hub} @ {revision}" if hub else root.resolve().name
     protocol = f"{layout} files of {of}, {split}: relevant = judged above 0, gain = judgement"
-    return stored_benchmark("table", inputs, build, protocol, metric, pooled)
+    return stored_benchmark("table", inputs, build, protocol, metric, pooled, (columns or {}).get("cluster", "cluster"))
 
 
 def _readers(layout: Layout, columns: beir.Columns) -> Readers:

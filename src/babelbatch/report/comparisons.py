@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -77,6 +77,7 @@ class Study:
     """Estimates and tests on one benchmark.
 
     metric: the one to read first. clusters: which queries are independent. estimates: (group, measure) -> interval.
+    cut: those whose interval is cut at an end of the measure's range.
     pairs: the tests of every pair of groups on every measure. untested: pairs of groups that were not tested, and why.
     margins: non-inferiority to X-X. planned: the tests of `report.contrasts`, a family of their own.
     level: of the intervals; differences are significant below 1 - level.
@@ -89,6 +90,7 @@ class Study:
     groups: tuple[Group, ...]
     measures: tuple[Measure, ...]
     estimates: dict[tuple[str, Measure], Estimate]
+    cut: tuple[tuple[str, Measure], ...]
     pairs: tuple[Pair, ...]
     untested: tuple[NotTested, ...]
     margins: tuple[Margin, ...]
@@ -203,12 +205,17 @@ def study(
         for measure in (*asked, PREFERENCE, SAME_LANGUAGE)
         if (found := scores_of_run(run, benchmark, measure, clusters)) is not None
     }
-    estimates = {}
+    estimates: dict[tuple[str, Measure], Estimate] = {}
+    cut: list[tuple[str, Measure]] = []
     for group in groups:
         for measure in (*asked, PREFERENCE, SAME_LANGUAGE):
-            of_seeds = [found for seed in group.seeds if (found := scores.get((group.label, seed, measure)))]
+            of_seeds = [own for seed in group.seeds if (own := scores.get((group.label, seed, measure)))]
             if len(of_seeds) == len(group.seeds):
-                estimates[group.label, measure] = estimate(of_seeds, level)
+                mean = estimate(of_seeds, level)
+                low, high = measure.within(mean.low, mean.high)
+                estimates[group.label, measure] = replace(mean, low=low, high=high)
+                if (low, high) != (mean.low, mean.high):
+                    cut.append((group.label, measure))
     measures = tuple(measure for measure in asked if all((group.label, measure) in estimates for group in groups))
     if not any(measure.metric == metric for measure in measures):
         raise ValueError(
@@ -233,6 +240,7 @@ def study(
         tuple(groups),
         measures,
         estimates,
+        tuple(each for each in cut if each[1] in measures),
         corrected(tests, level),
         tuple(untested),
         _margins(groups, scores, of_setting("monolingual", metric), level, margin) if tested else (),

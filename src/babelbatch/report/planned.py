@@ -173,8 +173,9 @@ def _numbers(each: Planned, level: float) -> str:
     difference = f"{each.measure.name} {fixed(test.difference, digits, signed=True)}"
     if isinstance(test, NonInferiority):
         return f"{difference}, {p_text(each.p_value)}"
-    text = f"{difference}, {percent(level)} interval {interval(test.low, test.high, digits, signed=True)}"
+    low, high = each.measure.difference_within(test.low, test.high)
+    text = f"{difference}, {percent(level)} interval {interval(low, high, digits, signed=True)}"
     text += f", {p_text(each.p_value)}"
     if each.p_value >= 1 - level and each.detectable is not None:
-        text += f"; a difference below {fixed(each.detectable, digits)} could not have been seen"
+        text += f"; {each.measure.unseen(each.detectable, digits)}"
     return text

@@ -92,6 +92,8 @@ def _sentence(
 
 
 def _shown(measure: Measure, value: float) -> str:
+    if not measure.is_possible(value):
+        return MISSING
     return fixed(value, 4 if measure.digits == 4 else 1)
 
 

@@ -183,8 +183,8 @@ def _strategies(study: Study, measure: Measure) -> str:
     rest = f" Significantly {'lower' if measure.higher_is_better else 'higher'}: {_some(behind)}." if behind else ""
     return (
         f"{has}, not significantly different from {_some(like)}: its lead over {like[0]} is {_short(measure, lead)} "
-        f"({_sure(study, nearest.pair, first)}), and a difference below {_short(measure, nearest.detectable)} could "
-        f"not have been seen.{rest}"
+        f"({_sure(study, nearest.pair, first)}), and "
+        f"{measure.unseen(nearest.detectable, _digits(measure, nearest.detectable))}.{rest}"
     )
 
 
@@ -235,6 +235,7 @@ def _superlative(measure: Measure) -> str:
 def _sure(study: Study, pair: Pair, first: str) -> str:
     """The interval of the lead of `first`, and the p-value."""
     low, _, high = _from(pair, first)
+    low, high = pair.measure.difference_within(low, high)
     bounds = interval(low, high, _digits(pair.measure, max(abs(low), abs(high))))
     return f"{percent(study.level)} interval {bounds}, {p_text(pair.p_value)}"
 

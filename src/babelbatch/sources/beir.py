@@ -18,13 +18,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "title": ("title",),
     "candidate": ("text",),
     "language": ("language", "lang"),
+    "cluster": ("cluster",),
     "judged_query": ("query-id",),
     "judged_candidate": ("corpus-id",),
     "score": ("score",),
 }
-"""What the files hold, and the columns in which it is looked for. There need be no title and no language."""
+"""What the files hold, and the columns in which it is looked for. There need be no title, language and cluster."""
 
-_OPTIONAL = ("title", "language")
+_OPTIONAL = ("title", "language", "cluster")
 
 Columns = Mapping[str, str]
 """Roles, as in `COLUMNS`, and the name of the column that has it instead."""
@@ -32,12 +33,13 @@ Columns = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A query or a candidate. language: None if its row does not say."""
+    """A query or a candidate. language: None if its row does not say. cluster: of a query, what it is about."""
 
     place: Place
     id: str
     language: str | None
     text: str
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def queries(path: Path, columns: Columns) -> Iterator[Text]:
             id_,
             _language(record, columns, place),
             text_in(record, _required(record, "query", columns, place), place),
+            _cluster(record, columns, place),
         )
 
 
@@ -130,3 +133,8 @@ def _id(record: Record, role: str, columns: Columns, place: Place) -> str:
 def _language(record: Record, columns: Columns, place: Place) -> str | None:
     name = _name(record, "language", columns, place)
     return None if name is None else text_in(record, name, place)
+
+
+def _cluster(record: Record, columns: Columns, place: Place) -> str | None:
+    name = _name(record, "cluster", columns, place)
+    return None if name is None or record[name] in (None, "") else id_in(record, name, place)
