@@ -26,6 +26,7 @@ from babelbatch.commands.data import build_benchmarks, build_corpus
 from babelbatch.commands.refusals import refuse_altered_negatives, refuse_missing_gpu, refuse_unlogged_monitor
 from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
+from babelbatch.corpora import with_language_fraction
 from babelbatch.distributed.collectives import leave_group
 from babelbatch.encoder import Encoder, save, save_architecture, weights_digest
 from babelbatch.evaluation.evaluation import Evaluation
@@ -167,6 +168,8 @@ def read_or_refuse(cfg: DictConfig, folder: Path) -> Run:
         with waiting("reading the hard negatives"):
             mined = read_negatives(Path(cfg.negatives), corpus)
         log.info("%s mined hard negatives in %s", f"{len(mined):,}", cfg.negatives)
+    if cfg.language_fraction:
+        corpus = with_language_fraction(corpus, cfg.language_fraction, cfg.seed)
     benchmarks = build_benchmarks(cfg.benchmarks)
     if not cfg.train_on_test:
         refuse_leakage(corpus, benchmarks)

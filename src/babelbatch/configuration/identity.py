@@ -19,6 +19,8 @@ _IRRELEVANT = (
     "hydra", "output_dir", "name", "logger", "data.num_workers", "callbacks.progress_bar", "callbacks.checkpoint",
     "trainer.log_every_n_steps", "trainer.enable_model_summary", "evaluation.vector_cache", "report",
 )  # fmt: skip
+_UNSET = ("language_fraction",)
+"""Keys that are younger than some finished runs; where they are not set, a configuration is that of such a run."""
 _OUTPUT_DIR = "<output_dir>"
 
 
@@ -30,7 +32,11 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     """
     resolved = _resolved(without_hydra(cfg))
     leaves = dict(current_setting(path, value) for path, value in _leaves(resolved, ""))
-    return {path: _canonical(value) for path, value in sorted(leaves.items()) if is_relevant(path)}
+    return {
+        path: _canonical(value)
+        for path, value in sorted(leaves.items())
+        if is_relevant(path) and (path not in _UNSET or value)
+    }
 
 
 def resolved_yaml(cfg: DictConfig) -> str:

@@ -75,6 +75,8 @@ class TrainConfig:
     monitor: the validation quantity that `callbacks=early_stopping` watches: `validation/loss`, a part of it
         (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
     transform: what is done to the texts of the corpus before they are trained on; nothing unless chosen.
+    language_fraction: language -> share of its items in the corpus that are used in it, such as {sw: 0.1}. They are a
+        function of the seed, and those of a smaller share are among those of a larger one. Others are used whole.
     train_on_test: allow benchmarks whose questions are in the corpus.
     negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: its content,
         computed where it is not given; so the run is another one if the table is.
@@ -103,6 +105,7 @@ class TrainConfig:
     validation: Any = None
     name: str = "train"
     seed: int = 0
+    language_fraction: dict[str, float] | None = None
     monitor: str = DEFAULT_MONITOR
     train_on_test: bool = False
     negatives: str | None = None

@@ -5,4 +5,6 @@ first. `from_pairs` makes a corpus in memory, `assembly` and `stored` make one i
 A new corpus is one more file and a YAML in `conf/corpus/`.
 """
 
-__all__ = ["stored"]
+from babelbatch.corpora.language_fraction import with_language_fraction
+
+__all__ = ["stored", "with_language_fraction"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from babelbatch.configuration.rules.sampling import alphas
 from babelbatch.configuration.rules.tables import problems_of_place
-from babelbatch.configuration.signatures import closest
+from babelbatch.configuration.signatures import closest, is_number
 
 _COMPARING = {"Mimo", "LanguageKL", "Alignment"}
 """Objectives that need a text in two languages."""
@@ -67,6 +67,18 @@ def problems_of_versions(corpus: Mapping[str, Any], loss: Mapping[str, Any]) -> 
             f"loss: {name} needs a text in two languages, but an item of bitext has its question in one and its "
             "passage in the other; set loss=contrastive, or give the sentences as corpus=table (see docs/training.md)"
         )
+
+
+def problems_of_language_fraction(cfg: Mapping[str, Any]) -> Iterator[str]:
+    """Shares out of their range, and of languages that are not trained on."""
+    corpus, sampling = cfg["corpus"].get("languages"), cfg["sampling"].get("languages")
+    for language, share in (cfg["language_fraction"] or {}).items():
+        path = f"language_fraction.{language}"
+        if not (is_number(share) and 0 < share <= 1):
+            yield f"{path}: {share} is not above 0 and at most 1; leave the language out of corpus.languages for none"
+        for where, languages in (("corpus.languages", corpus), ("sampling.languages", sampling)):
+            if isinstance(languages, list) and language not in languages:
+                yield f"{path}: it is not trained on; add it to {where}, or leave it out"
 
 
 def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
