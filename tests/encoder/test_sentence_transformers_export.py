@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -31,8 +32,6 @@ from babelbatch.encoder.sentence_transformers_export import why_not_exportable
 from babelbatch.encoder.static_model import new_static_model
 from babelbatch.evaluation.encoding import encode
 from babelbatch.training.tuning import lora
-
-SentenceTransformer = pytest.importorskip("sentence_transformers").SentenceTransformer
 
 TEXTS = [
     "red green blue", "green", "blue and grey and white, and red again and again and again and again", "grün und blau",

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
 from transformers import Qwen3Config, Qwen3Model, T5Config, T5EncoderModel
@@ -159,17 +160,61 @@ def test_since_version_6_the_tokenizer_says_how_long_a_text_may_be(write):
     assert (found.query_length, found.passage_length) == (5, 48)
 
 
-def test_similarity_and_prompts(write):
-    """Only a model that says `dot` is scored by the plain dot product; prompts are put in front as prefixes."""
-    folder = write(main={"similarity_fn_name": "dot", "prompts": {"query": "q: ", "document": "d: "}})
-    main = folder / "config_sentence_transformers.json"
-    found = pretrained(str(folder)).settings
-    assert (found.normalise, found.query_prefix, found.passage_prefix) == (False, "q: ", "d: ")
-    main.write_text(json.dumps({"prompts": {"both": "x: ", "query": ""}, "default_prompt_name": "both"}))
-    found = pretrained(str(folder)).settings
-    assert (found.normalise, found.query_prefix, found.passage_prefix) == (True, "x: ", "x: ")
-    main.write_text(json.dumps({"prompts": {"query": "q: ", "document": "", "passage": "p: "}}))
-    assert pretrained(str(folder)).settings.passage_prefix == "p: "
+def test_similarity(write):
+    """Only a model that says `dot` is scored by the plain dot product."""
+    folder = write(main={"similarity_fn_name": "dot"})
+    assert pretrained(str(folder)).settings.normalise is False
+    (folder / "config_sentence_transformers.json").write_text("{}")
+    assert pretrained(str(folder)).settings.normalise is True
+
+
+NO_DOCUMENT = "encode_document uses none, since it has no prompt 'document'"
+NO_QUERY = "encode_query uses none, since it has no prompt 'query'"
+UNUSED = "prompts that no role uses: {}; to use one, set encoder.query_prefix or encoder.passage_prefix"
+
+
+@pytest.mark.parametrize(
+    ("prompts", "default", "query", "passage", "warnings"),
+    [
+        ({}, None, "", "", []),
+        ({"query": "q: ", "document": "d: "}, None, "q: ", "d: ", []),
+        ({"query": "q: "}, None, "q: ", "", []),
+        ({"document": "d: ", "passage": "p: "}, None, "", "d: ", [UNUSED.format("passage ('p: ')")]),
+        ({"query": "q: ", "document": "", "passage": "p: "}, None, "q: ", "", [UNUSED.format("passage ('p: ')")]),
+        ({"query": "", "document": "d: "}, "document", "", "d: ", []),
+        ({"query": None, "document": None}, None, "", "", []),
+        ({"query": "q: ", "passage": "p: "}, None, "q: ", "p: ", [f"'passage'; sentence-transformers' {NO_DOCUMENT}"]),
+        ({"corpus": "c: ", "query": ""}, None, "", "c: ", [f"'corpus'; sentence-transformers' {NO_DOCUMENT}"]),
+        ({"both": "x: ", "query": ""}, "both", "", "x: ", [NO_DOCUMENT]),
+        ({"both": "x: "}, "both", "x: ", "x: ", [NO_QUERY, NO_DOCUMENT]),
+        (
+            {"s2p_query": "Instruct: search\nQuery: ", "s2s_query": "", "web": "w: "}, None, "", "",
+            [UNUSED.format(r"s2p_query ('Instruct: search\nQuery: '), web ('w: ')")],
+        ),
+    ],
+)  # fmt: skip
+def test_prompts(write, caplog, prompts, default, query, passage, warnings):
+    """The prefixes are what sentence-transformers' two methods use; where they are not, a warning says so."""
+    folder = write(main={"prompts": prompts, "default_prompt_name": default})
+    settings = pretrained(str(folder)).settings
+    assert (settings.query_prefix, settings.passage_prefix) == (query, passage)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [end in line for line, end in zip(said, warnings, strict=True)] == [True] * len(warnings)
+    model = SentenceTransformer(str(folder), device="cpu")
+    for method, name, prefix in (
+        (model.encode_query, "encode_query", query), (model.encode_document, "encode_document", passage)
+    ):  # fmt: skip
+        theirs = "" if any(f"{name} uses none" in line for line in said) else prefix
+        np.testing.assert_allclose(method(TEXTS), model.encode(TEXTS, prompt=theirs), atol=1e-6)
+        if prefix:
+            assert abs(model.encode(TEXTS, prompt=prefix) - model.encode(TEXTS, prompt="")).max() > 1e-4
+
+
+def test_a_default_prompt_that_is_not_there(write):
+    folder = write(main={"prompts": {"query": "q: "}, "default_prompt_name": "both"})
+    assert message_of(lambda: pretrained(str(folder))) == (
+        f"{folder}: default_prompt_name is 'both', but its prompts are query; mend config_sentence_transformers.json"
+    )
 
 
 def in_numpy(folder: Path, texts: list[str]) -> np.ndarray:

@@ -6,6 +6,7 @@ other module is refused by name, since ignoring it would change the vectors sile
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from babelbatch.encoder.attention import COUNT_POSITIONS_FROM_PADDING
 from babelbatch.encoder.dense import Dense
 from babelbatch.encoder.json_files import read_json, read_json_if_exists
 
+log = logging.getLogger(__name__)
+
 MODULES_FILE = "modules.json"
+_PROMPTS = {"query_prefix": ("query",), "passage_prefix": ("document", "passage", "corpus")}
 _POOLINGS = {
     "cls": "cls",
     "mean": "mean",
@@ -74,7 +78,7 @@ def read_folder(folder: Path) -> SentenceTransformersFolder | None:
     main = read_json_if_exists(folder / "config_sentence_transformers.json")
     dense = tuple(path for name, path in modules if name == "Dense")
     by_dot = "Normalize" not in names and main.get("similarity_fn_name") == "dot"
-    settings: dict[str, Any] = {"normalise": not by_dot, **_prefixes(main)}
+    settings: dict[str, Any] = {"normalise": not by_dot, **_prefixes(main, folder)}
     if is_static:
         settings |= {"pooling": "mean", **dict.fromkeys(("query_length", "passage_length"), UNLIMITED)}
     else:
@@ -115,11 +119,36 @@ def _pooling(config: dict[str, Any], folder: Path) -> str:
     return _POOLINGS[modes[0]]
 
 
-def _prefixes(main: dict[str, Any]) -> dict[str, str]:
-    prompts = main.get("prompts") or {}
-    default = prompts.get(main.get("default_prompt_name") or "") or ""
-    passage = next((prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), default)
-    return {"query_prefix": prompts.get("query") or default, "passage_prefix": passage}
+def _prefixes(main: dict[str, Any], folder: Path) -> dict[str, str]:
+    """The prefix of each role: of its prompts the first that is there, empty or not, else the default prompt.
+
+    That is the documented rule of sentence-transformers. Its methods differ where the prompt of a role is not called
+    `query` or `document`: they then use none. A warning says so, and names the prompts that no role has.
+    """
+    prompts: dict[str, str | None] = main.get("prompts") or {}
+    default = main.get("default_prompt_name")
+    if default is not None and default not in prompts:
+        raise ValueError(
+            f"{folder}: default_prompt_name is '{default}', but its prompts are {', '.join(prompts) or 'none'}; "
+            "mend config_sentence_transformers.json"
+        )
+    prefixes, used = {}, {default}
+    for setting, names in _PROMPTS.items():
+        name = next((name for name in names if name in prompts), default)
+        used.add(name)
+        prefixes[setting] = prompts.get(name or "") or ""
+        if prefixes[setting] != (prompts.get(names[0]) or ""):
+            log.warning(
+                "%s: encoder.%s is %r, its prompt '%s'; sentence-transformers' encode_%s uses none, since it has no "
+                "prompt '%s'",
+                folder, setting, prefixes[setting], name, names[0], names[0],
+            )  # fmt: skip
+    if unused := [f"{name} ({text!r})" for name, text in prompts.items() if text and name not in used]:
+        log.warning(
+            "%s: prompts that no role uses: %s; to use one, set encoder.query_prefix or encoder.passage_prefix",
+            folder, ", ".join(unused),
+        )  # fmt: skip
+    return prefixes
 
 
 def _lengths(folder: Path, transformer: Path) -> dict[str, int]:
