@@ -9,7 +9,7 @@ import pytest
 
 from babelbatch.benchmarks import lareqa, world_facts
 from babelbatch.benchmarks.clusters import joined_clusters
-from babelbatch.benchmarks.passages import Asked, passage_benchmark
+from babelbatch.benchmarks.passages import QueryPassage, passage_benchmark
 from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.sources.lines import Place
 
@@ -55,7 +55,7 @@ def test_questions_of_a_passage_are_one_cluster() -> None:
     benchmark = passage_benchmark(
         "few",
         ("de", "en"),
-        (Asked(Place(Path("f"), 1), language, id_, f"{id_}?", key, key) for language, id_, key in rows),
+        (QueryPassage(Place(Path("f"), 1), language, id_, f"{id_}?", key, key) for language, id_, key in rows),
         "made by hand",
     )
     assert (benchmark.clusters.tolist(), benchmark.cluster_unit) == ([0, 0, 1, 1, 1], "passage")

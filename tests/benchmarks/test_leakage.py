@@ -77,7 +77,7 @@ def test_near_is_a_double_loop():
     texts = ["".join(draw.choices(words, k=draw.randint(1, 9))) for _ in range(900)]
     texts += [text[: draw.randint(1, len(text))] + draw.choice("abcd") for text in texts]
     asked, corpus = texts[::2], texts[1::2]
-    index = leakage._Near(dict.fromkeys(asked))
+    index = leakage._NearIndex(dict.fromkeys(asked))
     grams = {text: {text[i : i + 3] for i in range(max(1, len(text) - 2))} for text in texts}
     hits = at_the_bound = 0
     for text in corpus:
@@ -87,7 +87,7 @@ def test_near_is_a_double_loop():
             if similarity >= NEAR:
                 expected[other] = similarity
                 at_the_bound += similarity == NEAR
-        assert dict(index.of(text)) == expected
+        assert dict(index.find(text)) == expected
         hits += len(expected)
     assert hits > 400
     assert at_the_bound > 5
@@ -99,7 +99,7 @@ def test_one_in_a_hundred_is_refused(make_corpus):
     refuse_leakage(corpus, {"asked": asking(*asked, "question 3 de")})  # 1 of 200
     refuse_leakage(corpus, {"asked": asking(*asked[:-1], "Question 3: de?", "QUESTION 3 EN")})  # 2 of 200
     message = (
-        "3 of the 200 questions of benchmark asked are in the corpus hand-made: its scores would mean nothing; choose "
+        "3 of the 200 queries of benchmark asked are in the corpus hand-made: its scores would be meaningless; choose "
         "another, or set train_on_test=true"
     )
     with pytest.raises(ValueError, match=f"^{message}$"):
@@ -119,10 +119,10 @@ def test_a_validation_corpus_that_says_nothing_new(make_corpus):
     refuse_leaking_validation(corpus, None, {})
     refuse_leaking_validation(corpus, other, {"asked": asking("question 1 de")})
     shared = replace(other, query_texts=("QUESTION 3: DE", *other.query_texts[1:]))
-    message = "1 of the 4 questions of the validation corpus hand-made are in the corpus hand-made: its loss would say "
+    message = "1 of the 4 queries of the validation corpus hand-made are in the corpus hand-made: its loss would not "
     with pytest.raises(ValueError, match=f"^{message}"):
         refuse_leaking_validation(corpus, shared, {})
-    with pytest.raises(ValueError, match="1 of the 1 questions of benchmark asked are in the corpus hand-made"):
+    with pytest.raises(ValueError, match="1 of the 1 queries of benchmark asked are in the corpus hand-made"):
         refuse_leaking_validation(corpus, other, {"asked": asking("Question 1 fr?")})
 
 

@@ -307,7 +307,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty text": (with_("question", " "), r"(line|row) \d: 'question' is empty; write it, or remove the row"),
     "duplicate id": (
         rewritten(lambda rows: [*rows, rows[0]]),
-        r"(line|row) \d: a second question '\S+' in '\w+'; .*(line|row) 1 has one already",
+        r"(line|row) \d: a second query '\S+' in '\w+'; .*(line|row) 1 has the first",
     ),
 }
 

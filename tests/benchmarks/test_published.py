@@ -71,7 +71,7 @@ def test_miracl(tmp_path, caplog):
     assert list(benchmark.candidate_texts) == ["Kenya Hapa.", "Ada Yeye.", "Bila kichwa.", "Ada Oun."]
     assert (benchmark.metric, benchmark.pooled, benchmark.gains) == ("ndcg@10", False, None)
     assert "miracl, passages in 'sw': 3 instead of 131,924, as published" in caplog.text
-    assert "1 of 4 queries are left out: no relevant candidate" in caplog.text
+    assert "1 of 4 queries are skipped: no relevant candidate" in caplog.text
     with pytest.raises(ValueError, match="miracl has no xx; its languages are ar, bn, de, "):
         miracl.load_benchmark(False, str(tmp_path), ["xx"])
 
@@ -232,7 +232,7 @@ MENTIONS, ENTITIES = "wikinews_mentions-test.jsonl", "candidate_set_entities.jso
         (ENTITIES, json_line(2, description=["x"]), "line 2: 'description' is [\"x\"], not a text"),
         (ENTITIES, json_line(2, description=" "), "line 2: 'description' is empty; write it"),
         (ENTITIES, json_line(2, sentence_spans=[]), "line 2: 'sentence_spans' leave nothing of 'description'"),
-        (ENTITIES, json_line(2, sentence_spans=[{"start": 5, "end": 5}]), "has start 5 and end 5, which is no stretch"),
+        (ENTITIES, json_line(2, sentence_spans=[{"start": 5, "end": 5}]), "has start 5 and end 5, which is no span"),
         (ENTITIES, repeated(1), f"{ENTITIES}, line 4: a candidate with the id of the one at "),
         (ENTITIES, json_line(1, entity_id="Q3"), f"{MENTIONS}, line 1: there is no candidate 'Q105'; add it, or"),
         (MENTIONS, json_line(1, context=REMOVED), "line 1: 'context' is None, not an object"),

@@ -124,7 +124,7 @@ def test_one_language_for_all(tmp_path):
     benchmark = load_benchmark(str(tmp_path), split="dev", language="sw")
     assert benchmark.languages == ("sw",)
     assert answers(benchmark) == {("q1", "sw"): EXPECTED["q1", "en"], ("q2", "sw"): EXPECTED["q2", "en"]}
-    with pytest.raises(ValueError, match=r"queries.jsonl, line 1: nothing says its language; add a column 'language'"):
+    with pytest.raises(ValueError, match=r"queries.jsonl, line 1: it has no language; add a column 'language'"):
         load_benchmark(str(tmp_path), split="dev")
 
 
@@ -214,13 +214,13 @@ def test_some_of_the_folders_under_judgements_of_all(tmp_path, monkeypatch, plac
     judged = [{"query-id": "q", "corpus-id": f"in_{language}", "score": 1} for language in ("en", "sw")]
     write(folder / "qrels" / "test.tsv", judged)
 
-    def fetched(_, globs: list[str]) -> Path:
+    def fetch_files(_, globs: list[str]) -> Path:
         for file in (file.relative_to(folder) for glob in globs for file in folder.glob(glob)):
             (hub / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(folder / file, hub / file)
         return hub
 
-    monkeypatch.setattr("babelbatch.benchmarks.table.fetched", fetched)
+    monkeypatch.setattr("babelbatch.benchmarks.table.fetch_files", fetch_files)
     both = {"in_en": 1.0, "in_sw": 1.0}
     assert answers(load_benchmark(str(folder))) == {("q", "en"): both, ("q", "sw"): both}
     one = load_benchmark(**{place: str(folder)}, languages=["sw"])

@@ -240,12 +240,12 @@ def test_what_is_fetched(published_files, monkeypatch, tmp_path):
     """Each file by its address at the pinned commit, with its checksum, into the cache."""
     asked = []
 
-    def downloaded(url: str, sha256: str | None, target: Path) -> Path:
+    def download_file(url: str, sha256: str | None, target: Path) -> Path:
         asked.append((url, sha256, target))
         return Path(published_files) / target.name
 
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path))
-    monkeypatch.setattr("babelbatch.sources.tatoeba.downloaded", downloaded)
+    monkeypatch.setattr("babelbatch.sources.tatoeba.download_file", download_file)
     assert load_benchmark(languages=["fa"]).fingerprint == load_benchmark(published_files, ["fa"]).fingerprint
     address = f"https://raw.githubusercontent.com/facebookresearch/LASER/{REVISION}/data/tatoeba/v1/"
     names = ["tatoeba.pes-eng.pes", "tatoeba.pes-eng.eng"]

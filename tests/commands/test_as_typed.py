@@ -319,7 +319,7 @@ def test_training_on_the_test_set_is_refused(tmp_path: Path) -> None:
     leaky = [*SMALL, "corpus.split_seed=1", "logger=none", "trainer.max_steps=2", "output_dir=out"]
     done = run("babelbatch-train", *leaky, cwd=tmp_path, code=2)
     assert (
-        "questions of benchmark world_facts are in the corpus world_facts: its scores would mean nothing" in done.stderr
+        "queries of benchmark world_facts are in the corpus world_facts: its scores would be meaningless" in done.stderr
     )
     run("babelbatch-train", *leaky, "train_on_test=true", cwd=tmp_path)
     assert metrics(tmp_path / "out")["steps"] == 2

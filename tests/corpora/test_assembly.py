@@ -35,15 +35,15 @@ def assembled(folder: Path, rows: list[tuple], languages: tuple[str, ...] = ("de
 
 
 ROWS = [
-    ("question", "b", "en", "Who?"),
+    ("query", "b", "en", "Who?"),
     ("passage", "b", "en", "Ada."),
-    ("question", "a", "de", "Wo?"),
+    ("query", "a", "de", "Wo?"),
     ("passage", "a", "de", "Dort."),
-    ("question", "b", "de", "Wer?"),
+    ("query", "b", "de", "Wer?"),
     ("negative", "b", "en", "Bob."),
     ("negative", "b", "en", "There."),
     ("passage", "a", "en", "There."),
-    ("question", "c", "en", "Who?"),
+    ("query", "c", "en", "Who?"),
     ("passage", "c", "en", "It was Ada."),
     ("passage", "b", "de", "Dort."),
     ("negative", "a", "de", "Nirgends."),
@@ -70,7 +70,7 @@ def test_against_a_corpus_made_by_hand(tmp_path):
 
 def test_given_keys_join_items_and_negatives(tmp_path):
     rows = [
-        *(("question", id_, "en", f"{id_}?") for id_ in "abc"),
+        *(("query", id_, "en", f"{id_}?") for id_ in "abc"),
         ("passage", "a", "en", "one", "p1"),
         ("passage", "b", "en", "one again", "p1"),
         ("passage", "c", "en", "two", "p2"),
@@ -89,11 +89,11 @@ def test_at_most_so_many_negatives(tmp_path):
 
 def test_a_second_text_names_both_places(tmp_path):
     message = (
-        "pairs.jsonl, line 13: a second question in 'en' under its id; pairs.jsonl, line 1 has one already (1 such); "
+        "pairs.jsonl, line 13: a second query in 'en' under its id; pairs.jsonl, line 1 has the first (1 such); "
         "give each its own id"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        assembled(tmp_path / "twice", [*ROWS, ("question", "b", "en", "Who else?")])
+        assembled(tmp_path / "twice", [*ROWS, ("query", "b", "en", "Who else?")])
 
 
 def test_built_once(tmp_path):
@@ -109,7 +109,7 @@ def test_a_name_that_is_no_file_name(tmp_path, name):
 
     def build(place: Path) -> tuple[str, ...]:
         with Assembly(place, ["en"]) as assembly:
-            assembly.question("a", "en", "Who?", FILE, 1)
+            assembly.query("a", "en", "Who?", FILE, 1)
             assembly.finish()
         return ("en",)
 
@@ -137,10 +137,10 @@ def test_an_interrupted_build_leaves_nothing_that_is_taken_for_whole(tmp_path):
     assert len(assembled(tmp_path / "small", ROWS)) == 3
 
 
-@pytest.mark.parametrize("row", [("question", "d", "en", "\ud800"), ROWS[0]])
+@pytest.mark.parametrize("row", [("query", "d", "en", "\ud800"), ROWS[0]])
 def test_a_build_that_failed_leaves_no_files(tmp_path, row):
     """They may be large, and the mended data have a folder of their own. Refused: a text, and what `finish` finds."""
-    with pytest.raises(ValueError, match=r"surrogates not allowed|a second question"):
+    with pytest.raises(ValueError, match=r"surrogates not allowed|a second query"):
         assembled(tmp_path / "small", [*ROWS, row])
     (folder,) = (tmp_path / "cache" / "corpora").glob("small-*.tmp")
     assert list(folder.iterdir()) == []
@@ -166,7 +166,7 @@ def build(folder):
     assembly = Assembly(folder, ["de", "en"])
     for place, record in records(path):
         text = {key: text_in(record, key, place) for key in ("id", "language", "question", "passage")}
-        assembly.question(text["id"], text["language"], text["question"], path, place.line)
+        assembly.query(text["id"], text["language"], text["question"], path, place.line)
         assembly.passage(text["id"], text["language"], text["passage"], path, place.line)
     assembly.finish()
     return ["de", "en"]

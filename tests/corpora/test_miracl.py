@@ -52,12 +52,12 @@ def written(folder: Path) -> Path:
 
 def test_the_files_of_a_folder(tmp_path: Path) -> None:
     written(tmp_path)
-    ((topics, qrels),) = miracl.question_files(["sw"], "train", str(tmp_path))
-    assert [(question.id, question.text) for question in miracl.questions(topics)] == [
+    ((topics, qrels),) = miracl.query_files(["sw"], "train", str(tmp_path))
+    assert [(query.id, query.text) for query in miracl.queries(topics)] == [
         ("7#0", "Mji mkuu wa Kenya ni upi?"),
         ("12#0", 'Nani aliandika "Utenzi wa Mwanakupona"?'),
     ]
-    judged = [(one.question, one.passage, one.relevant) for one in miracl.judgements(qrels)]
+    judged = [(one.query, one.passage, one.relevant) for one in miracl.judgements(qrels)]
     assert judged[:3] == [("7#0", "55#2", True), ("7#0", "55#0", False), ("12#0", "90#1", True)]
     files = miracl.passage_files("sw", str(tmp_path))
     assert [path.name for path in files] == ["docs-0.jsonl.gz", "docs-1.jsonl.gz"]
@@ -86,12 +86,12 @@ def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         "sw/12#0/91#0": {"sw": (poem, "Utenzi Ni shairi.", wrong)},
     }
     keys = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
-    assert keys["sw/12#0/90#1"] == keys["sw/12#0/91#0"]  # what answers one question is no negative of the other
+    assert keys["sw/12#0/90#1"] == keys["sw/12#0/91#0"]  # what answers one query is no negative of the other
     assert len(set(keys.values())) == 3
     row = list(corpus.ids).index("sw/12#0/90#1")
     assert corpus.negative_keys[row, 1].tolist() == [keys["sw/7#0/55#2"], ABSENT]
-    assert "miracl, fi: 1 questions have no passage that answers them" in caplog.messages
-    assert any(message.endswith("questions: 2 instead of 1,901, as published") for message in caplog.messages)
+    assert "miracl, fi: 1 queries have no relevant passage" in caplog.messages
+    assert any(message.endswith("queries: 2 instead of 1,901, as published") for message in caplog.messages)
 
 
 def test_as_many_negatives_as_asked_for(tmp_path: Path) -> None:
@@ -123,13 +123,13 @@ DAMAGE: dict[str, tuple[str, Corruption, str]] = {  # what stands behind the pat
     "topics empty": (TOPICS, emptied, ": the file is empty; copy or download it again"),
     "topics not UTF-8": (TOPICS, not_utf8, _UTF8),
     "topics cut": (TOPICS, line(2, "12#0"), ", line 2: 1 fields instead of 2, separated by tabs; the line may be cut"),
-    "empty question": (TOPICS, line(2, "12#0\t "), ", line 2: the question is empty; write it, or remove the row"),
-    "question twice": (TOPICS, repeated(1), ", line 3: question id '7#0' again, after line 1; ids must be unique"),
+    "empty query": (TOPICS, line(2, "12#0\t "), ", line 2: the query is empty; write it, or remove the row"),
+    "query twice": (TOPICS, repeated(1), ", line 3: query id '7#0' again, after line 1; ids must be unique"),
     "qrels empty": (QRELS, emptied, ": the file is empty; copy or download it again"),
-    "qrels cut": (QRELS, line(3, "12#0\tQ0"), ", line 3: 2 fields instead of question, Q0, passage, relevance; it may"),
+    "qrels cut": (QRELS, line(3, "12#0\tQ0"), ", line 3: 2 fields instead of query, Q0, passage, relevance; it may"),
     "no relevance": (QRELS, line(3, "12#0\tQ0\t90#1\tyes"), ", line 3: relevance 'yes'; MIRACL judges 0 or 1"),
-    "judged twice": (QRELS, repeated(3), ", line 7: question '12#0' and passage '90#1' are judged twice; remove one"),
-    "unknown question": (QRELS, line(3, "3#0\tQ0\t90#1\t1"), ", line 3: there is no question '3#0' in "),
+    "judged twice": (QRELS, repeated(3), ", line 7: query '12#0' and passage '90#1' are judged twice; remove one"),
+    "unknown query": (QRELS, line(3, "3#0\tQ0\t90#1\t1"), ", line 3: there is no query '3#0' in "),
     "unknown passage": (QRELS, line(3, "12#0\tQ0\t93#1\t1"), ", line 3: there is no passage '93#1' in "),
     "docs missing": (DOCS, missing, ": there is no such file"),
     "docs empty": (DOCS, emptied, ": the file is empty; copy or download it again"),

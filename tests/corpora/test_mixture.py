@@ -28,8 +28,8 @@ from plans import HYBRID, X_X, X_Y, plans, same
 
 def distinct(corpus: Corpus, name: str) -> Corpus:
     """The same items with texts that no other corpus has."""
-    questions, passages = (tuple(f"{name} {text}" for text in t) for t in (corpus.query_texts, corpus.passage_texts))
-    return replace(corpus, name=name, query_texts=questions, passage_texts=passages)
+    queries, passages = (tuple(f"{name} {text}" for text in t) for t in (corpus.query_texts, corpus.passage_texts))
+    return replace(corpus, name=name, query_texts=queries, passage_texts=passages)
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +48,12 @@ def mixture(parts: dict[str, Corpus]) -> Corpus:
 
 
 def cells(corpus: Corpus) -> dict[tuple[str, str], tuple]:
-    """Everything about each item in each language, in words: question, passage, negatives with what they answer."""
+    """Everything about each item in each language, in words: query, passage, negatives with what they answer."""
     key_of = dict(zip(corpus.passage_keys.tolist(), corpus.ids, strict=True))
     found = {}
     for item, id_ in enumerate(corpus.ids):
         for column, language in enumerate(corpus.languages):
-            question, passage = corpus.queries[item, column], corpus.passages[item, column]
+            query, passage = corpus.queries[item, column], corpus.passages[item, column]
             wrong = [
                 (corpus.passage_texts[row], key_of.get(key))
                 for row, key in zip(
@@ -61,9 +61,9 @@ def cells(corpus: Corpus) -> dict[tuple[str, str], tuple]:
                 )
                 if row != ABSENT
             ]
-            if question != ABSENT or passage != ABSENT or wrong:
+            if query != ABSENT or passage != ABSENT or wrong:
                 texts = (
-                    None if question == ABSENT else corpus.query_texts[question],
+                    None if query == ABSENT else corpus.query_texts[query],
                     None if passage == ABSENT else corpus.passage_texts[passage],
                 )
                 found[id_, language] = (*texts, wrong)
@@ -83,9 +83,9 @@ def test_the_mixture_says_what_its_parts_say(make_corpus: MakeCorpus) -> None:
     assert mixed.ids[5:7] == ["a/item5", "b/item0"]
     expected = {}
     for name, corpus in (("a", one), ("b", other)):
-        for (id_, language), (question, passage, wrong) in cells(corpus).items():
+        for (id_, language), (query, passage, wrong) in cells(corpus).items():
             wrong = [(text, key and f"{name}/{key}") for text, key in wrong]
-            expected[f"{name}/{id_}", language] = (question, passage, wrong)
+            expected[f"{name}/{id_}", language] = (query, passage, wrong)
     assert cells(mixed) == expected
     assert ("one passage 5 de", "a/item5") in mixed_negatives(mixed, "a/item1", "de")
     assert mixed.negatives.shape == (11, 4, 2)

@@ -48,8 +48,8 @@ def written(folder: Path) -> Path:
 
 
 def test_the_files_of_a_folder(tmp_path: Path) -> None:
-    (path,) = mr_tydi.question_files(["ko"], "train", str(written(tmp_path)))
-    first, second, _ = mr_tydi.questions(path)
+    (path,) = mr_tydi.query_files(["ko"], "train", str(written(tmp_path)))
+    first, second, _ = mr_tydi.queries(path)
     assert (first.id, first.text, [passage.id for passage in first.positives]) == (
         "0",
         "대한민국의 수도는?",
@@ -64,16 +64,16 @@ def test_the_files_of_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, REMOVED])
-def test_a_question_without_negatives(tmp_path: Path, value: object) -> None:
+def test_a_query_without_negatives(tmp_path: Path, value: object) -> None:
     """The loading script at castorini/mr-tydi takes a row that lacks them, or has null, for one with none."""
     path = written(tmp_path) / TRAIN
     json_line(2, negative_passages=value)(path)
-    _, second, _ = mr_tydi.questions(path)
+    _, second, _ = mr_tydi.queries(path)
     assert ([passage.id for passage in second.positives], second.negatives) == (["2#3"], ())
 
 
 def test_the_published_totals() -> None:
-    """The numbers of test questions and of passages that mteb's statistics of its own copy name."""
+    """The numbers of test queries and of passages that mteb's statistics of its own copy name."""
     _, _, test, pool = map(sum, zip(*mr_tydi.COUNTS.values(), strict=True))
     assert (test, pool) == (8_661, 58_043_326)
     assert set(mr_tydi.COUNTS) == set(mr_tydi.NAMES)
@@ -91,12 +91,12 @@ def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         "ko/2/3#0": {"ko": ("한강은 어디?", han, [])},
     }
     keys = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
-    # One question has two answers, and one of them answers another question too.
+    # One query has two answers, and one of them answers another query too.
     assert keys["ko/0/1#0"] == keys["ko/0/3#0"] == keys["ko/2/3#0"]
     assert len(set(keys.values())) == 3
     row = list(corpus.ids).index("ko/1/2#3")
     assert corpus.negative_keys[row, 1].tolist() == [keys["ko/0/1#0"]]
-    assert any(message.endswith("questions: 3 instead of 1,295, as published") for message in caplog.messages)
+    assert any(message.endswith("queries: 3 instead of 1,295, as published") for message in caplog.messages)
 
 
 def test_two_steps(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ DAMAGE: dict[str, tuple[Corruption, str]] = {  # what stands behind the path in 
     "no query": (json_line(2, query=REMOVED), ", line 2: no 'query'; there are: query_id, positive_passages, negative"),
     "query a number": (json_line(2, query=7), ", line 2: 'query' is 7, not a text"),
     "empty query": (json_line(2, query=" "), ", line 2: 'query' is empty; write it, or remove the row"),
-    "twice": (repeated(1), ", line 4: question id '0' again, after line 1; ids must be unique"),
-    "no positive": (json_line(2, positive_passages=[]), ", line 2: 'positive_passages' is empty; a question needs a"),
+    "twice": (repeated(1), ", line 4: query id '0' again, after line 1; ids must be unique"),
+    "no positive": (json_line(2, positive_passages=[]), ", line 2: 'positive_passages' is empty; a query needs a"),
     "no list": (json_line(2, negative_passages="x"), ", line 2: 'negative_passages' is \"x\", not a list"),
     "ids only": (json_line(2, positive_passages=["2#3"]), ", line 2: 'positive_passages' holds '2#3', not an object"),
     "empty passage": (

@@ -49,7 +49,7 @@ def test_another_subset_and_a_limit(tmp_path, caplog):
 
 def test_what_is_fetched_must_be_what_was_published(tmp_path, monkeypatch):
     write_pairs(tmp_path, PAIRS, ("query", "answer"), "pair")
-    monkeypatch.setattr("babelbatch.sources.hub.fetched", lambda published, patterns: tmp_path)
+    monkeypatch.setattr("babelbatch.sources.hub.fetch_files", lambda published, patterns: tmp_path)
     with pytest.raises(ValueError, match="nq, pair: pairs: 4 instead of 100,231, as published; remove it and fetch"):
         load_corpus("nq")
 
@@ -61,7 +61,7 @@ def test_a_few_blank_rows_are_left_out(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         corpus = load_corpus("nq", data_dir=str(tmp_path))
     assert len(corpus) == 198
-    assert "nq: 2 of 200 rows are left out: 1 'answer' is empty, 1 'query' is empty" in caplog.messages
+    assert "nq: 2 of 200 rows are skipped: 1 'answer' is empty, 1 'query' is empty" in caplog.messages
 
 
 _AGAIN = "copy or download it again"
@@ -73,7 +73,7 @@ FAULTS = {  # what is done to the first file, and what stands behind its path in
     "no column": ([{"query": "q", "text": "a"}], ", row 1: no 'answer'; there are: query, text"),
     "no text": ([{"query": "q", "answer": None}], ", row 1: 'answer' is null, not a text"),
     "a number": ([{"query": "q", "answer": 3}], ", row 1: 'answer' is 3, not a text"),
-    "blank": ([{"query": " ", "answer": "a"}], ", row 1: 'query' is empty; so it is in 1 of 2 rows, too many to leave"),
+    "blank": ([{"query": " ", "answer": "a"}], ", row 1: 'query' is empty; 1 of 2 rows have this fault, too many to"),
 }
 
 

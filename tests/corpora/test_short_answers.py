@@ -40,7 +40,7 @@ def test_mkqa_in_all_languages(tmp_path, caplog):
     left_out = (
         "1 with an answer that is unanswerable, 1 with an answer that is long_answer, 1 with an answer that is bi"
     )
-    assert any(message.startswith(f"mkqa: 3 of 8 rows are left out: {left_out}") for message in caplog.messages)
+    assert any(message.startswith(f"mkqa: 3 of 8 rows are skipped: {left_out}") for message in caplog.messages)
     assert len(corpus.languages) == 24
     assert {*corpus.languages} == {*MKQA_LANGUAGES} - {"zh_cn", "zh_hk", "zh_tw"} | {"zh"}
     assert list(corpus.ids) == [str(563260143484355911 - item) for item in (0, 2, 5, 6, 7)]
@@ -75,7 +75,7 @@ MKQA_FAULTS = {
     "no type": (json_line(2, answers={"en": [{"text": "x"}]}), ", line 2: no 'type'; there are: text"),
     "no language": (json_line(2, queries={"en": "x?"}), ", line 2: no 'ar'; there are: en"),
     "no id": (json_line(2, example_id="x"), ", line 2: 'example_id' is \"x\", not a whole number"),
-    "twice": (repeated(2), ", line 5: a second question in 'ar' under its id; "),
+    "twice": (repeated(2), ", line 5: a second query in 'ar' under its id; "),
     "no JSON": (line(3, "{"), ", line 3, column "),
 }
 
@@ -93,9 +93,7 @@ def test_blank_questions_of_mkqa(tmp_path):
     rows = [mkqa_row(item) for item in range(4)]
     rows[1]["queries"]["fi"] = " "
     path = write_mkqa(tmp_path, rows)
-    with pytest.raises(
-        ValueError, match=re.escape(f"{path}, line 2: the question in 'fi' is empty; so it is in 1 of 5")
-    ):
+    with pytest.raises(ValueError, match=re.escape(f"{path}, line 2: the question in 'fi' is empty; 1 of 5 rows have")):
         mkqa.load_corpus(str(tmp_path))
 
 
@@ -109,7 +107,7 @@ def test_mintaka_in_all_languages(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         corpus = mintaka.load_corpus(str(tmp_path))
     said = "1 with an answer that is boolean, 1 with an answer that is numerical, 1 whose answer is not linked"
-    assert f"mintaka: 3 of 6 rows are left out: {said}" in caplog.messages
+    assert f"mintaka: 3 of 6 rows are skipped: {said}" in caplog.messages
     assert (corpus.languages, len(corpus)) == (mintaka.LANGUAGES, 3)
     assert (text(corpus, "question", 0, "en"), text(corpus, "passage", 0, "en")) == (question(0, "en"), "Mount 0 en")
     assert (text(corpus, "question", 2, "ja"), text(corpus, "passage", 2, "ja")) == (question(2, "ja"), "Mount 2 ja")
@@ -134,17 +132,17 @@ MINTAKA_FAULTS = {
     "no kind": (_row(answer={}), ", entry 2: no 'answerType'; there are: "),
     "version 1.0": (
         _row(answer=_OLD),
-        ", entry 2: 'label' is one text: this is Mintaka 1.0; take version 1.1, with a ",
+        ", entry 2: 'label' is one text: this is Mintaka 1.0; take version 1.1, with ",
     ),
     "no translations": (_row(translations=[]), ", entry 2: 'translations' is [], not an object"),
     "no language": (_row(translations={}), ", entry 2: no 'ar'; there are: "),
     "blank": (
         _row(question=""),
-        ", entry 2: the question in 'en' is empty; so it is in 1 of 3 rows, too many to leave",
+        ", entry 2: the question in 'en' is empty; 1 of 3 rows have this fault, too many to",
     ),
     "no text": (_row(question=3), ", entry 2: 'question' is 3, not a text"),
     "no id": (_row(id=REMOVED), ", entry 2: no 'id'; there are: question, "),
-    "twice": ([mintaka_row(0)] * 2, ", entry 2: a second question in 'en' under its id; "),
+    "twice": ([mintaka_row(0)] * 2, ", entry 2: a second query in 'en' under its id; "),
 }
 
 

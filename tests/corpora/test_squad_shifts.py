@@ -14,7 +14,7 @@ import pytest
 from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.benchmarks.leakage import refuse_leaking_validation
-from babelbatch.benchmarks.passages import Asked, passage_benchmark
+from babelbatch.benchmarks.passages import QueryPassage, passage_benchmark
 from babelbatch.commands.refusals import refuse_unlogged_monitor
 from babelbatch.corpora.squad_shifts import QUESTIONS, load_corpus
 from babelbatch.encoder import static
@@ -75,11 +75,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "wrong type": (rows(lambda table: [row | {"question": 3} for row in table]), "row 1: 'question' is 3, not a text"),
     "empty texts": (
         rows(lambda table: [*table[:2], *(row | {"question": " "} for row in table[2:])]),
-        "row 3: 'question' or 'context' is empty; so it is in 4 of 6 rows, too many to leave them out",
+        "row 3: 'question' or 'context' is empty; 4 of 6 rows have this fault, too many to skip",
     ),
     "duplicate id": (
         rows(lambda table: [*table, table[0]]),
-        r"row 7: a second question in 'en' under its id; .*row 1 has one already \(1 such\)",
+        r"row 7: a second query in 'en' under its id; .*row 1 has the first \(1 such\)",
     ),
 }
 
@@ -135,13 +135,13 @@ def test_a_validation_corpus_that_leaks_is_refused(tmp_path, make_corpus):
     refuse_leaking_validation(corpus, validation, {})
     refuse_leaking_validation(corpus, None, {})
     message = (
-        "60 of the 60 questions of the validation corpus hand-made are in the corpus hand-made: its loss would say "
-        "nothing of new questions; choose another corpus@validation, or set train_on_test=true"
+        "60 of the 60 queries of the validation corpus hand-made are in the corpus hand-made: its loss would not "
+        "measure generalisation; choose another corpus@validation, or set train_on_test=true"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         refuse_leaking_validation(corpus, make_corpus(20), {})
     benchmark = passage_benchmark(
-        "same", ["en"], [Asked(Place(tmp_path, 1), "en", "q", "en: question 1?", "key", "passage")], "by hand"
+        "same", ["en"], [QueryPassage(Place(tmp_path, 1), "en", "q", "en: question 1?", "key", "passage")], "by hand"
     )
-    with pytest.raises(ValueError, match="1 of the 1 questions of benchmark same are in the corpus squad_shifts"):
+    with pytest.raises(ValueError, match="1 of the 1 queries of benchmark same are in the corpus squad_shifts"):
         refuse_leaking_validation(corpus, validation, {"same": benchmark})

@@ -83,7 +83,7 @@ def test_answers_that_are_not_where_they_should_be(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         corpus = load_corpus("none", str(tmp_path), passage="sentence")
     assert list(corpus.passage_texts) == ["En says one of paragraph 0.", "En says two of paragraph 0."]
-    said = "squad, 'en': 3 of 5 rows are left out: 2 whose answer is in no sentence, or in several, 1 without an answer"
+    said = "squad, 'en': 3 of 5 rows are skipped: 2 whose answer is in no sentence, or in several, 1 without an answer"
     assert said in caplog.messages
     assert len(load_corpus("none", str(tmp_path))) == 4  # a paragraph does not ask where
 
@@ -96,9 +96,9 @@ def test_answers_that_are_not_where_they_should_be(tmp_path, caplog):
         ("empty", "(Parquet file size is 0 bytes|: the file is empty; copy or download it again)"),
         ("cut", "(damaged Parquet file|after element 0: not valid JSON|after element 1: not valid JSON)"),
         ("no context", "(row 2: 'context' is null|element 1: a paragraph has no 'context')"),
-        ("blank question", r"(row 2|entry 2): 'question' is empty; so it is in 1 of 4 rows, too many"),
+        ("blank question", r"(row 2|entry 2): 'question' is empty; 1 of 4 rows have this fault, too many"),
         ("no id", r"(row 2: 'id' is null|entry 2: no 'id')"),
-        ("twice", r"(row 2|entry 2): a second question in 'de' under its id; .*de.*(row|entry) 1 has one already"),
+        ("twice", r"(row 2|entry 2): a second query in 'de' under its id; .*de.*(row|entry) 1 has the first"),
         ("start", r"(row 2|entry 2): 'answer_start' is null, not a whole number"),
     ],
 )

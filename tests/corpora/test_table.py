@@ -14,7 +14,7 @@ import pytest
 
 from babelbatch.corpora.table import load_corpus
 from babelbatch.records import ABSENT, Corpus
-from babelbatch.sources.columns import layout, settled
+from babelbatch.sources.columns import complete_columns, find_layout
 from babelbatch.sources.tables import HubTable
 from configurations import problems
 from processes import PEAK, python
@@ -221,7 +221,7 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
     "duplicate": (
         "a.jsonl",
         b'{"id": "1", "language": "en", "question": "q", "passage": "p"}\n' * 2,
-        ", line 2: a second question in 'en' under its id; ",
+        ", line 2: a second query in 'en' under its id; ",
     ),
     "language": (
         "a.csv",
@@ -252,7 +252,7 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
     "list in CSV": (
         "a.csv",
         b'id,language,question,passage,negatives\n1,en,q,p,"[""n""]"\n',
-        ", line 2: 'negatives' is a list written as a text; give each negative a column of its own, negative_1, ",
+        ", line 2: 'negatives' is a list written as a text; give each negative its own column, negative_1, ",
     ),
     "no row": ("a.csv", b"id,language,question,passage\n", ": there is no row in it; copy or download it again"),
     "head": ("a.csv", b"\nid,language,question,passage\n", ", line 1: the head line must name each column once, not "),
@@ -327,10 +327,10 @@ def test_an_empty_folder(tmp_path):
 
 def test_numbered_columns_in_their_order():
     names = ["id", "question", "passage", "negative_10", "negative_2", "negative_x"]
-    assert layout(names, settled(None), frozenset()).negatives == {None: ("negative_2", "negative_10")}
+    assert find_layout(names, complete_columns(None), frozenset()).negatives == {None: ("negative_2", "negative_10")}
     names = ["q_en", "q_de", "q_kind", "p_en", "hard_de_1"]
     said = {"question": "q_{language}", "passage": "p_{language}", "negatives": "hard_{language}_{number}"}
-    found = layout(names, settled(said), frozenset(said))
+    found = find_layout(names, complete_columns(said), frozenset(said))
     assert (found.questions, found.passages) == ({"en": "q_en", "de": "q_de"}, {"en": "p_en"})
     assert (found.negatives, found.id) == ({"de": ("hard_de_1",)}, None)
 

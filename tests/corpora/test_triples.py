@@ -14,11 +14,11 @@ from babelbatch.records import ABSENT
 
 @pytest.fixture
 def rows() -> np.ndarray:
-    """2,000 triples of 40 questions with one to three passages each, some of them twice."""
+    """2,000 triples of 40 queries with one to three passages each, some of them twice."""
     random = np.random.default_rng(0)
-    questions = random.integers(0, 40, 2000)
-    positives = 100 * questions + random.integers(0, 1 + questions % 3)
-    return np.stack([questions, positives, random.integers(5000, 5400, 2000)], axis=1).astype(np.int32)
+    queries = random.integers(0, 40, 2000)
+    positives = 100 * queries + random.integers(0, 1 + queries % 3)
+    return np.stack([queries, positives, random.integers(5000, 5400, 2000)], axis=1).astype(np.int32)
 
 
 def mixed(values: list[int], seed: int) -> int:
@@ -35,8 +35,8 @@ def mixed(values: list[int], seed: int) -> int:
 def plain(rows: np.ndarray, count: int | None, negatives: int, seed: int) -> dict[tuple[int, int], list[int]]:
     ranked = sorted({tuple(row) for row in rows.tolist()}, key=lambda row: mixed(list(row), seed))
     items: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for question, positive, negative in ranked[:count]:
-        items[question, positive].append(negative)
+    for query, positive, negative in ranked[:count]:
+        items[query, positive].append(negative)
     return {item: wrong[:negatives] for item, wrong in sorted(items.items())}
 
 
@@ -59,7 +59,7 @@ def test_against_a_plain_implementation(rows: np.ndarray, count: int | None, neg
 def test_neither_order_nor_blocks_matter(rows: np.ndarray, count: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = told(sample([rows], count, 2, seed=0))
     shuffled = np.random.default_rng(1).permutation(rows)
-    monkeypatch.setattr(triples, "_AT_LEAST", 60)  # thinned out many times
+    monkeypatch.setattr(triples, "_BUFFER", 60)  # thinned out many times
     assert told(sample(np.array_split(shuffled, 50), count, 2, seed=0)) == whole
 
 
@@ -80,8 +80,8 @@ def test_each_triple_is_as_likely_as_any_other(rows: np.ndarray) -> None:
     index = {tuple(row): number for number, row in enumerate(distinct.tolist())}
     times = np.zeros(len(distinct))
     for seed in range(400):
-        for (question, positive), wrong in told(sample([distinct], len(distinct) // 4, 1000, seed)).items():
-            times[[index[question, positive, negative] for negative in wrong]] += 1
+        for (query, positive), wrong in told(sample([distinct], len(distinct) // 4, 1000, seed)).items():
+            times[[index[query, positive, negative] for negative in wrong]] += 1
     z = (times - 100) / np.sqrt(400 * 0.25 * 0.75)
     assert abs(z).max() < 4.5  # one in 150,000 is above; there are 1,900
     assert abs((z**2).mean() - 1) < 0.15

@@ -269,7 +269,7 @@ def test_an_offset_that_does_not_point_at_the_answer(tmp_path, write_lareqa):
     folder = write_lareqa(tmp_path, {"en": [(["One.", "Two."], [("id", "?", 0)])]})
     change(folder / "en.json", lambda paragraph: paragraph["qas"][0]["answers"][0].update(text="Two", answer_start=6))
     assert message_of(lambda: read("", str(folder), None)) == (
-        f"{folder / 'en.json'}, paragraph 0, question 'id': the context does not say 'Two' at answer_start 6; "
+        f"{folder / 'en.json'}, paragraph 0, question 'id': the context does not have 'Two' at answer_start 6; "
         "offsets count characters, not bytes, from 0"
     )
 
@@ -279,7 +279,7 @@ def test_what_is_not_unicode(tmp_path, write_lareqa):
     change(folder / "en.json", lambda paragraph: paragraph["qas"][0].update(question="What \ud800?"))
     assert message_of(lambda: load_corpus(data_dir=str(folder))) == (
         f"{folder / 'en.json'}, paragraph 0, question 'id', 'question': character 5 is half of a surrogate pair, which "
-        "is not Unicode; mend the file"
+        "is not Unicode; correct the file"
     )
 
 
@@ -393,26 +393,26 @@ def test_wrong_top(tmp_path, content, problem):
         (lambda p: p["sentence_breaks"].pop(), ", paragraph 0: 4 sentences but 3 sentence_breaks"),
         (
             lambda p: p["qas"][0].update(answers=[]),
-            ", paragraph 0, question 'who': 0 answers; LAReQA files have exactly one a question",
+            ", paragraph 0, question 'who': 0 answers; LAReQA files have exactly one per question",
         ),
         (
             lambda p: p["qas"][0].update(answers=p["qas"][0]["answers"] * 2),
-            ", paragraph 0, question 'who': 2 answers; LAReQA files have exactly one a question",
+            ", paragraph 0, question 'who': 2 answers; LAReQA files have exactly one per question",
         ),
         (
             lambda p: p["qas"][1]["answers"][0].update(answer_start=20),  # the space after the first sentence
-            ", paragraph 0, question 'where': answer_start 20 lies in no sentence; "
-            "mend sentence_breaks or remove the question",
+            ", paragraph 0, question 'where': answer_start 20 is in no sentence; "
+            "correct sentence_breaks or remove the question",
         ),
         (
             lambda p: p["qas"][1]["answers"][0].update(answer_start=-1),
-            ", paragraph 0, question 'where': answer_start -1 lies in no sentence; "
-            "mend sentence_breaks or remove the question",
+            ", paragraph 0, question 'where': answer_start -1 is in no sentence; "
+            "correct sentence_breaks or remove the question",
         ),
         (
             lambda p: p["qas"][1]["answers"][0].update(answer_start=10_000),
-            ", paragraph 0, question 'where': answer_start 10000 lies in no sentence; "
-            "mend sentence_breaks or remove the question",
+            ", paragraph 0, question 'where': answer_start 10000 is in no sentence; "
+            "correct sentence_breaks or remove the question",
         ),
         (
             lambda p: p["qas"][1].update(id="who"),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from babelbatch.sources.hub import Published, located
+from babelbatch.sources.hub import Published, locate_files
 from babelbatch.sources.lines import fields, lines, list_in, records, text_in
 
 ROWS = [{"id": "1", "text": 'Grüße, "Welt"\nund mehr'}, {"id": "2", "text": "สวัสดี null NA"}, {"id": "3", "text": "c"}]
@@ -100,7 +100,10 @@ def test_a_file_that_is_not_there(tmp_path):
         ({"text": 3}, "line 1: 'text' is 3, not a text"),
         ({"text": None}, "line 1: 'text' is null, not a text"),
         ({"text": " \t"}, "line 1: 'text' is empty; write it, or remove the row"),
-        ({"text": "a\ud800"}, "line 1: character 1 of 'text' is half of a surrogate pair, which is not Unicode; mend"),
+        (
+            {"text": "a\ud800"},
+            "line 1: character 1 of 'text' is half of a surrogate pair, which is not Unicode; correct",
+        ),
     ],
 )
 def test_what_is_no_text(tmp_path, record, message):
@@ -127,14 +130,14 @@ def test_files_in_a_local_folder(tmp_path):
     (tmp_path / "data").mkdir()
     for name in ("b.tsv", "a.tsv", "c.txt"):
         (tmp_path / "data" / name).touch()
-    found = located(PUBLISHED, ["data/*.tsv", "data/c.txt"], str(tmp_path))
+    found = locate_files(PUBLISHED, ["data/*.tsv", "data/c.txt"], str(tmp_path))
     assert [[path.name for path in files] for files in found] == [["a.tsv", "b.tsv"], ["c.txt"]]
     with pytest.raises(
         ValueError, match=r"no\.tsv: there is no such file; put the file there, as in https://huggingfac"
     ):
-        located(PUBLISHED, ["data/no.tsv"], str(tmp_path))
+        locate_files(PUBLISHED, ["data/no.tsv"], str(tmp_path))
     with pytest.raises(ValueError, match="data_dir: there is no folder"):
-        located(PUBLISHED, ["data/no.tsv"], str(tmp_path / "nowhere"))
+        locate_files(PUBLISHED, ["data/no.tsv"], str(tmp_path / "nowhere"))
 
 
 def test_without_a_connection_the_command_that_fetches_is_named():
@@ -142,11 +145,11 @@ def test_without_a_connection_the_command_that_fetches_is_named():
         "type `hf download --repo-type dataset someone/something --revision abc --include 'a.tsv'`, or set data_dir"
     )
     with pytest.raises(ValueError, match=re.escape(command)):
-        located(PUBLISHED, ["a.tsv"], None)
+        locate_files(PUBLISHED, ["a.tsv"], None)
 
 
 def test_a_part_that_was_not_fetched_while_there_was_a_connection(tmp_path, monkeypatch):
     """The hub's library then gives the folder of what was, as if it were whole."""
-    monkeypatch.setattr("babelbatch.sources.hub.fetched", lambda *_: tmp_path)
+    monkeypatch.setattr("babelbatch.sources.hub.fetch_files", lambda *_: tmp_path)
     with pytest.raises(ValueError, match=r"a\.tsv: there is no such file; there is no connection, and it was not fet"):
-        located(PUBLISHED, ["a.tsv"], None)
+        locate_files(PUBLISHED, ["a.tsv"], None)

@@ -1,10 +1,9 @@
-"""The built-in data: what the facts say, how they are told, how they are split."""
+"""The built-in data: facts, their texts and their split."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import string
 from collections import Counter
 
 import numpy as np
@@ -14,7 +13,7 @@ from babelbatch.benchmarks.world_facts import load_benchmark
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.records import ABSENT
 from babelbatch.sources.world_facts import LANGUAGES, RELATIONS, facts, split, texts
-from babelbatch.sources.world_facts_templates import TEMPLATES
+from babelbatch.sources.world_facts_wordings import load_wordings
 from processes import python
 
 
@@ -22,9 +21,9 @@ def objects(relation: str) -> dict[str, str]:
     return {fact.subject: fact.object for fact in facts() if fact.relation == relation}
 
 
-def told(fact_id: str, language: str) -> tuple[str, str]:
+def query_and_passage(fact_id: str, language: str) -> tuple[str, str]:
     row = [fact.id for fact in facts()].index(fact_id)
-    return texts(language).questions[row], texts(language).passages[row]
+    return texts(language).queries[row], texts(language).passages[row]
 
 
 def test_counts():
@@ -169,20 +168,14 @@ def test_the_week_is_not_inherited_from_another_territory():
     ],
 )
 def test_sentences(fact_id, language, question, passage):
-    assert told(fact_id, language) == (question, passage)
+    assert query_and_passage(fact_id, language) == (question, passage)
 
 
-def test_every_template_names_the_subject_and_only_the_passage_the_object():
-    def fields(text: str) -> list[str]:
-        return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
-
-    assert list(TEMPLATES) == list(RELATIONS)
-    for languages in TEMPLATES.values():
-        assert tuple(languages) == LANGUAGES
-        for questions, passages in languages.values():
-            assert len(set(questions)) == len(set(passages)) == 2
-            assert [fields(text) for text in questions] == [["subject"]] * 2
-            assert [fields(text) for text in passages] == [["object", "subject"]] * 2
+def test_each_relation_has_two_wordings_in_each_language():
+    wordings = load_wordings(tuple(RELATIONS), LANGUAGES)
+    assert list(wordings) == [(relation, language) for relation in RELATIONS for language in LANGUAGES]
+    for each in wordings.values():
+        assert len(set(each.queries)) == len(set(each.passages)) == 2
 
 
 END_OF_QUESTION = {"ar": "؟", "el": ";", "th": "", "zh": "？"}
@@ -191,7 +184,7 @@ END_OF_PASSAGE = {"hi": "।", "th": "", "zh": "。"}
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_texts(language):
-    questions, passages = texts(language).questions, texts(language).passages
+    questions, passages = texts(language).queries, texts(language).passages
     assert len(set(questions)) == len(set(passages)) == len(facts())
     assert not set(questions) & set(passages)
     for question, passage in zip(questions, passages, strict=True):
@@ -208,14 +201,15 @@ def test_texts(language):
 def test_all_wordings_are_used(language):
     """About half of the facts get either wording, and question and passage are drawn apart."""
     rows = [row for row, fact in enumerate(facts()) if fact.relation == "script"]
-    (first_question, _), (first_passage, _) = TEMPLATES["script"][language]
+    wordings = load_wordings(tuple(RELATIONS), LANGUAGES)["script", language]
+    first_question, first_passage = wordings.queries[0], wordings.passages[0]
 
     def begins(text: str, template: str) -> bool:
         before, after = template.split("{subject}")
         return text.startswith(before) and after.split("{object}")[0] in text
 
     drawn = Counter(
-        (begins(texts(language).questions[row], first_question), begins(texts(language).passages[row], first_passage))
+        (begins(texts(language).queries[row], first_question), begins(texts(language).passages[row], first_passage))
         for row in rows
     )
     assert len(drawn) == 4
@@ -255,7 +249,7 @@ def test_corpus():
     assert (corpus.queries.dtype, corpus.passage_keys.dtype, corpus.negatives.dtype) == (np.int32, np.int64, np.int32)
     for row in (0, 1000, 1930):
         for column, language in enumerate(LANGUAGES):
-            question, passage = told(corpus.ids[row], language)
+            question, passage = query_and_passage(corpus.ids[row], language)
             assert corpus.query_texts[corpus.queries[row, column]] == question
             assert corpus.passage_texts[corpus.passages[row, column]] == passage
 
@@ -272,11 +266,13 @@ def test_benchmark():
     assert benchmark.relevant_offsets.tolist() == list(range(0, 400 * 11 * 11 + 1, 11))
     for query in (0, 401, 4399):
         fact_id, language = benchmark.query_ids[query], LANGUAGES[benchmark.query_languages[query]]
-        assert benchmark.query_texts[query] == told(fact_id, language)[0]
+        assert benchmark.query_texts[query] == query_and_passage(fact_id, language)[0]
         answers = benchmark.relevant[benchmark.relevant_offsets[query] : benchmark.relevant_offsets[query + 1]]
         assert [benchmark.candidate_ids[row] for row in answers] == [f"{other}:{fact_id}" for other in LANGUAGES]
         assert [LANGUAGES[benchmark.candidate_languages[row]] for row in answers] == list(LANGUAGES)
-        assert [benchmark.candidate_texts[row] for row in answers] == [told(fact_id, other)[1] for other in LANGUAGES]
+        assert [benchmark.candidate_texts[row] for row in answers] == [
+            query_and_passage(fact_id, other)[1] for other in LANGUAGES
+        ]
     assert benchmark.protocol == (
         "world_facts of CLDR 47: candidate = the passage of any fact, relevant = the fact asked about, "
         "in every language; held_out = 0.2, split_seed = 0"
@@ -370,6 +366,12 @@ def test_negative_number_of_negatives():
 def test_nothing_held_out():
     with pytest.raises(ValueError, match=r"^held_out=1e-09 holds out none of 2331 facts: raise it$"):
         load_benchmark(held_out=1e-9)
+
+
+def test_fingerprints_are_pinned():
+    """Any change of a text, an id or the split changes them."""
+    assert load_corpus().fingerprint == "822761ccb4a12bb0"
+    assert load_benchmark().fingerprint == "b5e7cb8f12cdb94a"
 
 
 def test_the_same_in_every_process():

@@ -359,7 +359,7 @@ def test_texts_that_change_meanwhile_are_refused(tokenizer, tmp_path):
 def test_half_a_character_is_named(tokenizer, tmp_path):
     message = (
         "character 5 of the text 'half \\ud83d' is half of a surrogate pair, which is not Unicode; "
-        "mend the file that the text comes from"
+        "correct the file of the text"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         kept(tmp_path, ["whole", "half \ud83d"], tokenizer)

@@ -1,4 +1,4 @@
-"""Evaluation sets: one file a format.
+"""Evaluation sets: one file per format.
 
 Each file has a `load_benchmark` that returns a `records.Benchmark`; `table.py`, for data of your own, is a good one to
 read first. `from_rows` makes a benchmark from rows in memory, `assembly` and `stored` make one in bounded memory,

@@ -1,7 +1,7 @@
-"""Gathers queries, candidates and judgements, in whatever order they come, into a benchmark on disk.
+"""Builds a benchmark on disk from queries, candidates and judgements in any order.
 
-Candidates go to disk as they come; what is held of one are some thirty bytes. Queries and judgements are held. Ids are
-compared by 128 bits of BLAKE2.
+Candidates are written to disk at once; some thirty bytes each stay in memory, and so do queries and judgements. Ids are
+compared by 128-bit BLAKE2 hashes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class PoolAssembly:
-    """Takes rows one at a time; `finish` makes the files of a stored benchmark (`stored_benchmark.stored_benchmark`).
-    In a `with` block nothing stays open, and nothing in the folder, if a row is refused.
+    """Takes rows one at a time; `finish` writes the files of a stored benchmark (`stored.stored_benchmark`).
 
-    folder: where they go; what an interrupted assembly left there is overwritten.
+    Use it in a `with` block, which closes and removes its files if a row is refused.
+    folder: of the files; those of an interrupted assembly are overwritten.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,7 +47,7 @@ class PoolAssembly:
             abandon_build((self._ids, self._texts), self._folder)
 
     def candidate(self, id_: str, language: str, text: str, place: Place) -> None:
-        """What may answer a query. Ids are distinct over all languages. A text may be empty."""
+        """Adds a candidate. Ids are distinct over all languages. A text may be empty."""
         self._ids.append(id_)
         self._texts.append(text)
         hash_, check = text_hash(id_)
@@ -58,10 +58,11 @@ class PoolAssembly:
         self._languages.append(self._codes.setdefault(language, len(self._codes)))
 
     def query(self, id_: str, language: str, text: str, place: Place, cluster: Hashable | None = None) -> None:
-        """A query in a language. The same id in another language is the same query, with the same answers.
+        """Adds a query in a language. The same id in another language is the same query, with the same judgements.
 
-        cluster: what it is about, such as a document; None: nothing else is about the same.
-        ValueError: it is there in this language already.
+        cluster: its article, document or subject; queries with equal clusters are not independent. None: no other query
+            shares it.
+        Raises ValueError if the query has been added in this language.
         """
         if (id_, language) in self._queries:
             raise ValueError(
@@ -72,10 +73,10 @@ class PoolAssembly:
             self._clusters[id_, language] = cluster
 
     def judgement(self, query: str, candidate: str, gain: float, place: Place) -> None:
-        """What a candidate gains if it is found for a query. At 0 or below it is not relevant: such a row says nothing
-        that a missing one does not say, and may name a candidate that there is not.
+        """Adds the gain of a candidate for a query. At 0 or below it is not relevant, as without a judgement; such a
+        judgement may name an unknown candidate.
 
-        ValueError: the pair is judged already.
+        Raises ValueError if the pair has been judged.
         """
         if (query, candidate) in self._judgements:
             raise ValueError(
@@ -87,20 +88,20 @@ class PoolAssembly:
     def finish(self, languages: Sequence[str] | None = None) -> list[str]:
         """Writes texts and tables, and returns the languages.
 
-        languages: those that are kept, in this order; default all that came, sorted. Queries that nothing answers in
-            them are left out, and the log says how many.
-        The candidates of a language stand together, in the order in which they came; so do its queries.
-        ValueError, with the place: a candidate's id comes twice; a judgement names a query or a candidate that there is
-        not; no query is left.
+        languages: those to write, in this order; default all, sorted. Queries without a relevant candidate in them are
+            skipped, and logged as a number.
+        Candidates are grouped by language, in the order in which they were added; so are queries.
+        Raises ValueError, with the place, for a repeated candidate id, a judgement of an unknown query or candidate,
+        and if no query remains.
         """
         self._ids.close()
         self._texts.close()
-        kept = self._kept(languages)
+        selected = self._select(languages)
         old_rows = self._relevant()
 
         codes = np.full(len(self._codes), -1, np.int16)
         for language, code in self._codes.items():
-            codes[code] = kept.index(language) if language in kept else -1
+            codes[code] = selected.index(language) if language in selected else -1
         codes = codes[np.asarray(self._languages)]
         order = np.argsort(codes, kind="stable")
         order = order[np.count_nonzero(codes < 0) :]
@@ -114,16 +115,16 @@ class PoolAssembly:
             query: sorted((int(new_row[old]), gain) for old, gain in found if new_row[old] >= 0)
             for query, found in old_rows
         }
-        asked = [(kept.index(language), id_) for id_, language in self._queries if language in kept]
-        answered = sorted(((code, id_) for code, id_ in asked if answers.get(id_)), key=lambda query: query[0])
+        queries = [(selected.index(language), id_) for id_, language in self._queries if language in selected]
+        answered = sorted(((code, id_) for code, id_ in queries if answers.get(id_)), key=lambda query: query[0])
         if not answered:
-            raise ValueError(f"no query has a relevant candidate ({len(asked):,} queries, {len(order):,} candidates)")
-        if len(answered) < len(asked):
-            log.info("%d of %d queries are left out: no relevant candidate", len(asked) - len(answered), len(asked))
+            raise ValueError(f"no query has a relevant candidate ({len(queries):,} queries, {len(order):,} candidates)")
+        if len(answered) < len(queries):
+            log.info("%d of %d queries are skipped: no relevant candidate", len(queries) - len(answered), len(queries))
         ids, texts = TextWriter(self._folder / QUERY_IDS), TextWriter(self._folder / QUERIES)
         for code, id_ in answered:
             ids.append(id_)
-            texts.append(self._queries[id_, kept[code]][0])
+            texts.append(self._queries[id_, selected[code]][0])
         for writer, file in ((ids, QUERY_IDS), (texts, QUERIES)):
             writer.close()
             select_texts(self._folder / file)
@@ -133,21 +134,21 @@ class PoolAssembly:
         self._save("relevant", np.array([row for row, _ in found], np.int64))
         self._save("gains", np.array([gain for _, gain in found], np.float64))
         if self._clusters:
-            sources = [self._clusters.get((id_, kept[code]), ("query", id_)) for code, id_ in answered]
+            sources = [self._clusters.get((id_, selected[code]), ("query", id_)) for code, id_ in answered]
             self._save(CLUSTERS, joined_clusters([id_ for _, id_ in answered], sources))
-        return kept
+        return selected
 
-    def _kept(self, languages: Sequence[str] | None) -> list[str]:
-        came = sorted({*self._codes, *(language for _, language in self._queries)})
+    def _select(self, languages: Sequence[str] | None) -> list[str]:
+        available = sorted({*self._codes, *(language for _, language in self._queries)})
         if languages is not None and (not languages or len(set(languages)) < len(languages)):
             raise ValueError(f"languages: {list(languages)} names no language, or one twice; name each once")
         for language in languages or []:
-            if language not in came:
-                raise ValueError(f"languages: there is nothing in '{language}'; there are: {', '.join(came)}")
-        return came if languages is None else list(languages)
+            if language not in available:
+                raise ValueError(f"languages: there is nothing in '{language}'; there are: {', '.join(available)}")
+        return available if languages is None else list(languages)
 
     def _relevant(self) -> list[tuple[str, list[tuple[int, float]]]]:
-        """For each query with relevant candidates, these in the order in which they came, and their gains."""
+        """(query, its relevant candidates in the order in which they were added, with their gains)."""
         hashes, checks = np.asarray(self._hashes), np.asarray(self._checks)
         order = np.argsort(hashes, kind="stable")
         hashes = hashes[order]

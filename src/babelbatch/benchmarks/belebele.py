@@ -1,7 +1,7 @@
-"""Belebele: which passage answers the question, in any of 122 languages, all of them parallel?
+"""Belebele: retrieve the passage that answers the question, in 122 parallel languages.
 
-Bandarkar et al. 2024 (arXiv 2308.16884): multiple choice about passages of FLORES-200, translated by people. The
-choices are left out here; what is asked for is the passage, as mteb's BelebeleRetrieval does for pairs of languages.
+Bandarkar et al. 2024 (arXiv 2308.16884): multiple-choice questions about passages of FLORES-200, translated by people.
+Here the choices are ignored and the passage is retrieved, as in mteb's BelebeleRetrieval for pairs of languages.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from babelbatch.benchmarks.passages import Asked, passage_benchmark
+from babelbatch.benchmarks.passages import QueryPassage, passage_benchmark
 from babelbatch.records import Benchmark
-from babelbatch.sources.hub import Published, check_count, located
-from babelbatch.sources.languages import chosen
+from babelbatch.sources.hub import Published, check_count, locate_files
+from babelbatch.sources.languages import select_languages
 from babelbatch.sources.lines import records, text_in
 
 SOURCE = Published("facebook/belebele", "c25c4d7bfbc5de244583947ba230fc4ee93d4a89", "CC BY-SA 4.0")
@@ -36,8 +36,8 @@ _CODES = """
     wo=wol_Latn xh=xho_Latn yo=yor_Latn zh=zho_Hans zh_Hant=zho_Hant zu=zul_Latn
 """
 FLORES = dict(pair.split("=") for pair in _CODES.split())
-"""Language -> the code of its file. A language is named by ISO 639-1, where that has no code by 639-3; what is there in
-a second script has the script in its name, such as hi_Latn."""
+"""Language -> the code of its file. Languages have ISO 639-1 codes, or 639-3 where that has none, with a script
+after the code for a second script of the language, such as hi_Latn."""
 
 DEFAULT = (
     "ar", "bn", "de", "el", "en", "es", "fa", "fi", "fr", "hi", "id", "ja", "ko", "ru", "sw", "te", "th", "tr", "vi",
@@ -47,29 +47,28 @@ DEFAULT = (
 
 
 def load_benchmark(data_dir: str | None = None, languages: list[str] | None = None) -> Benchmark:
-    """The candidates are the 488 passages of each language. A question is answered by its own passage, in every
-    language.
+    """Candidates: the 488 passages of each language. A question's own passage is relevant, in every language.
 
     data_dir: a folder with the hub's files, `data/<FLORES code>.jsonl`.
-    languages: keys of `FLORES`; default the 21 of `DEFAULT`. They make up the pool.
+    languages: keys of `FLORES`; default the 21 of `DEFAULT`. They form the pool.
     """
-    known = chosen("Belebele", tuple(FLORES), DEFAULT if languages is None else languages)
-    files = located(SOURCE, [f"data/{FLORES[language]}.jsonl" for language in known], data_dir)
+    selected = select_languages("Belebele", tuple(FLORES), DEFAULT if languages is None else languages)
+    files = locate_files(SOURCE, [f"data/{FLORES[language]}.jsonl" for language in selected], data_dir)
     benchmark = passage_benchmark(
         "belebele",
-        known,
-        (row for language, (path,) in zip(known, files, strict=True) for row in _rows(path, language)),
+        selected,
+        (row for language, (path,) in zip(selected, files, strict=True) for row in _rows(path, language)),
         "Belebele: candidate = passage, relevant = the question's own, in every language",
     )
-    check_count("Belebele: questions", len(benchmark.query_ids), QUESTIONS * len(known), data_dir)
-    check_count("Belebele: passages", len(benchmark.candidate_ids), PASSAGES * len(known), data_dir)
+    check_count("Belebele: questions", len(benchmark.query_ids), QUESTIONS * len(selected), data_dir)
+    check_count("Belebele: passages", len(benchmark.candidate_ids), PASSAGES * len(selected), data_dir)
     return benchmark
 
 
-def _rows(path: Path, language: str) -> Iterator[Asked]:
+def _rows(path: Path, language: str) -> Iterator[QueryPassage]:
     for place, record in records(path):
         link, number = text_in(record, "link", place), record.get("question_number")
         if not isinstance(number, int) or isinstance(number, bool):
             raise ValueError(f"{place}: 'question_number' is {str(number)[:40]}, not a whole number")
         question, passage = text_in(record, "question", place), text_in(record, "flores_passage", place)
-        yield Asked(place, language, f"{link}#{number}", question, link, passage)
+        yield QueryPassage(place, language, f"{link}#{number}", question, link, passage)

@@ -1,4 +1,4 @@
-"""Which queries are not independent: those about one article, passage or subject."""
+"""Clusters of queries that are not independent: those about one article, passage or subject."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scipy.sparse.csgraph import connected_components
 def joined_clusters(query_ids: Sequence[str], sources: Sequence[Hashable]) -> np.ndarray:
     """(Q,) int32 cluster of each query, numbered from 0 in order of appearance.
 
-    Two queries are in one cluster if they share an id or a source, directly or through others. So the versions of a
-    query stay together where their articles have another name in each language.
+    Two queries are in one cluster if they share an id or a source, directly or through others. The translations of a
+    query are therefore in one cluster although their articles have different names.
 
-    query_ids, sources: the id of each of Q queries, and what it is about, such as (language, article).
+    query_ids, sources: the id and the source of each of Q queries; a source is for example (language, article).
     """
     nodes: dict[tuple[str, Hashable], int] = {}
     ids = np.array([nodes.setdefault(("id", id_), len(nodes)) for id_ in query_ids])

@@ -1,4 +1,4 @@
-"""A benchmark from rows in memory: the shortest way to a loader of your own."""
+"""A benchmark from rows in memory: the simplest loader of your own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From files of queries, candidates and judgements to a benchmark: what the table and the tasks of mteb share."""
+"""Adds files of queries, candidates and judgements to a benchmark; used by the table and the tasks of mteb."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from babelbatch.sources.mteb import Files
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """What reads a file of each role."""
+    """A reader for the files of each role."""
 
     queries: Callable[[Path], Iterator[Text]]
     candidates: Callable[[Path], Iterator[Text]]
@@ -22,32 +22,33 @@ class Readers:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Files that belong together. language: of all that is in them, whatever a row says; None where each row says it.
+    """Files that belong together.
 
-    otherwise: the language of the rows that do not say theirs. None: each must.
-    query_prefix, candidate_prefix: put before the ids, where other parts may have the same ones for something else.
+    language: of all rows, even of those with another one; None: each row has its own.
+    default_language: of rows without a language. None: each must have one.
+    query_prefix, candidate_prefix: put before the ids, where other parts may use the same ids for other texts.
     """
 
     files: Files
     language: str | None = None
     query_prefix: str = ""
     candidate_prefix: str = ""
-    otherwise: str | None = None
+    default_language: str | None = None
 
 
 def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
-    """Puts the files of a part into an assembly. How many judged queries there were, and how many candidates.
+    """Adds the files of a part to an assembly and returns the numbers of judged queries and of candidates.
 
-    ValueError, with file and line: as the readers and the assembly; a row of which nobody knows the language.
+    Raises ValueError, with file and line, as the readers and the assembly do, and for a row without a language.
     """
-    asked: set[str] = set()
+    query_ids: set[str] = set()
     judged: set[str] = set()
     candidates = 0
     for path in part.files.queries:
         for row in read.queries(path):
             language = _language(row, part)
             assembly.query(f"{part.query_prefix}{row.id}", language, row.text, row.place, row.cluster)
-            asked.add(row.id)
+            query_ids.add(row.id)
     for path in part.files.candidates:
         for row in read.candidates(path):
             assembly.candidate(f"{part.candidate_prefix}{row.id}", _language(row, part), row.text, row.place)
@@ -58,14 +59,14 @@ def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
             candidate = f"{part.candidate_prefix}{judged_pair.candidate}"
             assembly.judgement(query, candidate, judged_pair.gain, judged_pair.place)
             judged.add(judged_pair.query)
-    return len(asked & judged), candidates
+    return len(query_ids & judged), candidates
 
 
 def _language(row: Text, part: Part) -> str:
-    language = part.language or row.language or part.otherwise
+    language = part.language or row.language or part.default_language
     if language is None:
         raise ValueError(
-            f"{row.place}: nothing says its language; add a column 'language', name yours in columns.language, or set "
+            f"{row.place}: it has no language; add a column 'language', name yours in columns.language, or set "
             "language=en if all is in one"
         )
     return language

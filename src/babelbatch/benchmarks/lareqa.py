@@ -18,15 +18,15 @@ def load_benchmark(
     candidate: Literal["sentence", "sentence_with_context"] = "sentence",
     metric: Literal["map", "map@20"] = "map",
 ) -> Benchmark:
-    """Candidates are all sentences of all paragraphs. A question is answered by the sentence in which its answer
-    starts, in every language that has the question.
+    """Candidates: all sentences of all paragraphs. The sentence in which a question's answer starts is relevant, in
+    every language that has the question.
 
-    dataset: `xquad_r` or `mlqa_r`: the name in metric keys, and what is fetched if `data_dir` is None.
+    dataset: `xquad_r` or `mlqa_r`: the name in metric keys, and the data set to fetch if `data_dir` is None.
     data_dir: a folder of `<language>.json` files.
-    languages: which of them; default all. They also make up the pool of the multilingual setting.
+    languages: some of them; default all. They also form the pool of the multilingual setting.
     candidate: the text that is encoded. `sentence_with_context` joins the sentence and its paragraph without a
-        separator and without line breaks, as XTREME-R does (google-research/xtreme, utils_lareqa.py).
-    metric: the one to read first. XTREME-R's is mAP@20, over the pool.
+        separator and without line breaks, as in XTREME-R (google-research/xtreme, utils_lareqa.py).
+    metric: the primary one. In XTREME-R it is mAP@20 over the pool.
     """
     files = read(dataset, data_dir, languages)
     row_of: dict[tuple[str, int, int], int] = {}

@@ -1,4 +1,4 @@
-"""Mewsli-X: which entity does a mention in the news mean, described in whatever language (`sources/mewsli_x.py`)."""
+"""Mewsli-X: the entity that a mention in the news refers to, described in any language (`sources/mewsli_x.py`)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources import mewsli_x
 from babelbatch.sources.hub import check_count
-from babelbatch.sources.languages import chosen
+from babelbatch.sources.languages import select_languages
 from babelbatch.storage import file_signatures
 
 
 def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchmark:
-    """Queries are the mentions of the test set, in their sentence. Candidates are all entities, each described in one
-    of fifty languages. Official is mAP@20, which is MRR@20, over the pool of all languages (XTREME-R). The mentions of
-    one article are a cluster.
+    """Queries: the mentions of the test set, in their sentence. Candidates: all entities, each described in one of
+    fifty languages. The official metric is mAP@20, here equal to MRR@20, over the pool of all languages (XTREME-R). The
+    mentions of one article are a cluster.
 
     data_dir: the folder of `.jsonl` files that `get-mewsli-x.sh` writes, `mewsli_x/output/dataset`.
-    languages: of the mentions, which of the eleven; default all. The pool is always whole.
+    languages: of the mentions, some of the eleven; default all. The pool always has all entities.
     """
-    asked = chosen("mewsli_x", tuple(mewsli_x.MENTIONS), languages)
+    selected = select_languages("mewsli_x", tuple(mewsli_x.MENTIONS), languages)
     mentions, entities = Path(data_dir) / mewsli_x.MENTIONS_FILE, Path(data_dir) / mewsli_x.ENTITIES_FILE
     for path in (mentions, entities):
         if not path.is_file():
@@ -35,21 +35,21 @@ def load_benchmark(data_dir: str, languages: list[str] | None = None) -> Benchma
         with PoolAssembly(folder) as assembly:
             counts: Counter[str] = Counter()
             for mention in mewsli_x.mentions(mentions):
-                if mention.language in asked:
-                    document = mention.place.line  # an article a line
+                if mention.language in selected:
+                    document = mention.place.line  # one article per line
                     assembly.query(mention.id, mention.language, mention.text, mention.place, document)
                     assembly.judgement(mention.id, mention.entity, 1.0, mention.place)
                     counts[mention.language] += 1
-            for language in asked:
+            for language in selected:
                 published = mewsli_x.MENTIONS[language]
                 check_count(f"mewsli_x, mentions in '{language}'", counts[language], published, data_dir)
-            told = 0
+            entity_count = 0
             for entity in mewsli_x.entities(entities):
                 assembly.candidate(entity.id, entity.language, entity.text, entity.place)
-                told += 1
-            check_count("mewsli_x, entities", told, mewsli_x.ENTITIES, data_dir)
+                entity_count += 1
+            check_count("mewsli_x, entities", entity_count, mewsli_x.ENTITIES, data_dir)
             return assembly.finish()
 
     protocol = "Mewsli-X 20220518_6 test: query = mention in its sentence, candidate = description of an entity"
-    inputs = {"languages": asked, "clusters": "document", "files": file_signatures([mentions, entities])}
+    inputs = {"languages": selected, "clusters": "document", "files": file_signatures([mentions, entities])}
     return stored_benchmark("mewsli_x", inputs, build, protocol, "map@20", cluster_unit="document")

@@ -1,4 +1,4 @@
-"""MIRACL with small pools: at most 1,000 dev questions a language, over what three retrievers find for them."""
+"""MIRACL with small pools: at most 1,000 dev queries per language, over the results of three retrievers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COUNTS = {
     "yo": (119, 49_043),
     "zh": (393, 81_309),
 }
-"""Questions and passages, by language: 11,076 and 2,449,382."""
+"""Queries and passages, by language: 11,076 and 2,449,382."""
 
 TASK = Task(
     Published("mteb/MIRACLRetrievalHardNegatives", "d7d94fa4b946cec4a27c84653aa0cf6b33f74a3c", "CC BY-SA 4.0"),
@@ -40,12 +40,12 @@ TASK = Task(
 
 def load_benchmark(pooled: bool, data_dir: str | None = None, languages: list[str] | None = None) -> Benchmark:
     """mteb's MIRACLRetrievalHardNegatives: the judged passages and the first 250 of BM25, multilingual E5 large and
-    E5 Mistral, in the question's language. Bengali, Swahili and Yoruba keep their whole Wikipedia.
+    E5 Mistral, in the query's language. Bengali, Swahili and Yoruba have their whole Wikipedia.
 
-    A candidate is title, space, passage; relevant is what was judged 1.
+    A candidate is title, space, passage; relevant are those judged 1.
 
-    pooled: whether to rank over all languages too. Passages of another language were never judged, and count as wrong.
-    data_dir: a folder with the data set's files; None fetches them. languages: which of the 18; default all.
+    pooled: whether to rank over all languages too. Passages of other languages are unjudged and count as irrelevant.
+    data_dir: a folder with the data set's files; None fetches them. languages: some of the 18; default all.
     """
     protocol = "MIRACL dev, hard negatives of mteb: candidate = title and passage, relevant = judged 1"
     return load_task("miracl_hard_negatives", TASK, protocol, data_dir, languages, pooled)

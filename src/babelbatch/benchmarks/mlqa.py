@@ -1,8 +1,8 @@
-"""MLQA: which paragraph answers the question, in each of the 49 pairs of a question's and a paragraph's language?
+"""MLQA: retrieve the paragraph that answers the question, in 49 pairs of a question's and a paragraph's language.
 
-Lewis et al. 2020, arXiv 1910.07475. Questions asked in English of Wikipedia paragraphs, translated by people into the
-languages that have a paragraph with a parallel sentence: four languages a question on average. MLQA-R (`lareqa.py`)
-asks for the sentence instead, in the development set.
+Lewis et al. 2020, arXiv 1910.07475. English questions about Wikipedia paragraphs, translated by people into the
+languages that have a paragraph with a parallel sentence: on average four languages per question. In MLQA-R
+(`lareqa.py`), from the development set, the candidates are sentences.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Literal
 
 from babelbatch.benchmarks.passages import own_paragraphs, passage_benchmark
 from babelbatch.records import Benchmark
-from babelbatch.sources.hub import check_count, located
-from babelbatch.sources.languages import chosen
+from babelbatch.sources.hub import check_count, locate_files
+from babelbatch.sources.languages import select_languages
 from babelbatch.sources.squad import MLQA
 
 QUESTIONS = {
@@ -27,25 +27,24 @@ def load_benchmark(
     languages: list[str] | None = None,
     split: Literal["dev", "test"] = "test",
 ) -> Benchmark:
-    """The candidates of a language are all its paragraphs. A question is answered by its own paragraph, in every
-    language that it is asked in.
+    """Candidates: all paragraphs. A question's own paragraph is relevant, in every language that has the question.
 
     MLQA's files `mlqa.<paragraphs>.<questions>` pair each language's questions with each language's paragraphs. The
-    seven in which both are of one language hold them all: a question is in a pair's file if both languages have it.
+    seven files with one language contain all of them: a question is in a pair's file if both languages have it.
 
     data_dir: a folder with the hub's files, `mlqa.<language>.<language>/{validation,test}-*.parquet`.
-    languages: which of the seven; default all. split: `dev` or `test`.
+    languages: some of the seven; default all. split: `dev` or `test`.
     """
-    known = chosen("MLQA", tuple(QUESTIONS[split]), languages)
-    patterns = [f"mlqa.{language}.{language}/{_FILES[split]}-*.parquet" for language in known]
-    files = dict(zip(known, located(MLQA, patterns, data_dir), strict=True))
+    selected = select_languages("MLQA", tuple(QUESTIONS[split]), languages)
+    patterns = [f"mlqa.{language}.{language}/{_FILES[split]}-*.parquet" for language in selected]
+    files = dict(zip(selected, locate_files(MLQA, patterns, data_dir), strict=True))
     benchmark = passage_benchmark(
         "mlqa",
-        known,
+        selected,
         (row for language, paths in files.items() for path in paths for row in own_paragraphs(path, language)),
         f"MLQA {split}: candidate = paragraph, relevant = the question's own, in every language that has it",
     )
-    for column, language in enumerate(known):
+    for column, language in enumerate(selected):
         found = int((benchmark.query_languages == column).sum())
         check_count(f"MLQA {split}, '{language}': questions", found, QUESTIONS[split][language], data_dir)
     return benchmark

@@ -37,12 +37,12 @@ def load_benchmark(
     """mteb's NeuCLIR<year>RetrievalHardNegatives: the topics, translated by people, over the documents judged relevant
     and the first 250 of BM25, multilingual E5 large and E5 Mistral, in the topic's language.
 
-    A candidate is title, space, text. Relevant is what is judged above 0; nDCG gains the grade itself, as trec_eval
-    has it: 3 for what would stand in the lead of a report on the topic, 1 for what would stand in the rest of it.
-    A topic has one id in every language, so it is answered by documents of all languages in which it was judged.
+    A candidate is title, space, text. Relevant are documents judged above 0; the gain for nDCG is the grade itself, as
+    in trec_eval: 3 for information for the lead of a report on the topic, 1 for the rest of the report.
+    A topic has one id in every language; documents of all languages in which it was judged can be relevant.
 
-    year: of the track. data_dir: a folder with the data set's files; None fetches them. languages: of `fa`, `ru` and
-        `zh`; default all. They also make up the pool of the multilingual setting.
+    year: of the track. data_dir: a folder with the data set's files; None fetches them. languages: some of `fa`, `ru`
+        and `zh`; default all. They also form the pool of the multilingual setting.
     """
     what = "candidate = title and text, relevant = judged above 0, gain = grade"
     return load_task(

@@ -1,4 +1,4 @@
-"""A benchmark on disk, for pools too large for memory: built once, kept in the cache folder, mapped by every run."""
+"""A benchmark on disk, for pools too large for memory: built once in the cache folder, memory-mapped by every run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from babelbatch.records import Benchmark
 from babelbatch.storage import Texts, cache_entry, open_entry
 
 FORMAT = 1
-"""Goes up when what the files mean changes."""
+"""Version of the files' format."""
 
 QUERY_IDS, QUERIES, CANDIDATE_IDS, CANDIDATES = "query_ids.txt", "queries.txt", "candidate_ids.txt", "candidates.txt"
 """Files of texts, see `texts.py`."""
@@ -34,11 +34,11 @@ def stored_benchmark(
 ) -> Benchmark:
     """The benchmark that `build` makes, from the cache folder if it was built before; see `cache_entry`.
 
-    inputs: all that it depends on, as JSON can write it: settings, and `file_signatures` the files read.
-    build: writes into a folder what `pool_assembly.PoolAssembly.finish` writes, and returns the languages.
+    inputs: everything that it depends on, as JSON values: settings, and the `file_signatures` of the files read.
+    build: writes the files of `assembly.PoolAssembly.finish` into a folder, and returns the languages.
     protocol, metric, pooled: as in `Benchmark`. cluster_unit: the same, if `build` writes clusters.
-    Candidates stay on disk, queries are read. Raises RecordError if what `build` writes is no benchmark, and ValueError
-    if the files have been damaged since.
+    Candidates stay on disk, queries are read. Raises RecordError if `build` writes no valid benchmark, and ValueError
+    if the files are damaged later.
     """
 
     def opened(folder: Path, languages: Sequence[str]) -> Benchmark:
@@ -63,7 +63,7 @@ def stored_benchmark(
     def built(folder: Path) -> dict[str, object]:
         with waiting(f"building the benchmark {name}"):
             languages = build(folder)
-        opened(folder, languages)  # what `build` did wrong is said now, and is no damage later
+        opened(folder, languages)  # an error of `build` is raised now, and not reported as damage later
         return {"languages": languages}
 
     folder = cache_entry("benchmark", name, {"format": FORMAT, **inputs}, built)

@@ -13,7 +13,7 @@ from babelbatch.benchmarks.judged_files import Part, Readers, add
 from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources import beir, trec
-from babelbatch.sources.hub import Published, fetched
+from babelbatch.sources.hub import Published, fetch_files
 from babelbatch.sources.lines import FORMATS
 from babelbatch.sources.mteb import Files, of_split
 from babelbatch.storage import file_signatures
@@ -37,7 +37,7 @@ PATTERNS: dict[Layout, dict[str, tuple[str, ...]]] = {
         "qrels": ("qrels/*.parquet", "default/*.parquet", "{language}-qrels/*.parquet"),
     },
 }
-"""Where the files of each role are looked for: the first pattern that leads to any is taken."""
+"""Patterns of the files of each role; the first with a match is used."""
 
 
 def load_benchmark(
@@ -56,8 +56,9 @@ def load_benchmark(
     pooled: bool = True,
     metric: Literal["map", "map@20", "mrr@100", "ndcg@10", "ndcg@20"] = "ndcg@10",
 ) -> Benchmark:
-    """Relevant is what is judged above 0; the judgement is what it gains in nDCG. Queries that nothing answers are left
-    out. Candidates may be many: they are read one at a time into the cache folder, once.
+    """Candidates judged above 0 are relevant; the judgement is their gain for nDCG. Queries without a relevant
+    candidate are skipped. Candidates are read one at a time into the cache folder, once, so there may be more than fit
+    in memory.
 
     path: a folder. hub: instead, a data set of the hub with such files.
     revision: of the data set of the hub.
@@ -69,28 +70,28 @@ def load_benchmark(
             `id<tab>title<tab>text`, `qrels` of `query 0 candidate score`. The first two may be JSONL, as above.
         `mteb`: Parquet files with the columns of `beir` in folders `queries`, `corpus` and `qrels`.
         All of them also in a folder for each language, `<language>/queries.jsonl`; of mteb `<language>-queries`.
-    split: which judgements, of `beir` and `mteb`; of `trec` where a pattern below has `{split}` in it.
-    queries, candidates, qrels: where the files are instead, below path: patterns with `*`, `{language}` and `{split}`.
-    columns: names of columns where they are other ones: `{query: question}`; for query_id, query, candidate_id, title,
-        candidate, language, cluster, judged_query, judged_candidate and score. The name of the column of clusters is
-        what the report calls a cluster: `{cluster: article}`.
-    language: of all rows, where neither a column nor a folder says it. A folder is believed rather than a column, and a
-        column rather than this.
-    languages: only these, in this order; default all. They also make up the pool of the multilingual setting.
-    ids_join_languages: whether a query id in two languages is one query, which has the answers of both. False where
-        each language has its own ids, and its own judgements.
-    pooled: whether the candidates of all languages are one pool, too. False where answers in another language than the
-        query's were not judged.
-    metric: the one that tables and the report show first.
+    split: of the judgements, for `beir` and `mteb`, and for `trec` if a pattern below contains `{split}`.
+    queries, candidates, qrels: other places of the files, below path: patterns with `*`, `{language}` and `{split}`.
+    columns: other names of columns: `{query: question}`; for query_id, query, candidate_id, title, candidate, language,
+        cluster, judged_query, judged_candidate and score. The report calls a cluster by the name of its column:
+        `{cluster: article}`.
+    language: of rows whose language neither a folder nor a column gives. A folder takes precedence over a column, and a
+        column over this.
+    languages: only these, in this order; default all. They also form the pool of the multilingual setting.
+    ids_join_languages: whether a query id in two languages is one query, with the relevant candidates of both. False
+        where each language has its own ids and its own judgements.
+    pooled: whether to rank over the candidates of all languages too. False where candidates of other languages than the
+        query's are unjudged.
+    metric: the primary one, which tables and the report show first.
 
-    ValueError, with file and line: what cannot be read or lacks something, an id that comes twice, a judgement of what
-    there is not.
+    Raises ValueError, with file and line, for an unreadable row, a missing value, a repeated id, and a judgement of an
+    unknown query or candidate.
     """
     if (path is None) == (hub is None):
         raise ValueError("benchmarks=table: set either path, to a folder, or hub, to a data set of the hub")
-    read = _readers(layout, beir.settled(columns))
+    read = _readers(layout, beir.check_columns(columns))
     given = {"queries": queries, "candidates": candidates, "qrels": qrels}
-    patterns = {role: (said,) if (said := given[role]) else PATTERNS[layout][role] for role in given}
+    patterns = {role: (pattern,) if (pattern := given[role]) else PATTERNS[layout][role] for role in given}
     patterns = {role: tuple(each.replace("{split}", split) for each in these) for role, these in patterns.items()}
 
     def found(languages: list[str] | None) -> tuple[Path, dict[str, dict[str | None, tuple[Path, ...]]]]:
@@ -98,12 +99,12 @@ def load_benchmark(
             root = Path(str(path))
         else:
             globs = [glob for these in patterns.values() for each in these for glob in _globs(each, languages)]
-            root = fetched(Published(hub, revision, "see its page"), globs)
+            root = fetch_files(Published(hub, revision, "see its page"), globs)
         return root, {role: _found(root, role, these, layout, split) for role, these in patterns.items()}
 
     root, files = found(languages)
     if hub is not None and languages is not None and None in files["qrels"]:
-        root, files = found(None)  # judgements of all name what is in the other languages too
+        root, files = found(None)  # judgements of all languages name candidates of the others too
     parts = _parts(files, language, languages, ids_join_languages)
 
     def build(folder: Path) -> list[str]:
@@ -115,8 +116,14 @@ def load_benchmark(
     inputs = {
         "layout": layout, "columns": columns, "languages": languages, "clusters": "column",
         "parts": [
-            [part.language, part.otherwise, part.query_prefix, part.candidate_prefix, file_signatures(part.files.all())]
-            for part in parts
+            [
+                each.language,
+                each.default_language,
+                each.query_prefix,
+                each.candidate_prefix,
+                file_signatures(each.files.all()),
+            ]
+            for each in parts
         ],
     }  # fmt: skip
     of = f"{hub} @ {revision}" if hub else root.resolve().name
@@ -148,7 +155,7 @@ def _globs(pattern: str, languages: list[str] | None) -> list[str]:
 def _found(
     root: Path, role: str, patterns: Sequence[str], layout: Layout, split: str
 ) -> dict[str | None, tuple[Path, ...]]:
-    """The files of a role, by the language that their path says, or under None."""
+    """Language in the path, or None -> the files of a role."""
     if not root.is_dir():
         raise ValueError(f"path: there is no folder {root}")
     for pattern in patterns:
@@ -172,20 +179,23 @@ def _parts(
     languages: list[str] | None,
     ids_join_languages: bool,
 ) -> list[Part]:
-    """What belongs together: the files of each language, and those of all."""
-    apart = {role for role, found in files.items() if None not in found}
-    if not (ids_join_languages or {"queries", "qrels"} <= apart):
+    """Files that belong together: those of each language, and those of all."""
+    with_language = {role for role, found in files.items() if None not in found}
+    if not (ids_join_languages or {"queries", "qrels"} <= with_language):
         raise ValueError(
             "ids_join_languages=false: queries and qrels must have files of their own for each language, as each "
             "language has its own ids"
         )
     parts = []
     for code in dict.fromkeys(code for found in files.values() for code in found):
-        if code is not None and languages is not None and code not in languages and "qrels" in apart:
-            continue  # where judgements are not apart, they name what is in the other languages too
+        if code is not None and languages is not None and code not in languages and "qrels" in with_language:
+            continue  # otherwise judgements name candidates of the other languages too
         of_code = Files(*(files[role].get(code, ()) for role in ("queries", "candidates", "qrels")))
         prefix = f"{code}:" if code is not None else ""
-        in_both = {"candidates", "qrels"} <= apart  # else a judgement does not say whose candidate it names
+        in_both = {
+            "candidates",
+            "qrels",
+        } <= with_language  # otherwise the language of a candidate is unknown
         prefixes = "" if ids_join_languages else prefix, prefix if in_both else ""
-        parts.append(Part(of_code, code, *prefixes, otherwise=language))
+        parts.append(Part(of_code, code, *prefixes, default_language=language))
     return parts

@@ -1,8 +1,8 @@
-"""Tatoeba: which English sentence translates this one? The nearest of those of its language pair (XTREME, XTREME-R).
+"""Tatoeba: retrieve the English translation of a sentence, within its language pair (XTREME, XTREME-R).
 
-As in XTREME (Hu et al. 2020, arXiv 2003.11080; google-research/xtreme at 838c13b) a sentence is ranked among the
-English sentences of its own language pair, and the score is the accuracy of the first place. It is recall@1 here, where
-each sentence has one translation, and the macro score of the crosslingual setting is their mean over languages.
+As in XTREME (Hu et al. 2020, arXiv 2003.11080; google-research/xtreme at 838c13b) the candidates of a sentence are the
+English sentences of its own language pair, and the score is the accuracy of the first rank. Each sentence has one
+translation, so this is recall@1; the macro score of the crosslingual setting is its mean over languages.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def load_benchmark(
     languages: list[str] | Literal["xtreme", "xtreme_r", "all"] = "xtreme_r",
     direction: Literal["to_english", "from_english"] = "to_english",
 ) -> Benchmark:
-    """A sentence is answered by its translation alone. The English sentences of different languages are not one pool:
-    they are parts, and a sentence meets those of its own pair only.
+    """Only a sentence's translation is relevant. The English sentences of the language pairs are parts, not one pool: a
+    sentence is ranked with those of its own pair only.
 
     data_dir: a folder of LASER's files, `tatoeba.<code>-eng.<code>` and `tatoeba.<code>-eng.eng`.
     languages: those of XTREME (36), of XTREME-R (41), all 112, or a list.
-    direction: `to_english` as XTREME has it, or English sentences over those of the other language.
+    direction: `to_english` as in XTREME, or English queries and candidates in the other language.
     """
     named = {"xtreme": XTREME, "xtreme_r": XTREME_R, "all": tuple(published())}
-    chosen = named[languages] if isinstance(languages, str) else tuple(languages)
-    pairs = read(data_dir, chosen)
+    selected = named[languages] if isinstance(languages, str) else tuple(languages)
+    pairs = read(data_dir, selected)
     sizes = [len(pair.sentences) for pair in pairs]
     count = sum(sizes)
     foreign = tuple(text for pair in pairs for text in pair.sentences)
@@ -49,8 +49,8 @@ def load_benchmark(
     side = "en" if inward else "xx"
     return Benchmark(
         name="tatoeba",
-        languages=(*chosen, "en"),
-        # What says the same in several languages is one question.
+        languages=(*selected, "en"),
+        # A sentence with the same translation in several languages is one query.
         query_ids=tuple(hashlib.blake2b(text.encode(), digest_size=6).hexdigest() for text in english),
         query_texts=foreign if inward else english,
         query_languages=columns if inward else last,

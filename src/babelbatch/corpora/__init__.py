@@ -1,7 +1,7 @@
-"""Training corpora: one file a source.
+"""Training corpora: one file per source.
 
 Each file has a `load_corpus` that returns a `records.Corpus`; `table.py`, for data of your own, is a good one to read
-first. `from_pairs` makes a corpus in memory, `assembly` and `stored` make one in bounded memory, kept in the cache.
+first. `from_pairs` makes a corpus in memory, `assembly` and `stored` make one in the cache, in bounded memory.
 A new corpus is one more file and a YAML in `conf/corpus/`.
 """
 

@@ -1,7 +1,7 @@
-"""Gathers questions and passages, in whatever order they come, into a corpus on disk.
+"""Builds a corpus on disk from queries and passages in any order.
 
-What is held meanwhile are numbers: some hundred bytes a text at the end, none before. Texts and ids are compared by 128
-bits of BLAKE2.
+Texts and table rows are written to disk at once. `finish` needs some hundred bytes of memory per text. Texts and ids
+are compared by 128-bit BLAKE2 hashes.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _WAITING = 16_384
 
 
 class Assembly:
-    """Takes texts one at a time; `finish` makes the files of a stored corpus (`stored_corpus.stored_corpus`) of them.
-    In a `with` block nothing stays open, and nothing in the folder, if a text is refused.
+    """Takes texts one at a time; `finish` writes the files of a stored corpus (`stored.stored_corpus`).
 
-    folder: where they go; what an interrupted assembly left there is overwritten. languages: all that may come; None
-        takes what comes, in the order of its first text.
+    Use it in a `with` block, which closes and removes its files if a text is refused.
+    folder: of the files; those of an interrupted assembly are overwritten. languages: all that may occur; None takes
+        any, in the order of their first texts.
     """
 
     def __init__(self, folder: Path, languages: Sequence[str] | None) -> None:
@@ -41,7 +41,7 @@ class Assembly:
         self._open = languages is None
         self._ids = TextWriter(folder / IDS)
         self._texts = {name: TextWriter(folder / name) for name in (QUERIES, PASSAGES)}
-        self._rows = {name: _Rows(folder / f"{name}.rows") for name in ("question", "passage", "negative")}
+        self._rows = {name: _Rows(folder / f"{name}.rows") for name in ("query", "passage", "negative")}
         self._files: dict[Path, int] = {}
         self._order = 0
 
@@ -56,36 +56,36 @@ class Assembly:
     def languages(self) -> tuple[str, ...]:
         return tuple(self._column)
 
-    def question(self, id_: str, language: str, text: str, path: Path, line: int) -> None:
-        """The question of an item in a language. path, line: where it stands, for messages."""
-        self._add("question", QUERIES, id_, language, text, None, path, line)
+    def query(self, id_: str, language: str, text: str, path: Path, line: int) -> None:
+        """Adds the query of an item in a language. path, line: its place, for messages."""
+        self._add("query", QUERIES, id_, language, text, None, path, line)
 
     def passage(self, id_: str, language: str, text: str, path: Path, line: int, key: str | None = None) -> None:
-        """What answers it in that language. key: passages with one key answer the same, in whatever language."""
+        """Adds the relevant passage of an item in a language. key: passages with equal keys share a passage key."""
         self._add("passage", PASSAGES, id_, language, text, key, path, line)
 
     def negative(self, id_: str, language: str, text: str, path: Path, line: int, key: str | None = None) -> None:
-        """What does not answer it, to be trained on with the passage in that language. key: as of a passage."""
+        """Adds a hard negative of an item in a language. key: as for a passage."""
         self._add("negative", PASSAGES, id_, language, text, key, path, line)
 
     def finish(self, negatives: int | None = None) -> None:
         """Writes ids, texts and tables.
 
-        negatives: at most so many of an item and language, the first ones; None keeps all.
-        Passages have one key if they have one text or one key given, also through a chain of these.
-        ValueError, with both places: an item has two questions, or two passages, in a language.
+        negatives: the first so many of each item and language; None for all.
+        Passages share a passage key if they have equal texts or equal given keys, also through a chain of these.
+        Raises ValueError, with both places, if an item has two queries or two passages in a language.
         """
         self._ids.close()
         for writer in self._texts.values():
             writer.close()
-        questions, passages, wrong = (self._rows[name].all() for name in ("question", "passage", "negative"))
-        item, rows_of_ids = _items([questions, passages, wrong])
+        queries, passages, wrong = (self._rows[name].all() for name in ("query", "passage", "negative"))
+        item, rows_of_ids = _items([queries, passages, wrong])
         select_texts(self._folder / IDS, rows_of_ids)
         shape = (len(rows_of_ids), len(self._column))
-        at = np.split(item, np.cumsum([len(questions), len(passages)]))
+        at = np.split(item, np.cumsum([len(queries), len(passages)]))
 
-        text = self._distinct(QUERIES, questions)
-        self._table("queries", "question", shape, at[0], questions, text)
+        text = self._distinct(QUERIES, queries)
+        self._table("queries", "query", shape, at[0], queries, text)
         text = self._distinct(PASSAGES, np.concatenate([passages, wrong]))
         of_passages, of_wrong = text[: len(passages)], text[len(passages) :]
         self._table("passages", "passage", shape, at[1], passages, of_passages)
@@ -108,7 +108,8 @@ class Assembly:
         self._order += 1
 
     def _distinct(self, file: str, rows: np.ndarray) -> np.ndarray:
-        """Leaves each text of the file once, in the order in which they came. (R,) where the text of each row went."""
+        """Removes repeated texts from the file, in the order of their first rows. Returns (R,), the number of each
+        row's text."""
         text, first = _in_order(rows["text"], rows["text_check"], rows["order"])
         select_texts(self._folder / file, rows["number"][first])
         return text
@@ -124,7 +125,7 @@ class Assembly:
             language = list(self._column)[first["language"]]
             raise ValueError(
                 f"{self._place(second)}: a second {kind} in '{language}' under its id; {self._place(first)} "
-                f"has one already ({len(twice):,} such); give each its own id"
+                f"has the first ({len(twice):,} such); give each its own id"
             )
         table = np.lib.format.open_memmap(self._folder / f"{name}.npy", mode="w+", dtype=np.int32, shape=shape)
         table[:] = ABSENT
@@ -138,24 +139,24 @@ class Assembly:
         rows: np.ndarray,
         text: np.ndarray,
         keys: np.ndarray,
-        most: int | None,
+        limit: int | None,
     ) -> None:
         cell = item * shape[1] + rows["language"]
         order = np.lexsort((rows["order"], cell))
         _, starts, counts = np.unique(cell[order], return_index=True, return_counts=True)
         slot = np.arange(len(cell)) - np.repeat(starts, counts)
         slots = int(counts.max(initial=0))
-        slots = slots if most is None else min(most, slots)
-        kept = order[slot < slots]
-        place = (cell[kept], slot[slot < slots])
+        slots = slots if limit is None else min(limit, slots)
+        selected = order[slot < slots]
+        place = (cell[selected], slot[slot < slots])
         for name, values, dtype in (("negatives", text, np.int32), ("negative_keys", keys, np.int64)):
             file = self._folder / f"{name}.npy"
-            if slots == 0:  # which cannot be mapped for writing
+            if slots == 0:  # an empty file cannot be memory-mapped for writing
                 np.save(file, np.empty((*shape, 0), dtype))
                 continue
             table = np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=(*shape, slots))
             table[:] = ABSENT
-            table.reshape(-1, slots)[place] = values[kept]
+            table.reshape(-1, slots)[place] = values[selected]
             table.flush()
 
     def _place(self, row: np.void) -> str:
@@ -163,7 +164,7 @@ class Assembly:
 
 
 class _Rows:
-    """A file of `_ROW`s that are appended."""
+    """A file to which `_ROW`s are appended."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -176,7 +177,7 @@ class _Rows:
             self._write()
 
     def all(self) -> np.ndarray:
-        """(R,) of `_ROW`, all that were appended; there will be no more."""
+        """(R,) of `_ROW`, all rows. Closes the file."""
         self._write()
         self.close()
         return np.fromfile(self._path, _ROW)
@@ -193,8 +194,7 @@ class _Rows:
 
 
 def _in_order(hashes: np.ndarray, checks: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(R,) numbers, equal where the hashes are, counted in the order of first occurrence; and for each number the row
-    where it occurs first."""
+    """(R,) numbers of the distinct hashes, in the order of first occurrence, and for each number its first row."""
     _, inverse = np.unique(hashes, return_inverse=True)
     sorted_ = np.lexsort((order, inverse))
     starts = np.flatnonzero(np.diff(inverse[sorted_], prepend=-1))
@@ -207,7 +207,7 @@ def _in_order(hashes: np.ndarray, checks: np.ndarray, order: np.ndarray) -> tupl
 
 
 def _items(kinds: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(R,) the item of each row of all kinds, and (N,) where the id of each item stands in the file of ids."""
+    """(R,) the item of each row of all kinds, and (N,) the position of each item in the file of ids."""
     ids, checks, order = (np.concatenate([rows[name] for rows in kinds]) for name in ("id", "id_check", "order"))
     item, first = _in_order(ids, checks, order)
     return item, order[first]
@@ -216,7 +216,7 @@ def _items(kinds: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _keys(
     items: int, item: np.ndarray, passages: np.ndarray, text: np.ndarray, wrong: np.ndarray, text_of_wrong: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) the passage keys of items, and of negatives, ABSENT where no item has their passage."""
+    """The passage keys of items and of negatives, (N,) and (R,); ABSENT for negatives that are no item's passage."""
     texts = int(max(text.max(initial=-1), text_of_wrong.max(initial=-1))) + 1
     given = np.concatenate([passages["key"], wrong["key"]])
     checks = np.concatenate([passages["key_check"], wrong["key_check"]])

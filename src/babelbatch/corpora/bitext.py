@@ -1,4 +1,4 @@
-"""Parallel sentences: a sentence asks for its translation. For X-Y batches only, as a sentence would answer itself."""
+"""Parallel sentences: the translation of a sentence is its passage. For X-Y batches only."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.bitext import Pair, aligned, columns, units
-from babelbatch.sources.hub import Published, located
+from babelbatch.sources.hub import Published, locate_files
 from babelbatch.sources.lines import Place, records, text_in
-from babelbatch.sources.omissions import Omissions
+from babelbatch.sources.row_tally import RowTally
 from babelbatch.storage import file_signatures
 
 Collection = Literal[
@@ -31,16 +31,16 @@ Collection = Literal[
     "wikimatrix",
     "wikititles",
 ]
-"""Names of data sets `sentence-transformers/parallel-sentences-<name>` on the hub; `muse` has words, `wikititles`
+"""Names of data sets `sentence-transformers/parallel-sentences-<name>` on the hub; `muse` contains words, `wikititles`
 titles."""
 
-_REVISION = "main"  # their cards state neither versions nor numbers of pairs
+_REVISION = "main"  # the cards give neither versions nor numbers of pairs
 _CODES = {"zh-cn": "zh", "zh_cn": "zh"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The sentences of one pair of languages. name: of the pair, as published. read: from the beginning."""
+    """The sentences of one language pair. name: of the pair, as published. read: yields them from the first on."""
 
     name: str
     languages: Pair
@@ -54,21 +54,20 @@ def load_corpus(
     collection: Collection | None = None,
     limit: int | None = None,
 ) -> Corpus:
-    """Two items a pair of sentences: one asks in the first language and is answered in the second, the other reversed.
+    """Two items per sentence pair, with the query in the first language and the passage in the second, and reversed.
 
-    No item has its question and its passage in one language: an X-X batch would pair each sentence with itself. All
-    that is the translation of a sentence has one passage key, through any number of languages.
-    Pairs of which one side is blank, or both are the same, are left out.
+    No item has both in one language: an X-X batch would pair each sentence with itself. All translations of a sentence,
+    also through other languages, share a passage key. Pairs with a blank side or two equal sides are skipped.
 
-    data_dir: a folder of your files, read if `collection` is None. Of the pair de-en they are: Moses
+    data_dir: a folder of your files, read if `collection` is None. For the pair de-en they are: Moses
         `<name>.de-en.de` and `<name>.de-en.en`; TSV `<name>.de-en.tsv`, two columns without a head line; TMX
-        `<name>.de-en.tmx`. All may be gzipped. With a collection: a folder with its published files,
+        `<name>.de-en.tmx`. All may be gzipped. With `collection`: a folder with its published files,
         `en-de/train-*.parquet`; None fetches them from the hub.
-    collection: published sentences to fetch instead, a name of the sentence-transformers collection.
-    pairs: which, such as de-en; default all in the folder. A collection has English first, and needs them named.
-    limit: only the first so many pairs of sentences of each; one takes some 900 bytes of memory while the corpus is
-        made.
-    ValueError: no such files, or files that are damaged or not aligned.
+    collection: the sentence-transformers collection to fetch instead.
+    pairs: language pairs such as de-en; default all in the folder. Required for a collection, with English first.
+    limit: the number of sentence pairs to read from the start of each language pair. Building the corpus takes some 900
+        bytes of memory per pair.
+    Raises ValueError for files that are missing, damaged or not aligned.
     """
     if collection is not None:
         parts = _published(collection, pairs, data_dir)
@@ -82,10 +81,10 @@ def load_corpus(
     def build(folder: Path) -> Sequence[str]:
         with Assembly(folder, languages) as assembly:
             for number, part in enumerate(parts):
-                omissions = Omissions(f"{name}, {part.name}")
+                tally = RowTally(f"{name}, {part.name}")
                 for row, (place, *texts) in enumerate(islice(part.read(), limit)):
-                    _add(assembly, f"{part.name}/{number}/{row}", part.languages, texts, place, omissions)
-                omissions.finish()
+                    _add(assembly, f"{part.name}/{number}/{row}", part.languages, texts, place, tally)
+                tally.report()
             assembly.finish()
         return languages
 
@@ -97,20 +96,18 @@ def load_corpus(
     return stored_corpus(name, inputs, build)
 
 
-def _add(
-    assembly: Assembly, id_: str, languages: Pair, texts: Sequence[str], place: Place, omissions: Omissions
-) -> None:
+def _add(assembly: Assembly, id_: str, languages: Pair, texts: Sequence[str], place: Place, tally: RowTally) -> None:
     if not all(text.strip() for text in texts):
-        omissions.by_design("with a blank side")
+        tally.skipped("with a blank side")
         return
     if texts[0] == texts[1]:
-        omissions.by_design("that are the same in both languages")
+        tally.skipped("that are the same in both languages")
         return
-    omissions.kept()
-    for asked, answered in ((0, 1), (1, 0)):
-        item = f"{id_}/{languages[asked]}"
-        assembly.question(item, languages[asked], texts[asked], place.path, place.line)
-        assembly.passage(item, languages[answered], texts[answered], place.path, place.line, key=id_)
+    tally.used()
+    for query, passage in ((0, 1), (1, 0)):
+        item = f"{id_}/{languages[query]}"
+        assembly.query(item, languages[query], texts[query], place.path, place.line)
+        assembly.passage(item, languages[passage], texts[passage], place.path, place.line, key=id_)
 
 
 def _published(collection: str, pairs: list[str] | None, data_dir: str | None) -> list[_Part]:
@@ -120,7 +117,7 @@ def _published(collection: str, pairs: list[str] | None, data_dir: str | None) -
         if not pair.startswith("en-"):
             raise ValueError(f"corpus.pairs: '{pair}' is not en-<language>, as all of {collection} are")
     published = Published(f"sentence-transformers/parallel-sentences-{collection}", _REVISION, "that of each source")
-    files = located(published, [f"{pair}/train-*.parquet" for pair in pairs], data_dir)
+    files = locate_files(published, [f"{pair}/train-*.parquet" for pair in pairs], data_dir)
     return [_part(pair, "en", pair[3:], own, partial(_rows, own)) for pair, own in zip(pairs, files, strict=True)]
 
 
@@ -137,7 +134,7 @@ def _part(
     return _Part(name, (one, other), files, read)
 
 
-_FILE = re.compile(r".+\.(?P<pair>(?P<one>[A-Za-z_]+)-(?P<other>[A-Za-z_]+))\.(?P<end>[A-Za-z_]+)(\.gz)?")
+_FILE = re.compile(r".+\.(?P<pair>(?P<one>[A-Za-z_]+)-(?P<other>[A-Za-z_]+))\.(?P<suffix>[A-Za-z_]+)(\.gz)?")
 
 
 def _local(folder: Path, pairs: list[str] | None) -> list[_Part]:
@@ -148,15 +145,16 @@ def _local(folder: Path, pairs: list[str] | None) -> list[_Part]:
         match = _FILE.fullmatch(path.name)
         if match is None or (pairs is not None and match["pair"] not in pairs):
             continue
-        one, other, end = match["one"], match["other"], match["end"]
-        if end == "tsv":
+        one, other, suffix = match["one"], match["other"], match["suffix"]
+        if suffix == "tsv":
             parts.append(_part(match["pair"], one, other, [path], partial(columns, path)))
-        elif end == "tmx":
+        elif suffix == "tmx":
             parts.append(_part(match["pair"], one, other, [path], partial(units, path, (one, other))))
-        elif end in {one, other}:
-            beside = _beside(path, end, other if end == one else one)
-            if end == one:  # the other is read with it
-                parts.append(_part(match["pair"], one, other, [path, beside], partial(aligned, path, beside)))
+        elif suffix in {one, other}:
+            translation = _translation_file(path, suffix, other if suffix == one else one)
+            if suffix == one:  # the other file is read with it
+                files = [path, translation]
+                parts.append(_part(match["pair"], one, other, files, partial(aligned, path, translation)))
     missing = {*(pairs or ())} - {part.name for part in parts}
     if missing or not parts:
         wanted = min(missing) if missing else "de-en"
@@ -168,9 +166,9 @@ def _local(folder: Path, pairs: list[str] | None) -> list[_Part]:
     return parts
 
 
-def _beside(path: Path, end: str, other: str) -> Path:
-    """The file with the translation of each line, in the language `other`."""
-    stem = path.name.removesuffix(".gz").removesuffix(f".{end}")
+def _translation_file(path: Path, suffix: str, other: str) -> Path:
+    """The file with the translation of each line into the language `other`."""
+    stem = path.name.removesuffix(".gz").removesuffix(f".{suffix}")
     for name in (f"{stem}.{other}", f"{stem}.{other}.gz"):
         if (path.parent / name).is_file():
             return path.parent / name

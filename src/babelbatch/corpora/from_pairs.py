@@ -1,4 +1,4 @@
-"""A corpus from pairs in memory: the shortest way to a loader of your own."""
+"""A corpus from pairs in memory: the simplest loader of your own."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from babelbatch.storage import Texts
 
 
 class Pair(NamedTuple):
-    """A query and the passage that answers it, in one language.
+    """A query and its relevant passage, in one language.
 
-    id: the same for a query and its translations. passage_id: the same for passages that answer the same thing, in any
-    language; None where equal ids and equal texts say enough. negatives: passages that do not answer it.
+    id: the same for a query and its translations. passage_id: the same for equivalent passages, in any language; not
+    needed for passages with equal ids or equal texts. negatives: irrelevant passages.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 
 
 def corpus_from_pairs(name: str, pairs: Iterable[Pair]) -> Corpus:
-    """A corpus of all pairs, in memory; ids and languages in the order in which they come.
+    """A corpus of all pairs, in memory; ids and languages in the order of their first pairs.
 
     Passages share a key if they have one item, one `passage_id` or one text, also through a chain of these. For more
     pairs than fit in memory see `assembly.Assembly` and `stored.stored_corpus`.
@@ -45,7 +45,7 @@ def corpus_from_pairs(name: str, pairs: Iterable[Pair]) -> Corpus:
                 for role, text in (("query", pair.query), ("passage", pair.passage)):
                     if not text.strip():
                         raise ValueError(f"{origin}, line {number:,}: the {role} is empty; leave the pair out")
-                assembly.question(pair.id, pair.language, pair.query, origin, number)
+                assembly.query(pair.id, pair.language, pair.query, origin, number)
                 assembly.passage(pair.id, pair.language, pair.passage, origin, number, key=pair.passage_id)
                 for text in pair.negatives:
                     assembly.negative(pair.id, pair.language, text, origin, number)

@@ -17,13 +17,13 @@ def load_corpus(
     passage: Literal["sentence", "context"] = "sentence",
     negatives: int = 0,
 ) -> Corpus:
-    """One item a question id, in every language that has it.
+    """One item per question id, in every language that has it.
 
     dataset: the published data set to fetch if `data_dir` is None.
     data_dir: a folder of `<language>.json` files.
-    languages: which of them; default all.
-    passage: what answers a question: the sentence in which the answer starts, or the whole paragraph.
-    negatives: hard negatives a question: the nearest other sentences of the paragraph. Needs `passage=sentence`.
+    languages: some of them; default all.
+    passage: the sentence in which the answer starts, or the whole paragraph.
+    negatives: hard negatives per question: the nearest other sentences of the paragraph. Needs `passage=sentence`.
     """
     if negatives and passage == "context":
         raise ValueError("negatives are other sentences of the paragraph: with passage=context set negatives=0")
@@ -34,11 +34,11 @@ def load_corpus(
     query_texts: dict[str, int] = {}
     passage_texts: dict[str, int] = {}
     shape = (len(ids), len(files))
-    questions = np.full(shape, ABSENT, np.int32)
+    queries = np.full(shape, ABSENT, np.int32)
     passages = np.full(shape, ABSENT, np.int32)
     hard = np.full((*shape, negatives), ABSENT, np.int32)
     hard_keys = np.full((*shape, negatives), ABSENT, np.int64)
-    answered = {
+    key_of_sentence = {
         file.paragraphs[question.paragraph].sentences[question.sentence]: key_of[question.id]
         for file in files
         for question in file.questions
@@ -48,19 +48,19 @@ def load_corpus(
             row = row_of[question.id]
             paragraph = file.paragraphs[question.paragraph]
             text = paragraph.context if passage == "context" else paragraph.sentences[question.sentence]
-            questions[row, column] = query_texts.setdefault(question.text, len(query_texts))
+            queries[row, column] = query_texts.setdefault(question.text, len(query_texts))
             passages[row, column] = passage_texts.setdefault(text, len(passage_texts))
             for slot, sentence in enumerate(_nearest_sentences(file, question)[:negatives]):
                 text = paragraph.sentences[sentence]
                 hard[row, column, slot] = passage_texts.setdefault(text, len(passage_texts))
-                hard_keys[row, column, slot] = answered.get(text, ABSENT)
+                hard_keys[row, column, slot] = key_of_sentence.get(text, ABSENT)
     return Corpus(
         name=dataset if data_dir is None else "lareqa",
         languages=tuple(file.language for file in files),
         ids=ids,
         query_texts=tuple(query_texts),
         passage_texts=tuple(passage_texts),
-        queries=questions,
+        queries=queries,
         passages=passages,
         passage_keys=np.array([key_of[id_] for id_ in ids], np.int64),
         negatives=hard,

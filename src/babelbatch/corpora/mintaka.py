@@ -1,4 +1,4 @@
-"""Mintaka: questions in nine languages whose answers are entities of Wikidata (Sen et al. 2022). CC BY 4.0."""
+"""Mintaka: questions in nine languages with entities of Wikidata as answers (Sen et al. 2022). CC BY 4.0."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from babelbatch.records import Corpus
 from babelbatch.sources.documents import elements
 from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import check_count
-from babelbatch.sources.languages import chosen
+from babelbatch.sources.languages import select_languages
 from babelbatch.sources.lines import Place, Record, list_in, object_in, text_in, text_of
-from babelbatch.sources.omissions import Omissions
+from babelbatch.sources.row_tally import RowTally
 from babelbatch.storage import cache_folder, file_signatures
 
 REVISION = "b6146ffb41562803c45df3c028b4cdad8c09dd4d"
-"""Version 1.1. Version 1.0 has the names of answers in English only."""
+"""Version 1.1. Version 1.0 has the answers' names in English only."""
 
 URL = f"https://raw.githubusercontent.com/amazon-science/mintaka/{REVISION}/data/mintaka_train.json"
 COUNT = 14_000
@@ -26,49 +26,49 @@ LANGUAGES = ("en", "ar", "de", "es", "fr", "hi", "it", "ja", "pt")
 
 
 def load_corpus(data_dir: str | None = None, languages: list[str] | None = None) -> Corpus:
-    """One item a training question that asks for entities: the question, and their names as the passage.
+    """One item per training question with entities as its answer: the question, and their names as the passage.
 
-    Answers that are numbers, dates, other texts, or yes or no, are left out: they are the same in all languages, or
-    English in all. Several entities are named one after the other, with commas. Where Wikidata has no name of one in a
-    language, the item has its question in that language, and no passage.
+    Questions with other answers (numbers, dates, other texts, yes or no) are skipped: these answers are the same in all
+    languages, or English in all. Commas separate several names. If Wikidata lacks a name in a language, the item has no
+    passage in that language.
 
     data_dir: a folder with `mintaka_train.json`; None fetches it.
     languages: default all nine.
-    ValueError: a language that there is not, a file that is damaged or not what was published.
+    Raises ValueError for an unknown language and a file that is damaged or not the published one.
     """
-    known = chosen("mintaka", LANGUAGES, languages)
+    selected = select_languages("mintaka", LANGUAGES, languages)
     path = web_file(URL, data_dir, cache_folder("mintaka") / REVISION)
 
     def build(folder: Path) -> Sequence[str]:
-        omissions, read = Omissions("mintaka"), 0
-        with Assembly(folder, known) as assembly:
+        tally, read = RowTally("mintaka"), 0
+        with Assembly(folder, selected) as assembly:
             for read, (_, row) in enumerate(elements(path, "item"), start=1):
-                _add(assembly, row, Place(path, read), known, omissions)
+                _add(assembly, row, Place(path, read), selected, tally)
             check_count("mintaka: questions", read, COUNT, data_dir)
-            omissions.finish()
+            tally.report()
             assembly.finish()
-        return known
+        return selected
 
-    return stored_corpus("mintaka", {"languages": known, "files": file_signatures([path])}, build)
+    return stored_corpus("mintaka", {"languages": selected, "files": file_signatures([path])}, build)
 
 
-def _add(assembly: Assembly, row: Record, place: Place, languages: Sequence[str], omissions: Omissions) -> None:
+def _add(assembly: Assembly, row: Record, place: Place, languages: Sequence[str], tally: RowTally) -> None:
     answer = object_in(row, "answer", place)
     kind = text_in(answer, "answerType", place)
     entities = answer.get("answer")
     if kind != "entity" or not entities:
-        omissions.by_design(f"with an answer that is {kind}" if kind != "entity" else "whose answer is not linked")
+        tally.skipped(f"with an answer that is {kind}" if kind != "entity" else "whose answer is not linked")
         return
-    omissions.kept()
+    tally.used()
     id_ = text_in(row, "id", place)
     names = [_names(entity, place) for entity in list_in(answer, "answer", place)]
     for language in languages:
-        told, key = (row, "question") if language == "en" else (object_in(row, "translations", place), language)
-        question = text_in(told, key, place, blank=True)
+        texts, key = (row, "question") if language == "en" else (object_in(row, "translations", place), language)
+        question = text_in(texts, key, place, blank=True)
         if not question.strip():
-            omissions.fault(f"the question in '{language}' is empty", place)
+            tally.faulty(f"the question in '{language}' is empty", place)
             continue
-        assembly.question(id_, language, question, place.path, place.line)
+        assembly.query(id_, language, question, place.path, place.line)
         own = [name.get(language) for name in names]
         if all(own):
             text = ", ".join(text_of(name, f"a name in '{language}'", place) for name in own)
@@ -79,5 +79,5 @@ def _names(entity: object, place: Place) -> Record:
     if not isinstance(entity, dict):
         raise ValueError(f"{place}: an entity is {json.dumps(entity, default=str)[:40]}, not an object")
     if isinstance(entity.get("label"), str):
-        raise ValueError(f"{place}: 'label' is one text: this is Mintaka 1.0; take version 1.1, with a name a language")
+        raise ValueError(f"{place}: 'label' is one text: this is Mintaka 1.0; take version 1.1, with names by language")
     return object_in(entity, "label", place)

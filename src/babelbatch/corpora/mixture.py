@@ -1,4 +1,4 @@
-"""Several corpora as one, each batch from one of them (arXiv 2408.10536 samples "based on dataset size")."""
+"""Several corpora as one; each batch is drawn from one of them (arXiv 2408.10536 samples "based on dataset size")."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     """The items of all parts, one part after the other, in all their languages.
 
     parts: corpora under names of your own. Ids get the name in front, `name/id`.
-    exponent: a batch is of a part with probability proportional to n ** exponent, n being the items of the part that a
-        batch of the step's kind can be drawn from: 1 is by size, 0 is evenly among the parts that have any, between
-        them small parts come more often.
+    exponent: a batch comes from a part with probability proportional to n ** exponent, where n is the number of its
+        items that a batch of the step's kind can contain: 1 is by size, 0 is uniform over the parts that have any.
 
-    Keys of different parts are different, except where two parts have a passage with the same text: its items then
-    share a key, and what is held out for validation of one is held out of the other. Texts are not copied; tables are,
-    in memory. Raises ValueError for no parts and for a mixture as a part.
+    Parts have different passage keys, except where both have a passage with the same text: its items then share a key,
+    so the validation split holds all of them out or none. Texts are not copied; tables are, in memory.
+    Raises ValueError for no parts and for a mixture as a part.
     """
     if not parts:
         raise ValueError("corpus.parts: nothing to mix; add corpora, such as +corpus@corpus.parts.mine=world_facts")
@@ -36,12 +35,12 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     names, corpora = [str(name) for name in parts], list(parts.values())
     languages = tuple(dict.fromkeys(language for corpus in corpora for language in corpus.languages))
     starts = _starts([len(corpus) for corpus in corpora])
-    first_question = _starts([len(corpus.query_texts) for corpus in corpora])
+    first_query = _starts([len(corpus.query_texts) for corpus in corpora])
     first_passage = _starts([len(corpus.passage_texts) for corpus in corpora])
 
     shape = (sum(map(len, corpora)), len(languages))
     negatives = max(corpus.negatives.shape[2] for corpus in corpora)
-    questions, passages = (np.full(shape, ABSENT, np.int32) for _ in range(2))
+    queries, passages = (np.full(shape, ABSENT, np.int32) for _ in range(2))
     hard = np.full((*shape, negatives), ABSENT, np.int32)
     hard_keys = np.full((*shape, negatives), ABSENT, np.int64)
     for number, corpus in enumerate(corpora):
@@ -49,7 +48,7 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
         slots = corpus.negatives.shape[2]
         for own, language in enumerate(corpus.languages):
             column = languages.index(language)
-            questions[rows, column] = _moved(corpus.queries[:, own], first_question[number])
+            queries[rows, column] = _moved(corpus.queries[:, own], first_query[number])
             passages[rows, column] = _moved(corpus.passages[:, own], first_passage[number])
             hard[rows, column, :slots] = _moved(corpus.negatives[:, own], first_passage[number])
             hard_keys[rows, column, :slots] = corpus.negative_keys[:, own]
@@ -60,7 +59,7 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
         ids=ConcatTexts([corpus.ids for corpus in corpora], [f"{name}/" for name in names]),
         query_texts=ConcatTexts([corpus.query_texts for corpus in corpora]),
         passage_texts=ConcatTexts([corpus.passage_texts for corpus in corpora]),
-        queries=questions,
+        queries=queries,
         passages=passages,
         passage_keys=keys,
         negatives=hard,
@@ -79,9 +78,9 @@ def _moved(rows: np.ndarray, by: int) -> np.ndarray:
 
 
 def _united_keys(corpora: list[Corpus], starts: list[int], negative_keys: np.ndarray) -> np.ndarray:
-    """(N,) keys of the items of all corpora, in which a text that passages of two of them have joins their keys.
+    """(N,) passage keys of the items of all corpora; a passage text that two corpora have joins their keys.
 
-    negative_keys: (N, L, H), as the corpora have them; becomes those of the mixture.
+    negative_keys: (N, L, H) as in the corpora; changed in place to those of the mixture.
     """
     own_keys = [np.unique(corpus.passage_keys, return_inverse=True) for corpus in corpora]
     first_key = _starts([len(known) for known, _ in own_keys])
@@ -104,8 +103,8 @@ def _united_keys(corpora: list[Corpus], starts: list[int], negative_keys: np.nda
 def _components(
     corpora: list[Corpus], starts: list[int], keys: np.ndarray, shared: list[np.ndarray], texts: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of what hangs together by shared texts: (K,) of each key, and (T + 1,) of each shared text, ABSENT for
-    one that no item has and for the last, which is no text.
+    """The connected components of keys and shared texts: (K,) the component of each key, and (T + 1,) of each shared
+    text; ABSENT for one that no item has and for the last, which stands for an absent text.
 
     keys: (N,), from 0 to K - 1. shared, texts: from `_shared_texts`.
     """
@@ -125,10 +124,10 @@ def _components(
 
 
 def _shared_texts(corpora: list[Corpus]) -> tuple[list[np.ndarray], int]:
-    """For each corpus (P + 1,) int64, a number for each passage text, the same in all corpora, or ABSENT if no other
-    corpus has it; the last is ABSENT, for the row of an absent text. And how many numbers there are.
+    """The numbers of the passage texts that several corpora have, (P + 1,) int64 for each corpus, and their count.
 
-    Eight bytes a text are held; texts are compared where their hashes agree.
+    A text has the same number in all corpora, ABSENT if no other corpus has it. The last element is ABSENT, for an
+    absent text. Hashes, eight bytes per text, are in memory; texts are compared where hashes are equal.
     """
     sizes = [len(corpus.passage_texts) for corpus in corpora]
     starts = _starts(sizes)

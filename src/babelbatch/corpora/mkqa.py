@@ -13,16 +13,16 @@ from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import check_count
-from babelbatch.sources.languages import chosen
+from babelbatch.sources.languages import select_languages
 from babelbatch.sources.lines import Place, Record, list_in, object_in, records, text_in, text_of
-from babelbatch.sources.omissions import Omissions
+from babelbatch.sources.row_tally import RowTally
 from babelbatch.storage import cache_folder, file_signatures
 
 REVISION = "651b8cc85c407270b024157aff06ee6ab8c4fc6d"
 URL = f"https://raw.githubusercontent.com/apple/ml-mkqa/{REVISION}/dataset/mkqa.jsonl.gz"
 COUNT = 10_000
-"""Published number of questions. By the published numbers of kinds of answers, 6,620 of them have a short one; BGE-M3's
-authors count 6,619 (arXiv 2402.03216)."""
+"""Published number of questions. According to the published numbers of answer types, 6,620 have a short answer;
+BGE-M3's authors count 6,619 (arXiv 2402.03216)."""
 
 _ALIKE = [
     "ar", "da", "de", "en", "es", "fi", "fr", "he", "hu", "it", "ja", "km", "ko", "ms", "nl", "no", "pl", "pt", "ru",
@@ -41,41 +41,40 @@ def load_corpus(
     languages: list[str] | None = None,
     answers: list[Answer] | None = None,
 ) -> Corpus:
-    """One item a question that has a short answer, in every language: the question, and the answer as the passage.
+    """One item per question with a short answer, in every language: the question, and the answer as the passage.
 
-    Questions that are unanswerable, or have an answer of yes or no or a long one, are left out, as BGE-M3 evaluates
-    (Chen et al. 2024, arXiv 2402.03216). Of several right answers the first that is told is taken. A short answer is a
-    text without context, and numbers and dates are much the same in all languages: good to add to a mixture, little to
-    learn alone.
+    Unanswerable questions and those with a yes/no or long answer are skipped, as in the evaluation of BGE-M3 (Chen et
+    al. 2024, arXiv 2402.03216). The first of several correct answers is used. Short answers have no context, and
+    numbers and dates are similar in all languages, so this corpus is more useful in a mixture than alone.
 
     data_dir: a folder with `mkqa.jsonl.gz`; None fetches it.
     languages: default all but `zh-HK` and `zh-TW`, which are Chinese like `zh`.
-    answers: kinds of answers to keep; default all short ones.
-    ValueError: a language that there is not, a file that is damaged or not what was published.
+    answers: kinds of answers to use; default all short ones.
+    Raises ValueError for an unknown language and a file that is damaged or not the published one.
     """
-    known = chosen("mkqa", [*LANGUAGES], _DEFAULT if languages is None else languages)
+    selected = select_languages("mkqa", [*LANGUAGES], _DEFAULT if languages is None else languages)
     kinds: set[str] = (
         {"entity", "date", "number", "number_with_unit", "short_phrase"} if answers is None else {*answers}
     )
     path = web_file(URL, data_dir, cache_folder("mkqa") / REVISION)
 
     def build(folder: Path) -> Sequence[str]:
-        omissions, read = Omissions("mkqa"), 0
-        with Assembly(folder, known) as assembly:
+        tally, read = RowTally("mkqa"), 0
+        with Assembly(folder, selected) as assembly:
             for place, row in records(path):
                 read += 1
-                _add(assembly, row, place, known, kinds, omissions)
+                _add(assembly, row, place, selected, kinds, tally)
             check_count("mkqa: questions", read, COUNT, data_dir)
-            omissions.finish()
+            tally.report()
             assembly.finish()
-        return known
+        return selected
 
-    inputs = {"languages": known, "answers": sorted(kinds), "files": file_signatures([path])}
+    inputs = {"languages": selected, "answers": sorted(kinds), "files": file_signatures([path])}
     return stored_corpus("mkqa", inputs, build)
 
 
 def _add(
-    assembly: Assembly, row: Record, place: Place, languages: Sequence[str], kinds: set[str], omissions: Omissions
+    assembly: Assembly, row: Record, place: Place, languages: Sequence[str], kinds: set[str], tally: RowTally
 ) -> None:
     questions, answers = object_in(row, "queries", place), object_in(row, "answers", place)
     english = list_in(answers, "en", place)
@@ -83,9 +82,9 @@ def _add(
         raise ValueError(f"{place}: 'answers' has an empty list for 'en'")
     of_other_kinds = {text_in(_object(answer, place), "type", place) for answer in english} - kinds
     if of_other_kinds:
-        omissions.by_design(f"with an answer that is {min(of_other_kinds)}")
+        tally.skipped(f"with an answer that is {min(of_other_kinds)}")
         return
-    omissions.kept()
+    tally.used()
     id_ = row.get("example_id")
     if not isinstance(id_, int):
         raise ValueError(f"{place}: 'example_id' is {json.dumps(id_, default=str)[:40]}, not a whole number")
@@ -93,17 +92,17 @@ def _add(
         code = LANGUAGES[language]
         question = text_in(questions, code, place, blank=True)
         if not question.strip():
-            omissions.fault(f"the question in '{code}' is empty", place)
+            tally.faulty(f"the question in '{code}' is empty", place)
             continue
-        assembly.question(str(id_), language, question, place.path, place.line)
+        assembly.query(str(id_), language, question, place.path, place.line)
         texts = [_object(answer, place).get("text") for answer in list_in(answers, code, place)]
-        if (told := next((text for text in texts if text is not None), None)) is None:
+        if (first := next((text for text in texts if text is not None), None)) is None:
             continue
-        answer = text_of(told, f"the answer in '{code}'", place, blank=True)
+        answer = text_of(first, f"the answer in '{code}'", place, blank=True)
         if answer.strip():
             assembly.passage(str(id_), language, answer, place.path, place.line)
         else:
-            omissions.fault(f"the answer in '{code}' is empty", place)
+            tally.faulty(f"the answer in '{code}' is empty", place)
 
 
 def _object(answer: object, place: Place) -> Record:

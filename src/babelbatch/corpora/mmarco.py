@@ -21,7 +21,7 @@ from babelbatch.corpora.triples import Sample, sample
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources import mmarco
 from babelbatch.sources.hub import check_count
-from babelbatch.sources.languages import chosen
+from babelbatch.sources.languages import select_languages
 from babelbatch.storage import TextWriter, file_signatures, select_texts, write_atomically
 
 log = logging.getLogger(__name__)
@@ -36,42 +36,46 @@ def load_corpus(
     seed: int = 0,
     data_dir: str | None = None,
 ) -> Corpus:
-    """One item a question and passage that answers it, of those in a sample of the published training triples.
+    """One item per query and relevant passage in a sample of the published training triples.
 
-    languages: which of the 14; default all.
+    languages: some of the 14; default all.
     seed: of the draw.
-    triples: how many of the 39,780,811 are drawn, by a hash of their ids and `seed`; None takes all. A smaller sample
-        is part of a larger one.
-    negatives: at most so many passages of its triples go with an item, as hard negatives.
-    data_dir: a folder with the files of the hub's data set, in the same places; None fetches them, 3 to 8 GB a
+    triples: the number drawn from the 39,780,811, by a hash of their ids and `seed`; None for all. A smaller sample is
+        part of a larger one.
+    negatives: the maximum number of hard negatives per item, from its triples.
+    data_dir: a folder with the files of the hub's data set, at the same paths; None fetches them, 3 to 8 GB a
         language.
-    Passages share a key if they have one id, if they answer one question, or if their texts are equal in a language.
-    Only texts of the sample are kept. They are built one language at a time into the cache folder, and a build that
-    was stopped goes on with the language that it was at. A text that a language lacks is ABSENT there; the log says how
-    many do.
-    ValueError: an unknown language; a file that is missing, damaged, or, if it was fetched, not as long as published.
+    Passages share a passage key if they have equal ids, are relevant to one query, or have equal texts in a language.
+    Only texts of the sample are stored. They are written one language at a time into the cache folder; an interrupted
+    build continues with the language that it was reading. Texts that a language lacks are ABSENT; the log has their
+    number.
+    Raises ValueError for an unknown language, a missing or damaged file, and a fetched file with another number of
+    lines than published.
     """
-    read = chosen("mmarco", tuple(mmarco.NAMES), languages)
+    selected = select_languages("mmarco", tuple(mmarco.NAMES), languages)
     if negatives < 0 or (triples is not None and triples < 1):
         raise ValueError(f"negatives must be 0 or more and triples 1 or more, not {negatives} and {triples}")
     if data_dir is None:
         source: object = mmarco.PUBLISHED.revision
     else:
-        files = [mmarco.triples_file(data_dir), *(file for one in read for file in mmarco.text_files(one, data_dir))]
+        files = [
+            mmarco.triples_file(data_dir),
+            *(file for one in selected for file in mmarco.text_files(one, data_dir)),
+        ]
         source = file_signatures(files)
-    inputs = {"languages": read, "triples": triples, "negatives": negatives, "seed": seed, "source": source}
+    inputs = {"languages": selected, "triples": triples, "negatives": negatives, "seed": seed, "source": source}
 
     def build(folder: Path) -> Sequence[str]:
         drawn = _drawn(folder, triples, negatives, seed, data_dir)
-        _gather(folder, drawn, read, data_dir)
-        _finish(folder, drawn, read)
-        return read
+        _gather(folder, drawn, selected, data_dir)
+        _finish(folder, drawn, selected)
+        return selected
 
     return stored_corpus("mmarco", inputs, build)
 
 
 def _drawn(folder: Path, triples: int | None, negatives: int, seed: int, data_dir: str | None) -> Sample:
-    """The sample, from an earlier, interrupted build if it got so far."""
+    """The sample, from an interrupted build if that has written it."""
     path = folder / _SAMPLE
     if not path.is_file():
         file = mmarco.triples_file(data_dir)
@@ -94,7 +98,7 @@ def _counted(path: Path, data_dir: str | None) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """How far a build has got: languages that are finished, and the texts that were written until then."""
+    """Progress of a build: finished languages, and texts written until then."""
 
     languages: int = 0
     questions: int = 0
@@ -102,7 +106,7 @@ class _Done:
 
 
 def _gather(folder: Path, drawn: Sample, languages: Sequence[str], data_dir: str | None) -> None:
-    """Writes the texts, and the tables of where they are, one language after the other, from where it was left."""
+    """Writes texts and tables one language after the other, from the first unfinished one on."""
     done = _Done(**json.loads((folder / _DONE).read_text())) if (folder / _DONE).is_file() else _Done()
     if done.languages == len(languages):
         return
@@ -153,21 +157,21 @@ def _read(
 
 
 def _finish(folder: Path, drawn: Sample, languages: Sequence[str]) -> None:
-    """Writes ids and keys, and removes what only the build needs."""
+    """Writes ids and passage keys, and removes the files that only the build needs."""
     ids = TextWriter(folder / IDS)
     for question, passage in drawn.items.tolist():
         ids.append(f"{question}-{passage}")
     ids.close()
     select_texts(folder / IDS)
     for name in (QUERIES, PASSAGES):
-        if (folder / name).with_suffix(".ends").exists():  # else an interrupted build did it
+        if (folder / name).with_suffix(".ends").exists():  # otherwise an interrupted build has done it
             select_texts(folder / name)
     keys, wrong_keys = _keys(drawn, [np.load(_hashes(folder, language)) for language in languages])
     np.save(folder / "passage_keys.npy", keys)
     log.info("mmarco: %s items with %s passage keys", f"{len(keys):,}", f"{len(np.unique(keys)):,}")
     shape = _shapes(drawn, languages)["negatives"]
     negatives = np.load(folder / "negatives.npy", mmap_mode="r")
-    if wrong_keys.size == 0:  # which cannot be mapped for writing
+    if wrong_keys.size == 0:  # an empty file cannot be memory-mapped for writing
         np.save(folder / "negative_keys.npy", np.empty(shape, np.int64))
     else:
         table = np.lib.format.open_memmap(folder / "negative_keys.npy", mode="w+", dtype=np.int64, shape=shape)
@@ -180,9 +184,9 @@ def _finish(folder: Path, drawn: Sample, languages: Sequence[str]) -> None:
 
 
 def _keys(drawn: Sample, hashes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) passage keys of the items and (N, H) of their negatives, ABSENT for a passage that no item has.
+    """(N,) passage keys of the items and (N, H) of their negatives, ABSENT for a passage of no item.
 
-    hashes: for each language (P,) of the passages' texts, 0 where there is none.
+    hashes: for each language (P,) of the passages' texts, 0 for absent ones.
     """
     questions, passages = _ids(drawn)
     right = np.searchsorted(passages, drawn.items[:, 1])
@@ -216,7 +220,7 @@ def _shapes(drawn: Sample, languages: Sequence[str]) -> dict[str, tuple[int, ...
 
 def _table(folder: Path, name: str, shape: tuple[int, ...], done: _Done) -> np.ndarray:
     path = folder / f"{name}.npy"
-    if 0 in shape:  # which cannot be mapped for writing
+    if 0 in shape:  # an empty file cannot be memory-mapped for writing
         np.save(path, np.empty(shape, np.int32))
         return np.empty(shape, np.int32)
     mode = "r+" if done.languages else "w+"

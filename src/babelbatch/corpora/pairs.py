@@ -1,4 +1,4 @@
-"""English question-answer pairs of the sentence-transformers collection: Parquet files with a column each."""
+"""English question-answer pairs of the sentence-transformers collection, in Parquet files."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
-from babelbatch.sources.hub import Published, check_count, located
+from babelbatch.sources.hub import Published, check_count, locate_files
 from babelbatch.sources.lines import records, text_in
-from babelbatch.sources.omissions import Omissions
+from babelbatch.sources.row_tally import RowTally
 from babelbatch.storage import file_signatures
 
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """subsets: folder to (column of the question, column of the answer, published number of pairs, or None if it is not
-    known to the last one); the first is the default."""
+    """A data set. subsets: folder -> (column of questions, column of answers, published number of pairs or None if only
+    rounded); the first is the default."""
 
     published: Published
     subsets: dict[str, tuple[str, str, int | None]]
@@ -31,7 +31,7 @@ PUBLISHED = {
         ),
         {"pair": ("query", "answer", 100_231)},
     ),
-    "yahoo_answers": _Pairs(  # what users asked, and the answer voted best
+    "yahoo_answers": _Pairs(  # questions of users, and the answer voted best
         Published(
             "sentence-transformers/yahoo-answers",
             "93b3605c508cf93e3666c9d3e34640b5fe62b507",
@@ -43,11 +43,11 @@ PUBLISHED = {
             "question-answer-pair": ("question", "answer", None),
         },
     ),
-    "trivia_qa": _Pairs(  # questions of quizzes, and a passage that holds the answer
+    "trivia_qa": _Pairs(  # quiz questions, and a passage with the answer
         Published("sentence-transformers/trivia-qa", "a7c36e3c8c8c01526bc094d79bf80d4c848b0ad0", "unknown"),
         {"pair": ("query", "answer", 73_346)},
     ),
-    "gooaq": _Pairs(  # questions that a search engine completes, and its short answers
+    "gooaq": _Pairs(  # questions completed by a search engine, and its short answers
         Published("sentence-transformers/gooaq", "b089f728748a068b7bc5234e5bcf5b25e3c8279c", "Apache-2.0"),
         {"pair": ("question", "answer", 3_012_496)},
     ),
@@ -63,39 +63,39 @@ _LANGUAGE = "en"
 def load_corpus(
     dataset: str, subset: str | None = None, data_dir: str | None = None, limit: int | None = None
 ) -> Corpus:
-    """One item a pair, in English: there are X-X batches only. Answers to one question have one passage key.
+    """One item per pair, in English: there are X-X batches only. Answers to one question share a passage key.
 
-    dataset: a name of `PUBLISHED`. subset: which of its pairs, by their folder.
+    dataset: a name of `PUBLISHED`. subset: a folder of it.
     data_dir: a folder with the published files, `<subset>/train-*.parquet`; None fetches them from the hub.
-    limit: only the first so many pairs; a pair takes some 600 bytes of memory while the corpus is made.
-    ValueError: no such data set or subset, a file that is damaged or not what was published.
+    limit: the number of pairs to read from the start. Building the corpus takes some 600 bytes of memory per pair.
+    Raises ValueError for an unknown data set or subset and a file that is damaged or not the published one.
     """
     if dataset not in PUBLISHED:
         raise ValueError(
             f"dataset '{dataset}' is not one of {', '.join(PUBLISHED)}; corpus=table reads any other pairs"
         )
-    of = PUBLISHED[dataset]
-    subset = subset or next(iter(of.subsets))
-    if subset not in of.subsets:
-        raise ValueError(f"subset '{subset}' is not one of {', '.join(of.subsets)}")
-    question, answer, published = of.subsets[subset]
-    (files,) = located(of.published, [f"{subset}/train-*.parquet"], data_dir)
+    data = PUBLISHED[dataset]
+    subset = subset or next(iter(data.subsets))
+    if subset not in data.subsets:
+        raise ValueError(f"subset '{subset}' is not one of {', '.join(data.subsets)}")
+    question, answer, published = data.subsets[subset]
+    (files,) = locate_files(data.published, [f"{subset}/train-*.parquet"], data_dir)
 
     def build(folder: Path) -> tuple[str, ...]:
-        omissions, read = Omissions(dataset), 0
+        tally, read = RowTally(dataset), 0
         with Assembly(folder, [_LANGUAGE]) as assembly:
             for place, row in islice(chain.from_iterable(map(records, files)), limit):
                 read += 1
                 texts = [text_in(row, column, place, blank=True) for column in (question, answer)]
                 if "" in (stripped := [text.strip() for text in texts]):
-                    omissions.fault(f"'{(question, answer)[stripped.index('')]}' is empty", place)
+                    tally.faulty(f"'{(question, answer)[stripped.index('')]}' is empty", place)
                     continue
-                omissions.kept()
-                assembly.question(str(read), _LANGUAGE, texts[0], place.path, place.line)
+                tally.used()
+                assembly.query(str(read), _LANGUAGE, texts[0], place.path, place.line)
                 assembly.passage(str(read), _LANGUAGE, texts[1], place.path, place.line, key=texts[0])
             if published is not None and (limit is None or read < limit):
                 check_count(f"{dataset}, {subset}: pairs", read, published, data_dir)
-            omissions.finish()
+            tally.report()
             assembly.finish()
         return (_LANGUAGE,)
 

@@ -1,8 +1,8 @@
-"""SQuAD 1.1 and its machine translations, joined by the ids of its questions.
+"""SQuAD 1.1 and its machine translations, joined by question id.
 
 Rajpurkar et al. 2016 (arXiv 1606.05250). Translated for MLQA (Lewis et al. 2020, arXiv 1910.07475) into six languages
 and for XTREME (Hu et al. 2020, arXiv 2003.11080) into ten. XQuAD, and so XQuAD-R, are translations of SQuAD's dev set:
-a model that is trained on these is measured there in its own domain, as in LAReQA (arXiv 2004.05484), not zero-shot.
+for a model trained on this corpus they are in-domain, as in LAReQA (arXiv 2004.05484), not zero-shot.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.download import web_file
-from babelbatch.sources.hub import Published, check_count, located
-from babelbatch.sources.languages import chosen
-from babelbatch.sources.omissions import Omissions
+from babelbatch.sources.hub import Published, check_count, locate_files
+from babelbatch.sources.languages import select_languages
+from babelbatch.sources.row_tally import RowTally
 from babelbatch.sources.sentences import VERSION, sentences
 from babelbatch.sources.squad import MLQA, Example, examples
 from babelbatch.storage import cache_folder, file_signatures
@@ -45,7 +45,7 @@ COUNTS: dict[tuple[Translations, str], int] = {
     ("mlqa", "zh"): 76_285,
     **_ENGLISH,
 }
-"""Published numbers of questions. Of XTREME's there are none: not every question was translated."""
+"""Published numbers of questions. XTREME has none: not every question was translated."""
 
 
 def load_corpus(
@@ -54,35 +54,35 @@ def load_corpus(
     languages: list[str] | None = None,
     passage: Literal["context", "sentence"] = "context",
 ) -> Corpus:
-    """One item a question of the training set, in English and in every language that it was translated into.
+    """One item per question of the training set, in English and in every language of its translations.
 
-    translations: whose; without them all is English, and there are X-X batches only.
+    translations: `mlqa` or `xtreme`; with `none` all is English, and there are X-X batches only.
     data_dir: a folder with the published files: `plain_text/train-*.parquet` for English,
         `mlqa-translate-train.<language>/train-*.parquet` or `squad.translate.train.en-<language>.json`; None fetches.
-    languages: which of them; default all.
-    passage: what answers a question: the paragraph, or the sentence of it in which the answer starts. A translated
-        question is left out of `sentence` where its answer cannot be found in one sentence.
-    ValueError: a language that there is not, a file that is damaged or not what was published.
+    languages: some of them; default all.
+    passage: the paragraph, or its sentence in which the answer starts. With `sentence`, a translated question is
+        skipped if its answer cannot be found in one sentence.
+    Raises ValueError for an unknown language and a file that is damaged or not the published one.
     """
-    known = chosen(_NAMES[translations], LANGUAGES[translations], languages)
-    files = {language: _files(translations, language, data_dir) for language in known}
+    selected = select_languages(_NAMES[translations], LANGUAGES[translations], languages)
+    files = {language: _files(translations, language, data_dir) for language in selected}
 
     def build(folder: Path) -> Sequence[str]:
-        with Assembly(folder, known) as assembly:
+        with Assembly(folder, selected) as assembly:
             for language, paths in files.items():
                 part, read = f"{_NAMES[translations]}, '{language}'", 0
-                omissions = Omissions(part)
+                tally = RowTally(part)
                 for example in (example for path in paths for example in examples(path, blank=True)):
                     read += 1
-                    _add(assembly, example, language, passage, omissions)
+                    _add(assembly, example, language, passage, tally)
                 if (published := COUNTS.get((translations, language))) is not None:
                     check_count(f"{part}: questions", read, published, data_dir)
-                omissions.finish()
+                tally.report()
             assembly.finish()
-        return known
+        return selected
 
     inputs = {
-        "languages": known, "passage": passage, "sentences": VERSION if passage == "sentence" else None,
+        "languages": selected, "passage": passage, "sentences": VERSION if passage == "sentence" else None,
         "files": [file_signatures(paths) for paths in files.values()],
     }  # fmt: skip
     return stored_corpus(_NAMES[translations], inputs, build)
@@ -97,40 +97,39 @@ _NAMES: dict[Translations, str] = {
 
 def _files(translations: Translations, language: str, data_dir: str | None) -> list[Path]:
     if language == "en":
-        return located(SQUAD, ["plain_text/train-*.parquet"], data_dir)[0]
+        return locate_files(SQUAD, ["plain_text/train-*.parquet"], data_dir)[0]
     if translations == "mlqa":
-        return located(MLQA, [f"mlqa-translate-train.{language}/train-*.parquet"], data_dir)[0]
+        return locate_files(MLQA, [f"mlqa-translate-train.{language}/train-*.parquet"], data_dir)[0]
     return [web_file(XTREME.format(language), data_dir, cache_folder("xtreme_translations"))]
 
 
-def _add(assembly: Assembly, example: Example, language: str, passage: str, omissions: Omissions) -> None:
+def _add(assembly: Assembly, example: Example, language: str, passage: str, tally: RowTally) -> None:
     place = example.place
     for name in ("question", "context"):
         if not getattr(example, name).strip():
-            omissions.fault(f"'{name}' is empty", place)
+            tally.faulty(f"'{name}' is empty", place)
             return
     if not example.answers:
-        omissions.by_design("without an answer")
+        tally.skipped("without an answer")
         return
     text = example.context if passage == "context" else _answer_sentence(example, language)
     if text is None:
-        omissions.by_design("whose answer is in no sentence, or in several")
+        tally.skipped("whose answer is in no sentence, or in several")
         return
-    omissions.kept()
-    assembly.question(example.id, language, example.question, place.path, place.line)
+    tally.used()
+    assembly.query(example.id, language, example.question, place.path, place.line)
     assembly.passage(example.id, language, text, place.path, place.line)
 
 
 def _answer_sentence(example: Example, language: str) -> str | None:
-    """The sentence in which the answer starts. If the context does not say the answer where it should, the only
-    sentence that says it."""
+    """The sentence in which the answer starts; if the position is wrong, the only sentence that contains the answer."""
     spans = _sentences(example.context, language)
     for answer in example.answers:
         if answer.start is not None:
             return next((example.context[start:end] for start, end in spans if answer.start < end), None)
     texts = {example.context[start:end] for start, end in spans}
-    said = [text for text in texts if any(answer.text and answer.text in text for answer in example.answers)]
-    return said[0] if len(said) == 1 else None
+    found = [text for text in texts if any(answer.text and answer.text in text for answer in example.answers)]
+    return found[0] if len(found) == 1 else None
 
 
 @lru_cache(maxsize=1)  # questions of one paragraph follow each other

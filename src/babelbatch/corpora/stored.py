@@ -1,4 +1,4 @@
-"""A corpus on disk, for those too large for memory: built once, kept in the cache folder, mapped by every run."""
+"""A corpus on disk, for those too large for memory: built once in the cache folder, memory-mapped by every run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from babelbatch.records import Corpus
 from babelbatch.storage import Texts, cache_entry, open_entry
 
 FORMAT = 2
-"""Goes up when what the files mean changes."""
+"""Version of the files' format."""
 
 IDS, QUERIES, PASSAGES = "ids.txt", "queries.txt", "passages.txt"
 """Files of texts, see `texts.py`."""
@@ -23,16 +23,16 @@ TABLES = ("queries", "passages", "passage_keys", "negatives", "negative_keys")
 def stored_corpus(name: str, inputs: Mapping[str, object], build: Callable[[Path], Sequence[str]]) -> Corpus:
     """The corpus that `build` makes, from the cache folder if it was built before; see `cache_entry`.
 
-    inputs: all that the corpus depends on, as JSON can write it: settings, and `file_signatures` the files read.
-    build: writes into a folder, which may hold what an earlier, interrupted call left: `ids.txt`, `queries.txt` and
+    inputs: everything that it depends on, as JSON values: settings, and the `file_signatures` of the files read.
+    build: writes into a folder, which may contain files of an interrupted call: `ids.txt`, `queries.txt` and
         `passages.txt` (`TextWriter`, `select_texts`) and `<table>.npy` for each of `TABLES`; returns the languages.
-    Raises RecordError if what `build` writes is no corpus, and ValueError if the files have been damaged since.
+    Raises RecordError if `build` writes no valid corpus, and ValueError if the files are damaged later.
     """
 
     def built(folder: Path) -> dict[str, object]:
         with waiting(f"building the corpus {name}"):
             languages = [*build(folder)]
-        _opened(folder, name, languages)  # what `build` did wrong is said now, and is no damage later
+        _opened(folder, name, languages)  # an error of `build` is raised now, and not reported as damage later
         return {"languages": languages}
 
     folder = cache_entry("corpus", name, {"format": FORMAT, **inputs}, built)

@@ -1,4 +1,4 @@
-"""Your own questions and passages, from a table: JSON lines, CSV, TSV or Parquet, a folder of them, or the hub."""
+"""Your own queries and passages, from a table: JSON lines, CSV, TSV or Parquet, a folder of them, or the hub."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ from pathlib import Path
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
-from babelbatch.sources.columns import LANGUAGE, WIDE, Layout, Said, by_language, is_wide, layout, settled
+from babelbatch.sources.columns import (
+    LANGUAGE,
+    WIDE,
+    ColumnNames,
+    Layout,
+    by_language,
+    complete_columns,
+    find_layout,
+    is_wide,
+)
 from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
 from babelbatch.storage import file_signatures
 
 log = logging.getLogger(__name__)
 
-_SPLITS = {"dev", "val"}  # what a file of that name holds, rather than Domung or Vehes
+_SPLITS = {"dev", "val"}  # file names that are splits rather than the languages Domung and Vehes
 
 
 def load_corpus(
@@ -35,27 +44,26 @@ def load_corpus(
     """Pairs from a table in one of two forms. Rows are read one at a time into the cache folder, once.
 
     Long: a row is one item in one language, with `question`, `passage`, and optionally `id` (the same for translations
-        of a question: without it each row is an item of its own), `language`, `passage_id` (the same for passages that
-        answer the same thing) and `negatives`: a list of texts, or columns `negative_1`, `negative_2` ...
-    Wide: a row is one item, with a question and a passage column for each language. An empty cell is a text that the
-        item does not have.
+        of a question; without it each row is a separate item), `language`, `passage_id` (the same for equivalent
+        passages) and `negatives`: a list of texts, or columns `negative_1`, `negative_2` ...
+    Wide: a row is one item, with a question and a passage column for each language. An empty cell is an absent text.
 
     path: a file, or a folder of files. hub: instead of a path, a data set that `datasets` loads.
     hub_config, split, revision: of the data set of the hub.
-    columns: the names of the columns where they are other ones than those above: `{question: query}`; for the wide form
-        a pattern, `{question: "question_{language}", passage: "passage_{language}"}`, or a column for each language,
-        `{question: {en: query, de: frage}, passage: {en: text, de: antwort}}`.
-    language: of all rows, where there is no column that says it: a column is believed rather than this. A file of its
-        own for each language needs neither: its name is then the language (`de.jsonl`).
-    languages: only these; default all that occur, in the order in which they do.
-    negatives: at most so many of an item and language; default all.
-    ValueError, with file and line: a row that cannot be read or lacks something, two rows of one id and language.
+    columns: the names of columns where they differ from those above: `{question: query}`; for the wide form a pattern,
+        `{question: "question_{language}", passage: "passage_{language}"}`, or a column for each language, `{question:
+        {en: query, de: frage}, passage: {en: text, de: antwort}}`.
+    language: of all rows, if there is no column of languages. A separate file for each language needs neither: its name
+        is then the language (`de.jsonl`).
+    languages: only these; default all, in the order of their first rows.
+    negatives: the first so many of each item and language; default all.
+    Raises ValueError, with file and line, for an unreadable row, a missing value, and two rows of one id and language.
     """
     if (path is None) == (hub is None):
         raise ValueError("corpus=table: set either path, to a file or folder, or hub, to a data set of the hub")
     if languages is not None and (not languages or len(set(languages)) < len(languages)):
         raise ValueError(f"languages: {languages} names no language, or one twice; name each once")
-    reader = _Reader(settled(columns), frozenset(columns or ()), language, languages)
+    reader = _Reader(complete_columns(columns), frozenset(columns or ()), language, languages)
     inputs: dict[str, object] = {
         "columns": reader.columns, "given": sorted(reader.given), "language": language, "languages": languages,
         "negatives": negatives,
@@ -89,10 +97,14 @@ def _build(
 
 
 class _Reader:
-    """Puts the rows of a table into an assembly. seen, left_out: the languages that came, chosen and others."""
+    """Adds the rows of a table to an assembly. seen, left_out: the languages of its rows, selected ones and others."""
 
     def __init__(
-        self, columns: Mapping[str, Said], given: frozenset[str], language: str | None, languages: list[str] | None
+        self,
+        columns: Mapping[str, ColumnNames],
+        given: frozenset[str],
+        language: str | None,
+        languages: list[str] | None,
     ) -> None:
         self.columns, self.given, self.languages = dict(columns), given, languages
         self.seen: set[str] = set()
@@ -108,8 +120,8 @@ class _Reader:
         except KeyError as missing:
             remedy = "name the right one in columns, such as columns.question=query"
             if not self._wide and is_wide(tuple(record)):
-                said = ", ".join(f'{role}: "{pattern}"' for role, pattern in WIDE.items())
-                remedy = f"there is a column for each language: set columns to '{{{said}}}'"
+                patterns = ", ".join(f'{role}: "{pattern}"' for role, pattern in WIDE.items())
+                remedy = f"there is a column for each language: set columns to '{{{patterns}}}'"
             raise ValueError(
                 f"{place}: no column '{missing.args[0]}'; there are: {', '.join(record)}; {remedy}"
             ) from None
@@ -125,9 +137,9 @@ class _Reader:
             self._add_wide(place, record, columns, id_, key, assembly)
         else:
             language = self._language_of(place, record, columns)
-            if self._chosen(language):
+            if self._is_selected(language):
                 text = text_in(record, columns.questions[None], place)
-                assembly.question(id_, language, text, place.path, place.line)
+                assembly.query(id_, language, text, place.path, place.line)
                 text = text_in(record, columns.passages[None], place)
                 assembly.passage(id_, language, text, place.path, place.line, key)
                 self._add_negatives(place, record, columns.negatives.get(None, ()), id_, language, assembly)
@@ -146,12 +158,12 @@ class _Reader:
                     f"{place}: no {role} in any language ({', '.join(names)}); write one, or remove the row"
                 )
         for language, text in texts["question"].items():
-            assert language is not None, "a column by language has one"
-            if self._chosen(language):
-                assembly.question(id_, language, text, place.path, place.line)
+            assert language is not None, "the layout is wide"
+            if self._is_selected(language):
+                assembly.query(id_, language, text, place.path, place.line)
         for language, text in texts["passage"].items():
-            assert language is not None, "a column by language has one"
-            if self._chosen(language):
+            assert language is not None, "the layout is wide"
+            if self._is_selected(language):
                 assembly.passage(id_, language, text, place.path, place.line, key)
                 self._add_negatives(place, record, columns.negatives.get(language, ()), id_, language, assembly)
 
@@ -162,10 +174,10 @@ class _Reader:
             for text in _texts(record, name, place):
                 assembly.negative(id_, language, text, place.path, place.line)
 
-    def _chosen(self, language: str) -> bool:
-        chosen = self.languages is None or language in self.languages
-        (self.seen if chosen else self.left_out).add(language)
-        return chosen
+    def _is_selected(self, language: str) -> bool:
+        selected = self.languages is None or language in self.languages
+        (self.seen if selected else self.left_out).add(language)
+        return selected
 
     def _language_of(self, place: Place, record: Record, columns: Layout) -> str:
         if columns.language is not None:
@@ -184,7 +196,7 @@ class _Reader:
         return language
 
     def _new_layout(self, names: tuple[str, ...]) -> Layout:
-        return layout(names, self.columns, self.given)
+        return find_layout(names, self.columns, self.given)
 
 
 def _optional(record: Record, column: str, place: Place) -> str | None:
@@ -202,7 +214,7 @@ def _texts(record: Record, column: str, place: Place) -> list[str]:
     if isinstance(value, str):
         if value.lstrip().startswith("[") and value.rstrip().endswith("]"):
             raise ValueError(
-                f"{place}: '{column}' is a list written as a text; give each negative a column of its own, negative_1, "
+                f"{place}: '{column}' is a list written as a text; give each negative its own column, negative_1, "
                 "negative_2 ..., or write JSON lines"
             )
         return [text_of(value, f"'{column}'", place)]

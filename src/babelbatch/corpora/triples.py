@@ -1,4 +1,4 @@
-"""A sample of training triples (question, passage that answers it, passage that does not), grouped into items."""
+"""A sample of training triples (query, passage that answers it, passage that does not), grouped into items."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ import numpy as np
 
 from babelbatch.records import ABSENT
 
-_AT_LEAST = 1 << 20  # triples that wait before they are thinned out, so that it is not done for each block
+_BUFFER = 1 << 20  # triples to collect before the next reduction
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """items: (N, 2) int32, ids of a question and of a passage that answers it, ascending, each pair once.
-    negatives: (N, H) int32, ids of passages that do not answer it, ABSENT behind the last."""
+    """items: (N, 2) int32, distinct (query id, relevant passage id), ascending. negatives: (N, H) int32, ids of
+    irrelevant passages, then ABSENT."""
 
     items: np.ndarray
     negatives: np.ndarray
 
 
 def sample(blocks: Iterable[np.ndarray], count: int | None, negatives: int, seed: int) -> Sample:
-    """Draws triples and groups them by question and passage.
+    """Draws triples and groups them by query and passage.
 
-    blocks: the triples, (n, 3) int32 each. A triple that comes twice counts once.
-    count: how many are drawn; None takes all. negatives: at most so many of an item.
-    A triple has a rank, which is a hash of its three ids and the seed; those of the lowest ranks are drawn, and of an
-    item the negatives of the lowest ranks. So the sample does not depend on the order of the triples, and a smaller
-    sample is part of a larger one. What is held is twice the sample, or a million triples.
+    blocks: the triples, (n, 3) int32 each. Repeated triples count once.
+    count: the number to draw; None for all. negatives: the maximum per item.
+    The rank of a triple is a hash of its three ids and the seed. The triples of the lowest ranks are drawn, and the
+    negatives of the lowest ranks within an item. The sample therefore does not depend on the order of the triples, and
+    a smaller sample is part of a larger one. Memory: twice the sample, or a million triples.
     """
-    kept, rank = np.empty((0, 3), np.int32), np.empty(0, np.uint64)
-    waiting: list[np.ndarray] = []
+    best, rank = np.empty((0, 3), np.int32), np.empty(0, np.uint64)
+    buffer: list[np.ndarray] = []
     size = 0
     for block in blocks:
-        if count is not None and len(kept) == count:
+        if count is not None and len(best) == count:
             block = block[_rank(block, seed) <= rank[-1]]
-        waiting.append(block)
+        buffer.append(block)
         size += len(block)
-        if size >= max(_AT_LEAST, len(kept)):
-            kept, rank = _thinned(np.concatenate([kept, *waiting]), count, negatives, seed)
-            waiting, size = [], 0
-    kept, rank = _thinned(np.concatenate([kept, *waiting]), count, negatives, seed)
-    return _grouped(kept, rank, negatives)
+        if size >= max(_BUFFER, len(best)):
+            best, rank = _reduced(np.concatenate([best, *buffer]), count, negatives, seed)
+            buffer, size = [], 0
+    best, rank = _reduced(np.concatenate([best, *buffer]), count, negatives, seed)
+    return _grouped(best, rank, negatives)
 
 
-def _thinned(triples: np.ndarray, count: int | None, negatives: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The triples that can be in the sample, and their ranks, which ascend if `count` is not None."""
+def _reduced(triples: np.ndarray, count: int | None, negatives: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The triples that can still be in the sample, and their ranks, ascending if `count` is not None."""
     rank = _rank(triples, seed)
     order = np.lexsort((*triples.T, rank))
     triples, rank = triples[order], rank[order]
@@ -74,7 +74,7 @@ def _grouped(triples: np.ndarray, rank: np.ndarray, negatives: int) -> Sample:
 
 
 def _slot(triples: np.ndarray) -> np.ndarray:
-    """(n,) how many triples of the same question and passage stand before each; they stand together."""
+    """(n,) the number of triples with the same query and passage before each. Such triples are adjacent."""
     new = np.ones(len(triples), bool)
     new[1:] = (triples[1:, :2] != triples[:-1, :2]).any(axis=1)
     starts = np.flatnonzero(new)
@@ -82,7 +82,7 @@ def _slot(triples: np.ndarray) -> np.ndarray:
 
 
 def _rank(triples: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) uint64: the ids are mixed in one after the other by the finaliser of SplitMix64 (Steele et al. 2014)."""
+    """(n,) uint64 hashes of the ids and the seed by the finaliser of SplitMix64 (Steele et al. 2014)."""
     state = np.full(len(triples), seed % 2**64, np.uint64)
     for column in triples.T:
         state = state + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)

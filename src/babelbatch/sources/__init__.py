@@ -1,6 +1,6 @@
-"""Data as published or generated, before it is decided what is trained on and what is tested on.
+"""Data as published or generated, before they become training or evaluation data.
 
-One file a publisher's format (`miracl`, `squad`, `tatoeba` ...), on top of files that read rows (`lines`, `tables`,
+One file per published format (`miracl`, `squad`, `tatoeba` ...), on top of files that read rows (`lines`, `tables`,
 `documents`) and fetch them (`hub`, `download`). Nothing here returns a `Corpus` or a `Benchmark`.
 A new published format is one more file.
 """
@@ -20,7 +20,7 @@ __all__ = [
     "mmarco",
     "mr_tydi",
     "mteb",
-    "omissions",
+    "row_tally",
     "sentences",
     "squad",
     "tables",

@@ -1,5 +1,5 @@
 """Queries, candidates and judgements in files with named columns: the layout of BEIR (Thakur et al. 2021, arXiv
-2104.08663), which mteb keeps on the hub as Parquet.
+2104.08663), which mteb publishes on the hub as Parquet.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "judged_candidate": ("corpus-id",),
     "score": ("score",),
 }
-"""What the files hold, and the columns in which it is looked for. There need be no title, language and cluster."""
+"""Role -> the columns to look for. Title, language and cluster are optional."""
 
 _OPTIONAL = ("title", "language", "cluster")
 
 Columns = Mapping[str, str]
-"""Roles, as in `COLUMNS`, and the name of the column that has it instead."""
+"""Role of `COLUMNS` -> the name of its column, where it is another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A query or a candidate. language: None if its row does not say. cluster: of a query, what it is about."""
+    """A query or a candidate. language: None if its row has none. cluster: the article or subject of a query."""
 
     place: Place
     id: str
@@ -44,7 +44,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """query, candidate: ids. gain: 0 or less is not relevant."""
+    """query, candidate: ids. gain: above 0 is relevant."""
 
     place: Place
     query: str
@@ -52,8 +52,8 @@ class Judgement:
     gain: float
 
 
-def settled(columns: Columns | None) -> Columns:
-    """`columns`, checked. ValueError: a role that there is not."""
+def check_columns(columns: Columns | None) -> Columns:
+    """`columns`, or none. Raises ValueError for an unknown role."""
     for role in columns or {}:
         if role not in COLUMNS:
             raise ValueError(f"columns.{role}: no such column; there are: {', '.join(COLUMNS)}")
@@ -61,7 +61,8 @@ def settled(columns: Columns | None) -> Columns:
 
 
 def queries(path: Path, columns: Columns) -> Iterator[Text]:
-    """ValueError, with the line: damage, a column that is missing, a value of another type, an empty text."""
+    """The queries of a file. Raises ValueError, with the line, for damage, a missing column, a wrong type, an empty
+    text."""
     for place, record in records(path):
         id_ = _id(record, "query_id", columns, place)
         yield Text(
@@ -74,9 +75,9 @@ def queries(path: Path, columns: Columns) -> Iterator[Text]:
 
 
 def candidates(path: Path, columns: Columns, blank: bool = False) -> Iterator[Text]:
-    """Their text is the title, if there is one, a space and the text, as BEIR and mteb encode it.
+    """The candidates of a file. Their text is the title, if any, a space and the text, as BEIR and mteb encode it.
 
-    blank: whether both may be empty. ValueError as for queries.
+    blank: whether both may be empty. Raises ValueError as `queries`.
     """
     for place, record in records(path):
         id_ = _id(record, "candidate_id", columns, place)
@@ -90,14 +91,15 @@ def candidates(path: Path, columns: Columns, blank: bool = False) -> Iterator[Te
 
 
 def judgements(path: Path, columns: Columns) -> Iterator[Judgement]:
-    """ValueError, with the line: damage, a column that is missing, a score that is no number."""
+    """The judgements of a file. Raises ValueError, with the line, for damage, a missing column and a score that is no
+    number."""
     for place, record in records(path):
         query, candidate = (_id(record, role, columns, place) for role in ("judged_query", "judged_candidate"))
         yield Judgement(place, query, candidate, number(record[_required(record, "score", columns, place)], place))
 
 
 def number(value: object, place: Place) -> float:
-    """A score. ValueError: it is no finite number."""
+    """A score. Raises ValueError if it is no finite number."""
     try:
         found = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -120,7 +122,7 @@ def _name(record: Record, role: str, columns: Columns, place: Place) -> str | No
 
 
 def _required(record: Record, role: str, columns: Columns, place: Place) -> str:
-    """The name of a column that must be there. ValueError: it is not."""
+    """The name of a column that must exist. Raises ValueError if it does not."""
     name = _name(record, role, columns, place)
     assert name is not None, f"{role} is optional"
     return name

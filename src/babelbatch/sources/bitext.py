@@ -17,7 +17,7 @@ Pair = tuple[str, str]
 
 
 def aligned(first: Path, second: Path) -> Iterator[tuple[Place, str, str]]:
-    """The lines of two files, which are translations of each other. The place is that in the first."""
+    """The aligned lines of two files, with the place in the first. Raises ValueError if one file has more lines."""
     for one, other in zip_longest(raw_lines(first), raw_lines(second)):
         if one is None or other is None:
             number, longer, shorter = (other[0], second, first) if one is None else (one[0], first, second)
@@ -30,17 +30,16 @@ def aligned(first: Path, second: Path) -> Iterator[tuple[Place, str, str]]:
 
 
 def columns(path: Path) -> Iterator[tuple[Place, str, str]]:
-    """The rows of a TSV file with two columns, no head line and no quoting."""
+    """The rows of a TSV file with two columns, without head line and quoting."""
     for place, (one, other) in fields(path, 2):
         yield place, one, other
 
 
 def units(path: Path, pair: Pair) -> Iterator[tuple[Place, str, str]]:
-    """The translation units of a TMX file (LISA, TMX 1.4b) that are in both languages, without markup.
+    """The translation units of a TMX file (LISA, TMX 1.4b) in both languages, without markup. The place counts units.
 
-    A variant is in a language if its code is that of the language, or begins with it: `en-GB` is English. Case does not
-    matter, nor whether `zh_CN` or `zh-CN` is written. The place counts units. ValueError: damage, and if no unit is in
-    both languages.
+    A variant is in a language if its code is that of the language or begins with it: `en-GB` is English. Codes are
+    compared without case, and `_` equals `-`. Raises ValueError for damage and if no unit is in both languages.
     """
     number, found = 0, False
     codes: set[str] = set()
@@ -53,13 +52,13 @@ def units(path: Path, pair: Pair) -> Iterator[tuple[Place, str, str]]:
                     body = node
                 elif event == "end" and node.tag == "tu":
                     number += 1
-                    told = _variants(node)
-                    one, other = map(told.get, wanted)
+                    variants = _variants(node)
+                    one, other = map(variants.get, wanted)
                     if one is not None and other is not None:
                         found = True
                         yield Place(path, number), one, other
                     elif not found:
-                        codes.update(told)
+                        codes.update(variants)
                     if body is not None:
                         body.clear()  # or the whole file stays in memory
     except ElementTree.ParseError as error:
@@ -87,19 +86,19 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def _variants(unit: ElementTree.Element) -> dict[str, str]:
-    """The first text of a unit under each code, and under the language that the code begins with."""
-    told: dict[str, str] = {}
+    """Code -> its first text in a unit; also the language that the code begins with -> text."""
+    texts: dict[str, str] = {}
     for variant in unit.iter("tuv"):
         code = variant.get(_XML_LANG) or variant.get("lang") or ""
         if (segment := variant.find("seg")) is not None:
             code, text = code.lower().replace("_", "-"), _text(segment)
-            told.setdefault(code, text)
-            told.setdefault(code.partition("-")[0], text)
-    return told
+            texts.setdefault(code, text)
+            texts.setdefault(code.partition("-")[0], text)
+    return texts
 
 
 def _text(segment: ElementTree.Element) -> str:
-    """What is said, without the codes of a format that stand inside it: the text in <hi> and <sub> is said too."""
+    """The text of a segment with that of <hi> and <sub>, and without formatting codes."""
     parts = [segment.text or ""]
     for inner in segment:
         if inner.tag in {"hi", "sub"}:

@@ -1,4 +1,4 @@
-"""Which column of a table holds what: by name, by a pattern such as `question_{language}`, or by a name a language."""
+"""Finds the columns of a table: by name, by a pattern such as `question_{language}`, or by a name per language."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 LANGUAGE = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
-"""What can be a language: a code of two or three letters, also with a script or a region (zh-Hant, pt_BR)."""
+"""A language code of two or three letters, also with a script or a region (zh-Hant, pt_BR)."""
 
-Said = str | Mapping[str, str]
-"""A name, a pattern with `{language}` or `{number}` in it, or a name for each language."""
+ColumnNames = str | Mapping[str, str]
+"""A name, a pattern with `{language}` or `{number}`, or language -> name."""
 
-DEFAULTS: dict[str, Said] = {
+DEFAULTS: dict[str, ColumnNames] = {
     "id": "id",
     "language": "language",
     "question": "question",
@@ -20,20 +20,20 @@ DEFAULTS: dict[str, Said] = {
     "negatives": "negatives",
     "passage_id": "passage_id",
 }
-"""What a table of pairs has, and under which name it is looked for. All but question and passage may be missing."""
+"""Role in a table of pairs -> the default name of its column. Only question and passage are required."""
 
-WIDE: dict[str, Said] = {"question": "question_{language}", "passage": "passage_{language}"}
-"""What the columns of a row with all languages are mostly called."""
+WIDE: dict[str, ColumnNames] = {"question": "question_{language}", "passage": "passage_{language}"}
+"""The usual names of the columns where a row has all languages."""
 
 NUMBERED_NEGATIVES = "negative_{number}"
-"""Where negatives are looked for if there is no column with a list of them: one a column, as CSV needs it."""
+"""The default name of columns with one negative each, as CSV needs; used if no column has a list of negatives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of one row. Of a row that is in one language, the language of its texts is None here.
+    """The columns of one row. For a row in one language, the keys of questions, passages and negatives are None.
 
-    negatives: columns with a list of texts, or with a text each, by language.
+    questions, passages: language -> column. negatives: language -> columns with a list of texts or one text each.
     """
 
     id: str | None
@@ -44,10 +44,10 @@ class Layout:
     negatives: Mapping[str | None, tuple[str, ...]]
 
 
-def settled(said: Mapping[str, Said] | None) -> dict[str, Said]:
-    """`DEFAULTS` with what was said instead. ValueError: what is no name of theirs, or no column's."""
-    said = dict(said or {})
-    for role, columns in said.items():
+def complete_columns(given: Mapping[str, ColumnNames] | None) -> dict[str, ColumnNames]:
+    """`given` completed by `DEFAULTS`. Raises ValueError for an unknown role and for values that name no column."""
+    given = dict(given or {})
+    for role, columns in given.items():
         if role not in DEFAULTS:
             raise ValueError(f"columns.{role}: no such column; a table has: {', '.join(DEFAULTS)}")
         names = list(columns.values()) if isinstance(columns, Mapping) else [columns]
@@ -59,36 +59,36 @@ def settled(said: Mapping[str, Said] | None) -> dict[str, Said]:
             for language in columns:
                 if not re.fullmatch(LANGUAGE, str(language)):
                     raise ValueError(f"columns.{role}: '{language}' is not a language, such as en or zh-Hant")
-    whole = DEFAULTS | said
-    if by_language(whole["question"]) != by_language(whole["passage"]):
-        one, other = ("passage", "question") if by_language(whole["question"]) else ("question", "passage")
+    complete = DEFAULTS | given
+    if by_language(complete["question"]) != by_language(complete["passage"]):
+        one, other = ("passage", "question") if by_language(complete["question"]) else ("question", "passage")
         raise ValueError(
             f"columns.{one}: columns.{other} names a column a language, so this must too, such as {one}_{{language}} "
             f"or {{en: {one}}}"
         )
-    if "negatives" in said and by_language(whole["negatives"]) != by_language(whole["question"]):
-        wide = by_language(whole["question"])
+    if "negatives" in given and by_language(complete["negatives"]) != by_language(complete["question"]):
+        wide = by_language(complete["question"])
         form, remedy = ("a column", "such as negatives_{language}") if wide else ("no column", "such as negatives")
         raise ValueError(f"columns.negatives: columns.question names {form} a language, so must this, {remedy}")
-    return whole
+    return complete
 
 
-def by_language(said: Said) -> bool:
+def by_language(columns: ColumnNames) -> bool:
     """Whether there is a column for each language."""
-    return isinstance(said, Mapping) or "{language}" in said
+    return isinstance(columns, Mapping) or "{language}" in columns
 
 
 def is_wide(names: Sequence[str]) -> bool:
-    """Whether the columns with these names are as `WIDE` has them."""
+    """Whether these columns match the patterns of `WIDE`."""
     names = [name for name in names if name not in DEFAULTS.values()]  # `passage_id`
-    return all(_matched(names, pattern) for pattern in WIDE.values())
+    return all(_matching(names, pattern) for pattern in WIDE.values())
 
 
-def layout(names: Sequence[str], columns: Mapping[str, Said], given: frozenset[str]) -> Layout:
-    """Where the columns with these names have what `columns` says.
+def find_layout(names: Sequence[str], columns: Mapping[str, ColumnNames], required: frozenset[str]) -> Layout:
+    """The layout of a row with these column names.
 
-    given: those of `columns` that the user asked for; the others may be missing. KeyError: the name of one that is not
-    there.
+    columns: complete, see `complete_columns`. required: roles that the user named; the others may be missing.
+    Raises KeyError with the name of a missing column.
     """
 
     def one(role: str) -> str | None:
@@ -96,27 +96,27 @@ def layout(names: Sequence[str], columns: Mapping[str, Said], given: frozenset[s
         assert isinstance(name, str)
         if name in names:
             return name
-        if role in given:
+        if role in required:
             raise KeyError(name)
         return None
 
     single = [one(role) for role in ("id", "language", "passage_id")]
     names = [name for name in names if name not in single]  # `passage_id` is no passage in Indonesian
     wide = by_language(columns["question"])
-    negatives = _matched(names, columns["negatives"]) if "negatives" in given or not wide else []
-    if not negatives and "negatives" in given and not wide:
+    negatives = _matching(names, columns["negatives"]) if "negatives" in required or not wide else []
+    if not negatives and "negatives" in required and not wide:
         raise KeyError(columns["negatives"])
-    if not negatives and "negatives" not in given:
+    if not negatives and "negatives" not in required:
         pattern = "negative_{language}_{number}" if wide else NUMBERED_NEGATIVES
-        negatives = _matched(names, "negatives_{language}") if wide else []
-        negatives = negatives or _matched(names, pattern)
+        negatives = _matching(names, "negatives_{language}") if wide else []
+        negatives = negatives or _matching(names, pattern)
     grouped: dict[str | None, tuple[str, ...]] = {}
     for language, name in negatives:
         if (language is None) != wide:
             grouped[language] = (*grouped.get(language, ()), name)
     texts: list[dict[str | None, str]] = []
     for role in ("question", "passage"):
-        found = dict(_matched(names, columns[role]))
+        found = dict(_matching(names, columns[role]))
         if not found:
             wanted = columns[role]
             raise KeyError(wanted if isinstance(wanted, str) else ", ".join(wanted.values()))
@@ -126,13 +126,13 @@ def layout(names: Sequence[str], columns: Mapping[str, Said], given: frozenset[s
     return Layout(id_, None if wide else language, passage_id, questions, passages, grouped)
 
 
-def _matched(names: Sequence[str], said: Said) -> list[tuple[str | None, str]]:
-    """(language or None, name) of the columns that are meant, numbered ones in the order of their numbers."""
-    if isinstance(said, Mapping):
-        return [(language, name) for language, name in said.items() if name in names]
-    if "{" not in said:
-        return [(None, said)] if said in names else []
-    pattern = re.escape(said).replace(r"\{language\}", f"(?P<language>{LANGUAGE})")
+def _matching(names: Sequence[str], wanted: ColumnNames) -> list[tuple[str | None, str]]:
+    """(language or None, name) of the wanted columns, numbered ones in the order of their numbers."""
+    if isinstance(wanted, Mapping):
+        return [(language, name) for language, name in wanted.items() if name in names]
+    if "{" not in wanted:
+        return [(None, wanted)] if wanted in names else []
+    pattern = re.escape(wanted).replace(r"\{language\}", f"(?P<language>{LANGUAGE})")
     pattern = pattern.replace(r"\{number\}", r"(?P<number>\d+)")
     found = []
     for name in names:

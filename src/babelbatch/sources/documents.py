@@ -1,4 +1,4 @@
-"""A list inside one JSON document, an element at a time: nothing is held but the element in hand."""
+"""Reads a list in a JSON document one element at a time; only the current element is in memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def elements(path: Path, prefix: str) -> Iterator[tuple[str, Record]]:
     """The objects of a list, each with its place for messages. The file may be gzipped.
 
-    prefix: where the list is: `item` if the document is the list, `data.item` if it stands under 'data'.
-    ValueError, with the file and the last element read, for whatever cannot be read, and if there is no element.
+    prefix: where the list is: `item` if the document is the list, `data.item` if it is under 'data'.
+    Raises ValueError, with the file and the last element read, for anything that cannot be read and for an empty list.
     """
     number = 0
     try:

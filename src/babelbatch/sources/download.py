@@ -1,4 +1,4 @@
-"""Single files from the web, fetched once into the cache folder and checked."""
+"""Downloads single files into the cache folder, once, and checks them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from babelbatch.progress import waiting
 
 
-def downloaded(url: str, sha256: str | None, target: Path) -> Path:
-    """`target`, fetched from `url` if it is not there, or not what it should be.
+def download_file(url: str, sha256: str | None, target: Path) -> Path:
+    """Downloads `url` to `target`, unless the right file is there already, and returns `target`.
 
-    sha256: of its content; None takes what comes.
-    ValueError: it cannot be fetched, or is not what was published; with HF_HUB_OFFLINE nothing is fetched.
+    sha256: of its content; None accepts any. With HF_HUB_OFFLINE nothing is downloaded.
+    Raises ValueError if the file cannot be downloaded or has another SHA-256.
     """
     import pooch  # only a run without data_dir needs it
 
@@ -32,13 +32,13 @@ def downloaded(url: str, sha256: str | None, target: Path) -> Path:
 
 
 def web_file(url: str, data_dir: str | None, cache: Path) -> Path:
-    """The file at `url`, fetched into the folder `cache`, or the file of that name in `data_dir` if that is given.
+    """The file of `data_dir` with the name in `url`; without `data_dir`, `url` downloaded into the folder `cache`.
 
-    ValueError: there is no such file, or it cannot be fetched.
+    Raises ValueError if there is no such file or it cannot be downloaded.
     """
     name = url.rpartition("/")[2]
     if data_dir is None:
-        return downloaded(url, None, cache / name)
+        return download_file(url, None, cache / name)
     path = Path(data_dir) / name
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file; put there what {url} gives")

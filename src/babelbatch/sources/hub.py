@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where a data set was published. hub: its id. revision: the commit or branch that the layout was read from.
-    licence: as its card says. `page` describes it."""
+    """A published data set. hub: its id. revision: the commit or branch whose layout is read. licence: as on its card.
+    page: the URL of its card."""
 
     hub: str
     revision: str
@@ -26,23 +26,23 @@ class Published:
         return f"https://huggingface.co/datasets/{self.hub}"
 
 
-def located(published: Published, patterns: Sequence[str], data_dir: str | None) -> list[list[Path]]:
-    """For each pattern, the files that match it, sorted; at least one each.
+def locate_files(published: Published, patterns: Sequence[str], data_dir: str | None) -> list[list[Path]]:
+    """For each pattern the files that match it, at least one, sorted.
 
     patterns: paths in the data set, with `*` where there may be several files.
-    data_dir: a folder with the same paths below it; None fetches what matches from the hub, once, into its cache.
-    ValueError: no such file, no connection, no such data set.
+    data_dir: a folder with the same paths below it; None fetches the matching files from the hub, once, into its cache.
+    Raises ValueError if a file is missing, the data set does not exist, or there is no connection.
     """
     if data_dir is not None:
         root, remedy = Path(data_dir), f"put the file there, as in {published.page}/tree/{published.revision}"
         if not root.is_dir():
             raise ValueError(f"data_dir: there is no folder {data_dir}")
     else:
-        # Without a connection the hub's library takes what is in its cache for whole.
+        # Without a connection the hub's library treats its cache as complete.
         remedy = (
             "there is no connection, and it was not fetched yet, or the data set has changed; set data_dir to a folder"
         )
-        root = fetched(published, patterns)
+        root = fetch_files(published, patterns)
     found = [sorted(path for path in root.glob(pattern) if path.is_file()) for pattern in patterns]
     for pattern, files in zip(patterns, found, strict=True):
         if not files:
@@ -51,8 +51,8 @@ def located(published: Published, patterns: Sequence[str], data_dir: str | None)
 
 
 def check_count(what: str, found: int, published: int, data_dir: str | None) -> None:
-    """Compares a number with the published one. ValueError: files that were fetched have another one, so that they are
-    not what was published. Local files may be a part of it: with `data_dir` it is only said in the log."""
+    """Compares a number with the published one. Raises ValueError if fetched files differ. Local files (`data_dir`) may
+    be a part of the data set: for them a difference is a warning in the log."""
     if found == published:
         return
     if data_dir is None:
@@ -60,9 +60,11 @@ def check_count(what: str, found: int, published: int, data_dir: str | None) -> 
     log.warning("%s: %s instead of %s, as published", what, f"{found:,}", f"{published:,}")
 
 
-def fetched(published: Published, patterns: Sequence[str]) -> Path:
-    """The folder of the hub's cache with the files that match any of the patterns. ValueError: no connection, no such
-    data set."""
+def fetch_files(published: Published, patterns: Sequence[str]) -> Path:
+    """Fetches the files that match any of the patterns and returns their folder in the hub's cache.
+
+    Raises ValueError if the data set does not exist or there is no connection.
+    """
     from huggingface_hub import snapshot_download  # only a run without data_dir needs it
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

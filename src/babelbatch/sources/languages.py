@@ -1,14 +1,14 @@
-"""Which of a data set's languages are read."""
+"""Selects languages of a data set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 
-def chosen(name: str, known: Sequence[str], languages: Sequence[str] | None) -> tuple[str, ...]:
-    """The languages asked for, in that order, or all known ones if None. name: of the data set, for messages.
+def select_languages(name: str, known: Sequence[str], languages: Sequence[str] | None) -> tuple[str, ...]:
+    """The requested languages in their order, or all known ones for None.
 
-    ValueError: one is unknown, twice, or none is asked for.
+    name: of the data set, for messages. Raises ValueError for an unknown or repeated language, and for none.
     """
     if languages is None:
         return tuple(known)

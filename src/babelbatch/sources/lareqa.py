@@ -1,6 +1,6 @@
-"""The LAReQA file format: SQuAD JSON with sentence boundaries, one file a language (arXiv 2004.05484).
+"""The LAReQA file format: SQuAD JSON with sentence boundaries, one file per language (arXiv 2004.05484).
 
-XQuAD-R and MLQA-R are published so; any question answering data in the same form can be read.
+XQuAD-R and MLQA-R are published in it; any question answering data in this format can be read.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.progress import bar
-from babelbatch.sources.download import downloaded
+from babelbatch.sources.download import download_file
 from babelbatch.storage import cache_folder
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and the place of its answer: the sentence in which the answer starts."""
+    """A question and the paragraph and sentence in which its answer starts."""
 
     id: str
     text: str
@@ -49,7 +49,7 @@ class LanguageFile:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where a data set lies in the LAReQA repository, and the SHA-256 of each file."""
+    """The folder of a data set in the LAReQA repository, and the SHA-256 of each file."""
 
     folder: str
     revision: str
@@ -96,11 +96,11 @@ PUBLISHED = {
 
 
 def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tuple[LanguageFile, ...]:
-    """Reads one file a language, `<data_dir>/<language>.json`, in the order of `languages` (default: all, sorted).
+    """Reads one file per language, `<data_dir>/<language>.json`, in the order of `languages` (default: all, sorted).
 
     dataset: a name of `PUBLISHED`, used only if `data_dir` is None: then the published files are fetched once into the
     cache folder and checked against their SHA-256.
-    Raises ValueError, naming file, line or question, for a missing or damaged file.
+    Raises ValueError, with file, line or question, for a missing or damaged file.
     """
     if languages is not None and (not languages or len(set(languages)) < len(languages)):
         raise ValueError(f"languages: {languages} names no language, or one twice; name each once, or set null for all")
@@ -121,11 +121,11 @@ def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tup
 
 
 def answer_keys(files: tuple[LanguageFile, ...], *, whole_paragraph: bool) -> dict[str, int]:
-    """Maps each question id to its passage key: which questions are answered by the same passage, in any language.
+    """Maps each question id to its passage key: questions with one key have the same answer, in any language.
 
     The key is the connected component of the graph that joins each question id to the text of its answer sentence (or,
-    if `whole_paragraph`, of its paragraph) in every language: what is said in two places is one passage. Other
-    sentences of the paragraph stay usable as negatives.
+    if `whole_paragraph`, of its paragraph) in every language, so equal texts are one passage. The other sentences of
+    the paragraph can still be negatives.
     """
     ids = {id_: row for row, id_ in enumerate(dict.fromkeys(q.id for file in files for q in file.questions))}
     passages: dict[str, int] = {}
@@ -155,7 +155,7 @@ def _published(dataset: str, languages: list[str] | None) -> list[str]:
 def _fetch(dataset: str, language: str) -> Path:
     published = PUBLISHED[dataset]
     target = cache_folder("lareqa") / published.revision / published.folder / f"{language}.json"
-    return downloaded(published.url(language), published.sha256[language], target)
+    return download_file(published.url(language), published.sha256[language], target)
 
 
 def _read_files(paths: Mapping[str, Path]) -> tuple[LanguageFile, ...]:
@@ -222,18 +222,18 @@ def _question(qa: object, paragraph: int, context: str, breaks: list[tuple[int, 
     where = f"{where}, question '{id_}'"
     answers = _field(qa, "answers", list, path, where)
     if len(answers) != 1:
-        raise ValueError(f"{path}, {where}: {len(answers)} answers; LAReQA files have exactly one a question")
+        raise ValueError(f"{path}, {where}: {len(answers)} answers; LAReQA files have exactly one per question")
     start = _field(answers[0], "answer_start", int, path, where)
     # Relevance is decided by where the answer starts; some published spans run past the end of their sentence.
     sentence = bisect_right([begin for begin, _ in breaks], start) - 1
     if sentence < 0 or not breaks[sentence][0] <= start < breaks[sentence][1]:
         raise ValueError(
-            f"{path}, {where}: answer_start {start} lies in no sentence; mend sentence_breaks or remove the question"
+            f"{path}, {where}: answer_start {start} is in no sentence; correct sentence_breaks or remove the question"
         )
     answer = _field(answers[0], "text", str, path, where)
     if not context.startswith(answer, max(start, 0)):
         raise ValueError(
-            f"{path}, {where}: the context does not say '{answer[:40]}' at answer_start {start}; "
+            f"{path}, {where}: the context does not have '{answer[:40]}' at answer_start {start}; "
             "offsets count characters, not bytes, from 0"
         )
     return Question(id_, _field(qa, "question", str, path, where), paragraph, sentence)
@@ -258,7 +258,7 @@ def _checked(value: object, kind: type[_Value], path: Path, where: str) -> _Valu
             text.encode()
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"{path}, {where}: character {error.start:,} is half of a surrogate pair, which is not Unicode; mend "
-                "the file"
+                f"{path}, {where}: character {error.start:,} is half of a surrogate pair, which is not Unicode; "
+                "correct the file"
             ) from None
     return value

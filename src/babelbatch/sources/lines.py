@@ -1,6 +1,6 @@
-"""Files of rows, one at a time, each with its place: JSON lines, CSV, TSV and Parquet, plain or gzipped.
+"""Reads the rows of JSON lines, CSV, TSV and Parquet files, plain or gzipped, one at a time, each with its place.
 
-Nothing is held but the row in hand (of Parquet, some thousand rows), and every fault is named with file and line.
+Only the current row is in memory (of Parquet, some thousand rows). Every error names the file and the line.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands, for messages. line: from 1; of Parquet files the row, of JSON and TMX documents the entry."""
+    """Where a row is, for messages. line: from 1; in Parquet files the row, in JSON and TMX documents the entry."""
 
     path: Path
     line: int
@@ -40,18 +40,18 @@ class Place:
 
 
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-"""What `records` reads, by the end of the name. `.json` is read as JSON lines too."""
+"""The suffixes that `records` reads. `.json` is read as JSON lines too."""
 
 
 def records(path: Path) -> Iterator[tuple[Place, Record]]:
     """The rows of a file with named columns: JSON lines, Parquet, or CSV and TSV with a head line.
 
-    TSV has no quoting: a field is what stands between two tabs. CSV is quoted as RFC 4180 has it, and a record may go
-    over several lines; its place is the first. In both all values are texts.
-    ValueError, with file and line, for whatever cannot be read.
+    TSV has no quoting: tabs separate fields. CSV is quoted as in RFC 4180, and a record may span several lines; its
+    place is the first. In both, all values are texts.
+    Raises ValueError, with file and line, for anything that cannot be read.
     """
     name = path.name.removesuffix(".gz")
-    read = next((read for end, read in _READERS.items() if name.endswith(end)), None)
+    read = next((read for suffix, read in _READERS.items() if name.endswith(suffix)), None)
     if read is None:
         raise ValueError(f"{path}: not a format that can be read; there are: {', '.join(FORMATS)}")
     row = None
@@ -62,8 +62,10 @@ def records(path: Path) -> Iterator[tuple[Place, Record]]:
 
 
 def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]:
-    """The rows of a TSV file without quoting, fields between tabs. columns: how many there must be; None means as many
-    as in the first row."""
+    """The fields of each row of a TSV file, without quoting.
+
+    columns: the number of fields of each row; None for that of the first row. Raises ValueError for another number.
+    """
     for place, line in lines(path):
         row = line.split("\t")
         columns = columns or len(row)
@@ -73,14 +75,14 @@ def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]
 
 
 def lines(path: Path) -> Iterator[tuple[Place, str]]:
-    """The lines of a text file, without their ends; empty ones are left out. A byte order mark is not part of it."""
+    """The lines of a text file without line ends and byte order mark; empty lines are skipped."""
     for number, raw in raw_lines(path):
         if line := decoded(raw, Place(path, number)):
             yield Place(path, number), line
 
 
 def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file and their numbers, from 1, as they are; for those who need few of many (see `decoded`)."""
+    """The undecoded lines of a file and their numbers, from 1; for readers that need few of many, see `decoded`."""
     number = 0
     try:
         with _opened(path) as file, reading(path, file):
@@ -95,7 +97,7 @@ def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def decoded(raw: bytes, place: Place) -> str:
-    """The text of a line, or of a part of it, without the line's end and without the byte order mark of a file."""
+    """The text of a line, or of a part of it, without line end and byte order mark. Raises ValueError if not UTF-8."""
     try:
         return raw.decode("utf-8-sig" if place.line == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -103,15 +105,14 @@ def decoded(raw: bytes, place: Place) -> str:
 
 
 def text_in(record: Record, key: str, place: Place, *, blank: bool = False) -> str:
-    """The text under a key. ValueError: there is none, it is not a text, it is not Unicode, or, unless `blank` allows
-    it, it is blank."""
+    """The text under a key. Raises ValueError if it is missing, no text, not Unicode, or, without `blank`, blank."""
     if key not in record:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
     return text_of(record[key], f"'{key}'", place, blank=blank)
 
 
 def text_of(value: object, what: str, place: Place, *, blank: bool = False) -> str:
-    """The value, if it is a text that can be encoded. what: its name in messages. blank: whether it may be."""
+    """The value, a text. what: its name in messages. blank: whether it may be blank. Raises ValueError as `text_in`."""
     if not isinstance(value, str):
         raise ValueError(f"{place}: {what} is {json.dumps(value, default=str)[:40]}, not a text")
     if not (blank or value.strip()):
@@ -122,20 +123,20 @@ def text_of(value: object, what: str, place: Place, *, blank: bool = False) -> s
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"{place}: character {error.start:,} of {what} is half of a surrogate pair, which is not Unicode; "
-                "mend the file"
+                "correct the file"
             ) from None
     return value
 
 
 def id_in(record: Record, key: str, place: Place) -> str:
-    """The text under a key, or a whole number as one. ValueError as for `text_in`."""
+    """The text under a key, or a whole number as text. Raises ValueError as `text_in`."""
     value = record.get(key)
     whole = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if whole else text_in(record, key, place)
 
 
 def list_in(record: Record, key: str, place: Place) -> list[Any]:
-    """The list under a key. ValueError: there is none, or it is something else."""
+    """The list under a key. Raises ValueError if it is missing or no list."""
     if key not in record:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
     if not isinstance(value := record[key], list):
@@ -144,7 +145,7 @@ def list_in(record: Record, key: str, place: Place) -> list[Any]:
 
 
 def object_in(record: Record, key: str, place: Place) -> Record:
-    """The object under a key. ValueError: there is none, or it is something else."""
+    """The object under a key. Raises ValueError if it is missing or no object."""
     if key not in record:
         raise ValueError(f"{place}: no '{key}'; there are: {', '.join(map(str, record))}")
     if not isinstance(value := record[key], dict):
@@ -215,7 +216,7 @@ def _csv(path: Path) -> Iterator[tuple[Place, Record]]:
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[Place, str]]:
-    """As `lines`, with their ends, and empty ones too: they may be part of a quoted field."""
+    """As `lines`, with line ends and with empty lines, which may be part of a quoted field."""
     expected = 1
     for place, line in lines(path):
         yield from ((Place(path, number), "\n") for number in range(expected, place.line))

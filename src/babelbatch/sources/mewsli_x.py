@@ -36,7 +36,7 @@ ENTITIES = 1_003_893
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """text: the mention, a colon, and its sentence with the mention in braces. entity: the id of what is meant."""
+    """text: the mention, a colon, and its sentence with the mention in braces. entity: the id of the entity meant."""
 
     place: Place
     id: str
@@ -56,11 +56,11 @@ class Entity:
 
 
 def mentions(path: Path) -> Iterator[Mention]:
-    """The mentions of a file of articles, one article a line, each as XTREME-R's baseline writes it
+    """The mentions of a file with one article per line, each in the form of XTREME-R's baseline
     (google-research/xtreme, third_party/utils_mewslix.py): `Smith: It was { Smith } who stepped down.`
 
-    ValueError, with the line: damage, a key that is missing or of another type, an empty text, a mention that does not
-    stand where it should or in no sentence.
+    Raises ValueError, with the line, for damage, a missing key, a wrong type, an empty text, and a mention that is not
+    at its span or in no sentence.
     """
     for place, record in records(path):
         context = _object(record.get("context"), "context", place)
@@ -83,8 +83,8 @@ def mentions(path: Path) -> Iterator[Mention]:
 
 
 def entities(path: Path) -> Iterator[Entity]:
-    """The entities of a file, one a line. ValueError, with the line: damage, a key that is missing or of another type,
-    an empty description."""
+    """The entities of a file with one per line. Raises ValueError, with the line, for damage, a missing key, a wrong
+    type and an empty description."""
     for place, record in records(path):
         description = text_in(record, "description", place)
         spans = [_span(span, "sentence_spans", place) for span in list_in(record, "sentence_spans", place)]
@@ -95,7 +95,7 @@ def entities(path: Path) -> Iterator[Entity]:
 
 
 def _plain(text: str) -> str:
-    """Without line breaks and double spaces, as XTREME-R does it."""
+    """Without line breaks and double spaces, as in XTREME-R."""
     return " ".join(text.splitlines()).replace("  ", " ").strip()
 
 
@@ -109,5 +109,5 @@ def _span(value: object, key: str, place: Place) -> tuple[int, int]:
     span = _object(value, key, place)
     start, end = span.get("start"), span.get("end")
     if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end):
-        raise ValueError(f"{place}: '{key}' has start {start!r} and end {end!r}, which is no stretch of text")
+        raise ValueError(f"{place}: '{key}' has start {start!r} and end {end!r}, which is no span of text")
     return start, end

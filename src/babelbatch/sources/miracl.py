@@ -1,7 +1,7 @@
-"""MIRACL: questions of native speakers in 18 languages, each with judged passages of its language's Wikipedia.
+"""MIRACL: queries by native speakers in 18 languages, each with judged passages of its language's Wikipedia.
 
-Zhang et al. 2023 (arXiv 2210.09984). Judgements are 1 and 0; passages that nobody judged may be relevant. Two data sets
-on the hub; a local folder holds the files of both, which do not collide.
+Zhang et al. 2023 (arXiv 2210.09984). Judgements are 1 and 0; unjudged passages may be relevant. There are two data sets
+on the hub; a local folder has the files of both, whose paths do not collide.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from babelbatch.sources.hub import Published, located
+from babelbatch.sources.hub import Published, locate_files
 from babelbatch.sources.lines import Place, fields, lines, text_of
 
-QUESTIONS = Published("miracl/miracl", "5be20db9509754dadad47689368639fcec739c00", "Apache-2.0")
+QUERIES = Published("miracl/miracl", "5be20db9509754dadad47689368639fcec739c00", "Apache-2.0")
 PASSAGES = Published("miracl/miracl-corpus", "d921ec7e349ce0d28daf30b2da9da5ee698bef0d", "Apache-2.0, text CC BY-SA")
 
 Split = Literal["train", "dev"]
@@ -59,7 +59,7 @@ COUNTS: dict[Split, dict[str, tuple[int, int]]] = {
         "zh": (393, 3_928),
     },
 }
-"""Published numbers of questions and of judgements, by split and language."""
+"""Published numbers of queries and of judgements, by split and language."""
 
 PASSAGE_COUNTS = {
     "ar": 2_061_414,
@@ -85,7 +85,7 @@ PASSAGE_COUNTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     place: Place
     id: str
     text: str
@@ -93,54 +93,55 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """relevant: whether the passage `passage` answers the question `question`; both are ids."""
+    """relevant: whether the passage `passage` answers the query `query`; both are ids."""
 
     place: Place
-    question: str
+    query: str
     passage: str
     relevant: bool
 
 
-def question_files(languages: Sequence[str], split: Split, data_dir: str | None) -> list[tuple[Path, Path]]:
-    """For each language its file of questions and its file of judgements, fetched from the hub unless in `data_dir`."""
+def query_files(languages: Sequence[str], split: Split, data_dir: str | None) -> list[tuple[Path, Path]]:
+    """For each language its file of queries and its file of judgements, fetched from the hub unless in `data_dir`."""
     patterns = [
         f"miracl-v1.0-{language}/{kind}/{kind}.miracl-v1.0-{language}-{split}.tsv"
         for language in languages
         for kind in ("topics", "qrels")
     ]
-    files = [file for (file,) in located(QUESTIONS, patterns, data_dir)]
+    files = [file for (file,) in locate_files(QUERIES, patterns, data_dir)]
     return list(zip(files[::2], files[1::2], strict=True))
 
 
 def passage_files(language: str, data_dir: str | None) -> list[Path]:
     """The files of a language's passages, for `wikipedia.passages`."""
-    return located(PASSAGES, [f"miracl-corpus-v1.0-{language}/docs-*.jsonl.gz"], data_dir)[0]
+    return locate_files(PASSAGES, [f"miracl-corpus-v1.0-{language}/docs-*.jsonl.gz"], data_dir)[0]
 
 
-def questions(path: Path) -> Iterator[Question]:
-    """The questions of a file of lines `id<tab>question`. ValueError, with the line: damage, no text, an id again."""
+def queries(path: Path) -> Iterator[Query]:
+    """The queries in lines `id<tab>query`. Raises ValueError, with the line, for damage, an empty text, a repeated
+    id."""
     seen: dict[str, Place] = {}
     for place, (id_, text) in fields(path, 2):
         if id_ in seen:
-            raise ValueError(f"{place}: question id '{id_}' again, after line {seen[id_].line:,}; ids must be unique")
+            raise ValueError(f"{place}: query id '{id_}' again, after line {seen[id_].line:,}; ids must be unique")
         seen[id_] = place
-        yield Question(place, text_of(id_, "the id", place), text_of(text, "the question", place))
+        yield Query(place, text_of(id_, "the id", place), text_of(text, "the query", place))
 
 
 def judgements(path: Path) -> Iterator[Judgement]:
-    """The judgements of a TREC file of lines `question Q0 passage relevance`.
+    """The judgements in lines `query Q0 passage relevance` of a TREC file.
 
-    ValueError, with the line: damage, a relevance that is neither 0 nor 1, a pair that was judged before.
+    Raises ValueError, with the line, for damage, a relevance other than 0 and 1, and a pair that is judged twice.
     """
     seen: set[tuple[str, str]] = set()
     for place, line in lines(path):
         parts = line.split()
         if len(parts) != 4:
-            raise ValueError(f"{place}: {len(parts)} fields instead of question, Q0, passage, relevance; it may be cut")
-        question, _, passage, relevance = parts
+            raise ValueError(f"{place}: {len(parts)} fields instead of query, Q0, passage, relevance; it may be cut")
+        query, _, passage, relevance = parts
         if relevance not in ("0", "1"):
             raise ValueError(f"{place}: relevance '{relevance[:20]}'; MIRACL judges 0 or 1")
-        if (question, passage) in seen:
-            raise ValueError(f"{place}: question '{question}' and passage '{passage}' are judged twice; remove one")
-        seen.add((question, passage))
-        yield Judgement(place, question, passage, relevance == "1")
+        if (query, passage) in seen:
+            raise ValueError(f"{place}: query '{query}' and passage '{passage}' are judged twice; remove one")
+        seen.add((query, passage))
+        yield Judgement(place, query, passage, relevance == "1")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pv
 
 from babelbatch.progress import reading
-from babelbatch.sources.hub import Published, located
+from babelbatch.sources.hub import Published, locate_files
 from babelbatch.sources.lines import Place, decoded, fields, raw_lines
 
 PUBLISHED = Published(
@@ -49,7 +49,7 @@ _BLOCK = 1 << 24  # bytes of triples that are read at a time
 
 def triples_file(data_dir: str | None) -> Path:
     """The file of training triples, fetched from the hub unless in `data_dir`."""
-    ((file,),) = located(PUBLISHED, ["data/triples.train.ids.small.tsv"], data_dir)
+    ((file,),) = locate_files(PUBLISHED, ["data/triples.train.ids.small.tsv"], data_dir)
     return file
 
 
@@ -57,7 +57,7 @@ def text_files(language: str, data_dir: str | None) -> tuple[Path, Path]:
     """The files of a language's training questions and of its passages, fetched from the hub unless in `data_dir`."""
     name = NAMES[language]
     patterns = [f"data/google/queries/train/{name}_queries.train.tsv", f"data/google/collections/{name}_collection.tsv"]
-    (questions,), (passages,) = located(PUBLISHED, patterns, data_dir)
+    (questions,), (passages,) = locate_files(PUBLISHED, patterns, data_dir)
     return questions, passages
 
 

@@ -1,7 +1,7 @@
-"""Mr. TyDi 1.1: questions of native speakers in eleven languages, answered by passages of their language's Wikipedia.
+"""Mr. TyDi 1.1: queries by native speakers in eleven languages, with relevant passages of their language's Wikipedia.
 
-Zhang et al. 2021 (arXiv 2108.08787), made of TyDi QA. Two data sets on the hub; a local folder holds the files of both,
-which do not collide.
+Zhang et al. 2021 (arXiv 2108.08787), derived from TyDi QA. There are two data sets on the hub; a local folder has the
+files of both, whose paths do not collide.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from babelbatch.sources.hub import Published, located
+from babelbatch.sources.hub import Published, locate_files
 from babelbatch.sources.lines import Place, Record, list_in, records, text_in
 from babelbatch.sources.wikipedia import Passage, passage_of
 
-QUESTIONS = Published("castorini/mr-tydi", "1d43c80218d06d0ef80f5b172ccabd848b948bc1", "Apache-2.0")
+QUERIES = Published("castorini/mr-tydi", "1d43c80218d06d0ef80f5b172ccabd848b948bc1", "Apache-2.0")
 PASSAGES = Published(
     "castorini/mr-tydi-corpus", "3a3aa212bbe94a8cc0dc858710a3dad49d532054", "Apache-2.0, text CC BY-SA"
 )
@@ -50,13 +50,13 @@ COUNTS: dict[str, tuple[int, int, int, int]] = {
     "te": (3_880, 983, 646, 548_224),
     "th": (3_319, 807, 1_190, 568_855),
 }
-"""Published numbers of questions in train, dev and test, and of passages, by language."""
+"""Published numbers of queries in train, dev and test, and of passages, by language."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """positives: passages that answer it, in train mostly one. negatives: of train, from the 30 that BM25 ranks first;
-    may be none, and are none in dev and test. A row may lack them: the publishers' own script reads it as none."""
+class Query:
+    """positives: relevant passages, in train mostly one. negatives: in train, from the 30 that BM25 ranks first; none
+    in dev and test, and where a row has no such key, as in the publishers' own script."""
 
     place: Place
     id: str
@@ -65,33 +65,33 @@ class Question:
     negatives: tuple[Passage, ...]
 
 
-def question_files(languages: Sequence[str], split: Split, data_dir: str | None) -> list[Path]:
-    """For each language its file of questions, fetched from the hub unless in `data_dir`."""
+def query_files(languages: Sequence[str], split: Split, data_dir: str | None) -> list[Path]:
+    """For each language its file of queries, fetched from the hub unless in `data_dir`."""
     patterns = [f"mrtydi-v1.1-{NAMES[language]}/{split}.jsonl.gz" for language in languages]
-    return [file for (file,) in located(QUESTIONS, patterns, data_dir)]
+    return [file for (file,) in locate_files(QUERIES, patterns, data_dir)]
 
 
 def passage_file(language: str, data_dir: str | None) -> Path:
     """The file of a language's passages, for `wikipedia.passages`."""
-    ((file,),) = located(PASSAGES, [f"mrtydi-v1.1-{NAMES[language]}/corpus.jsonl.gz"], data_dir)
+    ((file,),) = locate_files(PASSAGES, [f"mrtydi-v1.1-{NAMES[language]}/corpus.jsonl.gz"], data_dir)
     return file
 
 
-def questions(path: Path) -> Iterator[Question]:
-    """The questions of a file, one at a time. ValueError, with the line: damage, a missing key, a value of another
-    type, an empty question, no positive passage, an id again."""
+def queries(path: Path) -> Iterator[Query]:
+    """The queries of a file, one at a time. Raises ValueError, with the line, for damage, a missing key, a wrong type,
+    an empty query, no positive passage, and a repeated id."""
     seen: dict[str, Place] = {}
     for place, record in records(path):
         id_ = text_in(record, "query_id", place)
         if id_ in seen:
-            raise ValueError(f"{place}: question id '{id_}' again, after line {seen[id_].line:,}; ids must be unique")
+            raise ValueError(f"{place}: query id '{id_}' again, after line {seen[id_].line:,}; ids must be unique")
         seen[id_] = place
         positives = _passages(record, "positive_passages", place)
-        told = record.get("negative_passages") is not None
-        negatives = _passages(record, "negative_passages", place) if told else ()
+        has_negatives = record.get("negative_passages") is not None
+        negatives = _passages(record, "negative_passages", place) if has_negatives else ()
         if not positives:
-            raise ValueError(f"{place}: 'positive_passages' is empty; a question needs a passage that answers it")
-        yield Question(place, id_, text_in(record, "query", place), positives, negatives)
+            raise ValueError(f"{place}: 'positive_passages' is empty; a query needs a passage that answers it")
+        yield Query(place, id_, text_in(record, "query", place), positives, negatives)
 
 
 def _passages(record: Record, key: str, place: Place) -> tuple[Passage, ...]:

@@ -1,7 +1,7 @@
-"""Where mteb keeps a retrieval task on the hub: Parquet files of BEIR's columns, a folder for each language and role.
+"""The files of mteb's retrieval tasks on the hub: Parquet with BEIR's columns, a folder for each language and role.
 
-`<language>-queries/`, `<language>-corpus/`, `<language>-qrels/`, in each `<split>-00000-of-00001.parquet` and so on.
-The corpus may have a split of another name, its only one.
+The folders are `<language>-queries/`, `<language>-corpus/` and `<language>-qrels/`, with files such as
+`<split>-00000-of-00001.parquet`. The only split of the corpus may have another name.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.sources.hub import Published, located
+from babelbatch.sources.hub import Published, locate_files
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Of one language, or of all."""
+    """The files of one language, or of all."""
 
     queries: tuple[Path, ...]
     candidates: tuple[Path, ...]
@@ -26,17 +26,17 @@ class Files:
 
 
 def files(published: Published, codes: Sequence[str], split: str, data_dir: str | None) -> list[Files]:
-    """For each language, by the publisher's code, its files. ValueError: one is not there, or is not to be had."""
+    """The files of each language. codes: the publisher's. Raises ValueError as `locate_files`."""
     roles = ("queries", "corpus", "qrels")
-    found = located(published, [f"{code}-{role}/*.parquet" for code in codes for role in roles], data_dir)
+    found = locate_files(published, [f"{code}-{role}/*.parquet" for code in codes for role in roles], data_dir)
     of_split_ = [tuple(of_split(paths, split)) for paths in found]
     return [Files(*of_split_[place : place + 3]) for place in range(0, len(of_split_), 3)]
 
 
 def of_split(paths: Sequence[Path], split: str) -> list[Path]:
-    """Those whose name starts with that of the split; all of them, if there is one split, whatever its name.
+    """The files of a split; all of them if there is only one split, of any name.
 
-    ValueError: there are others, and not this one.
+    Raises ValueError if there are several others and not this one.
     """
     splits = {path.name.partition(".")[0].partition("-")[0] for path in paths}
     if split in splits:

@@ -1,4 +1,4 @@
-"""Sentences of a text, by the rules that the sentencex library of the Wikimedia Foundation keeps for each language."""
+"""Splits a text into sentences by the rules of the Wikimedia Foundation's sentencex library for its language."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from importlib.metadata import version
 import sentencex
 
 VERSION = f"sentencex {version('sentencex')}"
-"""Whose rules they are. Another version may split otherwise."""
+"""The library and its version; another version may split differently."""
 
 
 def sentences(text: str, language: str) -> list[tuple[int, int]]:
     """Start and end of each sentence in the text, in characters, without the spaces around it.
 
-    language: ISO 639-1 code; one without rules of its own is split as a related one, or as English.
-    Thai marks no end of a sentence; what comes back are whole paragraphs, or parts of one.
+    language: ISO 639-1 code; a language without its own rules uses those of a related one, or of English.
+    Thai does not mark the end of a sentence: its paragraphs are returned whole or in parts.
     """
     found = []
     for boundary in sentencex.get_sentence_boundaries(language, text):

@@ -1,7 +1,7 @@
-"""The SQuAD format: a question, its context, and where in the context its answers are (Rajpurkar et al. 2016).
+"""The SQuAD format: a question, its context, and the positions of its answers in the context (Rajpurkar et al. 2016).
 
-SQuAD, SQuADShifts, XQuAD, MLQA, TyDi QA GoldP and the translations of SQuAD are published so: as nested JSON (articles
-of paragraphs of questions) on their own pages, and as flat rows (Parquet) on the Hugging Face hub.
+SQuAD, SQuADShifts, XQuAD, MLQA, TyDi QA GoldP and the translations of SQuAD are published in it: as nested JSON
+(articles of paragraphs of questions) on their own pages, and as flat rows (Parquet) on the Hugging Face hub.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from babelbatch.sources.hub import Published
 from babelbatch.sources.lines import Place, Record, id_in, list_in, records, text_in, text_of
 
 MLQA = Published("facebook/mlqa", "refs/pr/5", "CC BY-SA 3.0")
-"""The conversion to Parquet that the hub's staff proposed; the main branch has a script only. It has MLQA itself and
-the translations of SQuAD."""
+"""A conversion to Parquet proposed by the hub's staff; the main branch has only a script. It contains MLQA and the
+translations of SQuAD."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """text: as published. start: where it starts in the context, in characters; None if the context does not say it
-    there. Translations often do not: an answer was translated on its own, or its place was guessed."""
+    """text: as published. start: its first character in the context; None if the context has another text there, as
+    in many translations, whose answers were translated separately or located automatically."""
 
     text: str
     start: int | None
@@ -31,7 +31,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One question. place: where it stands, for messages. answers: none if the context does not answer it."""
+    """One question. place: for messages. answers: none if the context does not answer it."""
 
     place: Place
     id: str
@@ -44,9 +44,8 @@ def examples(path: Path, *, blank: bool = False) -> Iterator[Example]:
     """The questions of a file, one at a time: `.json` is nested, anything else has flat rows (`lines.records`).
 
     Flat rows have `id`, `question`, `context` and `answers`, a mapping of the lists `text` and `answer_start`.
-    The questions of a nested file are counted from 1 through the file. ValueError, with the place, for what is missing
-    or of the wrong type, and unless `blank` allows it, for a blank question or context. Whether an id occurs twice is
-    left to who gathers them.
+    The questions of a nested file are numbered from 1. Raises ValueError, with the place, for a missing value, a wrong
+    type and, without `blank`, a blank question or context. Ids are not checked for repetition.
     """
     rows = _nested(path) if path.name.removesuffix(".gz").endswith(".json") else _flat(path)
     for place, row, context in rows:

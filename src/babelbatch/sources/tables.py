@@ -1,6 +1,5 @@
-"""Where the rows of a table come from: a file, the files of a folder, or a data set that the `datasets` library loads.
-
-One row at a time, each with its place.
+"""The rows of a table, one at a time, each with its place: from a file, the files of a folder, or a data set that the
+`datasets` library loads.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def files_of(path: str) -> list[Path]:
-    """The file, or those in the folder that can be read, by name. ValueError: there are none."""
+    """The file at `path`, or the readable files of the folder, sorted. Raises ValueError if there are none."""
     place = Path(path)
     if place.is_dir():
         found = sorted(file for file in place.iterdir() if file.name.endswith(FORMATS) and file.is_file())
@@ -53,9 +52,9 @@ class HubTable:
     revision: str | None = None
 
     def version(self) -> list[str]:
-        """What changes with the content: for each file of the hub its commit, of a local one its time of change.
+        """Changes with the content: the commit of each file of the hub, the modification time of each local file.
 
-        A commit as `revision` says it all, and nobody is asked: what was read before is there without a connection.
+        Empty, without a request, if `revision` is a commit: rows that were read before need no connection.
         """
         if _COMMIT.fullmatch(self.revision or ""):
             return []
@@ -63,7 +62,7 @@ class HubTable:
         return sorted(map(str, files.origin_metadata)) if files is not None else []
 
     def rows(self) -> Iterator[tuple[Place, Record]]:
-        """Streamed: nothing is downloaded as a whole. The place of a row is its number in the split."""
+        """The rows, streamed instead of downloaded first. The place of a row is its number in the split."""
         place, number = Path(f"{self.name} ({self.split})"), 0
         stream = iter(self._checked(lambda: self._builder().as_streaming_dataset(split=self.split)))
         with bar(f"reading {self.name}", None, "rows", lambda: number):
@@ -85,7 +84,7 @@ class HubTable:
         return self._checked(lambda: datasets.load_dataset_builder(self.name, self.config, revision=self.revision))
 
     def _checked(self, work: Any, where: str = "") -> Any:
-        """What `work` returns. Whatever the library raises, the user is told which data set could not be read."""
+        """The result of `work`. Any exception of the library becomes a ValueError that names the data set."""
         try:
             return work()
         except Exception as error:  # its errors have no common class

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from babelbatch.sources.download import downloaded
+from babelbatch.sources.download import download_file
 from babelbatch.sources.hub import check_count
-from babelbatch.sources.languages import chosen
+from babelbatch.sources.languages import select_languages
 from babelbatch.sources.lines import lines, records, text_of
 from babelbatch.storage import cache_folder
 
@@ -24,7 +24,7 @@ _TABLE = Path(__file__).with_suffix(".tsv")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One language: the code in its files' names (ISO 639-3), how many sentences, and the SHA-256 of its two files."""
+    """One language: the code in its files' names (ISO 639-3), the number of sentences, the SHA-256 of its two files."""
 
     file: str
     sentences: int
@@ -43,7 +43,7 @@ class Pair:
 
 @cache
 def published() -> dict[str, Published]:
-    """Language -> what was published, for all 112. A language is named by ISO 639-1, where that has no code by 639-3;
+    """Language -> its published files, for all 112. Codes are ISO 639-1, or 639-3 where that has none;
     Mandarin is zh, Iranian Persian fa, Standard Latvian lv and Standard Malay ms."""
     return {
         str(row["language"]): Published(
@@ -54,14 +54,14 @@ def published() -> dict[str, Published]:
 
 
 def read(data_dir: str | None, languages: Sequence[str]) -> tuple[Pair, ...]:
-    """The pairs of some languages with English, in that order.
+    """The sentence pairs of each language with English, in the order of `languages`.
 
     data_dir: a folder of `tatoeba.<code>-eng.<code>` and `tatoeba.<code>-eng.eng`; None fetches the published files,
     once, into the cache folder, and checks them.
-    ValueError: an unknown language or one twice, a file that is missing or damaged, an empty line, two files of
+    Raises ValueError for an unknown or repeated language, a missing or damaged file, an empty line, and files of
     different lengths.
     """
-    return tuple(_pair(language, data_dir) for language in chosen("Tatoeba", tuple(published()), languages))
+    return tuple(_pair(language, data_dir) for language in select_languages("Tatoeba", tuple(published()), languages))
 
 
 def _pair(language: str, data_dir: str | None) -> Pair:
@@ -70,7 +70,7 @@ def _pair(language: str, data_dir: str | None) -> Pair:
     if data_dir is None:
         folder = cache_folder("tatoeba") / REVISION
         paths = [
-            downloaded(_URL.format(REVISION, name), sha256, folder / name)
+            download_file(_URL.format(REVISION, name), sha256, folder / name)
             for name, sha256 in zip(names, (known.sha256, known.sha256_english), strict=True)
         ]
     else:

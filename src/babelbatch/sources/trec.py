@@ -1,4 +1,4 @@
-"""Queries, candidates and judgements in the files that TREC and MS MARCO use: no head line, fields by their order."""
+"""Queries, candidates and judgements in the file formats of TREC and MS MARCO: no head line, fields in fixed order."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from babelbatch.sources.lines import fields, lines, text_of
 
 
 def queries(path: Path) -> Iterator[Text]:
-    """Of lines `id<tab>query`. ValueError, with the line: damage, another number of fields, an empty one."""
+    """The queries in lines `id<tab>query`. Raises ValueError, with the line, for damage and missing or empty fields."""
     for place, (id_, text) in fields(path, 2):
         yield Text(place, text_of(id_, "the id", place), None, text_of(text, "the query", place))
 
 
 def candidates(path: Path) -> Iterator[Text]:
-    """Of lines `id<tab>text` or `id<tab>title<tab>text`: a title is put before the text, with a space. ValueError as
-    for queries."""
+    """The candidates in lines `id<tab>text` or `id<tab>title<tab>text`: title, space and text are joined. Raises
+    ValueError as `queries`."""
     for place, (id_, *texts) in fields(path, None):
         if len(texts) not in (1, 2):
             raise ValueError(f"{place}: {len(texts) + 1} fields; there are id and text, or id, title and text")
@@ -26,8 +26,8 @@ def candidates(path: Path) -> Iterator[Text]:
 
 
 def judgements(path: Path) -> Iterator[Judgement]:
-    """Of lines `query 0 candidate score`, by spaces or tabs. ValueError, with the line: damage, another number of
-    fields, a score that is no number."""
+    """The judgements in lines `query 0 candidate score`, separated by spaces or tabs. Raises ValueError, with the line,
+    for damage, another number of fields and a score that is no number."""
     for place, line in lines(path):
         parts = line.split()
         if len(parts) != 4:

@@ -1,4 +1,4 @@
-"""Passages of Wikipedia as MIRACL and Mr. TyDi publish them: one JSON object a line, with `docid`, `title`, `text`."""
+"""Passages of Wikipedia in the format of MIRACL and Mr. TyDi: a JSON object per line with `docid`, `title`, `text`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Passage:
 def passages(path: Path) -> Iterator[Passage]:
     """The passages of a file, one at a time.
 
-    ValueError, with the line: damage, a missing key, a value that is no text, an empty id. A passage may be empty in
-    the files of Mr. TyDi: the text is "" then. That ids are unique is not checked, there are up to 33 million.
+    A passage of Mr. TyDi may be empty: its text is "". Ids, up to 33 million, are not checked for repetition.
+    Raises ValueError, with the line, for damage, a missing key, a value that is no text, and an empty id.
     """
     return (passage_of(record, place) for place, record in records(path))
 
 
 def passage_of(record: Record, place: Place) -> Passage:
-    """The passage that a JSON object describes.
+    """The passage in a JSON object.
 
-    Title and text are joined by a space, as ir_datasets and mteb do it for both collections, so that numbers compare.
+    A space joins title and text, as in ir_datasets and mteb for both collections, so that scores are comparable.
     """
     title, text = (text_in(record, key, place, blank=True) for key in ("title", "text"))
     return Passage(place, text_in(record, "docid", place), f"{title} {text}".strip())

@@ -1,8 +1,7 @@
-"""Facts about territories, languages and scripts from CLDR, as questions and one-sentence passages in eleven languages.
+"""Facts about territories, languages and scripts from CLDR, as queries and one-sentence passages in eleven languages.
 
-The source is the Unicode CLDR as the installed Babel carries it (Babel 2.18: CLDR 47). Names stay as CLDR has them. A
-fact is kept only if CLDR names its subject and its object in all eleven languages, so that the facts are the same
-whatever languages are asked for.
+The source is the Unicode CLDR in the installed Babel (Babel 2.18: CLDR 47). Names are CLDR's own. A fact is used if
+CLDR names its subject and its object in all eleven languages, so the facts do not depend on the requested languages.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from babel.languages import get_territory_language_info
 from babel.localedata import locale_identifiers
 from babel.numbers import get_territory_currencies
 
-from babelbatch.sources.languages import chosen
-from babelbatch.sources.world_facts_templates import TEMPLATES
+from babelbatch.sources.languages import select_languages
+from babelbatch.sources.world_facts_wordings import load_wordings
 
 CLDR_VERSION: str = get_global("cldr")["version"]
 
@@ -37,9 +36,9 @@ RELATIONS = {
     "home": ("language", "territory"),
     "script_language": ("script", "language"),
 }
-"""What kind of thing the subject and the object of a relation are."""
+"""The kinds of a relation's subject and object."""
 
-# Today's currency must not depend on the day the code runs: the release of CLDR 47.
+# The release of CLDR 47: the current currency must not depend on the day on which the code runs.
 CURRENCY_DATE = datetime.date(2025, 3, 13)
 PLURALS = {"currency": "currencies", "language": "languages", "script": "scripts", "territory": "territories"}
 # CLDR names these two only as modifiers of "Chinese" ("Simplified"), and `und` is no language.
@@ -48,7 +47,7 @@ NOT_A_NAME = {"Hans", "Hant", "und"}
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One statement. subject, object: a code of CLDR's (`PE`, `qu`, `Latn`, `PEN`), a year, or a day, 0 for Monday."""
+    """One statement. subject, object: a CLDR code (`PE`, `qu`, `Latn`, `PEN`), a year, or a day, 0 for Monday."""
 
     relation: str
     subject: str
@@ -56,7 +55,7 @@ class Fact:
 
     @property
     def id(self) -> str:
-        """`<relation>/<subject>`, which is unique since a relation has one object for each subject."""
+        """`<relation>/<subject>`; unique, because a relation has one object for each subject."""
         return f"{self.relation}/{self.subject}"
 
     @property
@@ -68,45 +67,45 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """One question and one passage of every fact, in the order of `facts()`."""
+    """One query and one passage of every fact, in the order of `facts()`."""
 
-    questions: tuple[str, ...]
+    queries: tuple[str, ...]
     passages: tuple[str, ...]
 
 
 @cache
 def facts() -> tuple[Fact, ...]:
-    """Every fact that can be told in all eleven languages, sorted by relation and then by subject.
+    """Every fact that has names in all eleven languages, sorted by relation and then by subject.
 
-    Should two facts share a question or a passage in some language, only the first of them is kept.
+    If two facts share a query or a passage in a language, only the first is used.
     """
-    kept = []
+    found = []
     seen: set[tuple[str, str]] = set()
     for fact in sorted(_candidates(), key=lambda fact: (list(RELATIONS).index(fact.relation), fact.subject)):
         if all(_name(language, *entity) for language in LANGUAGES for entity in fact.entities):
-            told = {(language, text) for language in LANGUAGES for text in _tell(fact, language)}
-            if not told & seen:
-                seen |= told
-                kept.append(fact)
-    return tuple(kept)
+            own = {(language, text) for language in LANGUAGES for text in _query_and_passage(fact, language)}
+            if not own & seen:
+                seen |= own
+                found.append(fact)
+    return tuple(found)
 
 
 @cache
 def texts(language: str) -> Texts:
-    """The facts told in one of `LANGUAGES`."""
-    questions, passages = zip(*(_tell(fact, language) for fact in facts()), strict=True)
-    return Texts(questions, passages)
+    """The texts of all facts in one of `LANGUAGES`."""
+    queries, passages = zip(*(_query_and_passage(fact, language) for fact in facts()), strict=True)
+    return Texts(queries, passages)
 
 
 @cache
 def split(seed: int, held_out: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Rows of `facts()` to train on and rows held out, both ascending.
 
-    A fact is drawn by the SHA-256 of the seed and its id, so the draw depends on nothing else. It is held out if its
-    subject also occurs, as subject or object, in a fact that was not drawn; otherwise it stays in training, so that the
-    held-out facts are new statements about entities known from training.
+    The SHA-256 of the seed and the fact's id decides whether a fact is drawn; nothing else does. A drawn fact is held
+    out if its subject also occurs, as subject or object, in a fact that is not drawn. Held-out facts are therefore new
+    statements about entities known from training.
 
-    held_out: the share of facts to draw, above 0 and below 1. ValueError if it is not.
+    held_out: the share of facts to draw. Raises ValueError if it is not above 0 and below 1.
     """
     if not 0 < held_out < 1:
         raise ValueError(f"held_out must be above 0 and below 1, not {held_out}: 0.2 holds out a fifth of the facts")
@@ -116,9 +115,9 @@ def split(seed: int, held_out: float) -> tuple[tuple[int, ...], tuple[int, ...]]
     return tuple(row for row in range(len(facts())) if row not in held), tuple(sorted(held))
 
 
-def choose_languages(languages: list[str] | None) -> tuple[str, ...]:
-    """The languages asked for, in that order, or all eleven if None. ValueError if one is unknown, twice, or none."""
-    return chosen("world_facts", LANGUAGES, languages)
+def select_fact_languages(languages: list[str] | None) -> tuple[str, ...]:
+    """The requested languages in their order, or all eleven for None. Raises ValueError as `select_languages` does."""
+    return select_languages("world_facts", LANGUAGES, languages)
 
 
 def _candidates() -> Iterator[Fact]:
@@ -142,7 +141,7 @@ def _candidates() -> Iterator[Fact]:
 
 
 def _currency(territory: str) -> Iterator[Fact]:
-    """The currency that is legal tender, and the year since which CLDR says so; nothing where there are two or none."""
+    """The only legal tender of a territory, and the year since when it is; nothing where there are several or none."""
     tender = get_territory_currencies(territory, start_date=CURRENCY_DATE, include_details=True)
     if len(tender) == 1:
         yield Fact("currency", territory, tender[0]["currency"])
@@ -151,10 +150,10 @@ def _currency(territory: str) -> Iterator[Fact]:
 
 
 def _official_language(territory: str) -> Iterator[Fact]:
-    """Of the languages official in the whole territory, by law or de facto, the one that most of its people use.
+    """The official language, by law or de facto, of the whole territory that the largest share of its people use.
 
-    CLDR counts who can use the language, not whose first language it is. Scripts of one language count as that
-    language. Nothing where the first two are equal.
+    CLDR counts all who can use a language, not only those whose first language it is. Scripts of one language count as
+    that language. Nothing where two languages have the largest share.
     """
     shares: dict[str, float] = {}
     for tags, info in (get_territory_language_info(territory) or {}).items():
@@ -167,10 +166,10 @@ def _official_language(territory: str) -> Iterator[Fact]:
 
 
 def _weeks() -> dict[str, tuple[int, int]]:
-    """First day of the week and of the weekend, 0 for Monday, for every territory that Babel has a locale of.
+    """First day of the week and of the weekend, 0 for Monday, for every territory with a locale in Babel.
 
-    Babel keeps them per locale, and a locale inherits from its parent what it does not say itself. Locales whose parent
-    belongs to another territory are passed over: `pt_ST` would take its week from `pt_PT`.
+    Babel stores them by locale, and a locale inherits missing values from its parent. Locales whose parent belongs to
+    another territory are skipped: `pt_ST` would take its week from `pt_PT`.
     """
     weeks: dict[str, tuple[int, int]] = {}
     for identifier in sorted(locale_identifiers()):
@@ -194,7 +193,7 @@ def _locale(language: str) -> Locale:
 
 
 def _name(language: str, kind: str, code: str) -> str | None:
-    """What CLDR calls a thing in a language, or None if it has no name for it there."""
+    """CLDR's name of a thing in a language, or None."""
     if code in NOT_A_NAME:
         return None
     if kind == "year":
@@ -206,18 +205,19 @@ def _name(language: str, kind: str, code: str) -> str | None:
     return name
 
 
-def _tell(fact: Fact, language: str) -> tuple[str, str]:
-    """The question and the passage. Their wordings are drawn by fact and language, each on its own.
+def _query_and_passage(fact: Fact, language: str) -> tuple[str, str]:
+    """The texts of a fact. The wordings of both are drawn independently, by fact and language.
 
-    A sentence opens with a capital even where its name does not: Russian CLDR has `о-ва Кука`.
+    A sentence starts with a capital letter even where its first name does not: Russian CLDR has `о-ва Кука`.
     """
-    questions, passages = TEMPLATES[fact.relation][language]
+    wordings = load_wordings(tuple(RELATIONS), LANGUAGES)[fact.relation, language]
+    queries, passages = wordings.queries, wordings.passages
     subject, object_ = (_name(language, *entity) for entity in fact.entities)
-    question = questions[_number(f"question {language} {fact.id}") % len(questions)].format(subject=subject)
+    query = queries[_number(f"question {language} {fact.id}") % len(queries)].format(subject=subject)
     passage = passages[_number(f"passage {language} {fact.id}") % len(passages)].format(subject=subject, object=object_)
-    return question[0].upper() + question[1:], passage[0].upper() + passage[1:]
+    return query[0].upper() + query[1:], passage[0].upper() + passage[1:]
 
 
 def _number(text: str) -> int:
-    """An unsigned 64-bit number that only depends on the text."""
+    """A uint64 hash of the text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])

@@ -71,7 +71,7 @@ class _Digests:
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"character {error.start:,} of the text {error.object[:60]!r} is half of a surrogate pair, "
-                "which is not Unicode; mend the file that the text comes from"
+                "which is not Unicode; correct the file of the text"
             ) from None
         self._lengths.update(np.fromiter(map(len, encoded), "<u8", count=len(encoded)).tobytes())
         self._content.update(b"".join(encoded))
