@@ -104,6 +104,11 @@ class Study:
         return measure if measure in self.measures else None
 
     @property
+    def metric_title(self) -> str:
+        """The metric to read first, as papers write it."""
+        return TITLES[self.metric]
+
+    @property
     def widest(self) -> Measure:
         """The metric to read first, over the pool of all languages, or else across languages, or within one."""
         return next(measure for setting in reversed(PLACES) if (measure := self.main(setting)) is not None)

@@ -17,6 +17,7 @@ from babelbatch.report import analyses, planning, verdicts
 from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
+from babelbatch.report.front import front
 from babelbatch.report.grouping import ALPHA, Group, Hyperparameters, grouped, only, refuse_mixed
 from babelbatch.report.heatmaps import cell_maps, difference_maps, top10_maps
 from babelbatch.report.languages import language
@@ -125,6 +126,7 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
     with waiting("analysing languages and seeds"):
         sections = [
+            *(section for each in studies if (section := front(each, settings.margin)) is not None),
             *analyses.sections(studies),
             *planning.sections(studies, settings.plan),
             *paper_tables(studies),
@@ -221,5 +223,6 @@ def _data_tables(report: Report) -> list[Data]:
         if (preference := language_preference(each)) is not None:
             data.append(preference.data)
     data += [section.data for section in report.sections]
+    data += [figure.data for section in report.sections for figure in section.figures]
     data += [figure.data for figure in learning_curves(report.groups)]
     return [*(table for table in data if table.rows), cost_data(report.groups)]

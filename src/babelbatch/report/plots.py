@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from babelbatch.report.comparisons import Measure, Study
+from babelbatch.report.figure import Figure
 from babelbatch.report.grouping import Group
 from babelbatch.report.numbers import fixed
 from babelbatch.report.runs import read_curves
@@ -21,17 +21,6 @@ CURVES = {
     "validation/loss/x_y": "validation loss, X-Y batches",
 }
 _MOST_POINTS = 60  # of a learning curve
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A chart. svg: a whole element. legend: (label, series) of each line, none for a single unnamed line. data: the
-    numbers that it shows."""
-
-    title: str
-    svg: str
-    legend: tuple[tuple[str, int], ...]
-    data: Data
 
 
 def alpha_curves(study: Study) -> list[Figure]:

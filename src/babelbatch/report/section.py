@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from babelbatch.report.figure import Figure
 from babelbatch.report.tables import Data, Grid
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """anchor: its id on the page. sentences: what the numbers say. note: how they were made. grid: for reading. data:
-    all numbers."""
+    all numbers. figures: charts above the grid."""
 
     anchor: str
     title: str
@@ -18,3 +19,4 @@ class Section:
     note: str
     grid: Grid
     data: Data
+    figures: tuple[Figure, ...] = ()

@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 400, 250
 SERIES = 6
 """Number of lines that the page can tell apart by colour and dash."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 12, 42
-_DIGIT = 8.3  # the widest digit of common fonts at 13 px
+DIGIT = 8.3  # the widest digit of common fonts at 13 px
 
 Position = Callable[[float], float]
 
@@ -45,8 +45,8 @@ def chart(lines: Sequence[Line], alt: str, x_title: str, markers: bool = True) -
     ys = [y for line in lines for point in line.points for y in (point.y, *(point.interval or ()))]
     x_ticks, y_ticks = ticks(min(xs), max(xs), 5), ticks(min(ys), max(ys), 5)
     x_ticks_inside = [tick for tick in x_ticks if min(xs) <= tick <= max(xs)]
-    right = max([_RIGHT, *(_DIGIT / 2 * len(tick_label(tick, x_ticks)) for tick in x_ticks_inside[-1:])])
-    left = max([_LEFT, *(12 + _DIGIT * len(tick_label(tick, y_ticks)) for tick in y_ticks)])
+    right = max([_RIGHT, *(DIGIT / 2 * len(tick_label(tick, x_ticks)) for tick in x_ticks_inside[-1:])])
+    left = max([_LEFT, *(12 + DIGIT * len(tick_label(tick, y_ticks)) for tick in y_ticks)])
     plot_width, plot_height = WIDTH - left - right, HEIGHT - _TOP - _BOTTOM
 
     def x_position(x: float) -> float:
@@ -59,10 +59,10 @@ def chart(lines: Sequence[Line], alt: str, x_title: str, markers: bool = True) -
     for tick in y_ticks:
         y = y_position(tick)
         parts.append(f'<line class="grid" x1="{left:.1f}" x2="{left + plot_width:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text(left - 7, y + 4, tick_label(tick, y_ticks), "end"))
+        parts.append(text(left - 7, y + 4, tick_label(tick, y_ticks), "end"))
     for tick in x_ticks_inside:
-        parts.append(_text(x_position(tick), HEIGHT - _BOTTOM + 18, tick_label(tick, x_ticks), "middle"))
-    parts.append(_text(left + plot_width / 2, HEIGHT - 6, x_title, "middle"))
+        parts.append(text(x_position(tick), HEIGHT - _BOTTOM + 18, tick_label(tick, x_ticks), "middle"))
+    parts.append(text(left + plot_width / 2, HEIGHT - 6, x_title, "middle"))
     for line in lines:
         parts += _line(line, x_position, y_position, markers)
     return (
@@ -115,5 +115,6 @@ def _line(line: Line, x_position: Position, y_position: Position, markers: bool)
     return parts
 
 
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+def text(x: float, y: float, content: str, anchor: str) -> str:
+    """A `<text>` element."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'

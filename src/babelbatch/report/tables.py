@@ -41,11 +41,12 @@ class ResultCell:
 @dataclass(frozen=True, slots=True)
 class Grid:
     """A small table with two texts in each cell, the second in small print below the first. rows: (label, text below
-    the label, cells)."""
+    the label, cells). wraps: cells have words, which may break."""
 
     corner: str
     columns: tuple[str, ...]
     rows: list[tuple[str, str, tuple[tuple[str, str], ...]]]
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from babelbatch.report.run_scores import DEFAULT_UNIT
 from babelbatch.report.runs import FoundRuns
 
 MORE_SEEDS = "other seeds can order them otherwise"
+_APART = 6  # groups that keep the margin, each in a sentence of its own
 _NAMED = 5  # groups that a sentence names before it counts
 
 
@@ -57,10 +58,18 @@ def margins(study: Study) -> list[str]:
     """Whether each group keeps what X-X reaches within a language, as far as the margin says."""
     found = []
     measure = of_setting("monolingual", study.metric)
+    keep = [each for each in study.margins if each.keeps(study.level)]
+    if len(keep) > _APART:
+        found.append(
+            f"{some([each.group for each in keep])} keep the monolingual {measure.name} of {keep[0].reference} to "
+            f"within {keep[0].test.margin:g} ({p_text(max(each.p_value for each in keep))} at most)."
+        )
     for each in study.margins:
         margin = f"{each.test.margin:g}"
         single = study.of_runs
         group, reference = (f"the run of {name}" if single else name for name in (each.group, each.reference))
+        if len(keep) > _APART and each.keeps(study.level):
+            continue
         if each.keeps(study.level):
             found.append(
                 f"{group} keeps the monolingual {measure.name} of {reference} to within {margin} "
@@ -180,9 +189,9 @@ def _strategies(study: Study, measure: Measure) -> str:
     assert isinstance(nearest, NotDifferent), "the groups like the leader were tested"
     _, lead, _ = _from(nearest.pair, first)
     behind = [label for label in others if label not in like]
-    rest = f" Significantly {'lower' if measure.higher_is_better else 'higher'}: {_some(behind)}." if behind else ""
+    rest = f" Significantly {'lower' if measure.higher_is_better else 'higher'}: {some(behind)}." if behind else ""
     return (
-        f"{has}, not significantly different from {_some(like)}: its lead over {like[0]} is {_short(measure, lead)} "
+        f"{has}, not significantly different from {some(like)}: its lead over {like[0]} is {_short(measure, lead)} "
         f"({_sure(study, nearest.pair, first)}), and "
         f"{measure.unseen(nearest.detectable, _digits(measure, nearest.detectable))}.{rest}"
     )
@@ -217,7 +226,7 @@ def _not_tested(study: Study) -> str:
         if group.label not in judged
     ]
     return (
-        f"Not tested, because a single run does not show how much its training varies: {_some(single)}; in brackets "
+        f"Not tested, because a single run does not show how much its training varies: {some(single)}; in brackets "
         f"{measure.name} {measure.title}."
     )
 
@@ -262,7 +271,7 @@ def _digits(measure: Measure, value: float) -> int:
     return 3 if measure.digits == 4 else 0 if abs(value) >= 100 else 1
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
     """The first five names, and how many more there are."""
     return _and([*names[:_NAMED], f"{len(names) - _NAMED} others"] if len(names) > _NAMED + 1 else list(names))
 
