@@ -11,7 +11,7 @@ from itertools import combinations
 from babelbatch.report.comparisons import Study, reference_of
 from babelbatch.report.interactions import interactions, sentences
 from babelbatch.report.kinds import by_kind, kinds
-from babelbatch.report.numbers import fixed, interval
+from babelbatch.report.numbers import MISSING, fixed, interval
 from babelbatch.report.pair_regression import pair_regression
 from babelbatch.report.section import Section
 from babelbatch.report.tables import Cell, Data, Grid
@@ -40,6 +40,9 @@ def domain_shift(studies: Sequence[Study]) -> Section | None:
     for study in studies:
         measure = study.widest
         for group in study.groups:
+            if group not in study.having(measure):
+                shown[group.label, study.benchmark] = MISSING, ""
+                continue
             value = study.estimates[group.label, measure].value
             pair = study.pair(group.label, reference.label, measure) if reference else None
             gain: tuple[float | None, ...] = (None,) * 3
@@ -83,7 +86,7 @@ def _shifts(studies: Sequence[Study]) -> list[str]:
             apart.append(f"{first.benchmark} and {second.benchmark}")
             continue
         for group in first.groups:
-            if group is reference:
+            if group is reference or not all(group in study.having(measure) for study in (first, second)):
                 continue
             of_group, of_reference = (
                 [

@@ -13,11 +13,14 @@ from babelbatch.report.settings import Settings
 USER_ERROR = 2
 USAGE = """\
 babelbatch-report runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]] [margin=0.01] [level=0.95]
-                 [plan=DIFFERENCE] [select=validation/SETTING/METRIC [select_per=strategy|seed] [select_among=...]]
+                 [plan=DIFFERENCE] [foreign=FOLDER|{...} ...]
+                 [select=validation/SETTING/METRIC [select_per=strategy|seed] [select_among=...]]
 
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
   runs        folders to compare; separate several with commas, or repeat runs=
+  foreign     results of other tools: folders with a system.yaml (runs= finds these too), or what it holds, such as
+              foreign='{kind: trec, files: bm25.run, qrels: bm25.qrels, ...}'; see docs/report.md
   output      folder for report.html, report.md and data/; default: FOLDER/report, for several folders: report
   benchmarks  benchmarks to compare on; default: all, if every run has the same
   margin      loss of monolingual mAP against X-X up to which a strategy counts as not inferior
@@ -28,7 +31,18 @@ Compares the finished runs in the folders: each is the folder of a run, of a swe
   select_per  strategy (default): one choice for all its seeds; seed: one for each
   select_among
               settings that are hyperparameters; default: optimizer,scheduler,loss.temperature,sampling.alpha"""
-_OPTIONS = ("runs", "output", "benchmarks", "margin", "level", "plan", "select", "select_per", "select_among")
+_OPTIONS = (
+    "runs",
+    "foreign",
+    "output",
+    "benchmarks",
+    "margin",
+    "level",
+    "plan",
+    "select",
+    "select_per",
+    "select_among",
+)
 
 
 def main() -> None:
@@ -56,10 +70,13 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
         if not equals or key not in _OPTIONS:
             hint = closest(key, list(_OPTIONS)) if equals else ""
             problems.append(f"'{argument}' is not an option{hint}; write options as runs=..., output=...")
+        elif key == "foreign" and value.lstrip().startswith("{"):
+            options.setdefault(key, []).append(value)
         else:
             options.setdefault(key, []).extend(part for part in value.strip("[]").split(",") if part)
     folders = [Path(part).expanduser() for part in options.get("runs", [])]
-    if not folders:
+    foreign = options.get("foreign", [])
+    if not folders and not foreign:
         problems.append("runs: no folder; name that of a run or of a sweep, such as runs=multirun/demo")
     numbers = {}
     for key, default in (("margin", Settings.margin), ("level", Settings.level)):
@@ -86,5 +103,12 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
     if problems:
         raise ValueError("\n".join(problems))
     default_output = folders[0] / "report" if len(folders) == 1 else Path("report")
-    settings = Settings(numbers["level"], numbers["margin"], tuple(options.get("benchmarks", [])), plan, select)
+    settings = Settings(
+        numbers["level"],
+        numbers["margin"],
+        tuple(options.get("benchmarks", [])),
+        plan,
+        select,
+        tuple(foreign),
+    )
     return folders, outputs[0] if outputs else default_output, settings

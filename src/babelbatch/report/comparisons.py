@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import combinations
 
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.foreign import Aggregate
 from babelbatch.progress import bar
 from babelbatch.report.contrasts import Contrast
 from babelbatch.report.grouping import Group
@@ -80,6 +81,7 @@ class Study:
     cut: those whose interval is cut at an end of the measure's range.
     pairs: the tests of every pair of groups on every measure. untested: pairs of groups that were not tested, and why.
     margins: non-inferiority to X-X. planned: the tests of `report.contrasts`, a family of their own.
+    aggregates: systems without scores by query, which are not groups.
     level: of the intervals; differences are significant below 1 - level.
     """
 
@@ -97,6 +99,7 @@ class Study:
     planned: tuple[Planned, ...]
     level: float
     scores: AllScores = field(repr=False)
+    aggregates: tuple[Aggregate, ...] = ()
 
     def main(self, setting: str) -> Measure | None:
         """The metric to read first in a setting; None if the benchmark does not have the setting."""
@@ -112,6 +115,10 @@ class Study:
     def widest(self) -> Measure:
         """The metric to read first, over the pool of all languages, or else across languages, or within one."""
         return next(measure for setting in reversed(PLACES) if (measure := self.main(setting)) is not None)
+
+    def having(self, measure: Measure) -> tuple[Group, ...]:
+        """The groups that have scores by query on a measure; a system that was measured elsewhere may lack some."""
+        return tuple(group for group in self.groups if (group.label, measure) in self.estimates)
 
     @property
     def replicated(self) -> tuple[Group, ...]:
@@ -142,7 +149,8 @@ class Study:
             for each in self.untested:
                 if {each.a, each.b} == {a, b}:
                     return each
-            return NotTested(a, b, f"not all of their runs have {measure.name} {measure.title}")
+            lack = [label for label in (a, b) if (label, measure) not in self.estimates]
+            return NotTested(a, b, f"{' and '.join(lack)} has no {measure.name} {measure.title} by query")
         if not pair.settled(self.level):
             return NotDifferent(pair)
         winner = pair.better()
@@ -164,10 +172,14 @@ class Study:
     def winner(self, measure: Measure) -> str | None:
         """The group that is significantly better than every other that strategies can be judged by."""
         first = self.leader(measure)
-        others = [group.label for group in self.replicated if group.label != first]
-        if first is None or not all(
-            isinstance(found := self.outcome(first, other, measure), Better) and found.winner == first
-            for other in others
+        others = [group.label for group in self.replicated if group in self.having(measure) and group.label != first]
+        if (
+            first is None
+            or not others
+            or not all(
+                isinstance(found := self.outcome(first, other, measure), Better) and found.winner == first
+                for other in others
+            )
         ):
             return None
         return first
@@ -221,7 +233,14 @@ def study(
                 estimates[group.label, measure] = replace(mean, low=low, high=high)
                 if (low, high) != (mean.low, mean.high):
                     cut.append((group.label, measure))
-    measures = tuple(measure for measure in asked if all((group.label, measure) in estimates for group in groups))
+    # A system that was measured elsewhere may lack a measure, and then is not tested on it.
+    complete = [group for group in groups if not group.foreign]
+    measures = tuple(
+        measure
+        for measure in asked
+        if all((group.label, measure) in estimates for group in complete)
+        and any((group.label, measure) in estimates for group in groups)
+    )
     if not any(measure.metric == metric for measure in measures):
         raise ValueError(
             f"runs: not all of them have {TITLES[metric]} on {benchmark}; evaluate them again, or leave it out"
@@ -235,6 +254,8 @@ def study(
                 untested.append(NotTested(a.label, b.label, reason))
                 continue
             for measure in measures:
+                if not {(a.label, measure), (b.label, measure)} <= estimates.keys():
+                    continue
                 of_a, of_b = ([scores[group.label, seed, measure] for seed in group.seeds] for group in (a, b))
                 tests.append((a, b, measure, compare(of_a, of_b, level, fixed_a=a.fixed, fixed_b=b.fixed)))
     return Study(
@@ -292,7 +313,8 @@ def _margins(
     groups: Sequence[Group], scores: AllScores, measure: Measure, level: float, margin: float
 ) -> tuple[Margin, ...]:
     reference = reference_of(groups)
-    if reference is None or any((group.label, seed, measure) not in scores for group in groups for seed in group.seeds):
+    groups = [group for group in groups if all((group.label, seed, measure) in scores for seed in group.seeds)]
+    if reference is None or reference not in groups:
         return ()
     tests = []
     for group in groups:

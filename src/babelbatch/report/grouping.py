@@ -79,6 +79,11 @@ class Group:
         return self.seeds == (None,)
 
     @property
+    def foreign(self) -> bool:
+        """Whether it is a system that was measured elsewhere."""
+        return self.runs[0].system is not None
+
+    @property
     def on_the_curve(self) -> bool:
         return self.strategy in ON_THE_CURVE and self.alpha is not None
 
@@ -128,7 +133,7 @@ def grouped(runs: Sequence[Run], hyperparameters: Hyperparameters = NONE) -> lis
     Raises ValueError if a group has a seed twice.
     """
     by_settings: dict[str, list[Run]] = {}
-    for run in runs:
+    for run in (run for run in runs if run.system is None):
         by_settings.setdefault(_key(strategy_of(compared(run.settings), hyperparameters)), []).append(run)
     members = list(by_settings.values())
     all_settings = [strategy_of(compared(of_group[0].settings), hyperparameters) for of_group in members]
@@ -149,7 +154,29 @@ def grouped(runs: Sequence[Run], hyperparameters: Hyperparameters = NONE) -> lis
                 f"runs: {' and '.join(twice)} are '{label}' with one seed, and differ in nothing that a strategy is "
                 "compared by; name only one of them in runs="
             )
+    groups += _foreign(runs, {group.label for group in groups})
     return sorted(groups, key=lambda group: (group.alpha is None, group.alpha or 0.0, group.label))
+
+
+def _foreign(runs: Sequence[Run], labels: Set[str]) -> list[Group]:
+    """The systems that were measured elsewhere, each under its name. labels: of the other groups."""
+    by_name: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.system is not None:
+            by_name.setdefault(run.system, []).append(run)
+    groups = []
+    for name, of_group in by_name.items():
+        if name in labels:
+            raise ValueError(
+                f"{of_group[0].folder}: system: runs are called '{name}' too; give the system another name"
+            )
+        if len(of_group) > 1 and any(run.seed is None for run in of_group):
+            raise ValueError(
+                f"{of_group[0].folder}: seed: some results of '{name}' have one, and some not; give all one"
+            )
+        ordered = tuple(sorted(of_group, key=lambda run: -1 if run.seed is None else run.seed))
+        groups.append(Group(name, None, None, ordered, _key({"system": name})))
+    return groups
 
 
 def strategy_of(settings: Mapping[str, Any], hyperparameters: Hyperparameters) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def kinds(study: Study) -> list[Kind]:
         Kind("resources", "resource class", "Classes of Joshi et al. 2020, from 0 (least data) to 5.", _class, True),
         Kind("script", "script", "", lambda code: language(code).script),
     ]
-    trained = [run for group in study.groups if not group.fixed for run in group.runs]
+    trained = [run for group in study.groups if not (group.fixed or group.foreign) for run in group.runs]
     languages = {trained_languages(run) for run in trained}
     if len(languages) == 1 and (seen := next(iter(languages))):
         note = f"Trained on {', '.join(seen)}."
@@ -59,7 +59,8 @@ def by_kind(study: Study, kind: Kind) -> Section | None:
     measure = study.main("multilingual") or study.main("monolingual")
     if measure is None:
         return None
-    cells = study.of(study.groups[0], measure)[0].cells
+    groups = study.having(measure)
+    cells = study.of(groups[0], measure)[0].cells
     columns: dict[str, list[int]] = {}
     for column, code in enumerate(cells):
         if (name := kind.of(code)) is not None:
@@ -69,7 +70,7 @@ def by_kind(study: Study, kind: Kind) -> Section | None:
     reference = reference_of(study.groups)
     rows: list[list[Cell]] = []
     for name in sorted(columns):
-        for group in study.groups:
+        for group in groups:
             found = estimate([subset(scores, columns[name]) for scores in study.of(group, measure)], study.level)
             gain = _gain(study, measure, group, reference, columns[name])
             codes = " ".join(cells[column] for column in columns[name])
@@ -81,7 +82,7 @@ def by_kind(study: Study, kind: Kind) -> Section | None:
         row += [None] * 4 if each is None else _numbers(each)
     if kind.ordered:
         rows += [[study.benchmark, "per class", "", each.group.label, *[None] * 6, *_numbers(each)] for each in tests]
-    labels = tuple(group.label for group in study.groups)
+    labels = tuple(group.label for group in groups)
     grid = Grid(
         "query in",
         labels,
@@ -137,7 +138,7 @@ def _interactions(
             [contrast(scores, of_where) for scores in study.of(group, measure)],
             [contrast(scores, of_where) for scores in study.of(reference, measure)],
         )
-        for group in study.groups
+        for group in study.having(measure)
         if group is not reference
         for where, of_where in weights.items()
     ]

@@ -17,6 +17,7 @@ from babelbatch.report import analyses, planning, verdicts
 from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
+from babelbatch.report.foreign_runs import find_all
 from babelbatch.report.front import front
 from babelbatch.report.grouping import ALPHA, Group, Hyperparameters, grouped, only, refuse_mixed
 from babelbatch.report.heatmaps import cell_maps, difference_maps, top10_maps
@@ -26,7 +27,7 @@ from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
 from babelbatch.report.planned import sentences as planned_sentences
 from babelbatch.report.plots import alpha_curves, learning_curves
-from babelbatch.report.runs import FoundRuns, find_runs
+from babelbatch.report.runs import FoundRuns
 from babelbatch.report.section import Section
 from babelbatch.report.selection import choices, rule_for, selected
 from babelbatch.report.selection_section import selection_section
@@ -99,7 +100,7 @@ def _write(report: Report, output: Path) -> None:
 
 def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Report:
     """Reads the runs and computes all numbers; writes nothing."""
-    found = find_runs(folders)
+    found, aggregates = find_all(folders, settings.foreign)
     if settings.benchmarks:
         found = replace(found, runs=only(found.runs, settings.benchmarks))
     refuse_mixed(found.runs)
@@ -118,6 +119,10 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
     groups = grouped(found.runs, hyperparameters)
     contrasts = list(dict.fromkeys(contrast for run in found.runs for contrast in run.contrasts))
     studies = [study(name, groups, settings.level, settings.margin, contrasts) for name in found.runs[0].benchmarks]
+    studies = [
+        replace(each, aggregates=tuple(system for system in aggregates if system.benchmark == each.benchmark))
+        for each in studies
+    ]
     described = (
         studies
         if curves is None

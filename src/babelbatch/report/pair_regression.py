@@ -37,7 +37,7 @@ def pair_regression(study: Study) -> Section | None:
     made: list[tuple[Group, Coefficient]] = []
     refused = []
     for group in study.groups:
-        if group is reference or why_not_tested(group, reference) is not None:
+        if group is reference or why_not_tested(group, reference) is not None or group not in study.having(measure):
             continue
         scores = _table(study, group, measure, codes)
         if scores is None or np.ptp((scores - base)[~np.eye(len(codes), dtype=bool)]) == 0:

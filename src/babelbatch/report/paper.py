@@ -10,6 +10,7 @@ from importlib.resources import files
 from babelbatch.report.comparisons import Study
 from babelbatch.report.grouping import KINDS, Group
 from babelbatch.report.measures import RANK_DISTANCE, Measure, of_setting
+from babelbatch.report.numbers import MISSING
 from babelbatch.report.section import Section
 from babelbatch.report.tables import Cell, Data, Grid
 from babelbatch.statistics import Estimate, estimate, subset
@@ -53,6 +54,9 @@ def _macro(studies: Sequence[Study]) -> Section:
     for group in studies[0].groups:
         theirs = published(group)
         for study, measure in columns:
+            if group not in study.having(measure):
+                cells.setdefault(group.label, []).append((MISSING, ""))
+                continue
             found, shared = _macro_estimate(study, group, measure)
             paper = theirs.get(f"{study.benchmark}/{measure.setting}/{measure.metric}") if shared else None
             numbers = (found.value, found.low, found.high, paper)
@@ -96,10 +100,11 @@ def _by_language(study: Study) -> Section:
     for code in study.languages:
         cells = []
         for measure, group in columns:
-            of_seeds = study.of(group, measure)
-            places = [place for place, cell in enumerate(of_seeds[0].cells) if cell.partition("-")[0] == code]
+            of_seeds = study.of(group, measure) if group in study.having(measure) else []
+            found_cells = of_seeds[0].cells if of_seeds else ()
+            places = [place for place, cell in enumerate(found_cells) if cell.partition("-")[0] == code]
             if not places:
-                cells.append(("–", ""))
+                cells.append((MISSING, ""))
                 continue
             found = estimate([subset(scores, places) for scores in of_seeds], study.level)
             paper = published(group).get(f"{study.benchmark}/{measure.setting}/{measure.metric}/{code}")

@@ -29,6 +29,8 @@ def planning(study: Study, difference: float | None) -> Section | None:
     findings = []
     for group, reference in pairs:
         for measure in study.measures:
+            if group not in study.having(measure) or reference not in study.having(measure):
+                continue
             found = design(
                 study.of(group, measure), study.of(reference, measure), fixed_a=group.fixed, fixed_b=reference.fixed
             )

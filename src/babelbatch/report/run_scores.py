@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +38,10 @@ class Clusters:
 
 
 def clusters_of(runs: Sequence[Run], benchmark: str) -> Clusters:
-    """The clusters that all runs agree on. Runs of earlier versions do not record them."""
+    """The clusters that all runs agree on. Runs of earlier versions do not record them. Systems that were measured
+    elsewhere have the numbers of the runs, and perhaps not all queries."""
+    own = [run for run in runs if run.system is None]
+    runs = own or [replace(runs[0], per_query=_pairs_of(runs, benchmark))]
     partitions = [_recorded(run, benchmark) for run in runs]
     first = partitions[0]
     if first is None or any(other != first for other in partitions[1:]):
@@ -72,6 +75,14 @@ def _recorded(run: Run, benchmark: str) -> dict[str, str] | None:
     ids, numbers = once["id"].to_pylist(), once["cluster"].to_pylist()
     names: dict[int, str] = {}
     return {id_: names.setdefault(number, id_) for id_, number in zip(ids, numbers, strict=True)}
+
+
+def _pairs_of(runs: Sequence[Run], benchmark: str) -> pa.Table:
+    """The queries of all runs, with their clusters if all have them."""
+    names = ["benchmark", "query_id", "cluster"]
+    tables = [_of_benchmark(run, benchmark) for run in runs]
+    names = names if all("cluster" in table.column_names for table in tables) else names[:2]
+    return pa.concat_tables([table.select(names) for table in tables])
 
 
 def _of_benchmark(run: Run, benchmark: str) -> pa.Table:

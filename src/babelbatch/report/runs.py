@@ -19,6 +19,7 @@ from babelbatch.configuration.former_targets import current_setting
 from babelbatch.configuration.identity import identity
 from babelbatch.evaluation.custom import CUSTOM
 from babelbatch.evaluation.metrics import NAMES, SETTINGS
+from babelbatch.foreign import SYSTEM_FILE
 from babelbatch.progress import bar
 from babelbatch.report.contrasts import Contrast, contrasts_of
 from babelbatch.report.selection_rule import Rule, rule_of
@@ -36,7 +37,7 @@ class Run:
     """A finished run. metrics: the content of metrics.json. settings: configuration path -> value, only those that can
     change the result; an evaluation has the settings of the run that it evaluated too. per_query: the columns of
     per_query.parquet that a report uses. contrasts: the comparisons that it was planned for. selection: how
-    hyperparameters are to be selected, if they are."""
+    hyperparameters are to be selected, if they are. system: its name if it was measured elsewhere."""
 
     folder: Path
     metrics: dict[str, Any]
@@ -44,6 +45,7 @@ class Run:
     per_query: pa.Table
     contrasts: tuple[Contrast, ...] = ()
     selection: Rule | None = None
+    system: str | None = None
 
     @property
     def seed(self) -> int | None:
@@ -59,19 +61,21 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class FoundRuns:
     """runs: sorted by folder. unfinished: folders without results, left out. repeated: folders with the configuration
-    of an earlier folder, left out. not_selected: how many more runs were candidates that were not selected."""
+    of an earlier folder, left out. not_selected: how many more runs were candidates that were not selected. notes: what
+    a reader must know of systems that were measured elsewhere."""
 
     runs: list[Run]
     unfinished: list[Path]
     repeated: list[Path]
     not_selected: int = 0
+    notes: tuple[str, ...] = ()
 
 
-def find_runs(folders: Iterable[Path]) -> FoundRuns:
+def find_runs(folders: Iterable[Path], *, required: bool = True) -> FoundRuns:
     """The finished runs in `folders`: each is the folder of a run, of a sweep, or of several sweeps.
 
-    Raises ValueError if a folder is missing, if no run is finished, or if finished runs are damaged; the message names
-    every damaged file and the remedy.
+    required: whether there has to be one. Raises ValueError if a folder is missing, if no run is finished, or if
+    finished runs are damaged; the message names every damaged file and the remedy.
     """
     places: dict[Path, None] = {}
     folders = list(folders)
@@ -80,7 +84,7 @@ def find_runs(folders: Iterable[Path]) -> FoundRuns:
             raise ValueError(f"runs: there is no folder '{folder}'; name the folder of a run or of a sweep")
         places |= dict.fromkeys(_run_folders(folder, 2))
     finished = [place for place in places if (place / METRICS_FILE).is_file()]
-    if not finished:
+    if not finished and required:
         where = ", ".join(map(str, folders))
         begun = f" ({len(places)} unfinished: run their command again)" if places else ""
         raise ValueError(
@@ -144,7 +148,7 @@ def read_curves(run: Run) -> dict[str, list[tuple[int, float]]]:
     """metric -> (step, value) of a run's CSV log; empty if it has no log."""
     path = run.folder / "csv" / "metrics.csv"
     curves: dict[str, list[tuple[int, float]]] = {}
-    if not path.is_file():
+    if run.system is not None or not path.is_file():
         return curves
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         for row in csv.DictReader(file):
@@ -160,10 +164,19 @@ def read_curves(run: Run) -> dict[str, list[tuple[int, float]]]:
     return curves
 
 
+def system_folders(folders: Iterable[Path]) -> list[Path]:
+    """The folders in `folders` that declare systems measured elsewhere, at most two levels down."""
+    found: dict[Path, None] = {}
+    for folder in folders:
+        inside = sorted(path.parent for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}{SYSTEM_FILE}"))
+        found |= dict.fromkeys(inside)
+    return list(found)
+
+
 def _run_folders(folder: Path, depth: int) -> list[Path]:
-    """The folders of runs in `folder`, at most `depth` levels down. A run contains no run, and a table of mined
-    negatives is not one."""
-    if (folder / NEGATIVES_FILE).is_file():
+    """The folders of runs in `folder`, at most `depth` levels down. A run contains no run; tables of mined
+    negatives and systems that were measured elsewhere are none."""
+    if (folder / NEGATIVES_FILE).is_file() or (folder / SYSTEM_FILE).is_file():
         return []
     if (folder / METRICS_FILE).is_file() or (folder / CONFIG_FILE).is_file():
         return [folder]

@@ -11,10 +11,12 @@ class Settings:
     """level: confidence level of intervals; tests use the significance level 1 - level. margin: loss of the monolingual
     metric against X-X up to which a strategy counts as not inferior. benchmarks: the ones to report; none means all.
     plan: a difference to plan seeds for. select: `select`, `select_per` and `select_among` as in `report` of a
-    configuration, or `select: none`; empty: as the runs' configurations say."""
+    configuration, or `select: none`; empty: as the runs' configurations say. foreign: systems that were measured
+    elsewhere, each a folder with a declaration, or a declaration (`foreign.from_argument`)."""
 
     level: float = 0.95
     margin: float = 0.01
     benchmarks: tuple[str, ...] = ()
     plan: float | None = None
     select: Mapping[str, object] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()

@@ -7,8 +7,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from babelbatch.foreign import Aggregate
 from babelbatch.report.comparisons import Measure, Study
-from babelbatch.report.numbers import NO_BREAK, percent
+from babelbatch.report.numbers import MISSING, NO_BREAK, percent
 
 Cell = str | float | int | bool | None
 _LATEX = {
@@ -51,21 +52,24 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The main table of a benchmark: a row a group, a column a measure."""
+    """The main table of a benchmark: a row a group, a column a measure. rows: (label, number of seeds, cells)."""
 
     benchmark: str
     columns: tuple[str, ...]
-    rows: list[tuple[str, int, tuple[ResultCell, ...]]]
+    rows: list[tuple[str, str, tuple[ResultCell, ...]]]
 
 
 def results(study: Study) -> Results:
     """Estimates with intervals. The best is marked where it is significantly better than every other group."""
     winners = {measure: study.winner(measure) for measure in study.measures}
     tied = {measure: study.like_the_leader(measure) for measure in study.measures}
-    rows = []
+    rows: list[tuple[str, str, tuple[ResultCell, ...]]] = []
     for group in study.groups:
         cells = []
         for measure in study.measures:
+            if group not in study.having(measure):
+                cells.append(ResultCell(MISSING))
+                continue
             estimate = study.estimates[group.label, measure]
             leads = study.leader(measure) == group.label
             cells.append(
@@ -75,8 +79,20 @@ def results(study: Study) -> Results:
                     ties_best=group.label in tied[measure] or (leads and winners[measure] is None),
                 )
             )  # fmt: skip
-        rows.append((group.label, len(group.seeds), tuple(cells)))
+        rows.append((group.label, str(len(group.seeds)), tuple(cells)))
+    for each in study.aggregates:
+        of_system = [aggregate_value(study, each, measure) for measure in study.measures]
+        shown = zip(study.measures, of_system, strict=True)
+        texts = (MISSING if value is None else measure.shown(value) for measure, value in shown)
+        rows.append((each.name, MISSING, tuple(ResultCell(text) for text in texts)))
     return Results(study.benchmark, tuple(column_title(measure) for measure in study.measures), rows)
+
+
+def aggregate_value(study: Study, system: Aggregate, measure: Measure) -> float | None:
+    """The macro average of a system without scores by query; None unless it has every cell of the others."""
+    cells = system.values.get(measure.metric, {}) if system.setting == measure.setting else {}
+    expected = study.of(study.having(measure)[0], measure)[0].cells
+    return sum(cells.values()) / len(cells) if cells and set(cells) == set(expected) else None
 
 
 def column_title(measure: Measure) -> str:

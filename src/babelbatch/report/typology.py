@@ -22,7 +22,7 @@ def typology(study: Study) -> Section | None:
     made: list[tuple[str, str, Correlation]] = []
     refused = []
     for group in study.groups:
-        if group is reference or why_not_tested(group, reference) is not None:
+        if group is reference or why_not_tested(group, reference) is not None or group not in study.having(measure):
             continue
         of_group, of_reference = study.of(group, measure), study.of(reference, measure)
         for kind in DISTANCES:

@@ -45,10 +45,13 @@ def sentences(study: Study) -> list[str]:
     if len(study.groups) < 2:
         return []
     of_one = _runs if study.of_runs else _strategies
+    judged = {group.label for group in study.replicated}
     found = [
         _opened(of_one(study, measure)) + (_beside_quality(study, measure) if measure == RANK_DISTANCE else "")
         for measure in study.measures
+        if len([label for label in study.best(measure) if study.of_runs or label in judged]) > 1
     ]
+    found += _without_scores(study)
     if study.replicated and not study.of_runs and len(study.replicated) < len(study.groups):
         found.append(_not_tested(study))
     return found
@@ -116,6 +119,7 @@ def caveats(study: Study, found: FoundRuns) -> list[str]:
             "as much to train as all of these runs together."
         )
     notes.append(_sample(study))
+    notes += found.notes
     if found.not_selected:
         count = found.not_selected
         notes.append(
@@ -222,13 +226,27 @@ def _not_tested(study: Study) -> str:
     measure = study.widest
     single = [
         f"{group.label} ({_short(measure, study.estimates[group.label, measure].value)})"
-        for group in study.groups
+        for group in study.having(measure)
         if group.label not in judged
     ]
     return (
         f"Not tested, because a single run does not show how much its training varies: {some(single)}; in brackets "
         f"{measure.name} {measure.title}."
     )
+
+
+def _without_scores(study: Study) -> list[str]:
+    """Which systems that were measured elsewhere were not tested, and on what."""
+    found = []
+    for group in study.groups:
+        lacks = [f"{measure.name} {measure.title}" for measure in study.measures if group not in study.having(measure)]
+        if lacks:
+            found.append(f"Not tested: {group.label} has no scores by query in {_and(lacks)}.")
+    if study.aggregates:
+        names = some([each.name for each in study.aggregates])
+        have = "has" if len(study.aggregates) == 1 else "have"
+        found.append(f"Not tested: {names} {have} no scores by query, so there is no interval either.")
+    return found
 
 
 def _start(measure: Measure, subject: str) -> str:
