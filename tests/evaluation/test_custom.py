@@ -15,7 +15,7 @@ import pytest
 from babelbatch.evaluation.custom import per_query_custom_metrics
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.metrics import MISSED
-from babelbatch.evaluation.ranking import Ranks, Top
+from babelbatch.evaluation.ranks import Ranks, Top
 from babelbatch.evaluation.scoring import score, score_searched
 from babelbatch.records import Benchmark
 from babelbatch.report.page import write_report

@@ -14,7 +14,8 @@ from scipy.sparse import csr_array
 
 from babelbatch.evaluation import ranking
 from babelbatch.evaluation.metrics import per_query_metrics
-from babelbatch.evaluation.ranking import Ranks, Top, rank
+from babelbatch.evaluation.ranking import rank
+from babelbatch.evaluation.ranks import Ranks, Top
 from babelbatch.evaluation.scorer import scorer
 from babelbatch.records import Benchmark
 

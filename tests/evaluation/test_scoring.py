@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from babelbatch.evaluation.ranking import Ranks, Top
+from babelbatch.evaluation.ranks import Ranks, Top
 from babelbatch.evaluation.scoring import score
 from babelbatch.records import Benchmark
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from babelbatch.evaluation.evaluation import score
-from babelbatch.evaluation.ranking import Ranks, Top
+from babelbatch.evaluation.ranks import Ranks, Top
 from babelbatch.records import Benchmark
 from babelbatch.statistics import Scores, clustered_spearman, compare, estimate, holm, non_inferior, scores_of
 from babelbatch.statistics.scores import contributions, influence, macro

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.evaluation.ranking import Ranks, rank
+from babelbatch.evaluation.ranking import rank
+from babelbatch.evaluation.ranks import Ranks
 from babelbatch.evaluation.scorer import Matrix
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark

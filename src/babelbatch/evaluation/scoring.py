@@ -19,7 +19,7 @@ from babelbatch.evaluation.custom import SEARCHED_PLACES, Metric, directions, pe
 from babelbatch.evaluation.metric_keys import cell_metrics, pool_metrics, top_share_metrics
 from babelbatch.evaluation.metrics import MISSED, NAMES, SEARCH_NAMES, per_query_metrics, rank_distance
 from babelbatch.evaluation.per_query import PerQueryRows
-from babelbatch.evaluation.ranking import Ranks, Top
+from babelbatch.evaluation.ranks import Ranks, Top
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Benchmark
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from babelbatch.evaluation.id_order import by_descending_id
 from babelbatch.evaluation.metrics import MISSED
-from babelbatch.evaluation.ranking import Ranks, inverse_permutation
+from babelbatch.evaluation.ranking import inverse_permutation
+from babelbatch.evaluation.ranks import Ranks
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Benchmark
 from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Neighbours, Search, measure_recall

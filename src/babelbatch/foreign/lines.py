@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from babelbatch.foreign.declaration import shown
+from babelbatch.progress import bar
 
 _LONGEST = 65_536  # bytes of a line
 _MOST_LINES = 200_000_000
@@ -24,10 +25,11 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Raises ValueError for other encodings, lines above 64 KiB and files above 200 million lines.
     """
-    with path.open("rb") as file:
-        number = 0
+    number = 0
+    with path.open("rb") as file, bar(f"reading {path.name}", path.stat().st_size, unit="bytes") as progress:
         while line := file.readline(_LONGEST + 1):
             number += 1
+            progress.advance(len(line))
             if len(line) > _LONGEST:
                 raise fault(path, number, f"it is longer than {_LONGEST:,} bytes; this is no such table")
             if number > _MOST_LINES:

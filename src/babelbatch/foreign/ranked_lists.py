@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from babelbatch.evaluation.metrics import MISSED
-from babelbatch.evaluation.ranking import Ranks
+from babelbatch.evaluation.ranks import Ranks
 from babelbatch.evaluation.scoring import Result, score_lists
 from babelbatch.foreign.declaration import shown
 from babelbatch.foreign.names import Names, Query

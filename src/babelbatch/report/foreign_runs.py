@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from babelbatch.evaluation.metrics import NAMES
 from babelbatch.foreign import Aggregate, System, from_argument, from_folder, read_systems
-from babelbatch.report.foreign_notes import unchecked_note, unused_clusters_note, zeros_note
+from babelbatch.report.foreign_notes import Facts, notes_of
 from babelbatch.report.runs import FoundRuns, Run, find_runs, system_folders
 
 _SHARED_FACTS = ("fingerprint", "languages", "protocol", "cluster", "metric", "search")
@@ -45,9 +45,9 @@ class ForeignRuns:
     """runs: one for each system and seed. aggregates: numbers without scores by query. notes: what a reader must know
     of them."""
 
-    runs: list[Run] = field(default_factory=list)
-    aggregates: list[Aggregate] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    runs: list[Run]
+    aggregates: list[Aggregate]
+    notes: list[str]
 
 
 def find_all(folders: Sequence[Path], arguments: Sequence[str]) -> tuple[FoundRuns, list[Aggregate]]:
@@ -71,7 +71,8 @@ def foreign_runs(found: Sequence[System | Aggregate], own: Sequence[Run]) -> For
     """
     systems = [each for each in found if isinstance(each, System)]
     references = _references(systems, own)
-    result = ForeignRuns(aggregates=[each for each in found if isinstance(each, Aggregate)])
+    runs: list[Run] = []
+    facts: list[Facts] = []
     parts: dict[tuple[str, int | None], list[System]] = {}
     for each in found:
         if each.benchmark not in references:
@@ -93,11 +94,11 @@ def foreign_runs(found: Sequence[System | Aggregate], own: Sequence[Run]) -> For
         metrics |= {"name": own[0].metrics["name"]} if own and "name" in own[0].metrics else {}
         for each in of_run:
             reference = references[each.benchmark]
-            table, notes = _matched(each, reference)
-            result.notes.extend([*notes, unused_clusters_note(each)] if own and each.clusters is not None else notes)
+            table, absent, unchecked = _matched(each, reference)
+            facts.append(Facts(each, absent, unchecked, bool(own) and each.clusters is not None))
             tables.append(table)
             metrics |= dict(reference.facts) | means(each.benchmark, table) | dict(each.shares)
-        result.runs.append(
+        runs.append(
             Run(
                 of_run[0].source,
                 metrics,
@@ -106,7 +107,7 @@ def foreign_runs(found: Sequence[System | Aggregate], own: Sequence[Run]) -> For
                 system=name,
             )
         )
-    return result
+    return ForeignRuns(runs, [each for each in found if isinstance(each, Aggregate)], notes_of(facts))
 
 
 def means(benchmark: str, table: pa.Table) -> dict[str, float]:
@@ -183,8 +184,9 @@ def _rows(table: pa.Table) -> dict[_Row, tuple[int | None, int | None]]:
     }
 
 
-def _matched(system: System, reference: _Reference) -> tuple[pa.Table, list[str]]:
-    """The rows of a system in the order of the reference, with its clusters, and what a reader must know."""
+def _matched(system: System, reference: _Reference) -> tuple[pa.Table, int, bool]:
+    """The rows of a system in the order of the reference, with its clusters; how many rows it lacks; and whether the
+    number of relevant candidates is unknown on one side."""
     own = _rows(system.per_query)
     settings = {row.setting for row in own}
     expected = [row for row in reference.rows if row.setting in settings]
@@ -213,10 +215,8 @@ def _matched(system: System, reference: _Reference) -> tuple[pa.Table, list[str]
         columns["cluster"] = pa.array(clusters, pa.int32())
     for name in _MEASURED:
         columns[name] = _scores(chosen, name, pa.array([row.setting for row in expected]))
-    notes = [zeros_note(system, len(absent))]
-    if any(own[row][0] is None or reference.rows[row][0] is None for row in expected if row in own):
-        notes.append(unchecked_note(system))
-    return pa.table(columns), [note for note in notes if note]
+    unchecked = any(own[row][0] is None or reference.rows[row][0] is None for row in expected if row in own)
+    return pa.table(columns), len(absent), unchecked
 
 
 def _scores(chosen: pa.Table, name: str, settings: pa.Array) -> pa.Array:

@@ -27,7 +27,13 @@ from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER
 
 REQUIRED_COLUMNS = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
 """Columns of per_query.parquet without which there is no report."""
-OPTIONAL_COLUMNS = ("cluster", *(name for name in NAMES if name != "map"), "language_preference", "same_language@10")
+OPTIONAL_COLUMNS = (
+    "cluster",
+    "relevant",
+    *(name for name in NAMES if name != "map"),
+    "language_preference",
+    "same_language@10",
+)
 """Columns that a report uses where they exist."""
 REMEDY = "remove that folder and run the job again, or name only the other runs in runs="
 

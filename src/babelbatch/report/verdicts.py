@@ -238,14 +238,15 @@ def _not_tested(study: Study) -> str:
 def _without_scores(study: Study) -> list[str]:
     """Which systems that were measured elsewhere were not tested, and on what."""
     found = []
-    for group in study.groups:
-        lacks = [f"{measure.name} {measure.title}" for measure in study.measures if group not in study.having(measure)]
-        if lacks:
-            found.append(f"Not tested: {group.label} has no scores by query in {_and(lacks)}.")
+    for measure in study.measures:
+        lack = [group.label for group in study.groups if group not in study.having(measure)]
+        if lack:
+            have = "has" if len(lack) == 1 else "have"
+            found.append(f"Not tested: {_some(lack)} {have} no {measure.name} {measure.title} by query.")
     if study.aggregates:
         names = some([each.name for each in study.aggregates])
         have = "has" if len(study.aggregates) == 1 else "have"
-        found.append(f"Not tested: {names} {have} no scores by query, so there is no interval either.")
+        found.append(f"Not tested: {names} {have} no scores by query, and so no interval either.")
     return found
 
 
