@@ -34,8 +34,11 @@ class Dominance:
 
 
 def front(study: Study, margin: float) -> Section | None:
-    """Who dominates whom over the settings of the benchmark, with pictures; None with one group or one setting."""
+    """Who dominates whom over the settings of the benchmark, with pictures; None with one group or one setting. Groups
+    without scores in a setting are left out."""
     measures = [measure for setting in PLACES if (measure := study.main(setting)) is not None]
+    complete = tuple(group for group in study.groups if all(group in study.having(measure) for measure in measures))
+    study = replace(study, groups=complete)
     if len(measures) < 2 or len(study.groups) < 2:
         return None
     tests = dominances(study, measures, margin)

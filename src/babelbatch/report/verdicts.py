@@ -242,7 +242,7 @@ def _without_scores(study: Study) -> list[str]:
         lack = [group.label for group in study.groups if group not in study.having(measure)]
         if lack:
             have = "has" if len(lack) == 1 else "have"
-            found.append(f"Not tested: {_some(lack)} {have} no {measure.name} {measure.title} by query.")
+            found.append(f"Not tested: {some(lack)} {have} no {measure.name} {measure.title} by query.")
     if study.aggregates:
         names = some([each.name for each in study.aggregates])
         have = "has" if len(study.aggregates) == 1 else "have"
