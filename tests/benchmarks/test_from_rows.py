@@ -14,8 +14,8 @@ CANDIDATES = [Text("en:a", "en", "P a"), Text("de:a", "de", "A a"), Text("en:b",
 JUDGEMENTS = [Judgement("a", "en:a"), Judgement("a", "de:a"), Judgement("b", "en:b"), Judgement("b", "x", 0.0)]
 
 
-def made(queries=QUERIES, candidates=CANDIDATES, judgements=JUDGEMENTS, **said):
-    return benchmark_from_rows("mine", iter(queries), iter(candidates), iter(judgements), protocol="by hand", **said)
+def made(queries=QUERIES, candidates=CANDIDATES, judgements=JUDGEMENTS, **options):
+    return benchmark_from_rows("mine", iter(queries), iter(candidates), iter(judgements), protocol="by hand", **options)
 
 
 def test_every_row():
@@ -45,6 +45,16 @@ def test_grades_are_gains():
     ("changes", "message"),
     [
         ({"queries": [Text("a", "en", "")]}, "queries of mine, line 1: the text is empty; leave the query out"),
+        ({"queries": [("a", "en", "Q")]}, "queries of mine, line 1: it is a tuple; give Text(id, language, text)"),
+        ({"candidates": [Text(1, "en", "P")]}, "candidates of mine, line 1: the id is 1, not a text; give a str"),
+        (
+            {"judgements": [("a", "en:a")]},
+            "judgements of mine, line 1: it is a tuple; give Judgement(query, candidate)",
+        ),
+        (
+            {"judgements": [Judgement("a", "en:a", float("nan"))]},
+            "judgements of mine, line 1: the gain is nan, not a finite number; give a float",
+        ),
         (
             {"queries": [*QUERIES, QUERIES[0]]},
             "queries of mine, line 5: query 'a' in 'en' again, after queries of mine, line 1; remove one",

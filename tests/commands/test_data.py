@@ -14,6 +14,7 @@ from processes import finished
 MODULE = """\
 import numpy as np
 
+from babelbatch.benchmarks.from_rows import benchmark_from_rows
 from babelbatch.corpora.from_pairs import Pair, corpus_from_pairs
 from babelbatch.records import Benchmark, Corpus
 
@@ -66,8 +67,33 @@ def a_dict():
 
 def relevant_out_of_range():
     return benchmark(relevant=(0, 2))
+
+
+def nothing():
+    pass
+
+
+def tuples():
+    return corpus_from_pairs("sums", [("a", "en", "1 + 1?", "2")])
+
+
+def numbers_as_ids():
+    return corpus_from_pairs("sums", [Pair(1, "en", "1 + 1?", "2")])
+
+
+def no_arguments():
+    return benchmark_from_rows("exam")
+
+
+def no_such_file():
+    with open("nowhere.csv") as file:
+        return file.read()
+
+
+def bad_number():
+    return int("two")
 """
-BUILT = {"corpus": 11, "no_name": 29, "Sums": 37, "benchmark": 43}  # lines that build a record
+BUILT = {"corpus": 12, "no_name": 30, "Sums": 38, "benchmark": 44}  # lines that build a record
 ROWS = (
     f"own.corpus, line {BUILT['corpus']}: corpus 'sums', queries: item 'b' in 'en' has 7, but query_texts has 2; use "
     "0 to 1, or ABSENT (-1) for none"
@@ -76,6 +102,7 @@ RELEVANT = (
     f"own.benchmark, line {BUILT['benchmark']}: benchmark 'exam', relevant: query 'b' has 2, but candidate_ids has 2; "
     "use 0 to 1"
 )
+BROKEN = ("nothing", "tuples", "numbers_as_ids", "no_such_file", "bad_number")  # corpora
 LIST = "own.a_list: the return type is list; return a babelbatch.records.Corpus"
 KEYS = f"own.corpus, line {BUILT['corpus']}: corpus 'sums', passage_keys: the shape is (1,); 2 ids need (2,)"
 
@@ -87,9 +114,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "own.py").write_text(MODULE)
     for group in ("corpus", "benchmarks"):
         (folder / "conf" / group).mkdir(parents=True)
-    for name in ("corpus", "a_list", "rows_out_of_range", "too_few_keys", "no_name", "Sums"):
+    for name in ("corpus", "a_list", "rows_out_of_range", "too_few_keys", "no_name", "Sums", *BROKEN):
         (folder / "conf" / "corpus" / f"{name}.yaml").write_text(f"_target_: own.{name}\n")
-    for name in ("benchmark", "a_dict", "relevant_out_of_range"):
+    for name in ("benchmark", "a_dict", "relevant_out_of_range", "no_arguments"):
         (folder / "conf" / "benchmarks" / f"{name}.yaml").write_text(f"exam:\n  _target_: own.{name}\n")
     return folder
 
@@ -121,6 +148,15 @@ def complaints(own: Path, command: str, *typed: str, code: int = 2) -> list[str]
         (("corpus=mixture", "+corpus@corpus.parts.good=corpus", "+corpus@corpus.parts.bad=rows_out_of_range"), ROWS),
         (("corpus=mixture", "+corpus@corpus.parts.good=corpus", "+corpus@corpus.parts.bad=a_list"),
          "corpus.parts.bad: the return type of its loader is list; return a babelbatch.records.Corpus"),
+        (("corpus=nothing",), "own.nothing: the return type is NoneType; return a babelbatch.records.Corpus"),
+        (("corpus=tuples",), "pairs of sums, line 1: it is a tuple; give Pair(id, language, query, passage)"),
+        (("corpus=numbers_as_ids",), "pairs of sums, line 1: the id is 1, not a text; give a str"),
+        (("benchmarks=no_arguments",), "own.no_arguments, line 71: TypeError: benchmark_from_rows() missing 3 required "
+         "positional arguments: 'queries', 'candidates', and 'judgements'; correct the loader"),
+        (("corpus=no_such_file",), "own.no_such_file, line 75: FileNotFoundError: [Errno 2] No such file or directory: "
+         "'nowhere.csv'; correct the loader"),
+        (("corpus=mixture", "+corpus@corpus.parts.bad=bad_number"), "own.bad_number, line 80: ValueError: invalid "
+         "literal for int() with base 10: 'two'; correct the loader"),
     ],
 )  # fmt: skip
 def test_babelbatch_data_names_the_loader(own, typed, message):

@@ -46,6 +46,13 @@ def test_it_is_in_memory_and_repeatable():
     [
         ([], "pairs of mine: there are none"),
         ([PAIRS[0], Pair("b", "en", " ", "P")], "pairs of mine, line 2: the query is empty; leave the pair out"),
+        ([("b", "en", "Q", "P")], "pairs of mine, line 1: it is a tuple; give Pair(id, language, query, passage)"),
+        ([Pair("b", "en", None, "P")], "pairs of mine, line 1: the query is None, not a text; give a str"),
+        ([Pair("b", "en", "Q", "P", 7)], "pairs of mine, line 1: the passage_id is 7, not a text; give a str"),
+        (
+            [Pair("b", "en", "Q", "P", negatives="wrong")],
+            "pairs of mine, line 1: negatives is wrong, not a list of texts; give a list of str",
+        ),
         ([Pair("b", "en", "Q", "")], "pairs of mine, line 1: the passage is empty; leave the pair out"),
     ],
 )

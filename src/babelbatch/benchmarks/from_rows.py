@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,7 @@ from babelbatch.storage import Texts
 
 
 class Text(NamedTuple):
-    """A query or a candidate. id: of queries, the same in every language; of candidates, distinct over all."""
+    """A query or a candidate. The id of a query is the same in every language; candidate ids are distinct over all."""
 
     id: str
     language: str
@@ -25,7 +26,7 @@ class Text(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """How well a candidate answers a query. gain: for nDCG; above 0 is relevant."""
+    """The gain of a candidate for a query, for nDCG; above 0 is relevant."""
 
     query: str
     candidate: str
@@ -44,21 +45,28 @@ def benchmark_from_rows(
 ) -> Benchmark:
     """A benchmark of all rows, in memory. protocol, metric, pooled: as in `Benchmark`.
 
-    A judgement holds in every language of its query. Queries without a relevant candidate are left out, and the log
-    says how many. For more candidates than fit in memory see `assembly.PoolAssembly` and `stored.stored_benchmark`.
-    Raises ValueError for an empty query, for ids that occur twice, and for judgements of what does not exist.
+    A judgement holds in every language of its query. Queries without a relevant candidate are skipped, and logged as a
+    number. For more candidates than fit in memory see `assembly.PoolAssembly` and `stored.stored_benchmark`.
+    Raises ValueError for an empty query, an element or field of another type, a repeated id, and a judgement of an
+    unknown query or candidate.
     """
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         with PoolAssembly(folder) as assembly:
             for number, candidate in enumerate(candidates, 1):
-                assembly.candidate(*candidate, Place(Path(f"candidates of {name}"), number))
+                place = Place(Path(f"candidates of {name}"), number)
+                _check(candidate, Text, "Text(id, language, text)", place)
+                assembly.candidate(candidate.id, candidate.language, candidate.text, place)
             for number, query in enumerate(queries, 1):
+                place = Place(Path(f"queries of {name}"), number)
+                _check(query, Text, "Text(id, language, text)", place)
                 if not query.text.strip():
-                    raise ValueError(f"queries of {name}, line {number:,}: the text is empty; leave the query out")
-                assembly.query(*query, Place(Path(f"queries of {name}"), number))
+                    raise ValueError(f"{place}: the text is empty; leave the query out")
+                assembly.query(query.id, query.language, query.text, place)
             for number, judgement in enumerate(judgements, 1):
-                assembly.judgement(*judgement, Place(Path(f"judgements of {name}"), number))
+                place = Place(Path(f"judgements of {name}"), number)
+                _check(judgement, Judgement, "Judgement(query, candidate)", place)
+                assembly.judgement(judgement.query, judgement.candidate, judgement.gain, place)
             languages = assembly.finish()
         tables = {table: np.load(folder / f"{table}.npy") for table in TABLES}
         return Benchmark(
@@ -73,3 +81,14 @@ def benchmark_from_rows(
             pooled=pooled,
             **tables | {"gains": None if (tables["gains"] == 1).all() else tables["gains"]},
         )
+
+
+def _check(row: object, kind: type[Text] | type[Judgement], usage: str, place: Place) -> None:
+    if not isinstance(row, kind):
+        raise ValueError(f"{place}: it is a {type(row).__name__}; give {usage}")
+    for field, value in row._asdict().items():
+        if field == "gain":
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise ValueError(f"{place}: the gain is {str(value)[:40]}, not a finite number; give a float")
+        elif not isinstance(value, str):
+            raise ValueError(f"{place}: the {field} is {str(value)[:40]}, not a text; give a str")

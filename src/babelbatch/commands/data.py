@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import FrameType
 from typing import TypeVar
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.progress import announce, waiting
 from babelbatch.records import Benchmark, Corpus, RecordError
@@ -19,7 +20,7 @@ Record = TypeVar("Record", Corpus, Benchmark)
 
 def build_corpus(node: DictConfig) -> Corpus:
     """The corpus of a node with a `_target_`. Raises ValueError, which names the loader, if it does not return a
-    Corpus, or one that breaks its contract; and what the loader raises, wrapped by Hydra."""
+    valid Corpus or if a loader of the user's fails; and the exceptions of our loaders, wrapped by Hydra."""
     return _built(node, Corpus, f"reading corpus {_short_name(node)}")
 
 
@@ -39,8 +40,12 @@ def _built(node: DictConfig, kind: type[Record], description: str) -> Record:
         with waiting(description):
             record = instantiate(node, _convert_="all")
     except InstantiationException as error:
-        if isinstance(error.__cause__, RecordError):
-            raise ValueError(f"{_builder(error.__cause__) or loader}: {error.__cause__}") from error
+        cause = error.__cause__
+        if isinstance(cause, RecordError):
+            raise ValueError(f"{_user_frame(cause) or loader}: {cause}") from error
+        if isinstance(cause, Exception) and (place := _faulty_loader(cause, node)) is not None:
+            message = next(iter(str(cause).splitlines()), "")
+            raise ValueError(f"{place}: {type(cause).__name__}: {message}; correct the loader") from error
         raise
     if not isinstance(record, kind):
         raise ValueError(
@@ -54,10 +59,36 @@ def _short_name(node: DictConfig) -> str:
     return str(node.get("_target_")).rpartition(".")[0].rpartition(".")[2]
 
 
-def _builder(error: RecordError) -> str | None:
-    """The code that built a record, if it is neither ours nor Hydra's: its function or class, and the line."""
+def _user_frame(error: Exception) -> str | None:
+    """The innermost code on the error's traceback that is neither ours nor Hydra's: its function or class, and the
+    line."""
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-        module = str(frame.f_globals.get("__name__"))
-        if module.partition(".")[0] not in {"babelbatch", "hydra"}:
-            return f"{module}.{frame.f_code.co_qualname}, line {line}"
+        if _package(frame) not in {"babelbatch", "hydra"}:
+            return f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}, line {line}"
     return None
+
+
+def _faulty_loader(error: Exception, node: DictConfig) -> str | None:
+    """The innermost line of a user's loader on the error's traceback; None if our loaders alone raised it, or if it is
+    a ValueError of ours, whose message suffices."""
+    packages = {target.partition(".")[0] for target in _targets(OmegaConf.to_container(node))} - {"babelbatch"}
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if not frames or (isinstance(error, ValueError) and _package(frames[-1][0]) == "babelbatch"):
+        return None
+    for frame, line in reversed(frames):
+        if _package(frame) in packages:
+            return f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}, line {line}"
+    return None
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def _targets(node: object) -> Iterator[str]:
+    """Every `_target_` in a node."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield str(node["_target_"])
+        for value in node.values():
+            yield from _targets(value)

@@ -12,6 +12,7 @@ import numpy as np
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, TABLES
 from babelbatch.records import Corpus
+from babelbatch.sources.lines import Place
 from babelbatch.storage import Texts
 
 
@@ -35,16 +36,15 @@ def corpus_from_pairs(name: str, pairs: Iterable[Pair]) -> Corpus:
 
     Passages share a key if they have one item, one `passage_id` or one text, also through a chain of these. For more
     pairs than fit in memory see `assembly.Assembly` and `stored.stored_corpus`.
-    Raises ValueError if there is no pair, if a text is empty, or if an id has two pairs in a language.
+    Raises ValueError if there is no pair, for an element that is no `Pair` or has an empty text or a field of another
+    type, and if an id has two pairs in a language.
     """
     origin = Path(f"pairs of {name}")
     with tempfile.TemporaryDirectory() as place:
         folder, number = Path(place), 0
         with Assembly(folder, None) as assembly:
             for number, pair in enumerate(pairs, 1):
-                for role, text in (("query", pair.query), ("passage", pair.passage)):
-                    if not text.strip():
-                        raise ValueError(f"{origin}, line {number:,}: the {role} is empty; leave the pair out")
+                _check(pair, Place(origin, number))
                 assembly.query(pair.id, pair.language, pair.query, origin, number)
                 assembly.passage(pair.id, pair.language, pair.passage, origin, number, key=pair.passage_id)
                 for text in pair.negatives:
@@ -60,3 +60,17 @@ def corpus_from_pairs(name: str, pairs: Iterable[Pair]) -> Corpus:
             passage_texts=tuple(Texts(folder / PASSAGES)),
             **{table: np.load(folder / f"{table}.npy") for table in TABLES},
         )
+
+
+def _check(pair: object, place: Place) -> None:
+    if not isinstance(pair, Pair):
+        raise ValueError(f"{place}: it is a {type(pair).__name__}; give Pair(id, language, query, passage)")
+    for field in ("id", "language", "query", "passage", "passage_id"):
+        value = getattr(pair, field)
+        if not isinstance(value, str) and not (field == "passage_id" and value is None):
+            raise ValueError(f"{place}: the {field} is {str(value)[:40]}, not a text; give a str")
+    for field in ("query", "passage"):
+        if not getattr(pair, field).strip():
+            raise ValueError(f"{place}: the {field} is empty; leave the pair out")
+    if isinstance(pair.negatives, str) or not all(isinstance(text, str) for text in pair.negatives):
+        raise ValueError(f"{place}: negatives is {str(pair.negatives)[:40]}, not a list of texts; give a list of str")
