@@ -345,3 +345,26 @@ def test_as_typed(tmp_path, shared_data):
     assert lines[0] == "babelbatch: checking the configuration"
     assert all(line.startswith("babelbatch: ") for line in lines)  # no warning; and on a slow machine how far it is
     assert list(tmp_path.iterdir()) == []  # no folder of a run is left behind
+
+
+def test_the_data_of_an_experiment(tmp_path):
+    typed = ["corpus.languages=[en,de]", "benchmarks.world_facts.languages=[de]", "sampling=x_x", "seed=3"]
+    run("babelbatch-data", "experiment=demo", *typed, "near=false", f"json={tmp_path / 'data.json'}", cwd=tmp_path)
+    found = json.loads((tmp_path / "data.json").read_text(encoding="utf-8"))
+    assert list(found["corpus"]["languages"]) == ["en", "de"]
+    assert list(found["benchmarks"]) == ["world_facts"]
+    assert list(found["benchmarks"]["world_facts"]["languages"]) == ["de"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        (["experiment=dmo"], "experiment: no option 'dmo', did you mean 'demo'? (there are: demo, "),
+        (["experiment=demo", "near=maybe"], "near: Value 'maybe' is not a valid bool"),
+        (["experiment=demo", "corpus.langages=[en]"], "corpus.langages: load_corpus takes no such argument, did you"),
+    ],
+)
+def test_problems_of_an_experiment(tmp_path, typed, problem):
+    done = run("babelbatch-data", *typed, cwd=tmp_path, code=2)
+    assert f"\n  - {problem}" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -20,6 +20,19 @@ def test_defaults_of_a_signature_can_be_overridden_without_a_plus() -> None:
     ]  # fmt: skip
 
 
+def test_a_key_with_an_at_sign_can_be_overridden() -> None:
+    register()
+    overrides = force_overrides(["evaluation.metrics.p@5._target_=own.precision", "evaluation.metrics.p@5.places=5"])
+    assert overrides[0] == "++evaluation.metrics={p@5:{_target_:own.precision}}"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides)
+    assert cfg.evaluation.metrics == {"p@5": {"_target_": "own.precision", "places": 5}}
+    assert force_overrides(["corpus@validation=table", "monitor=mine/monolingual/ndcg@10"]) == [
+        "corpus@validation=table",
+        "++monitor=mine/monolingual/ndcg@10",
+    ]
+
+
 def test_what_is_not_key_and_value_is_named() -> None:
     assert problems("seed 0", "corpus.languages=[en,de", "corpus.columns.question=question_{language}", "seed=1") == [
         "'seed 0' is not understood; settings are written key=value, such as sampling.alpha=0.5",

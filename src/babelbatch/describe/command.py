@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,11 +16,12 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from babelbatch.benchmarks.leakage import overlaps
 from babelbatch.commands.data import build_benchmarks, build_corpus
+from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.findings import notes, problems
@@ -29,7 +31,9 @@ from babelbatch.jobs.plan import check_jobs
 from babelbatch.storage import write_atomically
 
 _USER_ERROR, _INTERRUPTED = 2, 130
+_OWN_KEYS = {"near", "sample", "json", "markdown"}  # which babelbatch-train does not have
 _EPILOG = """settings, as of babelbatch-train:
+  experiment=<name>                corpus and benchmarks of an experiment; all its settings can be changed
   corpus=<{corpora}>, corpus.<key>=
   benchmarks=[<{benchmarks}>], benchmarks.<name>.<key>=
   encoder=<name>, encoder.<key>=   count tokens, and how many texts are truncated
@@ -57,13 +61,7 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     register()
     try:
-        if parsed.config_dir and not Path(parsed.config_dir).is_dir():
-            raise ConfigError([f"--config-dir: there is no folder '{parsed.config_dir}'"])
-        overrides = force_overrides(parsed.overrides)
-        check_jobs("describe", overrides, multirun=False, config_dir=parsed.config_dir)
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = compose("describe", [*search_path(parsed.config_dir), *overrides])
-        return _describe(cfg, Console())
+        return _describe(_compose(parsed.overrides, parsed.config_dir), Console())
     except ConfigError as error:
         return _user_error(str(error))
     except InstantiationException as error:
@@ -72,6 +70,31 @@ def main(arguments: list[str]) -> int:
         raise
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _compose(typed: list[str], config_dir: str | None) -> DictConfig:
+    """The checked configuration of the command. Raises ConfigError.
+
+    With an experiment, corpus and benchmarks are those of its training run, and all settings of babelbatch-train are
+    accepted.
+    """
+    overrides, search = force_overrides(typed), search_path(config_dir)
+    roots = [re.split(r"[.=@]", override.lstrip("+~"))[0] for override in overrides]
+    if "experiment" not in roots:
+        check_jobs("describe", overrides, multirun=False, config_dir=config_dir)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("describe", [*search, *overrides])
+    training = [override for override, root in zip(overrides, roots, strict=True) if root not in _OWN_KEYS]
+    own = [override for override, root in zip(overrides, roots, strict=True) if root in {*_OWN_KEYS, "encoder"}]
+    check_jobs("train", training, multirun=False, config_dir=config_dir)
+    check_jobs("describe", [*own, "corpus=world_facts"], multirun=False, config_dir=config_dir)  # any corpus will do
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        run = compose("train", [*search, *training])
+        cfg = compose("describe", [*search, *own])
+    for group in ("corpus", "benchmarks"):
+        cfg[group] = OmegaConf.to_container(run[group], resolve=True)
+    check(cfg, "describe")
+    return cfg
 
 
 def _describe(cfg: DictConfig, console: Console) -> int:

@@ -37,7 +37,19 @@ def force_overrides(overrides: list[str]) -> list[str]:
     def is_unchanged(override: str) -> bool:
         return override.startswith(("+", "~", "hydra")) or override.split("=")[0].split("@")[0] in groups
 
-    return [override if is_unchanged(override) else f"++{override}" for override in overrides]
+    return [override if is_unchanged(override) else f"++{_without_at_sign(override)}" for override in overrides]
+
+
+def _without_at_sign(override: str) -> str:
+    """`a.p@5.b=1` as `a={p@5:{b:1}}`: in a key, Hydra's grammar has `@` only for groups."""
+    key, equals, value = override.partition("=")
+    parts = key.split(".")
+    first = next((number for number, part in enumerate(parts) if number and "@" in part), None)
+    if first is None or not equals:
+        return override
+    names = parts[first:]
+    opening = "".join(f"{{{name}:" for name in names)
+    return f"{'.'.join(parts[:first])}={opening}{value}{'}' * len(names)}"
 
 
 def search_path(config_dir: str | None) -> list[str]:
