@@ -184,3 +184,31 @@ def mewsli_folder(folder: Path) -> Path:
 
 
 OF_XTREME = ["ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"]
+
+
+def neuclir_folder(folder: Path) -> Path:
+    """Two topics; one was judged in two languages. mteb's files have judgements of documents that it left out."""
+    for code, topics, documents, judged in (
+        (
+            "fas",
+            {"1": "یک", "7": "هفت"},
+            {"a": "alef", "b": "be"},
+            [("1", "a", 3), ("1", "b", 0), ("1", "gone", 0)],
+        ),
+        ("rus", {"1": "раз", "2": "два"}, {"a": "аз", "c": ""}, [("1", "a", 1), ("2", "a", 3)]),
+        ("zho", {"2": "二"}, {"z": "字"}, [("2", "z", 1)]),
+    ):
+        write_parquet(
+            folder / f"{code}-queries" / "test-00000-of-00001.parquet",
+            [{"_id": id_, "text": text} for id_, text in topics.items()],
+        )
+        write_parquet(
+            folder / f"{code}-corpus" / "test-00000-of-00001.parquet",
+            [{"_id": id_, "title": text, "text": ""} for id_, text in documents.items()],
+        )
+        columns = ("query-id", "corpus-id", "score")
+        write_parquet(
+            folder / f"{code}-qrels" / "test-00000-of-00001.parquet",
+            [dict(zip(columns, row, strict=True)) for row in judged],
+        )
+    return folder

@@ -20,7 +20,7 @@ from babelbatch.sources import mewsli_x as mewsli_x_files
 from babelbatch.sources import miracl as miracl_files
 from babelbatch.sources import mr_tydi as mr_tydi_files
 from corruptions import REMOVED, cut, cut_bytes, emptied, json_line, line, missing, not_gzip, not_utf8, repeated
-from small_files import ARTICLE, json_lines, mewsli_folder, write, write_parquet
+from small_files import ARTICLE, json_lines, mewsli_folder, neuclir_folder, write, write_parquet
 
 
 @pytest.fixture(autouse=True)
@@ -120,34 +120,6 @@ def test_mr_tydi(tmp_path, index):
     found = Evaluation(index=index)(encoder, benchmark).metrics
     assert found["mr_tydi/monolingual/recall@100"] == 1
     assert found["mr_tydi/monolingual/mrr@100"] > 0
-
-
-def neuclir_folder(folder: Path) -> Path:
-    """Two topics; one was judged in two languages. mteb's files have judgements of documents that it left out."""
-    for code, topics, documents, judged in (
-        (
-            "fas",
-            {"1": "یک", "7": "هفت"},
-            {"a": "alef", "b": "be"},
-            [("1", "a", 3), ("1", "b", 0), ("1", "gone", 0)],
-        ),
-        ("rus", {"1": "раз", "2": "два"}, {"a": "аз", "c": ""}, [("1", "a", 1), ("2", "a", 3)]),
-        ("zho", {"2": "二"}, {"z": "字"}, [("2", "z", 1)]),
-    ):
-        write_parquet(
-            folder / f"{code}-queries" / "test-00000-of-00001.parquet",
-            [{"_id": id_, "text": text} for id_, text in topics.items()],
-        )
-        write_parquet(
-            folder / f"{code}-corpus" / "test-00000-of-00001.parquet",
-            [{"_id": id_, "title": text, "text": ""} for id_, text in documents.items()],
-        )
-        columns = ("query-id", "corpus-id", "score")
-        write_parquet(
-            folder / f"{code}-qrels" / "test-00000-of-00001.parquet",
-            [dict(zip(columns, row, strict=True)) for row in judged],
-        )
-    return folder
 
 
 def test_neuclir(tmp_path, caplog):

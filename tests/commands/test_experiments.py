@@ -7,19 +7,26 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
+import babelbatch
+from babelbatch.benchmarks.belebele import DEFAULT, FLORES
+from babelbatch.commands.build import build
 from babelbatch.configuration.schema import register
 from babelbatch.jobs.job import run_in_process
 from babelbatch.jobs.overrides import CONF, force_overrides
 from babelbatch.jobs.plan import check_jobs
+from babelbatch.sampling.alpha import alpha_schedule
 from babelbatch.sources.mmarco import NAMES
 from conftest import WriteLareqa
 from small_files import (
     OF_XTREME,
     json_lines,
-    mewsli_folder,
+    neuclir_folder,
     question,
     squad_row,
     write,
@@ -29,9 +36,11 @@ from small_files import (
     write_xtreme,
 )
 
+PACKAGE = Path(babelbatch.__file__).parent
 EXPERIMENTS = sorted(
     str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").rglob("*.yaml")
 )
+BELEBELE = ("ar", "de", "en", "es", "fr", "hi", "id", "ja", "ru", "vi", "zh")
 OF_PAPER = ("ar", "de", "en", "es", "hi", "ru", "zh")
 ITEMS = 24
 
@@ -77,18 +86,20 @@ def mmarco_files(folder: Path) -> Path:
     for language, name in NAMES.items():
         of_all[f"google/queries/train/{name}_queries.train.tsv"] = [f"{n}\t{language} {n}?" for n in range(ITEMS)]
         of_all[f"google/collections/{name}_collection.tsv"] = [f"{n}\t{language} says {n}" for n in range(ITEMS)]
+        of_all[f"google/queries/dev/{name}_queries.dev.small.tsv"] = [f"{n}\t{language} asks {n}" for n in range(3)]
     for path, rows in of_all.items():
         write(folder / "data" / path, "".join(f"{row}\n" for row in rows))
+    write(folder / "qrels.dev.small.tsv", "".join(f"{n}\t0\t{n}\t1\n" for n in range(3)))
     return folder
 
 
-def miracl_files(folder: Path) -> Path:
-    for language in ("sw", "yo"):
-        name = "dev-00000-of-00001.parquet"
-        write_parquet(folder / f"{language}-queries" / name, [{"id": "3", "text": "Nani?"}])
-        rows = [{"id": f"{n}#0", "title": "Ada", "text": f"{n}"} for n in range(3)]
-        write_parquet(folder / f"{language}-corpus" / name, rows)
-        write_parquet(folder / f"{language}-qrels" / name, [{"query-id": "3", "corpus-id": "1#0", "score": 1}])
+def belebele_files(folder: Path) -> Path:
+    for language in BELEBELE:
+        rows = [
+            {"link": f"https://{n}", "question_number": 1, "question": f"{language} {n}?", "flores_passage": f"{n}."}
+            for n in range(3)
+        ]
+        write(folder / "data" / f"{FLORES[language]}.jsonl", json_lines(*rows))
     return folder
 
 
@@ -125,8 +136,8 @@ def files(tmp_path_factory: pytest.TempPathFactory, write_lareqa: WriteLareqa) -
         "mr_tydi": made("mr_tydi", mr_tydi_files),
         "squad_shifts": made("squad_shifts", squad_shifts_files),
         "squad": made("squad", squad_files),
-        "miracl": made("miracl", miracl_files),
-        "mewsli_x": made("mewsli_x", mewsli_folder),
+        "belebele": made("belebele", belebele_files),
+        "neuclir": made("neuclir", neuclir_folder),
         "tatoeba": made("tatoeba", tatoeba_files),
         "passages": made("passages", passage_files),
     }
@@ -146,19 +157,21 @@ def local(experiment: str, files: dict[str, Path]) -> list[str]:
     if experiment.startswith("lareqa/"):
         return [f"corpus.data_dir={files['squad']}", *lareqa]
     mmarco, squad = f"corpus.data_dir={files['mmarco']}", f"corpus.data_dir={files['squad']}"
+    belebele = [f"benchmarks.belebele.data_dir={files['belebele']}", "benchmarks.belebele.languages=[de,hi,zh]"]
+    neuclir = f"benchmarks.neuclir_2022.data_dir={files['neuclir']}"
+    lareqa_of_xtreme = f"benchmarks.xtreme_r_lareqa.data_dir={files['xquad_r']}"
+    tatoeba = [f"benchmarks.tatoeba.data_dir={files['tatoeba']}", "benchmarks.tatoeba.languages=[de,sw]"]
     return {
-        "question/typology": [squad, lareqa[1]],
-        "question/low_resource": [
-            mmarco,
-            f"benchmarks.miracl_hard_negatives.data_dir={files['miracl']}",
-            "benchmarks.miracl_hard_negatives.languages=[sw,yo]",
-        ],
+        "question/baselines": [mmarco, lareqa_of_xtreme, *tatoeba],
+        "question/typology": [mmarco, *belebele],
+        "question/low_resource": [mmarco, *belebele, neuclir],
         "question/domain_shift": [
             mmarco,
-            f"benchmarks.xtreme_r_lareqa.data_dir={files['xquad_r']}",
-            f"benchmarks.mewsli_x.data_dir={files['mewsli_x']}",
-            f"benchmarks.tatoeba.data_dir={files['tatoeba']}",
-            "benchmarks.tatoeba.languages=[de,sw]",
+            f"benchmarks.mmarco_dev.data_dir={files['mmarco']}",
+            "benchmarks.mmarco_dev.languages=[de,hi]",
+            lareqa[0],
+            *belebele,
+            neuclir,
         ],
         "question/separate_training": [
             squad,
@@ -187,6 +200,7 @@ def test_two_steps(
     small = ["encoder=static", "encoder.vocab_size=300", "encoder.hidden_size=8", "logger=none", "threads=1"]
     small += ["sampling.batch_size=2", "trainer.max_steps=2", "trainer.val_check_interval=1", "data.validation_steps=1"]
     small += [] if experiment.startswith("paper/") else ["data.validation_fraction=0.3"]
+    small += ["trainer.max_tokens=null"] if experiment == "question/baselines" else []
     overrides = force_overrides([f"experiment={experiment}", *small, *local(experiment, files)])
     register()
     check_jobs("train", overrides, multirun=True)
@@ -208,17 +222,110 @@ def test_two_steps(
         assert metrics["fingerprint/validation"]
 
 
-@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if name.startswith("question/")])
-def test_a_question_is_a_sweep_whose_report_answers_it(experiment: str, files: dict[str, Path]) -> None:
-    """All strategies with three seeds, so that each is compared with X-X over questions and seeds."""
+QUESTIONS = {  # strategies, and what else is crossed with them and five seeds
+    "baselines": (("x_x", "x_y", "hybrid"), 4),
+    "domain_shift": (("x_x", "x_y", "hybrid"), 1),
+    "low_resource": (("x_x", "x_y", "hybrid"), 4),
+    "separate_training": (("x_x", "x_y", "hybrid", "sequential", "sequential_reversed"), 1),
+    "typology": (("x_x", "x_y", "hybrid"), 2),
+}
+
+
+def test_every_question_is_tested() -> None:
+    assert {name.removeprefix("question/") for name in EXPERIMENTS if name.startswith("question/")} == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_is_a_sweep_whose_report_answers_it(question: str, files: dict[str, Path]) -> None:
+    """All strategies with five seeds, and planned contrasts between strategies that are run, or merged from runs."""
     register()
+    experiment = f"question/{question}"
+    typed = force_overrides([f"experiment={experiment}", *local(experiment, files)])
+    strategies, crossed = QUESTIONS[question]
     planned = check_jobs(
-        "train", force_overrides([f"experiment={experiment}", *local(experiment, files)]), multirun=True
+        "train", [*typed, *force_overrides(["seed=0"])], multirun=True
+    )  # of one seed: it takes a while
+    names = [path.name.partition("_languages")[0].partition("_seed")[0] for path in planned]
+    assert sorted(names) == sorted([*strategies] * crossed)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", typed, return_hydra_config=True)
+    assert cfg.hydra.sweeper.params.seed == "0,1,2,3,4"
+    assert cfg.report.contrasts
+    assert {each[side] for each in cfg.report.contrasts for side in ("group", "against")} <= {*strategies, "merged"}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_says_how_it_is_answered(question: str) -> None:
+    header = (
+        (CONF / "experiment" / "question" / f"{question}.yaml").read_text(encoding="utf-8").partition("defaults:")[0]
     )
-    strategies = ["x_x", "x_y", "hybrid"] + ["sequential"] * (experiment == "question/separate_training")
-    names = sorted(path.name.partition("_languages")[0].partition("_seed")[0] for path in planned)
-    assert names == sorted(strategies * 3)
-    assert len({path.name for path in planned}) == 3 * len(strategies)
+    for part in ("Question: ", "Hypothesis: ", "Contrasts: ", "Controls: ", "Limits: ", "Seeds: five"):
+        assert f"# {part}" in header, part
+    assert f"babelbatch-report runs=multirun/{question} plan=" in header
+    assert f"babelbatch-train -m experiment=question/{question} trainer=gpu" in header
+
+
+def composed(*typed: str) -> DictConfig:
+    register()
+    overrides = force_overrides(list(typed))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", overrides)
+
+
+def test_exposure_is_crossed_with_resource_class() -> None:
+    """In each of the classes 3, 4 and 5 some languages are reduced; in 3 and 4 others are unseen, in 4 and 5 whole."""
+    cfg = composed("experiment=question/low_resource", "language_fraction.id=0.1")
+    reduced = set(cfg.language_fraction)
+    assert {cfg.language_fraction[language] for language in reduced} == {0.1}
+    data = json.loads((PACKAGE / "report" / "data" / "languages.json").read_text(encoding="utf-8"))["languages"]
+    found = {
+        name: {data[language]["class"] for language in languages if language in data}
+        for name, languages in {
+            "reduced": reduced,
+            "unseen": set(DEFAULT) - set(NAMES),
+            "whole": set(NAMES) - reduced,
+        }.items()
+    }
+    assert found == {"reduced": {3, 4, 5}, "unseen": {1, 2, 3, 4}, "whole": {4, 5}}
+
+
+def test_exposure_is_not_tied_to_distance() -> None:
+    """The reduced languages are as far from the other ten as the rest, in each of the four distances."""
+    cfg = composed("experiment=question/typology")
+    reduced, languages = set(cfg.language_fraction), list(cfg.corpus.languages)
+    assert languages == list(cfg.benchmarks.belebele.languages)
+    data = json.loads((PACKAGE / "report" / "data" / "urielplus_distances.json").read_text(encoding="utf-8"))
+    rows = [data["languages"].index(language) for language in languages]
+    of_reduced = np.array([language in reduced for language in languages])
+    for matrix in data["distances"].values():
+        means = np.array(matrix)[np.ix_(rows, rows)].sum(axis=1) / (len(rows) - 1)
+        assert abs(means[of_reduced].mean() - means[~of_reduced].mean()) < 0.3 * means.std()
+
+
+@pytest.mark.parametrize(("share", "typed"), [(0.5, []), (0.25, ["sampling.switch_at=0.25"])])
+def test_the_stages_of_separate_training_learn_equally(share: float, typed: list[str]) -> None:
+    """The learning rate warms up where the strategy switches; X-X and X-Y have equal mean rates."""
+    cfg = composed("experiment=question/separate_training", "sampling=sequential", *typed)
+    total = cfg.trainer.max_steps
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = build(cfg.scheduler)(optimizer, total)
+    rates = [schedule.lr_lambdas[0](step) for step in range(total)]
+    switch = round(share * total)
+    alpha = alpha_schedule(build(cfg.sampling), total)
+    assert [alpha.at(switch - 1), alpha.at(switch)] == [1.0, 0.0]
+    assert rates[switch] < 0.01 < rates[switch + round(0.1 * (total - switch))]
+    assert sum(rates[:switch]) / switch == pytest.approx(sum(rates[switch:]) / (total - switch), rel=1e-3)
+
+
+def test_rivals_of_separate_training_have_its_schedule() -> None:
+    for sampling in ("x_x", "x_y", "hybrid", "sequential_reversed"):
+        assert composed("experiment=question/separate_training", f"sampling={sampling}").scheduler.at == [0.5]
+
+
+def test_the_paper_on_mmarco_alone() -> None:
+    """The command line wins over the experiment."""
+    cfg = composed("experiment=paper/xlmr_hybrid", "corpus=mmarco", "corpus.languages=[en,ar]")
+    assert cfg.corpus == {"_target_": "babelbatch.corpora.mmarco.load_corpus", "languages": ["en", "ar"]}
 
 
 def test_the_settings_that_the_paper_states(files: dict[str, Path]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
@@ -80,3 +82,28 @@ def test_no_step_of_a_run_is_lost_and_the_decay_ends_when_it_does(name, total_st
     assert found[: peak + 1] == sorted(found[: peak + 1])
     assert found[peak:] == sorted(found[peak:], reverse=True)
     assert found[-1] == pytest.approx(0 if warmup < 1 and peak < total_steps else 2, abs=1e-12)
+
+
+def test_stages_warm_up_and_decay_each():
+    """Five steps each: one of warm-up, then 1, 3/4, 1/2, 1/4 of the base rate."""
+    expected = [2, 2, 1.5, 1, 0.5]
+    assert rates("stages", 10, 10, at=[0.5], warmup=0.2) == pytest.approx([*expected, *expected])
+    assert rates("stages", 10, 10, at=[], warmup=0.1) == rates("linear", 10, 10)
+
+
+def test_stages_learn_equally():
+    """The sums of the rates of two halves are equal, where `linear` gives the first half 72 % of them; and the mean
+    rate is equal where one stage is a quarter of the run."""
+    once, twice = rates("linear", 10_000, 10_000), rates("stages", 10_000, 10_000, at=[0.5])
+    assert sum(once[:5_000]) / sum(once) == pytest.approx(0.722, abs=1e-3)
+    assert sum(twice[:5_000]) == sum(twice[5_000:])
+    assert sum(twice) == pytest.approx(sum(once), rel=1e-3)
+    quarter = rates("stages", 10_000, 10_000, at=[0.25])
+    assert sum(quarter[:2_500]) / 2_500 == pytest.approx(sum(quarter[2_500:]) / 7_500, rel=1e-3)
+
+
+@pytest.mark.parametrize("at", [[0.0], [1.0], [0.5, 0.5], [0.6, 0.4], [0.01]])
+def test_stages_that_do_not_divide_the_run(at):
+    expected = f"scheduler.at: {at} does not divide 10 steps into stages; give ascending shares between 0 and 1"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        rates("stages", 1, 10, at=at)

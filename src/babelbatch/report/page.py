@@ -45,6 +45,7 @@ from babelbatch.report.tables import (
     to_latex,
     to_markdown,
 )
+from babelbatch.report.training_data import training_data
 from babelbatch.storage import write_atomically
 
 PAGE = "report.html"
@@ -171,6 +172,7 @@ def html(report: Report, data: Sequence[Data]) -> str:
         benchmarks=[_benchmark(each, alpha) for each, alpha in zip(report.studies, report.alpha, strict=True)],
         curves=learning_curves(report.groups),
         cost=cost_data(report.groups),
+        trained_on=_training_data(report),
         files=[table.name for table in data],
         version=babelbatch.__version__,
     )
@@ -215,6 +217,10 @@ def _benchmark(each: Study, alpha: Study) -> dict[str, object]:
     }
 
 
+def _training_data(report: Report) -> Data | None:
+    return training_data(report.groups, [each.benchmark for each in report.studies])
+
+
 def _data_tables(report: Report) -> list[Data]:
     """Every table of numbers that is not empty, with those behind the plots."""
     data = [results_data(report.studies), comparisons_data(report.studies), margins_data(report.studies)]
@@ -230,4 +236,6 @@ def _data_tables(report: Report) -> list[Data]:
     data += [section.data for section in report.sections]
     data += [figure.data for section in report.sections for figure in section.figures]
     data += [figure.data for figure in learning_curves(report.groups)]
+    trained_on = _training_data(report)
+    data += [] if trained_on is None else [trained_on]
     return [*(table for table in data if table.rows), cost_data(report.groups)]

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.csv as pv
 
 from babelbatch.progress import reading
+from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import Published, locate_files
 from babelbatch.sources.lines import Place, decoded, fields, raw_lines
+from babelbatch.storage import cache_folder
 
 PUBLISHED = Published(
     "unicamp-dl/mmarco",
@@ -44,6 +46,12 @@ NAMES = {
 TRIPLES, QUESTIONS, PASSAGES = 39_780_811, 808_731, 8_841_823
 """Published numbers of lines: of triples, and of questions and passages in each language."""
 
+DEV_QUERIES, DEV_JUDGEMENTS = 6_980, 7_437
+"""Published numbers of queries in each language, and of judgements, of the small development set."""
+
+DEV_JUDGEMENTS_URL = "https://msmarco.z22.web.core.windows.net/msmarcoranking/qrels.dev.small.tsv"
+"""Of MS MARCO: ids are the same in all languages. No checksum is published."""
+
 _BLOCK = 1 << 24  # bytes of triples that are read at a time
 
 
@@ -59,6 +67,20 @@ def text_files(language: str, data_dir: str | None) -> tuple[Path, Path]:
     patterns = [f"data/google/queries/train/{name}_queries.train.tsv", f"data/google/collections/{name}_collection.tsv"]
     (questions,), (passages,) = locate_files(PUBLISHED, patterns, data_dir)
     return questions, passages
+
+
+def dev_files(language: str, data_dir: str | None) -> tuple[Path, Path]:
+    """The files of a language's small development set and of its passages, fetched likewise."""
+    name = NAMES[language]
+    place = "data/google"
+    patterns = [f"{place}/queries/dev/{name}_queries.dev.small.tsv", f"{place}/collections/{name}_collection.tsv"]
+    (queries,), (passages,) = locate_files(PUBLISHED, patterns, data_dir)
+    return queries, passages
+
+
+def dev_judgements_file(data_dir: str | None) -> Path:
+    """The judgements of the small development set, fetched from MS MARCO unless in `data_dir`."""
+    return web_file(DEV_JUDGEMENTS_URL, data_dir, cache_folder("mmarco"))
 
 
 def triples(path: Path) -> Iterator[np.ndarray]:
