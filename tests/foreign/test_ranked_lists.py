@@ -120,7 +120,8 @@ def test_the_pool_alone_without_languages_has_no_cells_and_no_bias(
 def test_short_lists_and_missing_queries_score_as_in_trec_eval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
-    exported(tmp_path, depth=7)
+    monkeypatch.setattr("babelbatch.foreign.ranked_lists.MOST_HIDDEN", 1.0)
+    exported(tmp_path, depth=30)
     path = tmp_path / f"made_{setting}.run"
     lines = path.read_text().splitlines(keepends=True)
     absent = lines[0].split()[0]
@@ -137,13 +138,46 @@ def test_short_lists_and_missing_queries_score_as_in_trec_eval(
         name = f"{id_}/{language}" + (f"-{other}" if setting == "crosslingual" else "")
         scores = theirs.get(name, {})
         assert (name == absent) == (not scores)
-        for ours, name in (("map", "map"), ("ndcg@10", "ndcg_cut_10"), ("recall@1", "recall_1")):
+        for ours, name in (
+            ("map", "map"),
+            ("ndcg@10", "ndcg_cut_10"),
+            ("recall@1", "recall_1"),
+            ("recall@10", "recall_10"),
+        ):
             assert row[ours] == pytest.approx(scores.get(name, 0.0), abs=1e-9)
-        assert row["recall@100"] == pytest.approx(scores.get("recall_100", 0.0), abs=1e-9)
+        assert (row["recall@100"], row["mrr@100"]) == (None, None)  # the lists do not reach so far
         assert row["rank_distance"] is None
     assert found.coverage[setting].unranked == 1
     missed = sum(len(judged[name].keys() - ranked.get(name, {}).keys()) for name in judged)
     assert found.coverage[setting].unretrieved == missed > 1
+
+
+def test_cut_lists_hide_no_more_than_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The full ranking, cut: with the same rankings mAP is lower, which no test may call worse."""
+    _, ours = exported(tmp_path, depth=30)
+    found = declare(tmp_path, OWN, monkeypatch)
+    assert set(found.per_query["map"].to_pylist()) == {None}
+    assert None not in found.per_query["ndcg@10"].to_pylist()
+    monkeypatch.setattr("babelbatch.foreign.ranked_lists.MOST_HIDDEN", 1.0)
+    cut, full = (by_row(table) for table in (declare(tmp_path, OWN, monkeypatch).per_query, ours.per_query))
+    for setting, coverage in found.coverage.items():
+        cells: dict[tuple[str, str | None], list[float]] = {}
+        for key, row in full.items():
+            if key[0] == setting:
+                cells.setdefault(key[2:], []).append(row["map"] - cut[key]["map"])
+        lost = float(np.mean([np.mean(of_cell) for of_cell in cells.values()]))
+        assert 0 < lost <= coverage.hidden < 10 * lost
+
+
+def test_a_list_that_ends_by_itself_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of BM25, which returns what matches: one query has ten candidates, the other one alone."""
+    lines = [f"a/de Q0 d{number} 1 {20 - number} bm25\n" for number in range(10)]
+    (tmp_path / "bm25.run").write_text("".join([*lines, "b/de Q0 d3 1 1 bm25\n"]))
+    (tmp_path / "bm25.qrels").write_text("a/de 0 d1 1\nb/de 0 d1 1\n")
+    text = r"setting: monolingual, qrels: bm25\.qrels, query: '(?P<id>.)/(?P<language>..)'"
+    found = declare(tmp_path, text, monkeypatch)
+    assert found.per_query["map"].to_pylist() == [0.5, 0.0]
+    assert found.coverage["monolingual"].hidden == 0
 
 
 def test_queries_that_are_not_judged_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -226,6 +226,7 @@ def test_judgements_that_lack_queries_are_refused(tmp_path: Path) -> None:
     run = "".join(f"q{query}/{code} Q0 d{code} 1 1 bm25\n" for query in range(QUERIES) for code in LANGUAGES)
     qrels = "".join(f"q{query}/{code} 0 d{code} 1\n" for query in range(QUERIES - 1) for code in LANGUAGES)
     said = {"kind": "trec", "files": "bm25.tsv", "qrels": "qrels.tsv", "setting": "monolingual"}
+    run += "q0/ar Q0 more 2 0.5 bm25\n"  # so that the other lists end by themselves
     system = write_system(tmp_path / "bm25", said, bm25=run, qrels=qrels)
     assert refused(sweep, system) == (
         f"{system}: its judgements lack query 'q39' in 'ar' over candidates in 'ar' (4 such), which facts has in the "

@@ -6,6 +6,16 @@ bounded, checked line by line, and no code is run. A new format is a module besi
 """
 
 from babelbatch.foreign.declaration import SYSTEM_FILE, Declaration, from_argument, from_folder
+from babelbatch.foreign.ranked_lists import MOST_HIDDEN
 from babelbatch.foreign.results import Aggregate, System, read_systems
 
-__all__ = ["SYSTEM_FILE", "Aggregate", "Declaration", "System", "from_argument", "from_folder", "read_systems"]
+__all__ = [
+    "MOST_HIDDEN",
+    "SYSTEM_FILE",
+    "Aggregate",
+    "Declaration",
+    "System",
+    "from_argument",
+    "from_folder",
+    "read_systems",
+]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from babelbatch.evaluation.metrics import MISSED
+from babelbatch.evaluation.metrics import MISSED, NAMES
 from babelbatch.evaluation.ranks import Ranks
 from babelbatch.evaluation.scoring import Result, score_lists
 from babelbatch.foreign.declaration import shown
@@ -22,6 +22,8 @@ from babelbatch.records import ABSENT, Benchmark
 UNKNOWN = ""
 """Language of a candidate that nothing says the language of."""
 _TOP = 10
+MOST_HIDDEN = 0.001
+"""Lists that hide more mAP than this are too short for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,15 @@ class Judgement(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What the lists of a setting lack. queries, relevant: how many are judged. unranked: queries without a list.
-    unretrieved: relevant candidates that are in no list. unjudged: queries with a list that the judgements lack."""
+    unretrieved: relevant candidates that are in no list. unjudged: queries with a list that the judgements lack.
+    hidden: by how much mAP may be higher, at most, with lists that are not cut."""
 
     queries: int
     unranked: int
     relevant: int
     unretrieved: int
     unjudged: int
+    hidden: float
 
 
 class _Candidate(NamedTuple):
@@ -70,9 +74,10 @@ def score_files(
 ) -> tuple[Result, dict[str, Coverage]]:
     """The scores on the benchmark `name`, and what the lists lack, by setting.
 
-    A relevant candidate that a list lacks scores 0, and so does a query without a list, as in trec_eval -c. Without
-    files of their own the monolingual and crosslingual settings come from the lists of the pool, each restricted to the
-    candidates of a language, where the declaration says how to find it.
+    A relevant candidate that a list lacks scores 0, and so does a query without a list, as in trec_eval -c. Metrics
+    that cut lists are too short for are left out: those of a later place, and mAP if they may hide MOST_HIDDEN of it.
+    Without files of their own the monolingual and crosslingual settings come from the lists of the pool, each
+    restricted to the candidates of a language, where the declaration says how to find it.
 
     Raises ValueError for candidates of two languages in one pool, for gains that contradict each other, and for files
     of the crosslingual setting whose queries do not say the candidates' language.
@@ -90,13 +95,15 @@ def score_files(
     depths: list[int] = []
     tops: list[list[str]] = []
     counts = {setting: np.zeros(4, np.int64) for setting in lists}
+    cuts = {setting: _Cuts() for setting in lists}
     for (id_, language), gains in judged.items():
         own = pool.get(Query(id_, language, None))
         in_pool += _places(own, gains)
         depths.append(0 if own is None else len(own.numbers))
         tops.append([] if own is None else [own.lists.ids[number] for number in own.numbers[:_TOP].tolist()])
         counts["multilingual"] += _counts(own, in_pool[-len(gains) :])
-        restricted = _places_within(own, gains, languages) if derived else {}
+        cuts["multilingual"].add(language, own, in_pool[-len(gains) :], depths[-1])
+        restricted, sizes = _places_within(own, gains, languages) if derived else ({}, {})
         for candidate_language in dict.fromkeys(candidate.language for candidate in gains):
             some = [candidate for candidate in gains if candidate.language == candidate_language]
             setting = "monolingual" if candidate_language == language else "crosslingual"
@@ -107,13 +114,16 @@ def score_files(
                 found = lists[setting].get(Query(id_, language, in_cell))
                 places = _places(found, some)
             counts[setting] += _counts(found, places)
+            length = sizes.get(candidate_language, 0) if setting in derived else _length(found)
+            cuts[setting].add(f"{language}-{candidate_language}", found, places, length)
             within += places
     measured = [setting for setting, of_setting in lists.items() if of_setting or setting in derived]
     benchmark, top = _with_candidates(benchmark, _top(benchmark, tops, languages) if pool else None)
     ranks = Ranks(np.array(within, np.int64), np.array(in_pool, np.int64))
     result = score_lists(benchmark, ranks, top, np.array(depths, np.int64))
-    return _only(result, measured), {
-        setting: _coverage(counts[setting], _unjudged(lists[setting], judged)) for setting in measured
+    return _only(result, {setting: cuts[setting] for setting in measured}), {
+        setting: _coverage(counts[setting], _unjudged(lists[setting], judged), cuts[setting].hidden)
+        for setting in measured
     }
 
 
@@ -150,11 +160,44 @@ class _Languages:
 
 
 class _List(NamedTuple):
-    """numbers: of the candidates of one query, best first."""
+    """numbers: of the candidates of one query, best first. cut: whether it is as long as the longest of its file, so
+    that it may go on; a shorter one has all that the system found."""
 
     place: str
     lists: Lists
     numbers: NDArray[np.int64]
+    cut: bool
+
+
+class _Cuts:
+    """What cut lists of one setting may hide. shortest: length of the shortest that lacks a relevant candidate."""
+
+    def __init__(self) -> None:
+        self._hidden: dict[str, list[float]] = {}
+        self.shortest: int | None = None
+
+    def add(self, cell: str, found: _List | None, places: Sequence[int], length: int) -> None:
+        """Counts a query. Its average precision is highest if what its list lacks comes right behind the list."""
+        lacking = sum(place == MISSED for place in places)
+        hidden = 0.0
+        if found is not None and found.cut and lacking:
+            there = len(places) - lacking
+            hidden = sum((there + more) / (length + more) for more in range(1, lacking + 1)) / len(places)
+            self.shortest = length if self.shortest is None else min(length, self.shortest)
+        self._hidden.setdefault(cell, []).append(hidden)
+
+    @property
+    def hidden(self) -> float:
+        """Of mAP, the mean over queries and then over cells."""
+        means = [sum(of_cell) / len(of_cell) for of_cell in self._hidden.values()]
+        return sum(means) / len(means) if means else 0.0
+
+    def too_short_for(self, metric: str) -> bool:
+        """Whether the lists do not define the metric."""
+        if self.shortest is None:
+            return False
+        cutoff = metric.partition("@")[2]
+        return int(cutoff) > self.shortest if cutoff else self.hidden > MOST_HIDDEN
 
 
 def _cell(query: Query, setting: str | None) -> str | None:
@@ -169,6 +212,7 @@ def _by_query(files: Iterable[RankedFile], setting: str) -> dict[Query, _List]:
     for file in files:
         if file.setting != setting:
             continue
+        depth = int(np.diff(file.lists.offsets).max())
         for query, raw in file.queries.items():
             if setting == "crosslingual" and query.candidate_language is None:
                 raise ValueError(
@@ -180,7 +224,8 @@ def _by_query(files: Iterable[RankedFile], setting: str) -> dict[Query, _List]:
                 raise ValueError(
                     f"{file.place}: query '{key.id}' in '{key.language}' has a list in {found[key].place} too; keep one"
                 )
-            found[key] = _List(file.place, file.lists, file.lists.of(raw))
+            numbers = file.lists.of(raw)
+            found[key] = _List(file.place, file.lists, numbers, len(numbers) == depth)
     return found
 
 
@@ -234,8 +279,14 @@ def _places(found: _List | None, candidates: Iterable[_Candidate]) -> list[int]:
     return [place_of.get(candidate.id, MISSED) for candidate in candidates]
 
 
-def _places_within(found: _List | None, gains: Iterable[_Candidate], languages: _Languages) -> dict[_Candidate, int]:
-    """The rank of each candidate among those of its language, in a list of the pool."""
+def _length(found: _List | None) -> int:
+    return 0 if found is None else len(found.numbers)
+
+
+def _places_within(
+    found: _List | None, gains: Iterable[_Candidate], languages: _Languages
+) -> tuple[dict[_Candidate, int], dict[str, int]]:
+    """The rank of each candidate among those of its language, in a list of the pool, and how many it has of each."""
     places = dict.fromkeys(gains, MISSED)
     counts: dict[str, int] = {}
     for number in [] if found is None else found.numbers.tolist():
@@ -245,7 +296,7 @@ def _places_within(found: _List | None, gains: Iterable[_Candidate], languages: 
         counts[candidate.language] = counts.get(candidate.language, 0) + 1
         if candidate in places:
             places[candidate] = counts[candidate.language]
-    return places
+    return places, counts
 
 
 def _counts(found: _List | None, places: Sequence[int]) -> NDArray[np.int64]:
@@ -253,9 +304,9 @@ def _counts(found: _List | None, places: Sequence[int]) -> NDArray[np.int64]:
     return np.array([1, found is None, len(places), sum(place == MISSED for place in places)], np.int64)
 
 
-def _coverage(counts: NDArray[np.int64], unjudged: int) -> Coverage:
+def _coverage(counts: NDArray[np.int64], unjudged: int, hidden: float) -> Coverage:
     queries, unranked, relevant, unretrieved = counts.tolist()
-    return Coverage(queries, unranked, relevant, unretrieved, unjudged)
+    return Coverage(queries, unranked, relevant, unretrieved, unjudged, hidden)
 
 
 def _unjudged(lists: Mapping[Query, _List], judged: _Judged) -> int:
@@ -291,9 +342,16 @@ def _with_candidates(
     return replace(benchmark, candidate_ids=ids, candidate_texts=ids, candidate_languages=of_candidates), rows
 
 
-def _only(result: Result, settings: Sequence[str]) -> Result:
-    """The result without the settings that were not measured."""
-    prefixes = tuple(f"{result.benchmark}/{setting}/" for setting in settings)
-    chosen = pc.is_in(result.per_query["setting"], value_set=pa.array(list(settings), pa.string()))
+def _only(result: Result, cuts: Mapping[str, _Cuts]) -> Result:
+    """The result in the settings that were measured, without the metrics that their lists are too short for."""
+    prefixes = tuple(f"{result.benchmark}/{setting}/" for setting in cuts)
     metrics = {key: value for key, value in result.metrics.items() if key.startswith(prefixes)}
-    return replace(result, metrics=metrics, per_query=result.per_query.filter(chosen))
+    per_query = result.per_query.filter(
+        pc.is_in(result.per_query["setting"], value_set=pa.array(list(cuts), pa.string()))
+    )
+    for name in NAMES:
+        short = [setting for setting, cut in cuts.items() if cut.too_short_for(name)]
+        dropped = pc.is_in(per_query["setting"], value_set=pa.array(short, pa.string()))
+        values = pc.if_else(dropped, pa.scalar(None, pa.float64()), per_query[name])
+        per_query = per_query.set_column(per_query.column_names.index(name), name, values)
+    return replace(result, metrics=metrics, per_query=per_query)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from babelbatch.foreign import System
+from babelbatch.foreign import MOST_HIDDEN, System
 from babelbatch.report.measures import PLACES
+from babelbatch.report.numbers import fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ def _notes(found: Sequence[Facts]) -> list[str]:
     return notes
 
 
+def _up(value: float) -> str:
+    """A bound with four digits, rounded up."""
+    return fixed(math.ceil(value * 1e4) / 1e4, 4)
+
+
 def _lacks(found: Sequence[Facts]) -> list[str]:
     """What scores 0 because the files lack it, a clause a setting."""
     absent = sum(each.absent for each in found)
@@ -64,6 +71,9 @@ def _lacks(found: Sequence[Facts]) -> list[str]:
         if unretrieved:
             relevant = sum(each.relevant for each in coverage)
             lacks.append(f"{unretrieved:,} of {relevant:,} relevant candidates are in no list and count as not found")
+        if hidden := max((each.hidden for each in coverage), default=0.0):
+            too_short = "; its lists are too short for mAP" if hidden > MOST_HIDDEN else ""
+            lacks.append(f"longer lists could raise its mAP by {_up(hidden)} at most{too_short}")
         if unjudged:
             lacks.append(f"{unjudged:,} queries are not judged and left out")
         if lacks:

@@ -234,7 +234,12 @@ def legend(table: Results, mark: str) -> str:
     cells = [cell for *_, row in table.rows for cell in row]
     notes = []
     if any(cell.best for cell in cells):
-        notes.append(f"In {mark}: significantly better than every other strategy (Holm over all pairs and measures).")
+        every = (
+            "every other strategy that was tested"
+            if any(cell.text == MISSING for cell in cells)
+            else "every other strategy"
+        )
+        notes.append(f"In {mark}: significantly better than {every} (Holm over all pairs and measures).")
     if any(cell.ties_best for cell in cells):
         notes.append("≈: not significantly different from the best.")
     return " ".join(notes)
