@@ -80,8 +80,9 @@ def test_every_section_is_on_the_page(report: Path) -> None:
     page = Nesting()
     page.feed(report.read_text(encoding="utf-8"))
     assert page.ids == [
-        "results-facts", "alpha-facts", "pairs-facts", "margins-facts", "cells-facts", "bias-facts", "typology-facts",
-        "resources-facts", "script-facts", "seen-facts", "planning-facts", "curves", "cost",
+        "results-facts", "alpha-facts", "pairs-facts", "margins-facts", "cells-facts", "bias-facts", "front-facts",
+        "bias-tests-facts", "typology-facts", "resources-facts", "script-facts", "seen-facts", "planning-facts",
+        "curves", "cost",
     ]  # fmt: skip
 
 
@@ -148,7 +149,10 @@ def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
 def test_every_table_is_beside_the_page(report: Path) -> None:
     names = {path.name for path in (report.parent / "data").iterdir()}
     linked = set(re.findall(r'href="data/([^"]+)"', report.read_text(encoding="utf-8")))
-    sections = {f"facts_{name}.tex" for name in ("typology", "resources", "seen", "script", "planning")}
+    sections = {
+        f"facts_{name}.tex"
+        for name in ("typology", "resources", "seen", "script", "planning", "dominance", "bias_tests")
+    }
     assert names == linked | sections | {"facts.tex"}
     for name in linked:
         header, *rows = csv.reader((report.parent / "data" / name).read_text(encoding="utf-8").splitlines())

@@ -15,6 +15,8 @@ from babelbatch.evaluation.metrics import TITLES
 from babelbatch.progress import waiting
 from babelbatch.report import analyses, planning, verdicts
 from babelbatch.report.bias import language_preference
+from babelbatch.report.bias_quality import bias_at_quality
+from babelbatch.report.bias_tests import bias_tests
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
 from babelbatch.report.foreign_runs import find_all
@@ -133,6 +135,8 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
     with waiting("analysing languages and seeds"):
         sections = [
             *(section for each in studies if (section := front(each, settings.margin)) is not None),
+            *(section for each in studies if (section := bias_tests(each)) is not None),
+            *(section for each in studies if (section := bias_at_quality(each)) is not None),
             *analyses.sections(studies),
             *planning.sections(studies, settings.plan),
             *paper_tables(studies),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,8 +150,13 @@ def _with_trained(settings: dict[str, Any], metrics: Mapping[str, Any]) -> dict[
     return trained | own | ({"checkpoint": checkpoint.name} if checkpoint.suffix == ".ckpt" else {})
 
 
-def read_curves(run: Run) -> dict[str, list[tuple[int, float]]]:
-    """metric -> (step, value) of a run's CSV log; empty if it has no log."""
+def is_loss(name: str) -> bool:
+    """Whether a logged metric is a loss."""
+    return "/loss" in name
+
+
+def read_curves(run: Run, wanted: Callable[[str], bool] = is_loss) -> dict[str, list[tuple[int, float]]]:
+    """metric -> (step, value) of a run's CSV log; empty if it has no log. wanted: by name, which metrics."""
     path = run.folder / "csv" / "metrics.csv"
     curves: dict[str, list[tuple[int, float]]] = {}
     if run.system is not None or not path.is_file():
@@ -162,7 +167,7 @@ def read_curves(run: Run) -> dict[str, list[tuple[int, float]]]:
             if not step.isdecimal():
                 continue
             for name, value in row.items():
-                if name and value and "/loss" in name:
+                if name and value and wanted(name):
                     try:
                         curves.setdefault(name, []).append((int(step) + 1, float(value)))
                     except ValueError:  # the last row may be half written

@@ -8,6 +8,7 @@ from babelbatch.statistics.comparison import Comparison, Estimate, NonInferiorit
 from babelbatch.statistics.correction import holm
 from babelbatch.statistics.correlation import Correlation, clustered_spearman
 from babelbatch.statistics.dominance import dominance_p_value
+from babelbatch.statistics.equal_quality import AtEqualQuality, Curve, compare_at_equal_quality
 from babelbatch.statistics.joint import Region, joint_region, seed_correlation
 from babelbatch.statistics.power import POWER, Design, design, detectable_by
 from babelbatch.statistics.regression import Coefficient, mrqap
@@ -15,9 +16,11 @@ from babelbatch.statistics.scores import Floats, Scores, between_benchmarks, cel
 
 __all__ = [
     "POWER",
+    "AtEqualQuality",
     "Coefficient",
     "Comparison",
     "Correlation",
+    "Curve",
     "Design",
     "Estimate",
     "Floats",
@@ -28,6 +31,7 @@ __all__ = [
     "cell_means",
     "clustered_spearman",
     "compare",
+    "compare_at_equal_quality",
     "contrast",
     "design",
     "detectable_by",
