@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -193,11 +194,16 @@ def named(scores: np.ndarray, counts: np.ndarray, cells: Sequence[str], clusters
         clusters = np.arange(len(scores))
     starts = np.flatnonzero(np.diff(clusters, prepend=-1))
     return Scores(
-        tuple(f"q{row:03}" for row in range(len(starts))),
+        query_names(len(starts)),
         tuple(cells),
         np.add.reduceat(scores * counts, starts),
         np.add.reduceat(counts, starts),
     )
+
+
+@cache
+def query_names(number: int) -> tuple[str, ...]:
+    return tuple(f"q{row:03}" for row in range(number))
 
 
 def raised(runs: list[Scores], by: float) -> list[Scores]:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def wing_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
 def imports(path: Path) -> list[tuple[str, str | None]]:
     """(module, name) of `from module import name`, and (module, None) of `import module`."""
     found: list[tuple[str, str | None]] = []

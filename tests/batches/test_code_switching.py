@@ -18,7 +18,7 @@ from babelbatch.encoder import tiny
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sampling import Sampling
 from babelbatch.tokens import tokenizing
-from commands import SMALL, metrics, run
+from commands import SMALL, metrics, run_forked
 from configurations import problems
 
 
@@ -258,7 +258,7 @@ def test_the_rival_of_x_y(tmp_path):
         (tmp_path / "muse" / f"en-{target}.txt").write_text(words)
     typed = [*SMALL, "logger=none", "trainer.max_steps=2", "trainer.val_check_interval=2", "output_dir=out"]
     typed += ["sampling=english", "transform=code_switching", "transform.dictionaries=muse"]
-    done = run("babelbatch-train", *typed, cwd=tmp_path)
+    done = run_forked("babelbatch-train", *typed, cwd=tmp_path)
     share = r"code-switching: [1-9][\d.]*% of the [\d,]+ words of the 'en' texts are now in de, zh"
     assert re.search(share, done.stdout + done.stderr)
     found = metrics(tmp_path / "out")

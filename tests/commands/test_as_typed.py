@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from commands import BIN, SMALL, job, metrics, run, weights
+from commands import BIN, SMALL, job, metrics, run, run_forked, weights
 from processes import ended, finished, started, until
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_alpha_1_is_x_x_and_alpha_0_is_x_y_bit_for_bit(sweep: Path, tmp_path: Path) -> None:
-    run("babelbatch-train", "-m", "sampling=x_y,x_x", "logger=none", *SMALL, "output_dir=pure", cwd=tmp_path)
+    run_forked("babelbatch-train", "-m", "sampling=x_y,x_x", "logger=none", *SMALL, "output_dir=pure", cwd=tmp_path)
     pure = tmp_path / "pure"
     assert weights(of_alpha(sweep, 0)) != weights(of_alpha(sweep, 1))
     for alpha in (0, 1):
@@ -56,7 +56,7 @@ def test_a_run_records_retrieval_on_validation_items(sweep: Path) -> None:
 
 
 def test_same_seed_same_run_another_seed_another(sweep: Path, tmp_path: Path) -> None:
-    run(
+    run_forked(
         "babelbatch-train", "-m", "sampling=hybrid", "seed=0,1", "logger=none", *SMALL, "output_dir=again", cwd=tmp_path
     )
     assert weights(job(tmp_path / "again", seed=0)) == weights(of_alpha(sweep, 0.5))
@@ -68,7 +68,7 @@ def test_a_schedule_over_a_mixture(tmp_path: Path) -> None:
     """What a person types; how often each part was drawn is said, and alpha is the mean of the plan."""
     said = "corpus.languages=[en,de,zh]"
     small = [f"corpus.parts.facts.{argument.partition('.')[2]}" if argument == said else argument for argument in SMALL]
-    done = run(
+    done = run_forked(
         "babelbatch-train", "sampling=sequential", "sampling.switch_at=0.75", "corpus=mixture",
         "+corpus@corpus.parts.facts=world_facts", "+corpus@corpus.parts.english=world_facts", *small,
         "corpus.parts.english.languages=[en]", "logger=csv", "output_dir=mixed", cwd=tmp_path,
@@ -155,7 +155,7 @@ def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path, monke
     }
     expected = {key: value for key, value in metrics(trained).items() if key.startswith("world_facts/")}
     for name, arguments in sources.items():
-        done = run("babelbatch-evaluate", *arguments, languages, f"output_dir={name}", cwd=tmp_path)
+        done = run_forked("babelbatch-evaluate", *arguments, languages, f"output_dir={name}", cwd=tmp_path)
         found = metrics(tmp_path / name)
         assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-9), name
         told = {"strategy": "hybrid", "alpha": 0.5, "seed": 0} if name != "folder" else {}
@@ -168,7 +168,7 @@ def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path, monke
 def test_evaluation_by_search(sweep: Path, tmp_path: Path) -> None:
     trained = of_alpha(sweep, 0.5)
     arguments = (f"checkpoint={trained}", "benchmarks.world_facts.languages=[en,de,zh]", "evaluation=search")
-    run("babelbatch-evaluate", *arguments, "output_dir=exact", cwd=tmp_path)
+    run_forked("babelbatch-evaluate", *arguments, "output_dir=exact", cwd=tmp_path)
     expected, exact = metrics(trained), metrics(tmp_path / "exact")
     scores = [key for key in exact if key.startswith("world_facts/")]
     assert {key.split("/")[2] for key in scores} >= {"ndcg@10", "recall@100", "map@20", "same_language@10"}
@@ -178,19 +178,19 @@ def test_evaluation_by_search(sweep: Path, tmp_path: Path) -> None:
     assert exact["search/world_facts"] == "Exact"
     assert (tmp_path / "exact" / "world_facts_ndcg_10.png").read_bytes()[:4] == b"\x89PNG"
 
-    done = run("babelbatch-evaluate", *arguments, "index@evaluation.index=ivf", "output_dir=ivf", cwd=tmp_path)
+    done = run_forked("babelbatch-evaluate", *arguments, "index@evaluation.index=ivf", "output_dir=ivf", cwd=tmp_path)
     found = metrics(tmp_path / "ivf")
     assert found["search/world_facts"] == "IVF"
     assert 0.5 < found["search_recall/world_facts/all"] <= 1
     assert f"finds {100 * found['search_recall/world_facts/all']:.1f}\xa0% of the exact top 100" in done.stdout
-    run("babelbatch-report", f"runs=[{tmp_path / 'ivf'}]", cwd=tmp_path)
+    run_forked("babelbatch-report", f"runs=[{tmp_path / 'ivf'}]", cwd=tmp_path)
     page = (tmp_path / "ivf" / "report" / "report.html").read_text(encoding="utf-8")
     assert "multilingual nDCG@10" in page
 
 
 def test_train_on_mlqa_r_test_on_xquad_r(shared_data: Path, tmp_path: Path) -> None:
     """A researcher's first run on published files; every key that DESIGN names is there."""
-    run(
+    run_forked(
         "babelbatch-train", "experiment=mlqa_r", f"corpus.data_dir={shared_data / 'mlqa-r'}", "corpus.negatives=1",
         f"benchmarks.xquad_r.data_dir={shared_data / 'xquad-r'}", "encoder=tiny", "encoder.hidden_size=32",
         "encoder.layers=1", "sampling.batch_size=24", "trainer.max_steps=8", "trainer.val_check_interval=4",
@@ -221,7 +221,7 @@ def test_train_on_mlqa_r_test_on_xquad_r(shared_data: Path, tmp_path: Path) -> N
 
 
 def test_a_whole_paragraph_as_passage(shared_data: Path, tmp_path: Path) -> None:
-    run(
+    run_forked(
         "babelbatch-train", "corpus=lareqa", f"corpus.data_dir={shared_data / 'mlqa-r'}", "corpus.passage=context",
         "corpus.languages=[en,de]", "benchmarks.world_facts.languages=[en,de]", "encoder=static",
         "sampling.batch_size=16", "trainer.max_steps=3", "trainer.val_check_interval=3", "logger=none",
@@ -232,7 +232,7 @@ def test_a_whole_paragraph_as_passage(shared_data: Path, tmp_path: Path) -> None
 
 
 def test_a_benchmark_s_metric_can_be_monitored(tmp_path: Path) -> None:
-    run(
+    run_forked(
         "babelbatch-train", *SMALL, "callbacks=early_stopping", "monitor=world_facts/multilingual/map",
         "callbacks.evaluate.during_training=true", "trainer.accumulate_grad_batches=2", "loss.learn_temperature=true",
         "loss.symmetric=true", "encoder.shared=false",
@@ -251,7 +251,7 @@ def test_a_benchmark_s_metric_can_be_monitored(tmp_path: Path) -> None:
 
 
 def test_a_job_that_cannot_run_says_why_and_the_others_run(tmp_path: Path) -> None:
-    done = run(
+    done = run_forked(
         "babelbatch-train", "-m", *SMALL, "sampling=x_x", "sampling.batch_size=16,5000", "logger=none",
         "output_dir=out", cwd=tmp_path, code=2,
     )  # fmt: skip
@@ -268,21 +268,21 @@ def test_a_job_that_cannot_run_says_why_and_the_others_run(tmp_path: Path) -> No
 
 def test_validating_more_often_changes_no_weight(sweep: Path, tmp_path: Path) -> None:
     often = [*SMALL, "trainer.val_check_interval=3", "logger=none", "output_dir=often"]
-    run("babelbatch-train", "sampling=hybrid", *often, cwd=tmp_path)
+    run_forked("babelbatch-train", "sampling=hybrid", *often, cwd=tmp_path)
     assert weights(tmp_path / "often") == weights(of_alpha(sweep, 0.5))
 
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     """A second command into the same folder is refused; nothing of the first is touched, and none of it is shown."""
     small = [*SMALL, "logger=none", "trainer.max_steps=2", "output_dir=out"]
-    run("babelbatch-train", *small, cwd=tmp_path)
+    run_forked("babelbatch-train", *small, cwd=tmp_path)
     before = (weights(tmp_path / "out"), metrics(tmp_path / "out"))
     message = f"  - output_dir: {tmp_path / 'out'} has another run in it; choose another folder, or remove that one\n"
     for command, arguments, difference in (
         ("babelbatch-train", [*small, "sampling=x_y"], "sampling.alpha: 0.5 there, 0 here"),
         ("babelbatch-evaluate", ["checkpoint=out", "output_dir=out", "logger=none"], "seed: 0 there, not set here"),
     ):
-        done = run(command, *arguments, cwd=tmp_path, code=2)
+        done = run_forked(command, *arguments, cwd=tmp_path, code=2)
         assert message in done.stderr
         assert f"  - {difference}\n" in done.stderr
         assert "hybrid" not in done.stdout
@@ -290,13 +290,13 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
 
 
 def test_what_is_not_a_finished_run_is_not_evaluated(sweep: Path, tmp_path: Path) -> None:
-    done = run("babelbatch-evaluate", f"checkpoint={sweep}", "logger=none", "output_dir=a", cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-evaluate", f"checkpoint={sweep}", "logger=none", "output_dir=a", cwd=tmp_path, code=2)
     names = ", ".join(sorted(of_alpha(sweep, alpha).name for alpha in (0, 0.5, 1)))
     assert f"checkpoint: {sweep} is not a run; it is a sweep; name one of its runs: {names}" in done.stderr
     cut = tmp_path / "cut"
     shutil.copytree(of_alpha(sweep, 0), cut)
     (cut / "metrics.json").unlink()
-    done = run("babelbatch-evaluate", "checkpoint=cut", "logger=none", "output_dir=b", cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-evaluate", "checkpoint=cut", "logger=none", "output_dir=b", cwd=tmp_path, code=2)
     assert "the run in cut did not finish; it left cut/checkpoints/step-00000012.ckpt: name one of them" in done.stderr
 
 
@@ -317,11 +317,11 @@ def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
 
 def test_training_on_the_test_set_is_refused(tmp_path: Path) -> None:
     leaky = [*SMALL, "corpus.split_seed=1", "logger=none", "trainer.max_steps=2", "output_dir=out"]
-    done = run("babelbatch-train", *leaky, cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-train", *leaky, cwd=tmp_path, code=2)
     assert (
         "queries of benchmark world_facts are in the corpus world_facts: its scores would be meaningless" in done.stderr
     )
-    run("babelbatch-train", *leaky, "train_on_test=true", cwd=tmp_path)
+    run_forked("babelbatch-train", *leaky, "train_on_test=true", cwd=tmp_path)
     assert metrics(tmp_path / "out")["steps"] == 2
 
 
@@ -339,7 +339,7 @@ def test_bad_files_end_in_exit_code_2_without_traceback(case: str, tmp_path: Pat
         message = (
             f"babelbatch: encoder.name_or_path: {folder} has no weights (model.safetensors or pytorch_model.bin); "
         )
-    done = run("babelbatch-train", *arguments, "logger=none", "output_dir=out", cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-train", *arguments, "logger=none", "output_dir=out", cwd=tmp_path, code=2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert "Traceback" in (tmp_path / "out" / "traceback.txt").read_text()  # for whoever wants to know where
@@ -349,7 +349,7 @@ def test_bad_files_end_in_exit_code_2_without_traceback(case: str, tmp_path: Pat
 @pytest.mark.parametrize("root", ["train", "evaluate", "mine"])
 def test_help_begins_with_what_the_command_does(root: str, tmp_path: Path) -> None:
     command = f"babelbatch-{root}"
-    shown = run(command, "--help", cwd=tmp_path).stdout
+    shown = run_forked(command, "--help", cwd=tmp_path).stdout
     usage, _, does, example, *_ = shown.splitlines()
     assert usage == f"{command} [-m] [GROUP=OPTION ...] [KEY=VALUE ...]"
     assert does.endswith("Such as")

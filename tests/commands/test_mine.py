@@ -27,7 +27,7 @@ from babelbatch.jobs.overrides import CONF, force_overrides
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.search.vectors import Vectors
-from commands import SMALL, metrics, run, weights
+from commands import SMALL, metrics, run, run_forked, weights
 
 LANGUAGES = ["en", "de", "zh"]
 
@@ -214,7 +214,7 @@ def test_what_mining_says(mined_run):
         rf"To train on them: babelbatch-train \.\.\. negatives={re.escape(str(path))}\n"
     )
     assert re.search(rf"\n{expected}$", (mined_run / "stdout").read_text())
-    again = run(
+    again = run_forked(
         "babelbatch-mine", "checkpoint=base", "mining.negatives=2", "mining.relative_margin=null", "threads=1",
         "index=ivf", "output_dir=table", cwd=mined_run,
     )  # fmt: skip
@@ -224,7 +224,7 @@ def test_what_mining_says(mined_run):
 @pytest.mark.slow
 def test_training_sees_the_mined_negatives(mined_run, corpus):
     """16 positives and 32 negatives: 47 others for each question, less those that answer it, counted by hand."""
-    run("babelbatch-train", *TRAINED_ON_THEM, "output_dir=second", cwd=mined_run)
+    run_forked("babelbatch-train", *TRAINED_ON_THEM, "output_dir=second", cwd=mined_run)
     found = metrics(mined_run / "second")
     assert found["steps"] == 12
     assert found["fingerprint/corpus"] == corpus.fingerprint == metrics(mined_run / "base")["fingerprint/corpus"]
@@ -259,24 +259,24 @@ def test_the_table_is_part_of_what_the_run_is(mined_run, tmp_path):
     for name in ("base", "table"):
         shutil.copytree(mined_run / name, tmp_path / name)
     short = [*TRAINED_ON_THEM, "trainer.max_steps=2", "logger=none", "output_dir=out"]
-    run("babelbatch-train", *short, cwd=tmp_path)
-    assert "was finished already" in run("babelbatch-train", *short, cwd=tmp_path).stdout
+    run_forked("babelbatch-train", *short, cwd=tmp_path)
+    assert "was finished already" in run_forked("babelbatch-train", *short, cwd=tmp_path).stdout
     before = weights(tmp_path / "out")
     path = tmp_path / "table" / "negatives.parquet"
     old = metrics(tmp_path / "out")["fingerprint/negatives"]
     table = pq.read_table(path)
     pq.write_table(table.slice(0, 1000), path)
-    done = run("babelbatch-train", *short, cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-train", *short, cwd=tmp_path, code=2)
     assert f"  - negatives_sha256: {old} there, " in done.stderr
-    done = run("babelbatch-train", *short, f"negatives_sha256={old}", "output_dir=pinned", cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-train", *short, f"negatives_sha256={old}", "output_dir=pinned", cwd=tmp_path, code=2)
     assert f", not {old}, which this run began with; put that table back, or remove the run's folder" in done.stderr
-    run("babelbatch-train", *short, "output_dir=less", cwd=tmp_path)
+    run_forked("babelbatch-train", *short, "output_dir=less", cwd=tmp_path)
     assert weights(tmp_path / "less") != before
-    done = run("babelbatch-train", *short, "corpus.languages=[en,de]", "output_dir=other", cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-train", *short, "corpus.languages=[en,de]", "output_dir=other", cwd=tmp_path, code=2)
     assert "was mined from the corpus world_facts with the fingerprint " in done.stderr
     assert "Traceback" not in done.stderr
     path.write_bytes(path.read_bytes()[:-100])
-    done = run("babelbatch-train", *short, "output_dir=damaged", cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-train", *short, "output_dir=damaged", cwd=tmp_path, code=2)
     assert "table/negatives.parquet is not a table of hard negatives, or damaged (" in done.stderr
 
 
@@ -284,11 +284,11 @@ def test_the_table_is_part_of_what_the_run_is(mined_run, tmp_path):
 def test_mining_with_any_encoder_and_over_values(mined_run, tmp_path):
     arguments = [f"encoder.name_or_path={mined_run / 'base' / 'encoder'}", "corpus=world_facts", "threads=1"]
     arguments += ["corpus.languages=[en,de]", "mining.relative_margin=null"]
-    done = run("babelbatch-mine", "-m", *arguments, "mining.negatives=1,3", "output_dir=out", cwd=tmp_path)
+    done = run_forked("babelbatch-mine", "-m", *arguments, "mining.negatives=1,3", "output_dir=out", cwd=tmp_path)
     assert done.stdout.count("To train on them: ") == 2
     found = sorted(metrics(path.parent)["negatives"] for path in (tmp_path / "out").glob("*/metrics.json"))
     assert found == [2 * count * len(load_corpus(LANGUAGES)) for count in (1, 3)]
-    done = run("babelbatch-mine", *arguments, "mining.absolute_margin=3", "output_dir=no", cwd=tmp_path)
+    done = run_forked("babelbatch-mine", *arguments, "mining.absolute_margin=3", "output_dir=no", cwd=tmp_path)
     assert "\n0 hard negatives for 0 of " in done.stdout
     assert "lower mining.relative_margin" in done.stdout
 

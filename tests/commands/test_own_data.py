@@ -22,7 +22,7 @@ from babelbatch.encoder import static
 from babelbatch.jobs.overrides import CONF, force_overrides
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.records import ABSENT, BatchRequirements
-from commands import SMALL, metrics, run
+from commands import SMALL, metrics, run_forked
 
 PAGES = Path(__file__).parents[2] / "docs" / "data"
 DOCS = "\n".join((PAGES / f"{page}.md").read_text(encoding="utf-8") for page in ("train", "check", "code_switching"))
@@ -157,7 +157,7 @@ def test_own_data_is_trained_on_and_evaluated(tmp_path, form):
         typed = ["corpus.path=own", "corpus.columns.question=query"]
     typed += [argument for argument in SMALL if not argument.startswith(("corpus.", "trainer."))]
     typed += ["trainer.max_steps=2", "trainer.val_check_interval=2", "logger=none", "output_dir=out"]
-    run("babelbatch-train", "corpus=table", *typed, cwd=tmp_path)
+    run_forked("babelbatch-train", "corpus=table", *typed, cwd=tmp_path)
     found = metrics(tmp_path / "out")
     assert (found["steps"], set(found["languages/corpus"])) == (2, {"en", "de", "zh"})
     assert 0 < found["world_facts/multilingual/map"] < 1

@@ -17,7 +17,7 @@ from babelbatch.configuration.schema import register
 from babelbatch.jobs.job import skip_finished
 from babelbatch.jobs.outcome import FINISHED_EARLIER
 from babelbatch.jobs.overrides import CONF, force_overrides
-from commands import SMALL, metrics, run
+from commands import SMALL, metrics, run_forked
 
 
 @pytest.fixture
@@ -108,12 +108,12 @@ def test_trained_edited_and_typed_again(tmp_path: Path) -> None:
     table = tmp_path / "train.jsonl"
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
     typed = ["corpus=table", "corpus.path=train.jsonl", *SMALL, "encoder.vocab_size=300", "logger=none"]
-    run("babelbatch-train", *typed, "output_dir=out", cwd=tmp_path)
+    run_forked("babelbatch-train", *typed, "output_dir=out", cwd=tmp_path)
     assert "inputs/corpus.path/train.jsonl" in metrics(tmp_path / "out")
-    assert "was finished already" in run("babelbatch-train", *typed, "output_dir=out", cwd=tmp_path).stdout
+    assert "was finished already" in run_forked("babelbatch-train", *typed, "output_dir=out", cwd=tmp_path).stdout
     table.write_text(table.read_text().replace("en asks 7", "en begs 7"))
-    again = run("babelbatch-train", *typed, "output_dir=out", cwd=tmp_path, code=2)
+    again = run_forked("babelbatch-train", *typed, "output_dir=out", cwd=tmp_path, code=2)
     assert "corpus.path/train.jsonl (changed)" in again.stderr
-    run("babelbatch-train", *typed, "output_dir=fresh", cwd=tmp_path)
+    run_forked("babelbatch-train", *typed, "output_dir=fresh", cwd=tmp_path)
     there, here = (metrics(tmp_path / name)["fingerprint/corpus"] for name in ("out", "fresh"))
     assert there != here

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import BIN, SMALL, job, metrics, run, weights
+from commands import BIN, SMALL, job, metrics, run, run_forked, weights
 from processes import ended, python, until
 from processes import started as started_process
 
@@ -61,11 +61,13 @@ def test_typed_again_extended_and_retried(tmp_path: Path) -> None:
     names = set(states(done.stdout))
     before = {name: stamps(place / name) for name in names}
 
-    again = run("babelbatch-train", "-m", *TINY, "sampling=x_x,x_y", "name=mine", cwd=tmp_path)
+    again = run_forked("babelbatch-train", "-m", *TINY, "sampling=x_x,x_y", "name=mine", cwd=tmp_path)
     assert states(again.stdout) == dict.fromkeys(names, "was finished already")
     assert again.stdout.count("│ x_") == 2  # the table shows them all the same
     too_large = "sampling.batch_size=5000,16"
-    longer = run("babelbatch-train", "-m", *TINY, "sampling=x_y,x_x", too_large, "name=mine", cwd=tmp_path, code=2)
+    longer = run_forked(
+        "babelbatch-train", "-m", *TINY, "sampling=x_y,x_x", too_large, "name=mine", cwd=tmp_path, code=2
+    )
     assert sorted(states(longer.stdout).values()) == [
         "failed",
         "failed",
@@ -73,12 +75,14 @@ def test_typed_again_extended_and_retried(tmp_path: Path) -> None:
         "was finished already",
     ]
     failed = {name for name, state in states(longer.stdout).items() if state == "failed"}
-    alone = run("babelbatch-train", *TINY, "sampling=x_x", "name=mine", cwd=tmp_path)
+    alone = run_forked("babelbatch-train", *TINY, "sampling=x_x", "name=mine", cwd=tmp_path)
     (name,) = (name for name in names if name.startswith("x_x_"))
     assert f"{place / name} was finished already; to run it again, remove it or set another output_dir" in alone.stdout
     assert {name: stamps(place / name) for name in names} == before
 
-    retried = run("babelbatch-train", "-m", *TINY, "sampling=x_y,x_x", too_large, "name=mine", cwd=tmp_path, code=2)
+    retried = run_forked(
+        "babelbatch-train", "-m", *TINY, "sampling=x_y,x_x", too_large, "name=mine", cwd=tmp_path, code=2
+    )
     assert {name for name, state in states(retried.stdout).items() if state == "failed"} == failed
     for name in failed:
         assert (place / name / "mine.log").read_text().count("the job failed") == 2
@@ -86,7 +90,7 @@ def test_typed_again_extended_and_retried(tmp_path: Path) -> None:
 
 def test_skipping_needs_no_torch(tmp_path: Path) -> None:
     arguments = ["-m", *TINY, "sampling=x_x", "output_dir=out"]
-    run("babelbatch-train", *arguments, cwd=tmp_path)
+    run_forked("babelbatch-train", *arguments, cwd=tmp_path)
     script = (
         "import sys\nfrom babelbatch.cli import train\n"
         "try:\n    train()\n"
@@ -96,10 +100,10 @@ def test_skipping_needs_no_torch(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_typed_again_is_skipped(tmp_path: Path) -> None:
-    run("babelbatch-train", *TINY, "output_dir=out", cwd=tmp_path)
+    run_forked("babelbatch-train", *TINY, "output_dir=out", cwd=tmp_path)
     arguments = ["checkpoint=out", "benchmarks.world_facts.languages=[en,de]", "logger=none"]
-    first = run("babelbatch-evaluate", *arguments, cwd=tmp_path)
-    second = run("babelbatch-evaluate", *arguments, cwd=tmp_path)
+    first = run_forked("babelbatch-evaluate", *arguments, cwd=tmp_path)
+    second = run_forked("babelbatch-evaluate", *arguments, cwd=tmp_path)
     assert "was finished already" not in first.stdout
     assert "was finished already; to run it again, remove it or set another output_dir" in second.stdout
     table = re.compile(r"multilingual .*")

@@ -17,7 +17,7 @@ from babelbatch.lexical import BM25, CharNgrams, Lexical
 from babelbatch.lexical.terms import stemmer, terms
 from babelbatch.records import Benchmark
 from babelbatch.search.index import Exact
-from commands import metrics, run
+from commands import metrics, run_forked
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_xquad_r(shared_data, lexical):
 def test_the_command(tmp_path: Path):
     """The same numbers and files as of a dense encoder."""
     few = ["benchmarks.world_facts.languages=[de,en]", "logger=none", "evaluation.trec_files=true"]
-    run("babelbatch-evaluate", "encoder=bm25", "encoder.k1=1.2", *few, "output_dir=found", cwd=tmp_path)
+    run_forked("babelbatch-evaluate", "encoder=bm25", "encoder.k1=1.2", *few, "output_dir=found", cwd=tmp_path)
     found = metrics(tmp_path / "found")
     assert found["parameters"] == 0
     assert found["world_facts/monolingual/map"] > 1.5 * found["world_facts/crosslingual/map"] > 0
@@ -200,7 +200,7 @@ def test_the_command(tmp_path: Path):
 @pytest.mark.slow
 def test_a_sweep_of_evaluations_ends_with_its_report(tmp_path: Path):
     few = ["benchmarks.world_facts.languages=[de,en]", "logger=none"]
-    done = run("babelbatch-evaluate", "-m", "encoder=bm25,char_ngrams", *few, cwd=tmp_path)
+    done = run_forked("babelbatch-evaluate", "-m", "encoder=bm25,char_ngrams", *few, cwd=tmp_path)
     place = tmp_path / "multirun" / "evaluate"
     for folder in place.glob("*_*"):  # whose table is whose
         assert f"world_facts: {folder.name}" in " ".join(done.stdout.split())

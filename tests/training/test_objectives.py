@@ -24,7 +24,7 @@ from babelbatch.records import Corpus
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.training.learner import Learner
 from babelbatch.training.scheduler import linear
-from commands import SMALL, run
+from commands import SMALL, run_forked
 
 pytestmark = [
     pytest.mark.slow,
@@ -107,7 +107,7 @@ def test_composition_and_objective_are_crossed(corpus: Corpus, tmp_path: Path) -
     save(static(corpus.passage_texts, vocab_size=500, hidden_size=8), tmp_path / "teacher")
     short = ["trainer.max_steps=4", "trainer.val_check_interval=4", "trainer.log_every_n_steps=2", "logger=csv"]
     crossed = ["sampling=x_x,x_y", "loss=language_kl,mimo", "teacher=teacher"]
-    run("babelbatch-train", "-m", *SMALL, *short, *crossed, "encoder=static", "output_dir=out", cwd=tmp_path)
+    run_forked("babelbatch-train", "-m", *SMALL, *short, *crossed, "encoder=static", "output_dir=out", cwd=tmp_path)
     columns, saved = {}, set()
     for path in (tmp_path / "out").glob("*/config.yaml"):
         cfg = OmegaConf.load(path)

@@ -29,6 +29,7 @@ from babelbatch.training.learner import Learner, seed_step
 from babelbatch.training.scheduler import constant
 from babelbatch.training.tuning import full
 from conftest import MakeCorpus
+from preloaded import preload
 
 DROPOUT = 0.1
 
@@ -265,7 +266,9 @@ def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
 def ranks(request: pytest.FixtureRequest, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list]:
     """What each of 2 or 4 real processes found."""
     folder = tmp_path_factory.mktemp("ranks")
-    mp.spawn(_rank, (request.param, folder, corpus), nprocs=request.param, daemon=True)  # none outlives the tests
+    preload()
+    arguments = (request.param, folder, corpus)
+    mp.start_processes(_rank, arguments, request.param, daemon=True, start_method="forkserver")  # none outlives us
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(request.param)]
 
 

@@ -1,0 +1,108 @@
+"""Commands in processes forked from one that has imported their libraries, which takes longer than most small runs.
+
+For tests about what a command does. Tests about a process itself (signals, kills, locks, what is imported) start an
+interpreter; so does one side of those about equal bits, since forked processes share the seed of Python's hashes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+
+from processes import PATIENCE, descendants, finished
+
+_MODULES = [
+    "babelbatch.commands.train", "babelbatch.commands.evaluate", "babelbatch.commands.mine", "babelbatch.report.page",
+    "babelbatch.jobs.launch", "babelbatch.sources.world_facts", "matplotlib.backends.backend_agg", "pandas", "wandb",
+]  # fmt: skip
+_READ_BY_IMPORTS = ("CUDA", "HF_", "KMP_", "MKL_", "OMP_", "OPENBLAS", "PYTHON", "TOKENIZERS_", "TRANSFORMERS_")
+
+
+def run_preloaded(script: Path, *arguments: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Runs a console script to its end, which must have this exit code, with the arguments and the environment that it
+    would have if a user typed it."""
+    if _read_by_imports() != _server()[1]:  # a test has set one of them meanwhile
+        return finished(script, *arguments, cwd=cwd, code=code)
+    with tempfile.TemporaryDirectory() as place:
+        outputs = [Path(place) / name for name in ("stdout", "stderr")]
+        typed = [str(script), *map(str, arguments)]
+        process = _server()[0].Process(target=_child, args=(typed, str(cwd), dict(os.environ), outputs))
+        process.start()
+        process.join(PATIENCE)
+        late = process.is_alive()
+        if late:
+            assert process.pid is not None
+            for pid in (process.pid, *descendants(process.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGABRT)  # faulthandler prints the stacks
+            process.join(30)
+        stdout, stderr = (path.read_text() if path.exists() else "" for path in outputs)
+    assert not late, f"not ended within {PATIENCE:g} s\n{stdout}\n{stderr}"
+    assert process.exitcode == code, f"exit code {process.exitcode}\n{stdout}\n{stderr}"
+    return subprocess.CompletedProcess(typed, code, stdout, stderr)
+
+
+def preload() -> None:
+    """Lets processes that multiprocessing starts by `forkserver` begin with the libraries imported."""
+    _server()
+
+
+@cache
+def _server() -> tuple[ForkServerContext, dict[str, str]]:
+    """The server, which ends with this process, and the variables that it was started with."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_MODULES)
+    started_with = _read_by_imports()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        forkserver.ensure_running()
+    return context, started_with
+
+
+def _read_by_imports() -> dict[str, str]:
+    """With one OpenMP thread, whatever the number of this process: the tests share the machine."""
+    found = {name: value for name, value in os.environ.items() if name.startswith(_READ_BY_IMPORTS)}
+    return found | {"OMP_NUM_THREADS": "1"}
+
+
+def _child(typed: list[str], cwd: str, environment: dict[str, str], outputs: list[Path]) -> None:
+    """Becomes the command: as an interpreter does from the start of a script to its end."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    for descriptor, path in ((0, Path(os.devnull)), *enumerate(outputs, start=1)):
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    sys.stdin = open(0)  # noqa: SIM115
+    sys.argv = typed
+    code: object = 0
+    try:
+        runpy.run_path(typed[0], run_name="__main__")
+    except SystemExit as stop:
+        code = stop.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, which multiprocessing would do after atexit
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
