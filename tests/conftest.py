@@ -12,6 +12,8 @@ from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so before anything that imports it
 os.environ["PYTHONFAULTHANDLER"] = "1"  # SIGABRT makes a process of a test say where it is (`processes.py`)
+if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the cores, and so do the processes that they start
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a background job, whose processes would not heed it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -10,6 +10,7 @@ from babelbatch.configuration.schema import (
 )
 from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs, experiment_sweep
+from babelbatch.progress import Work
 from configurations import problems
 
 
@@ -18,6 +19,12 @@ def test_composition_and_objective_are_crossed(tmp_path: Path) -> None:
     crossed = ["sampling=x_x,x_y,hybrid", "loss=contrastive,language_kl,alignment,mimo", f"teacher={tmp_path}"]
     assert len(check_jobs("train", force_overrides(crossed), multirun=True)) == 12
     assert problems(*crossed, multirun=True) == []
+
+
+def test_the_check_of_many_jobs_is_shown(works: list[Work]) -> None:
+    register()
+    check_jobs("train", force_overrides(["sampling=x_x,x_y", "seed=0,1"]), multirun=True)
+    assert [(work.description, work.done, work.total) for work in works] == [("checking the configuration", 4, 4)]
 
 
 def test_a_sweep_is_checked_whole() -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from torch.utils.data import DataLoader
 
 from babelbatch import progress
@@ -68,6 +69,12 @@ def test_lines_while_it_trains(caplog: pytest.LogCaptureFixture) -> None:
     assert re.fullmatch(r"training: done in \d+ s, [\d.]+ steps/s", lines[-1])
     times = [record.created for record in caplog.records]
     assert max(later - earlier for earlier, later in pairwise(times)) < 5
+
+
+def test_the_bar_at_a_terminal() -> None:
+    shown = Tqdm.format_meter(13, 25, 60.0, ncols=80, prefix="training: ", bar_format=ProgressBar.BAR_FORMAT)
+    assert shown.startswith("training:  52\xa0%|")
+    assert shown.endswith("| 13/25 [01:00<00:55,  0.22it/s]")
 
 
 @pytest.mark.usefixtures("quick")

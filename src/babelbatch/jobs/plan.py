@@ -23,6 +23,7 @@ from babelbatch.jobs.overrides import (
     problem_of_override,
     search_path,
 )
+from babelbatch.progress import track
 
 
 def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> dict[Path, str]:
@@ -36,7 +37,8 @@ def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: s
     if multirun:
         overrides = overrides + experiment_sweep(root, overrides, config_dir)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        for job in _split(overrides) if multirun else [overrides]:
+        jobs = _split(overrides) if multirun else [overrides]
+        for job in track(jobs, "checking the configuration", "jobs"):
             try:
                 cfg = _compose(root, search + job)
                 check(cfg, root, launcher=cfg.hydra.launcher["_target_"] if multirun else None)

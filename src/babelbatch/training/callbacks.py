@@ -65,6 +65,11 @@ class ProgressBar(TQDMProgressBar):
     Lightning's own bar counts epochs, adds a bar for each validation, and fills log files.
     """
 
+    BAR_FORMAT = (
+        "{desc}{percentage:3.0f}\N{NO-BREAK SPACE}%|{bar}| {n_fmt}/{total_fmt} "
+        "[{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+    )
+
     def __init__(self, refresh_rate: int = 20) -> None:
         super().__init__(refresh_rate=refresh_rate)
         self._lines = ExitStack()  # of a log file: a line a minute
