@@ -210,7 +210,7 @@ def test_what_mining_says(mined_run):
     expected = (
         rf"{6 * items:,} hard negatives for {3 * items:,} of {3 * items:,} queries \(an item in a language\); "
         r"median rank 1\.5; mean score 0\.\d{3}, positives 0\.\d{3}; "
-        r"the index finds at least \d+\.\d% of the exact neighbours; \d+ s\n"
+        r"the index finds at least \d+\.\d\xa0% of the exact neighbours; \d+ s\n"
         rf"To train on them: babelbatch-train \.\.\. negatives={re.escape(str(path))}\n"
     )
     assert re.search(rf"\n{expected}$", (mined_run / "stdout").read_text())

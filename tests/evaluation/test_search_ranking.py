@@ -71,7 +71,7 @@ def test_an_approximate_index_is_as_near_as_its_recall(encoder, facts, full, ind
     assert recall.pop("search/world_facts") == type(index).__name__
     assert recall.keys() == {"en", "de", "zh", "all"}
     assert all(0.2 < value < 1 for value in recall.values())
-    assert f"finds {100 * recall['all']:.1f} % over the pool of all languages" in caplog.text
+    assert f"finds {100 * recall['all']:.1f}\xa0% over the pool of all languages" in caplog.text
     # What is missed cannot be found: recall@100 may gain nothing.
     for setting in ("monolingual", "crosslingual", "multilingual"):
         key = f"world_facts/{setting}/recall@100"
