@@ -21,7 +21,7 @@ from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.encoder import static
-from commands import run_forked
+from commands import run
 from processes import python
 
 PAIRS = """\
@@ -333,7 +333,7 @@ def test_nothing_heavy_is_imported(tmp_path, pairs):
 @pytest.mark.slow
 def test_as_typed(tmp_path, shared_data):
     """A corpus against the benchmark that it was made of: tables, the reason, and exit code 2."""
-    done = run_forked(
+    done = run(
         "babelbatch-data", "corpus=lareqa", f"corpus.data_dir={shared_data}/mlqa-r", "corpus.languages=[en,de]",
         "benchmarks=mlqa_r", f"benchmarks.mlqa_r.data_dir={shared_data}/mlqa-r", "encoder=static",
         "encoder.passage_length=24", "sample=200", "near=false", cwd=tmp_path, code=2,
