@@ -96,7 +96,12 @@ def mmarco_files(folder: Path) -> Path:
 def belebele_files(folder: Path) -> Path:
     for language in BELEBELE:
         rows = [
-            {"link": f"https://{n}", "question_number": 1, "question": f"{language} {n}?", "flores_passage": f"{n}."}
+            {
+                "link": f"https://{n}",
+                "question_number": 1,
+                "question": f"{language} wonders {n}?",
+                "flores_passage": f"{n}.",
+            }
             for n in range(3)
         ]
         write(folder / "data" / f"{FLORES[language]}.jsonl", json_lines(*rows))
