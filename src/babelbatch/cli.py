@@ -1,4 +1,4 @@
-"""The commands. They stay light: torch and Lightning are imported when a job starts, not before."""
+"""The commands. torch and Lightning are imported when a job starts, not before."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _run_jobs(root: str, show: Callable[[list[Path], bool], None]) -> None:
 
 
 def _print_version_if_asked() -> None:
-    """Ours; behind Hydra's own `--version` is Hydra's."""
+    """Prints babelbatch's version; Hydra's own `--version` prints Hydra's."""
     if "--version" in sys.argv[1:]:
         from babelbatch.runs.provenance import version_text
 
@@ -90,8 +90,8 @@ def _say(message: str) -> None:
 
 
 def _compare_runs(folders: list[Path], multirun: bool) -> None:
-    """Prints the finished runs of a command side by side. For a sweep it also writes comparison.md and a report, with
-    all finished runs in its folder, those of earlier commands included."""
+    """Prints a table of a command's finished runs. For a sweep it also writes comparison.md and a report, with all
+    finished runs in its folder, including those of earlier commands."""
     from babelbatch.report.terminal import print_tables, read_rows, to_markdown
     from babelbatch.runs.files import METRICS_FILE
     from babelbatch.storage import write_atomically
@@ -112,8 +112,8 @@ def _compare_runs(folders: list[Path], multirun: bool) -> None:
 
 
 def _write_report(place: Path, folders: list[Path]) -> None:
-    """Writes the report of a sweep's folder and prints its path. Runs that cannot all be compared are left out, except
-    those of this command. A report that fails is no failure of the runs."""
+    """Writes the report of a sweep's folder and prints its path. If its runs cannot all be compared, the report has
+    those of this command only. A failure of the report is printed and does not fail the command."""
     _say("writing the report")
     from babelbatch.report.page import write_report
 
@@ -123,7 +123,7 @@ def _write_report(place: Path, folders: list[Path]) -> None:
         except ValueError as error:
             page = write_report(folders, place / "report")
             print(f"The report compares the runs of this command only. All runs in the folder: {error}")
-    except Exception as error:  # the runs are finished all the same
+    except Exception as error:  # the runs are finished nevertheless
         print(f"No report was written. {error if isinstance(error, (ValueError, OSError)) else repr(error)}")
     else:
         print(f"Report, with confidence intervals and tests:\n  {page}")

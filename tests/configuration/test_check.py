@@ -41,7 +41,7 @@ def test_reports_every_problem_at_once() -> None:
         "'mean_sqrt_length'",
         "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
         "optimizer.lr: 'fast' is not float or Tensor",
-        "trainer.devices: 'auto' does not say how many; set a number, or a list such as [0,2]",
+        "trainer.devices: 'auto' gives no number of devices; set a number, or a list such as [0,2]",
     ]
 
 

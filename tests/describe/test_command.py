@@ -263,13 +263,13 @@ def test_options_of_a_folder_of_the_users(pairs, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ([], "corpus: nothing to look at; choose corpus=, benchmarks=, or both"),
+        ([], "corpus: nothing to describe; set corpus=, benchmarks=, experiment=, or several"),
         (["corpus=tabel"], "corpus: no option 'tabel', did you mean 'table'? (there are: "),
         (
             ["encoder=tiny", "benchmarks=world_facts"],
             "encoder: a new encoder takes its tokenizer from a corpus; choose",
         ),
-        (["corpus=world_facts", "encoder=bm25"], "encoder: BM25 has no tokens that are cut off; choose another"),
+        (["corpus=world_facts", "encoder=bm25"], "encoder: BM25 truncates no texts; choose another"),
         (["corpus=world_facts", "sample=0"], "sample: 0 is not at least 1"),
         (["corpus=world_facts", "jsn=x"], "jsn: no such key, did you mean 'json'?"),
         (

@@ -113,12 +113,12 @@ def test_a_plan_makes_no_other_run(tmp_path: Path) -> None:
         ({"group": "hybrid", "against": "x_x", "measure": "map"},
          "report.contrasts[0].measure: 'map' is none of monolingual, crosslingual, multilingual, rank_distance"),
         ({"group": "hybrid", "measure": "monolingual"},
-         "report.contrasts[0].against: it names no strategy; write the name of one, such as hybrid or x_x"),
+         "report.contrasts[0].against: it names no strategy; set it to a name such as hybrid or x_x"),
         ({"group": "hybrid", "against": "x_x", "measure": "monolingual", "margin": -1},
          "report.contrasts[0].margin: -1 is no positive number; leave it out to test for a difference"),
         ({"groups": "hybrid"},
-         "report.contrasts[0]: it is not made of group, against, measure, margin; write {group: hybrid, against: x_x, "
-         "measure: monolingual}"),
+         "report.contrasts[0]: its keys are not among group, against, measure, margin; write {group: hybrid, against: "
+         "x_x, measure: monolingual}"),
     ],
 )  # fmt: skip
 def test_contrasts_that_say_nothing(contrast: dict[str, object], problem: str) -> None:

@@ -21,19 +21,19 @@ from babelbatch.configuration.signatures import (
     parameters,
 )
 
-_NAMED = {"benchmarks", "callbacks", "logger"}  # groups that hold several things to build, each under a name
+_NAMED = {"benchmarks", "callbacks", "logger"}  # groups of several things to build, each under a name
 
 
 def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
     """Raises ConfigError with every problem of a composed configuration: unknown keys, wrong types, bad targets,
     missing values, impossible combinations. Imports and builds nothing.
 
-    cfg: composed; Hydra's own keys are ignored. schema: a name of `SCHEMAS`. launcher: for a job of a sweep, the class
-    that starts it.
+    cfg: composed; Hydra's own keys are ignored. schema: a name of `SCHEMAS`. launcher: the class that starts the job of
+    a sweep, None for a single run.
     """
     cfg = without_hydra(cfg)
     if "output_dir" in cfg:
-        cfg.output_dir = "."  # it may refer to what only Hydra knows, once the job runs
+        cfg.output_dir = "."  # it may refer to values that Hydra sets when the job runs
     if empty := sorted(_empty_groups(cfg, schema)):
         remedy = "choose an option of the group (in an experiment file: `defaults: [override /{0}: ...]`)"
         raise ConfigError([f"{group}: nothing to build; {remedy.format(group)}" for group in empty])
@@ -54,7 +54,7 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
 
 
 def _empty_groups(cfg: DictConfig, schema: str) -> set[str]:
-    """Groups in which nothing is chosen, and something must be."""
+    """Required groups in which nothing is selected."""
     groups = {each.name for each in fields(SCHEMAS[schema]) if each.default_factory is dict}
     empty = {group for group in groups if not OmegaConf.is_dict(cfg[group])}
     empty |= {group for group in groups - _NAMED - empty if "_target_" not in cfg[group]}
@@ -62,14 +62,14 @@ def _empty_groups(cfg: DictConfig, schema: str) -> set[str]:
 
 
 def _problems_of_keys(values: dict[str, Any], schema: str) -> Iterator[str]:
-    """At the root, and of the parts of groups that hold several."""
+    """Unknown keys at the root and in groups of several parts."""
     known = [each.name for each in fields(SCHEMAS[schema])]
     yield from (f"{key}: no such key{closest(key, known)}" for key in values if key not in known)
     for group in sorted(_NAMED & values.keys()):
         parts = values[group]
-        chosen = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
-        listed = f"not among the chosen {group} ({', '.join(chosen) or 'none'})"
-        yield from (f"{group}.{name}: {listed}{closest(name, chosen)}" for name in parts if name not in chosen)
+        selected = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
+        listed = f"not among the chosen {group} ({', '.join(selected) or 'none'})"
+        yield from (f"{group}.{name}: {listed}{closest(name, selected)}" for name in parts if name not in selected)
 
 
 def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -115,7 +115,7 @@ _REMEDIES = {
 
 
 def _is_missing(value: Any, path: str) -> bool:
-    """Whether it is `???`, or null where a value is needed, such as a key of the root that was not set."""
+    """Whether it is `???`, or null where a value is required, such as a root key that was not set."""
     return value == MISSING or (value is None and path in _REMEDIES)
 
 

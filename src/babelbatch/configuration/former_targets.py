@@ -1,4 +1,4 @@
-"""How earlier versions named targets, keys and values of a configuration, so that their runs can still be read."""
+"""Translates targets, keys and values of earlier versions' configurations, so that their runs can still be read."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ FORMER_VALUES = {("sides", "questions"): "queries", ("texts", "questions"): "que
 
 
 def current_setting(path: str, value: object) -> tuple[str, object]:
-    """A leaf of a configuration, (path, value), as it is written today."""
+    """The current form of a leaf (path, value) of a configuration."""
     parents, dot, key = path.rpartition(".")
     return f"{parents}{dot}{_current_key(key)}", _current_value(key, value)
 
 
 def load_config(path: Path) -> DictConfig:
-    """The configuration that a run left in a file, as it is written today."""
+    """The configuration in a run's file, in its current form."""
     cfg = OmegaConf.load(path)
     assert isinstance(cfg, DictConfig)
     _translate(cfg)

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.configuration.former_targets import current_setting
 from babelbatch.configuration.plain import plain, without_hydra
 
-# Where results go, what is displayed, logged and saved, how fast batches come: none changes a weight or a score.
+# Places of results, display, logging, saving and loading speed change neither weights nor scores.
 _IRRELEVANT = (
     "hydra", "output_dir", "name", "logger", "data.num_workers", "callbacks.progress_bar", "callbacks.checkpoint",
     "trainer.log_every_n_steps", "trainer.enable_model_summary", "evaluation.vector_cache", "report",
@@ -25,10 +25,10 @@ _OUTPUT_DIR = "<output_dir>"
 
 
 def identity(cfg: DictConfig) -> dict[str, Any]:
-    """The resolved configuration as path -> value, without what cannot change the result.
+    """The resolved configuration as path -> value, without settings that cannot change the result.
 
-    `output_dir`, and values that refer to it, do not change it. Whole floats become integers, so that `alpha=1` and
-    `alpha=1.0` are one configuration.
+    `output_dir` and references to it are replaced by a constant. Whole floats become integers, so that `alpha=1` and
+    `alpha=1.0` have one identity.
     """
     resolved = _resolved(without_hydra(cfg))
     leaves = dict(current_setting(path, value) for path, value in _leaves(resolved, ""))
@@ -40,8 +40,8 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
 
 
 def resolved_yaml(cfg: DictConfig) -> str:
-    """The resolved configuration as the run's config.yaml. Values that contain `output_dir` still refer to it, so that
-    the identity of what is read back is that of `cfg`."""
+    """The resolved configuration as the run's config.yaml. Values with `output_dir` still refer to it, so that
+    the file has the identity of `cfg`."""
     values: dict[str, Any] = _replaced(_resolved(cfg), _OUTPUT_DIR, "${output_dir}") | {"output_dir": cfg.output_dir}
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
@@ -58,7 +58,7 @@ def config_hash(cfg: DictConfig) -> str:
 
 
 def short_hash(config_hash: str) -> str:
-    """The first digits of a hash, in which a folder's name ends."""
+    """The first digits of a hash, the end of a folder's name."""
     return config_hash[:8]
 
 
@@ -83,7 +83,7 @@ def _shown(settings: Mapping[str, Any], path: str) -> str:
 
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:
-    """With a mark in place of `output_dir`, which may refer to what only Hydra knows."""
+    """With a constant in place of `output_dir`, which may refer to values of Hydra."""
     whole = OmegaConf.masked_copy(cfg, [str(key) for key in cfg])
     OmegaConf.set_readonly(whole, False)
     whole.output_dir = _OUTPUT_DIR

@@ -1,4 +1,4 @@
-"""The local files that a configuration names as data, and the version of each."""
+"""Versions of the local data files that a configuration names."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from babelbatch.runs.files import METRICS_FILE
 
 _GROUPS = ("corpus", "validation", "benchmarks", "transform")
 _KEYS = ("path", "data_dir", "dictionaries", "hub")  # `hub` may be a folder
-_READ_WHOLE = 64 * 2**20  # bytes: up to here by content, which survives a copy or a checkout; larger ones take too long
+_HASHED = 64 * 2**20  # bytes; larger files would take too long to hash
 _NO_DATA = (".yaml", ".log", ".md", ".py")
-_RUN = "config.yaml"  # a folder that holds it is a run, whose files are no data
+_RUN = "config.yaml"  # marks a folder of a run, whose files are no data
 _PREFIX = "inputs/"
 _SHOWN = 5
 
 
 def input_versions(cfg: DictConfig) -> dict[str, str]:
     """`inputs/<key>/<file>` -> size and SHA-256 of each file that `corpus`, `validation`, `benchmarks` and `transform`
-    name, or that is below a folder that they name; of a file above 64 MB size and time of the last change.
+    name directly or by its folder; above 64 MB, size and modification time.
 
-    Files are named by their path below the key's folder, so that moved data are the same. Left out: hidden files, notes
-    (.md, .py, .yaml, .log), and the folders of runs.
+    <file> is the path below the key's folder, so that moved data have the same names. Hidden files, notes (.md, .py,
+    .yaml, .log) and the folders of runs are ignored.
     """
     return {
         f"{_PREFIX}{key}/{name}": _version(file)
@@ -78,5 +78,5 @@ def _files(place: Path) -> Iterator[tuple[str, Path]]:
 
 def _version(file: Path) -> str:
     stat = file.stat()
-    content = sha256_of(str(file)) if stat.st_size <= _READ_WHOLE else stat.st_mtime_ns
+    content = sha256_of(str(file)) if stat.st_size <= _HASHED else stat.st_mtime_ns
     return f"{stat.st_size} {content}"

@@ -74,15 +74,16 @@ class TrainConfig:
     validation: a corpus for the validation loss, in place of what is held out of `corpus`; None holds some out.
     monitor: the validation quantity that `callbacks=early_stopping` watches: `validation/loss`, a part of it
         (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
-    transform: what is done to the texts of the corpus before they are trained on; nothing unless chosen.
+    transform: an augmentation of the corpus's texts; none by default.
     language_fraction: language -> share of its items in the corpus that are used in it, such as {sw: 0.1}. They are a
         function of the seed, and those of a smaller share are among those of a larger one. Others are used whole.
-    train_on_test: allow benchmarks whose questions are in the corpus.
-    negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: its content,
-        computed where it is not given; so the run is another one if the table is.
-    teacher: a folder or hub name of an encoder that the objective learns from, if it is one that does (loss=mimo).
-    threads: CPU threads, or null for as many as torch takes by itself.
-    grad_cache: hold the activations of one chunk of a batch only, and encode twice (data.chunk_tokens bounds a chunk).
+    train_on_test: allow benchmarks whose queries are in the corpus.
+    negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: of its content,
+        computed if not set, so that a run with another table is another run.
+    teacher: a folder or hub name of the teacher's encoder, for an objective with a teacher (loss=mimo).
+    threads: CPU threads, or null for torch's default.
+    grad_cache: store the activations of one chunk of a batch at a time, and encode twice (data.chunk_tokens bounds a
+        chunk).
     report: what the report of the runs shall test; no part of what makes a run.
     output_dir: the folder of the run; of a sweep, the folder of its jobs' folders. None means
         multirun/<name>, and in it a folder a job, see `job_folder`.
@@ -140,11 +141,11 @@ class EvaluateConfig:
 
 @dataclass
 class DescribeConfig:
-    """The root of a look at data: a corpus, benchmarks, or both. `encoder`: whose tokens to count, if one is chosen.
+    """The root of babelbatch-data: a corpus, benchmarks, or both. `encoder`: counts tokens with its tokenizer, if set.
 
     near: also look for near duplicates of evaluation queries in the corpus.
     sample: texts of each language that tokens are counted in.
-    json, markdown: files to write what was found into.
+    json, markdown: files for the tables, problems and notes.
     """
 
     corpus: Any = field(default_factory=dict)
@@ -160,10 +161,10 @@ class DescribeConfig:
 class MineConfig:
     """The root of mining hard negatives.
 
-    checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used, and `corpus` is the run's own unless
-        another is chosen.
+    checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used, and `corpus` defaults to that of
+        the run.
     device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
-    threads: CPU threads, or null for as many as torch and faiss take by themselves.
+    threads: CPU threads, or null for the defaults of torch and faiss.
     token_budget: tokens in one forward pass, padding included. keep_vectors: leave the vectors in the folder.
     name: of the mining; results land in multirun/<name>. output_dir: the folder of the results instead.
     """
@@ -191,7 +192,7 @@ OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "
 
 
 def register() -> None:
-    """Makes the schemas and the resolvers of the shipped configuration known to Hydra."""
+    """Registers the schemas and the resolvers of the shipped configuration with Hydra."""
     store = ConfigStore.instance()
     for name, schema in SCHEMAS.items():
         store.store(name=f"{name}_schema", node=schema)
@@ -228,8 +229,8 @@ def job_folder(overrides: str, *, _root_: DictConfig) -> str:
     """A job's folder name: its overrides, and 8 digits of the hash of its configuration, such as
     `hybrid_alpha-0.25_seed-1_0f3a9c12`. It does not depend on the sweep around it, nor on the time.
 
-    overrides: as Hydra writes them into a folder's name. Left out: paths of data, and an experiment that is the run's
-    name. At most 100 characters, for any file system, and none that a shell would want quoted.
+    overrides: Hydra's `override_dirname`. Paths of data, and an experiment that is the run's name, are left out. The
+    name has at most 100 characters, none of which needs quotes in a shell.
     """
     parts: list[tuple[int, str]] = []
     relevant = True
@@ -243,7 +244,7 @@ def job_folder(overrides: str, *, _root_: DictConfig) -> str:
         if relevant:
             shown = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
             named = value and ("." in key or key == "seed")
-            # What is compared comes first: the rest may be cut off.
+            # Settings that are compared come first; the end may be cut off.
             group = key.partition(".")[0]
             place = 0 if key in {"sampling", "experiment"} else 1 if group in {"sampling", "loss", "seed"} else 2
             parts.append((place, f"{key.rpartition('.')[2]}-{shown}" if named else shown))

@@ -1,6 +1,6 @@
-"""What a configurable callable accepts, read from its source without importing it.
+"""Reads the parameters of a configurable callable from its source, without importing it.
 
-Importing would pull in torch and Lightning, seconds before a misspelt key can be reported.
+An import would load torch and Lightning, which takes seconds, before a misspelt key can be reported.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeGuard
 
 
 class TargetError(ValueError):
-    """A dotted name that leads to no class or function."""
+    """A dotted name of no class or function."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Parameter:
-    """default: as written, None if there is none. annotation: its type as written. module: where the names in both are
-    bound."""
+    """A parameter. default, annotation: expressions of the source, None if there is none. module: of their names."""
 
     name: str
     default: ast.expr | None
@@ -56,8 +55,8 @@ def parameters(target: str) -> dict[str, Parameter]:
 
 
 def docstrings(target: str) -> list[str]:
-    """What the source says about the class or function with the dotted name `target`: its docstring, then those of its
-    constructor and of the classes that it inherits from. Raises TargetError."""
+    """The docstrings of the class or function with the dotted name `target`: its own, then those of its constructor and
+    of its base classes. Raises TargetError."""
     module, definition = _find(target)
     if isinstance(definition, ast.FunctionDef):
         return [text for text in [ast.get_docstring(definition)] if text]
@@ -69,7 +68,8 @@ def docstrings(target: str) -> list[str]:
 
 
 def accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
-    """Whether a plain value fits a type as written. What this cannot judge fits; a scalar is no instance of a class."""
+    """Whether a plain value fits an annotation. Unsupported annotations accept anything; a scalar is no instance of a
+    class."""
     match annotation:
         case None:
             return True
@@ -91,7 +91,7 @@ def accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
 
 
 def describe(annotation: ast.expr | None, module: Module) -> str:
-    """A type as a user would read it: choices instead of the name of an alias."""
+    """An annotation for users: choices instead of the name of an alias."""
     if isinstance(annotation, ast.BinOp):
         return f"{describe(annotation.left, module)} or {describe(annotation.right, module)}"
     if isinstance(annotation, ast.Name) and annotation.id not in _PLAIN and (found := _alias(annotation.id, module)):

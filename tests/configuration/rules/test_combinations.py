@@ -18,7 +18,7 @@ from configurations import problems
     [
         (
             ["grad_cache=true"],
-            "data.chunk_tokens: grad_cache holds one chunk in memory; say how large, such as data.chunk_tokens=8192",
+            "data.chunk_tokens: grad_cache encodes chunk by chunk; set their size, such as data.chunk_tokens=8192",
         ),
         (
             ["encoder.attention=flash_attention_2"],
@@ -59,16 +59,16 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
         (["loss=mimo", "teacher=./gone"], "teacher: there is no folder './gone'"),
         (
             ["evaluation=search", "evaluation.debias=lir"],
-            "evaluation.debias: a search does not look at all candidates, which it is fitted on; leave it out, or set "
+            "evaluation.debias: a search does not score all candidates, which it is fitted on; leave it out, or set "
             "evaluation=default",
         ),
         (
             ["evaluation=search", "evaluation.trec_files=true"],
-            "evaluation.trec_files: a search does not look at all candidates; leave it out, or set evaluation=default",
+            "evaluation.trec_files: a search does not score all candidates; leave it out, or set evaluation=default",
         ),
         (
             ["evaluation.index.probes=64"],
-            "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out",
+            "evaluation.index: it has no index; set index@evaluation.index=ivf, exact or hnsw, or leave it out",
         ),
         (["evaluation.components=2"], "evaluation.components: only LIR removes components; set evaluation.debias=lir"),
         (

@@ -105,7 +105,7 @@ def test_bitext_has_no_text_in_two_languages(loss: str, tmp_path: Path) -> None:
     ):
         (problem,) = problems(*corpus, *more)
         assert problem.startswith("loss: ")
-        assert "needs a text in two languages, but an item of bitext has its question in one" in problem
+        assert "needs a text in two languages, but an item of bitext has its query in one" in problem
         assert problems(*corpus, "sampling=x_y") == []
     assert problems(*MIXTURE, part, *more) == []
 

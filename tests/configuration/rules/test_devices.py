@@ -23,7 +23,7 @@ DDP = ["trainer=ddp", "trainer.devices=2"]
         ),
         (
             ["trainer.devices=-1"],
-            ["trainer.devices: -1 does not say how many; set a number, or a list such as [0,2]"],
+            ["trainer.devices: -1 gives no number of devices; set a number, or a list such as [0,2]"],
         ),
         (
             [*DDP, "trainer.devices=4", "sampling.batch_size=3"],
@@ -63,7 +63,7 @@ def test_srun_must_count_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SLURM_NTASKS": "2", "SLURM_PROCID": "1", "SLURM_JOB_NAME": "train"}.items():
         monkeypatch.setenv(name, value)
     assert problems(*DDP) == [
-        "trainer.devices: srun was told the number of processes in all; type srun --nodes=1 --ntasks-per-node=2"
+        "trainer.devices: srun has the total number of processes only; type srun --nodes=1 --ntasks-per-node=2"
     ]
     monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
     assert problems(*DDP) == []

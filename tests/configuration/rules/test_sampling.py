@@ -89,7 +89,7 @@ def test_strategies_that_contradict_themselves(overrides: list[str], expected: l
         ),
         (
             ["corpus=miracl", "sampling=hybrid"],
-            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "sampling.alpha: each query of the corpus is in one language only, and so are its passages: there are "
             "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture",
         ),
         (

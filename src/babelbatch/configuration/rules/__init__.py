@@ -1,4 +1,4 @@
-"""What no signature can know: values out of range, and settings that contradict each other, a file a topic.
+"""Checks across settings: values out of range, and settings that contradict each other; one file per topic.
 
 Plain mappings of a configuration go in, lines `path: problem; remedy` come out. Nothing slow is imported.
 """

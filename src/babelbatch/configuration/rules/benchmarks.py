@@ -1,6 +1,6 @@
-"""What no single signature can know of the chosen benchmarks: keys that exclude each other, settings that are there.
+"""Checks of the benchmarks: keys that exclude each other, and pools that need a search.
 
-Only plain values of the configuration are looked at; nothing is imported or read.
+Only plain values of the configuration are used; nothing is imported or read.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _LARGE = {
     "babelbatch.benchmarks.mr_tydi.load_benchmark": "58 million passages",
     "babelbatch.benchmarks.mewsli_x.load_benchmark": "a million entities",
 }
-"""Pools whose vectors no full ranking can hold, if they are whole."""
+"""Pools that are too large for a full ranking, with all their languages."""
 
 
 def problems_of_benchmarks(cfg: dict[str, Any]) -> Iterator[str]:
-    """Each with its path and the remedy."""
+    """Yields `path: problem; remedy` for each problem."""
     for name, node in (cfg.get("benchmarks") or {}).items():
         if isinstance(node, dict) and node.get("_target_") == _TABLE:
             yield from _problems_of_table(f"benchmarks.{name}", node)

@@ -1,4 +1,4 @@
-"""What no single signature can know of a configuration: ranges, files, and keys that contradict each other."""
+"""Checks across settings: ranges, files, and keys that contradict each other."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ from babelbatch.configuration.schema import DEFAULT_MONITOR
 
 
 def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
-    """What no single signature can know: ranges, files, and keys that contradict each other."""
+    """Yields `path: problem; remedy` for values out of range, missing files, and settings that contradict each
+    other."""
     if schema == "describe":
         if not cfg["corpus"] and not cfg["benchmarks"]:
-            yield "corpus: nothing to look at; choose corpus=, benchmarks=, or both"
+            yield "corpus: nothing to describe; set corpus=, benchmarks=, experiment=, or several"
         if not cfg["corpus"] and (cfg["encoder"] or {}).get("_partial_"):
             yield "encoder: a new encoder takes its tokenizer from a corpus; choose one, or another encoder"
     elif "benchmarks" in cfg and not cfg["benchmarks"]:
@@ -64,9 +65,9 @@ def _problems_of_folders(cfg: dict[str, Any]) -> Iterator[str]:
 def _problems_of_scoring(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     evaluation = cfg["evaluation"]
     if isinstance(evaluation.get("index"), dict) and "_target_" not in evaluation["index"]:
-        yield "evaluation.index: no index is chosen; set index@evaluation.index=ivf, or exact or hnsw, or leave it out"
+        yield "evaluation.index: it has no index; set index@evaluation.index=ivf, exact or hnsw, or leave it out"
     elif evaluation.get("index") is not None:
-        everything = "a search does not look at all candidates"
+        everything = "a search does not score all candidates"
         if evaluation.get("debias", "none") != "none":
             yield f"evaluation.debias: {everything}, which it is fitted on; leave it out, or set evaluation=default"
         if evaluation.get("trec_files"):
@@ -103,7 +104,7 @@ def _problems_of_training(cfg: dict[str, Any]) -> Iterator[str]:
     if "plugins" in trainer:
         yield "trainer.plugins: set by the run itself, which saves its checkpoints in its own way"
     if cfg["grad_cache"] and cfg["data"].get("chunk_tokens") is None:
-        yield "data.chunk_tokens: grad_cache holds one chunk in memory; say how large, such as data.chunk_tokens=8192"
+        yield "data.chunk_tokens: grad_cache encodes chunk by chunk; set their size, such as data.chunk_tokens=8192"
     yield from _problems_of_precision(cfg)
     yield from _problems_of_scaling(cfg)
     interval = trainer.get("val_check_interval")

@@ -1,4 +1,4 @@
-"""Planned comparisons: what `report.contrasts` may name."""
+"""Checks of planned comparisons, `report.contrasts`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KEYS = ("group", "against", "measure", "margin")
 
 
 def problems_of_contrasts(cfg: Mapping[str, Any]) -> Iterator[str]:
-    """Each with its path and the remedy."""
+    """Yields `path: problem; remedy` for each problem."""
     contrasts = (cfg.get("report") or {}).get("contrasts") or []
     if not isinstance(contrasts, Sequence) or isinstance(contrasts, str):
         yield "report.contrasts: it is no list; write [{group: hybrid, against: x_x, measure: monolingual}]"
@@ -19,14 +19,14 @@ def problems_of_contrasts(cfg: Mapping[str, Any]) -> Iterator[str]:
         path = f"report.contrasts[{number}]"
         if not isinstance(contrast, Mapping) or not set(contrast) <= set(_KEYS):
             yield (
-                f"{path}: it is not made of {', '.join(_KEYS)}; write {{group: hybrid, against: x_x, measure: "
+                f"{path}: its keys are not among {', '.join(_KEYS)}; write {{group: hybrid, against: x_x, measure: "
                 "monolingual}"
             )
             continue
         group, against, measure, margin = (contrast.get(key) for key in _KEYS)
         for key, value in (("group", group), ("against", against)):
             if not isinstance(value, str) or not value:
-                yield f"{path}.{key}: it names no strategy; write the name of one, such as hybrid or x_x"
+                yield f"{path}.{key}: it names no strategy; set it to a name such as hybrid or x_x"
         if group and group == against:
             yield f"{path}: {group} is compared with itself; name another strategy in against"
         if measure not in MEASURES:

@@ -1,5 +1,7 @@
-"""Which settings of a corpus, or of the parts of a mixture, contradict each other or the strategy. They come as plain
-mappings, from a configuration that is not built yet."""
+"""Checks of a corpus and of the parts of a mixture: settings that contradict each other or the strategy.
+
+Arguments are plain mappings of a configuration that is not built yet.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _COMPARING = {"Mimo", "LanguageKL", "Alignment"}
 
 
 def problems_of_corpus(corpus: Mapping[str, Any], path: str = "corpus") -> Iterator[str]:
-    """Those of a corpus in itself, which stands at `path`. Each begins with the path of the key."""
+    """Problems of the corpus at `path` alone. Each line begins with the path of the key."""
     parts = corpus.get("parts")
     if not isinstance(parts, dict):
         yield from _problems_of_one(path, corpus)
@@ -35,7 +37,7 @@ def problems_of_corpus(corpus: Mapping[str, Any], path: str = "corpus") -> Itera
 
 
 def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) -> Iterator[str]:
-    """Batches that a strategy draws and the corpus does not have, told before anything is fetched."""
+    """Kinds of batches that a strategy draws and the corpus cannot provide."""
     found = alphas(sampling)
     parts = corpus.get("parts")
     whole = [part for part in parts.values() if isinstance(part, dict)] if isinstance(parts, dict) else []
@@ -52,25 +54,25 @@ def problems_of_kinds(corpus: Mapping[str, Any], sampling: Mapping[str, Any]) ->
         yield "sampling.alpha: all parts are in English only; set sampling=x_x, or add a parallel corpus"
     if (_is(corpus, "miracl") or _is(corpus, "mr_tydi")) and found != {1}:
         yield (
-            "sampling.alpha: each question of the corpus is in one language only, and so are its passages: there are "
+            "sampling.alpha: each query of the corpus is in one language only, and so are its passages: there are "
             "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture"
         )
 
 
 def problems_of_versions(corpus: Mapping[str, Any], loss: Mapping[str, Any]) -> Iterator[str]:
-    """An objective that compares languages of a text, and a corpus that has each text of an item in one only."""
+    """An objective that compares translations, and a corpus without translations of a text."""
     parts = corpus.get("parts")
     whole = [part for part in parts.values() if isinstance(part, dict)] if isinstance(parts, dict) else [corpus]
     name = str(loss.get("_target_")).rpartition(".")[2]
     if name in _COMPARING and whole and all(_is(part, "bitext") for part in whole):
         yield (
-            f"loss: {name} needs a text in two languages, but an item of bitext has its question in one and its "
+            f"loss: {name} needs a text in two languages, but an item of bitext has its query in one and its "
             "passage in the other; set loss=contrastive, or give the sentences as corpus=table (see docs/training.md)"
         )
 
 
 def problems_of_language_fraction(cfg: Mapping[str, Any]) -> Iterator[str]:
-    """Shares out of their range, and of languages that are not trained on."""
+    """Shares out of their range, and those of languages without training."""
     corpus, sampling = cfg["corpus"].get("languages"), cfg["sampling"].get("languages")
     for language, share in (cfg["language_fraction"] or {}).items():
         path = f"language_fraction.{language}"

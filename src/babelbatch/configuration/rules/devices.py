@@ -1,4 +1,4 @@
-"""Which devices and processes a run may ask for, and how those must have been started."""
+"""Checks of the devices and processes of a run, and of how the processes were started."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from babelbatch.distributed.ranks import devices_per_node, srun_lacks_tasks_per_
 
 
 def problems_of_devices(cfg: dict[str, Any], launcher: str | None) -> Iterator[str]:
-    """launcher: the class that starts the jobs of a sweep; None for a single run."""
+    """Yields `path: problem; remedy`. launcher: the class that starts the jobs of a sweep; None for a single run."""
     trainer = cfg["trainer"]
     devices = devices_per_node(trainer.get("devices", "auto"))
     if devices is None:
         yield (
-            f"trainer.devices: {trainer.get('devices', 'auto')!r} does not say how many; "
+            f"trainer.devices: {trainer.get('devices', 'auto')!r} gives no number of devices; "
             "set a number, or a list such as [0,2]"
         )
         return
@@ -30,7 +30,7 @@ def problems_of_devices(cfg: dict[str, Any], launcher: str | None) -> Iterator[s
         yield f"trainer.devices: {started} processes were started, but trainer.devices times num_nodes is {total}"
     elif srun_lacks_tasks_per_node():
         yield (
-            f"trainer.devices: srun was told the number of processes in all; "
+            f"trainer.devices: srun has the total number of processes only; "
             f"type srun --nodes={nodes} --ntasks-per-node={devices}"
         )
     if total == 1:

@@ -1,4 +1,4 @@
-"""A lexical encoder in a configuration: what it can be asked for, and what only a dense encoder can."""
+"""Checks of a lexical encoder: settings that only a dense encoder supports."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 
 def is_lexical(encoder: dict[str, Any]) -> bool:
-    """Whether the configuration of an encoder is one of the package `lexical`."""
+    """Whether an encoder's configuration is that of a lexical one."""
     return str(encoder.get("_target_")).startswith("babelbatch.lexical.")
 
 
 def problems_of_lexical(cfg: dict[str, Any], schema: str) -> Iterator[str]:
-    """What is asked of it in vain."""
+    """Yields `path: problem; remedy` for settings that a lexical encoder does not support."""
     encoder = cfg["encoder"]
     name = encoder["_target_"].rpartition(".")[2]
     if schema != "evaluate":
-        what = {"train": "is not trained", "describe": "has no tokens that are cut off"}.get(schema)
+        what = {"train": "is not trained", "describe": "truncates no texts"}.get(schema)
         what = what or "has no vectors to search"
         yield f"encoder: {name} {what}; choose another, and see how good it is with babelbatch-evaluate"
         return

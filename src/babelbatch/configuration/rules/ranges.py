@@ -1,4 +1,4 @@
-"""The numbers that a setting may be."""
+"""Checks of the ranges of numeric settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from babelbatch.configuration.signatures import is_number
 
-_RANGES = {  # path: (least, most)
+_RANGES = {  # path: (minimum, maximum)
     "sampling.alpha": (0, 1),
     "sampling.batch_size": (2, None),
     "data.validation_fraction": (0, 0.5),
@@ -79,11 +79,11 @@ def problems_of_ranges(cfg: dict[str, Any]) -> Iterator[str]:
     found = [(_CORPUS.sub("corpus.", path), path, value) for path, value in leaves(cfg, "")]
     known = sorted((one for one in found if one[0] in _RANGES), key=lambda one: places.index(one[0]))
     for place, path, value in known:
-        least, most = _RANGES[place]
+        minimum, maximum = _RANGES[place]
         if not is_number(value) or (path == "trainer.max_steps" and value == -1 and _has_token_budget(cfg)):
             continue
-        if not value >= least or (most is not None and value > most):
-            allowed = f"between {least} and {most}" if most is not None else f"at least {least}"
+        if not value >= minimum or (maximum is not None and value > maximum):
+            allowed = f"between {minimum} and {maximum}" if maximum is not None else f"at least {minimum}"
             yield f"{path}: {value} is not {allowed}"
 
 

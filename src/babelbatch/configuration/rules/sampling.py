@@ -1,5 +1,7 @@
-"""Which settings of a strategy contradict each other. They come as a plain mapping, from a configuration that is not
-built yet: a wrong type is somebody else's to report."""
+"""Checks of a sampling strategy: settings that contradict each other.
+
+The argument is a plain mapping of a configuration that is not built yet. `check` reports wrong types.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ _TO_AN_END = ("linear", "cosine", "switch")
 
 
 def problems_of_alpha(sampling: Mapping[str, Any]) -> Iterator[str]:
-    """Numbers that do not make the schedule. Each begins with the key, without `sampling.`."""
+    """Problems of alpha and its schedule. Each line begins with the key, without `sampling.`."""
     schedule = sampling.get("schedule", "constant")
     end, place, steps = (sampling.get(key) for key in ("alpha_end", "switch_at", "alpha_steps"))
     if end is None and schedule in _TO_AN_END:
@@ -38,7 +40,7 @@ def problems_of_alpha(sampling: Mapping[str, Any]) -> Iterator[str]:
 
 
 def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
-    """All contradictions in the settings of a configured strategy."""
+    """All contradictions in the settings of a strategy."""
     yield from problems_of_alpha(sampling)
     name, schedule = sampling.get("name"), sampling.get("schedule", "constant")
     if name in {*_PURE, "hybrid"} and schedule != "constant":
@@ -51,7 +53,9 @@ def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
         yield "languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
     elif crossing != "any" and isinstance(languages, list) and "en" not in languages:
         yield f"languages: cross_language={crossing} pairs languages with English; add en"
-    if name == "hybrid":  # its ends are compared with its middle: what an end has no use for may be said
+    if (
+        name == "hybrid"
+    ):  # alpha 0 and 1 are compared with values between them, so they may have settings without effect
         return
     if found == {1}:
         for key, default in (("cross_language", "any"), ("pair_exponent", 0)):

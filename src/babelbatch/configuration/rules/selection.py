@@ -1,4 +1,4 @@
-"""How the weights to keep may be chosen: the validation set, and the quantity that is watched."""
+"""Checks of checkpoint selection: the validation set and the monitored quantity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOT_SEARCHED = {"map", "rank_distance", "rank_distance_normalised", "mrc@10"}
 
 
 def problems_of_validation(cfg: dict[str, Any]) -> Iterator[str]:
-    """Whether there is one validation set, and it is another one than the corpus."""
+    """Problems of the validation set: there must be one, and it must differ from the corpus."""
     validation = cfg["validation"]
     if "validation" in cfg["benchmarks"]:
         yield (
@@ -45,7 +45,7 @@ def problems_of_validation(cfg: dict[str, Any]) -> Iterator[str]:
 
 
 def problems_of_monitor(cfg: dict[str, Any]) -> Iterator[str]:
-    """Whether what early stopping watches is there, and in time."""
+    """Problems of the monitored quantity: it must be logged at each validation."""
     monitor, steps, interval = cfg["monitor"], cfg["trainer"].get("max_steps"), cfg["trainer"].get("val_check_interval")
     if cfg["trainer"].get("max_tokens") is not None:
         yield (

@@ -1,4 +1,4 @@
-"""Where a table of one's own is: on disk or on the hub."""
+"""Checks of the place of a user's table: on disk or on the hub."""
 
 from __future__ import annotations
 
