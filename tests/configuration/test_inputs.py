@@ -92,7 +92,7 @@ def test_what_is_no_change_of_the_data(cfg: DictConfig, tmp_path: Path) -> None:
 
 
 def test_large_files_are_not_read(cfg: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "_READ_WHOLE", 2)
+    monkeypatch.setattr(inputs, "_HASHED", 2)
     monkeypatch.setattr(inputs, "sha256_of", lambda path: pytest.fail(path) if "train" in path else "")
     finish(cfg, tmp_path / "run")
     os.utime(tmp_path / "train.jsonl", (1, 1))
