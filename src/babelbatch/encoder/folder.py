@@ -17,6 +17,7 @@ from babelbatch.encoder.hub import folder_on_hub
 from babelbatch.encoder.huggingface import load_backbone, load_tokenizer, model_class, quiet, require_model_files
 from babelbatch.encoder.merging import merged_state_dict
 from babelbatch.encoder.model import Encoder, Role, Settings
+from babelbatch.encoder.preflight import check_vectors
 from babelbatch.encoder.sentence_transformers_export import why_not_exportable, write_modules
 from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, SentenceTransformersFolder, read_folder
 from babelbatch.encoder.sentence_transformers_weights import load_dense, load_static
@@ -83,6 +84,7 @@ def load_pretrained(
     _load_dense_layers(encoder, source)
     _load_passage_backbone(encoder, source, trust_remote_code)
     _load_projections(encoder, source)
+    check_vectors(encoder, name_or_path)
     return encoder.train()  # transformers returns models in evaluation mode
 
 

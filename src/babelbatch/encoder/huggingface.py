@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from babelbatch.progress import waiting
+
+log = logging.getLogger(__name__)
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 _TOKENIZERS = (
@@ -73,13 +76,24 @@ def load_backbone(name_or_path: str, trust_remote_code: bool, *, with_pooler: bo
 
 
 def load_tokenizer(name_or_path: str, trust_remote_code: bool) -> PreTrainedTokenizerBase:
-    """The tokenizer. Raises ValueError if it cannot be loaded."""
+    """The tokenizer. One without a token to pad with pads with its end-of-text token: padding is masked, so any serves.
+
+    Raises ValueError if it cannot be loaded, or has neither token.
+    """
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             name_or_path, trust_remote_code=trust_remote_code
         )
     except (OSError, ValueError) as error:
         raise _not_loadable(name_or_path, "tokenizer", error) from error
+    if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token is None:
+            raise ValueError(
+                f"encoder.name_or_path: the tokenizer of {name_or_path} has no token to pad with; set one "
+                "(tokenizer.pad_token = ...) and save it there again"
+            )
+        tokenizer.pad_token = tokenizer.eos_token
+        log.info("%s has no token to pad with; %s serves, since padding is masked", name_or_path, tokenizer.eos_token)
     return tokenizer
 
 

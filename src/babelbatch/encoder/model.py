@@ -73,7 +73,7 @@ class Encoder(nn.Module):
     def dimensions(self) -> int:
         """The size of a vector."""
         layers = [layer.size for layer in self.settings.dense]
-        return self.settings.dimensions or [_hidden_size(self.tower("query").backbone), *layers][-1]
+        return self.settings.dimensions or [hidden_size(self.tower("query").backbone), *layers][-1]
 
     def tower(self, role: Role) -> Tower:
         """The tower that encodes texts of a role."""
@@ -104,9 +104,9 @@ class Tower(nn.Module):
         self.backbone = backbone
         self.pooling = settings.pooling
         self.normalise = settings.normalise
-        hidden_size = _hidden_size(backbone)
-        self.dense = dense_layers(hidden_size, settings.dense)
-        inputs = settings.dense[-1].size if settings.dense else hidden_size
+        states = hidden_size(backbone)
+        self.dense = dense_layers(states, settings.dense)
+        inputs = settings.dense[-1].size if settings.dense else states
         size = settings.dimensions
         self.projection = None if size is None else nn.Linear(inputs, size, bias=False)
 
@@ -125,6 +125,7 @@ class Tower(nn.Module):
         return torch.nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors
 
 
-def _hidden_size(backbone: PreTrainedModel) -> int:
-    size: int = backbone.config.hidden_size
+def hidden_size(backbone: PreTrainedModel) -> int:
+    """The size of the states. A model of several media has one for its text."""
+    size: int = backbone.config.get_text_config().hidden_size
     return size

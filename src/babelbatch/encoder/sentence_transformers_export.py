@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from babelbatch.encoder.dense import Dense
 from babelbatch.encoder.merging import merged_state_dict
-from babelbatch.encoder.model import Encoder, Role, Tower
+from babelbatch.encoder.model import Encoder, Role, Tower, hidden_size
 from babelbatch.encoder.pooling import Pooling
 from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, UNLIMITED
 from babelbatch.encoder.static_model import StaticModel
@@ -93,7 +93,7 @@ def write_modules(encoder: Encoder, folder: Path) -> None:
 def dense_modules(encoder: Encoder, role: Role) -> list[tuple[Dense, dict[str, Tensor], int]]:
     """The layers after the pooling as (settings, weights, size of the input): pooler, dense layers, projection."""
     tower = encoder.tower(role)
-    size: int = tower.backbone.config.hidden_size
+    size = hidden_size(tower.backbone)
     layers: list[tuple[Dense, dict[str, Tensor], int]] = []
     if encoder.settings.pooling == "pooler":
         pooler = _pooler_layer(tower)
@@ -169,7 +169,7 @@ def _write_rest(
         _write_json(
             folder / modules[0][0] / "config.json",
             {
-                "word_embedding_dimension": encoder.tower(role).backbone.config.hidden_size,
+                "word_embedding_dimension": hidden_size(encoder.tower(role).backbone),
                 **{f"pooling_mode_{name}": name == flag for name in dict.fromkeys(_FLAGS.values())},
                 "include_prompt": True,
             },

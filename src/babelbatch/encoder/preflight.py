@@ -1,0 +1,85 @@
+"""Two texts through a loaded encoder, before anything is trained: what would fail late, or be wrong in silence."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from babelbatch.encoder.model import Encoder, Role
+from babelbatch.records import Padded
+
+_TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital since the country became independent.")
+_TOLERANCE = 1e-3  # of a vector's length. Rounding in float32, in which encoders are loaded, gives about 1e-6
+
+
+def check_vectors(encoder: Encoder, name: str) -> None:
+    """Raises ValueError if the encoder cannot embed a text, or not as it will be used.
+
+    Checked for each role: token ids have an embedding, a vector has `encoder.dimensions` components, all finite, and a
+    text has the same vector alone and padded in a batch. Encoders that need a GPU are not checked.
+    name: of the model, for the message.
+    """
+    if encoder.tower("query").backbone.config._attn_implementation == "flash_attention_2":
+        return
+    _require_embeddings(encoder, name)
+    training = encoder.training
+    encoder.eval()
+    try:
+        with torch.inference_mode():
+            for role in ("query", "passage"):
+                _check_role(encoder, name, role)
+    finally:
+        encoder.train(training)
+
+
+def _require_embeddings(encoder: Encoder, name: str) -> None:
+    for role in ("query", "passage"):
+        embedding = encoder.tower(role).backbone.get_input_embeddings()
+        rows, tokens = getattr(embedding, "num_embeddings", None), len(encoder.tokenizer)
+        if rows is not None and tokens > rows:
+            raise ValueError(
+                f"encoder.name_or_path: the tokenizer of {name} has {tokens:,} tokens, but the model has embeddings "
+                f"for {rows:,}; call model.resize_token_embeddings({tokens}) and save both again, or use the "
+                "tokenizer that belongs to the model"
+            )
+
+
+def _check_role(encoder: Encoder, name: str, role: Role) -> None:
+    ids = [_token_ids(encoder, text, role) for text in _TEXTS]
+    alone = [encoder(_padded(encoder, [row]), role)[0] for row in ids]
+    together = encoder(_padded(encoder, ids), role)
+    if together.shape[1] != encoder.dimensions:
+        raise ValueError(
+            f"encoder.name_or_path: {name} gives vectors of {together.shape[1]} components, but its configuration "
+            f"states {encoder.dimensions}; this architecture is not supported"
+        )
+    if not torch.isfinite(together).all():
+        raise ValueError(
+            f"encoder.name_or_path: {name} gives vectors that are not finite; its weights are damaged: save or fetch "
+            "it again"
+        )
+    for row, vector in enumerate(alone):
+        if (difference := _relative_difference(vector, together[row])) > _TOLERANCE:
+            raise ValueError(
+                f"encoder.name_or_path: {name} gives a {role} another vector when it is padded in a batch (they "
+                f"differ by {difference:.2g} of its length), so scores would depend on the batch; set "
+                "encoder.attention=eager, or use another model"
+            )
+
+
+def _token_ids(encoder: Encoder, text: str, role: Role) -> list[int]:
+    ids: list[int] = encoder.tokenizer(
+        encoder.settings.prefix(role) + text, truncation=True, max_length=encoder.settings.max_length(role)
+    )["input_ids"]
+    return ids
+
+
+def _padded(encoder: Encoder, rows: list[list[int]]) -> Padded:
+    pad, longest = int(encoder.tokenizer.pad_token_id), max(map(len, rows))
+    ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    return Padded(ids, mask)
+
+
+def _relative_difference(vector: Tensor, other: Tensor) -> float:
+    return float((vector - other).norm() / vector.norm().clamp(min=1e-12))

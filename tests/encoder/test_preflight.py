@@ -1,0 +1,138 @@
+"""What a loaded encoder is asked before it is trained, and the line for each answer that is no good."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import Gemma3Config, Gemma3Model, LlamaConfig, LlamaModel, PreTrainedTokenizerFast, SiglipVisionConfig
+
+from babelbatch.encoder import Encoder, load, pretrained, save, tiny
+from babelbatch.encoder.backbones import train_tokenizer
+from babelbatch.encoder.model import Settings
+from babelbatch.encoder.preflight import check_vectors
+from babelbatch.evaluation.encoding import encode
+
+TEXTS = ["red green blue", "green", "blue and grey and white", "grün und blau"]
+SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+def new() -> Encoder:
+    torch.manual_seed(0)
+    return tiny(TEXTS, vocab_size=80, hidden_size=16, layers=1, heads=2)
+
+
+def line_of(encoder: Encoder) -> str:
+    with pytest.raises(ValueError, match="name_or_path") as caught:
+        check_vectors(encoder, "it")
+    return str(caught.value).removeprefix("encoder.name_or_path: ")
+
+
+def llama(folder: Path, **special_tokens: str) -> Path:
+    """A Llama with a tokenizer that has no token to pad with, as it was published."""
+    trained = train_tokenizer(TEXTS, 80)
+    PreTrainedTokenizerFast(tokenizer_object=trained.backend_tokenizer, **special_tokens).save_pretrained(folder)
+    torch.manual_seed(0)
+    LlamaModel(LlamaConfig(**SIZES, vocab_size=len(trained), num_key_value_heads=1)).save_pretrained(folder)
+    return folder
+
+
+def test_what_is_good_passes_and_changes_nothing() -> None:
+    encoder = new()
+    before, training = torch.get_rng_state(), encoder.training
+    check_vectors(encoder, "it")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert encoder.training is training
+
+
+def test_more_tokens_than_embeddings(tmp_path: Path) -> None:
+    encoder = new()
+    encoder.tokenizer.add_tokens(["<query>", "<passage>"])
+    save(encoder, tmp_path)
+    with pytest.raises(ValueError, match="tokens") as caught:
+        load(tmp_path)
+    rows = encoder.tower("query").backbone.config.vocab_size
+    assert str(caught.value) == (
+        f"encoder.name_or_path: the tokenizer of {tmp_path} has {rows + 2} tokens, but the model has embeddings for "
+        f"{rows}; call model.resize_token_embeddings({rows + 2}) and save both again, or use the tokenizer that "
+        "belongs to the model"
+    )
+
+
+def test_another_size_than_the_configuration_states() -> None:
+    encoder = new()
+    encoder.tower("query").backbone.config.hidden_size = 24
+    assert line_of(encoder) == (
+        "it gives vectors of 16 components, but its configuration states 24; this architecture is not supported"
+    )
+
+
+def test_vectors_that_are_not_finite(tmp_path: Path) -> None:
+    save(new(), tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights["encoder.layer.0.output.dense.weight"][3, 4] = float("nan")
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="finite") as caught:
+        load(tmp_path)
+    assert str(caught.value) == (
+        f"encoder.name_or_path: {tmp_path} gives vectors that are not finite; its weights are damaged: save or fetch "
+        "it again"
+    )
+
+
+def test_padding_that_is_attended_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = new()
+    backbone = encoder.tower("query").backbone
+    forward = backbone.forward
+
+    def without_mask(input_ids: Tensor, attention_mask: Tensor) -> object:
+        return forward(input_ids=input_ids, attention_mask=torch.ones_like(attention_mask))
+
+    monkeypatch.setattr(backbone, "forward", without_mask)
+    with torch.no_grad():
+        for weight in backbone.parameters():
+            weight.mul_(3)  # a new model attends to all tokens alike, and hardly at all
+    line = line_of(encoder)
+    assert line.startswith("it gives a query another vector when it is padded in a batch (they differ by ")
+    assert line.endswith(
+        " of its length), so scores would depend on the batch; set encoder.attention=eager, or use another model"
+    )
+
+
+def test_a_decoder_without_a_token_to_pad_with(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    folder = llama(tmp_path, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    encoder = pretrained(str(folder), pooling="last")
+    assert f"{folder} has no token to pad with; </s> serves, since padding is masked" in caplog.messages
+    together = encode(encoder, TEXTS, "query", 1_000)
+    alone = np.concatenate([encode(encoder, [text], "query", 1_000) for text in TEXTS])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_a_tokenizer_without_any_token_that_could_pad(tmp_path: Path) -> None:
+    folder = llama(tmp_path, unk_token="<unk>")
+    with pytest.raises(ValueError, match="pad") as caught:
+        pretrained(str(folder), pooling="last")
+    assert str(caught.value) == (
+        f"encoder.name_or_path: the tokenizer of {folder} has no token to pad with; set one "
+        "(tokenizer.pad_token = ...) and save it there again"
+    )
+
+
+def test_a_model_of_several_media() -> None:
+    """Its configuration has the size of the text's states one level down."""
+    tokenizer = train_tokenizer(TEXTS, 80)
+    text = SIZES | {"vocab_size": len(tokenizer) + 2, "num_key_value_heads": 1, "head_dim": 8}
+    vision = SiglipVisionConfig(
+        hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, image_size=28, patch_size=14
+    )
+    torch.manual_seed(0)
+    config = Gemma3Config(text_config=text, vision_config=vision.to_dict(), image_token_index=len(tokenizer))
+    encoder = Encoder(Gemma3Model(config), tokenizer, Settings(pooling="last"))
+    assert encoder.dimensions == 16
+    check_vectors(encoder, "it")
