@@ -340,7 +340,7 @@ def test_as_typed(tmp_path, shared_data):
     )  # fmt: skip
     assert "\n│ mlqa_r    │   4,199 │     1,660 │               - │\n" in done.stdout
     assert "\nProblems:\n  - mlqa_r: 1,660 of its 4,199 queries are in the corpus; more than 1\xa0%" in done.stdout
-    assert re.search(r"corpus: the encoder truncates passages: \d\d\xa0% in en, \d\d\xa0% in de; raise enc", done.stdout)
+    assert re.search(r"encoder truncates passages: \d\d\xa0% in en, \d\d\xa0% in de; raise enc", done.stdout)
     lines = done.stderr.splitlines()
     assert lines[0] == "babelbatch: checking the configuration"
     assert all(line.startswith("babelbatch: ") for line in lines)  # no warning; and on a slow machine how far it is
