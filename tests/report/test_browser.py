@@ -163,7 +163,8 @@ def test_the_page_is_whole_and_readable(page: Path, width: int, dark: bool, tmp_
     found, console = looked_at(page, width, dark, tmp_path)
     assert console == []
     assert (found["dark"], found["broken"]) == (dark, 0)
-    assert found["charts"] == 2 * 4 + 2 * (1 + len(LEVELS))  # two learning curves with legends
+    # Two learning curves, and on each of two benchmarks three pictures of the front, with legends.
+    assert found["charts"] == 2 * 4 + (2 + 2 * 3) * (1 + len(LEVELS))
     assert set(found["fonts"]) == {"loaded"}
     assert found["width"] == width
     assert found["content"] <= width, "the page scrolls sideways"

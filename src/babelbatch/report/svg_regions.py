@@ -58,10 +58,33 @@ def regions(marks: Sequence[Mark], alt: str, x_title: str, y_title: str) -> str:
         x, y = place(mark.centre)
         kind = "ring" if mark.hollow else "dot"
         parts.append(f'<circle class="{kind} s{mark.number % SERIES}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
-    for mark in marks:
-        x, y = place(mark.centre)
-        parts.append(f'<text class="mark" x="{x + 6:.1f}" y="{y - 5:.1f}">{escape(mark.name)}</text>')
+    names = _apart([(*place(mark.centre), DIGIT * len(mark.name)) for mark in marks])
+    for mark, (x, y) in zip(marks, names, strict=True):
+        parts.append(f'<text class="mark" x="{x:.1f}" y="{y:.1f}">{escape(mark.name)}</text>')
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt, quote=True)}" '
         f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
     )
+
+
+def _apart(points: Sequence[tuple[float, float, float]]) -> list[tuple[float, float]]:
+    """Where a name goes beside each point (x, y, width of the name), so that no two overlap: the nearest free place."""
+    offsets = [
+        (5 + 12 * ring if right else -5 - 12 * ring, 18 * step)
+        for ring in range(12)
+        for step in sorted(range(-ring - 1, ring + 2), key=abs)
+        for right in (True, False)
+    ]
+    placed: list[tuple[float, float, float]] = []
+    for x, y, width in points:
+        for dx, dy in offsets:
+            left, base = x + dx - (0 if dx > 0 else width), y + dy - 5
+            inside = left >= 0 and left + width <= WIDTH and 14 <= base <= HEIGHT - _BOTTOM
+            free = all(
+                left + width + 2 <= other or other + own + 2 <= left or abs(base - row) >= 18
+                for other, row, own in placed
+            )
+            if inside and free:
+                break
+        placed.append((left, base, width))
+    return [(left, base) for left, base, _ in placed]
