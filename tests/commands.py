@@ -43,12 +43,12 @@ def weights(folder: Path) -> bytes:
     return (folder / "encoder" / "model.safetensors").read_bytes()
 
 
-def job(sweep: Path, **said: object) -> Path:
+def job(sweep: Path, **settings: object) -> Path:
     """The only job of the sweep whose configuration says so: `sampling__alpha=0.5`."""
     found = []
     for path in sweep.glob("*/config.yaml"):
         cfg = OmegaConf.load(path)
-        if all(OmegaConf.select(cfg, key.replace("__", ".")) == value for key, value in said.items()):
+        if all(OmegaConf.select(cfg, key.replace("__", ".")) == value for key, value in settings.items()):
             found.append(path.parent)
     (folder,) = found
     return folder

@@ -67,8 +67,8 @@ def until(
         if over and not happened():
             raise AssertionError(f"it ended with {process.returncode}\n{last_words(process)}")
         if time.monotonic() > deadline:
-            said = "" if process is None else last_words(process)
-            raise AssertionError(f"it has not happened within {within:g} s\n{said}")
+            output = "" if process is None else last_words(process)
+            raise AssertionError(f"it has not happened within {within:g} s\n{output}")
         time.sleep(0.05)
 
 
@@ -82,11 +82,11 @@ def last_words(process: subprocess.Popen[str]) -> str:
             ours = Path(f"/proc/{pid}/exe").resolve().name.startswith("python")
             os.kill(pid, signal.SIGABRT if ours else signal.SIGKILL)
     try:
-        said = [text or "" for text in process.communicate(timeout=30)]
+        output = [text or "" for text in process.communicate(timeout=30)]
     except (subprocess.TimeoutExpired, ValueError) as fault:
-        said = [f"(its output cannot be read: {fault})"]
-    said += [f"{log}:\n{log.read_text(errors='replace')}" for log in sorted(logs) if log.is_file()]
-    return "\n".join(said)
+        output = [f"(its output cannot be read: {fault})"]
+    output += [f"{log}:\n{log.read_text(errors='replace')}" for log in sorted(logs) if log.is_file()]
+    return "\n".join(output)
 
 
 def descendants(pid: int) -> list[int]:

@@ -87,12 +87,12 @@ def write_run(
     return folder
 
 
-def write_sweep(place: Path, levels: Mapping[float, Mapping[str, float]], seeds: int = 3, **said) -> Path:
+def write_sweep(place: Path, levels: Mapping[float, Mapping[str, float]], seeds: int = 3, **settings) -> Path:
     """Runs of x_y, hybrid and x_x: alpha -> level of each setting."""
     for alpha, level in levels.items():
         strategy = {0.0: "x_y", 1.0: "x_x"}.get(alpha, "hybrid")
         for seed in range(seeds):
-            write_run(place / f"{strategy}_{alpha}_seed-{seed}", strategy, alpha, seed, level=level, **said)
+            write_run(place / f"{strategy}_{alpha}_seed-{seed}", strategy, alpha, seed, level=level, **settings)
     return place
 
 

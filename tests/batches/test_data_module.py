@@ -79,7 +79,7 @@ def test_batch_by_hand(corpus, encoder):
     assert batch.positive_keys.dtype == batch.candidate_keys.dtype == torch.int64
 
 
-def said(encoder: Encoder, chunks: tuple[Padded, ...], versions: PairedTexts) -> list[str]:
+def texts_of(encoder: Encoder, chunks: tuple[Padded, ...], versions: PairedTexts) -> list[str]:
     """What the tokens of translations or of a teacher batch say."""
     decoded = [
         text for chunk in chunks for text in encoder.tokenizer.batch_decode(chunk.input_ids, skip_special_tokens=True)
@@ -99,8 +99,8 @@ def test_translations_are_among_the_chunks(corpus, encoder, shared):
     other = Encoder(encoder.towers["query"].backbone, encoder.tokenizer, replace(encoder.settings, shared=shared))
     builder = BatchBuilder(TokenizedCorpus(corpus, other))
     batch = builder(TRANSLATED, step=9)
-    assert said(encoder, batch.chunks, batch.translated_queries) == ["question 7 zh", "question 4 de"]
-    assert said(encoder, batch.chunks, batch.translated_passages) == ["passage 4 en"]
+    assert texts_of(encoder, batch.chunks, batch.translated_queries) == ["question 7 zh", "question 4 de"]
+    assert texts_of(encoder, batch.chunks, batch.translated_passages) == ["passage 4 en"]
     assert (batch.translated_queries.pairs.tolist(), batch.translated_queries.counts) == ([0, 2], (2,))
     assert (batch.translated_passages.pairs.tolist(), batch.translated_passages.counts) == ([2], (1,))
     plain = builder(replace(TRANSLATED, query_translation_languages=None, passage_translation_languages=None), step=9)
@@ -128,8 +128,8 @@ def test_a_teacher_batch_is_in_the_teachers_tokens(make_corpus, encoder):
     builder = BatchBuilder(tokenized, TeacherTexts(TokenizedCorpus(corpus, teacher), "en"))
     batch = builder(TRANSLATED, 0)
     found = batch.teacher_batch
-    assert said(teacher, found.chunks, found.queries) == ["question 7 en", "question 2 en", "question 4 en"]
-    assert said(teacher, found.chunks, found.passages) == ["passage 7 en", "passage 4 en"]
+    assert texts_of(teacher, found.chunks, found.queries) == ["question 7 en", "question 2 en", "question 4 en"]
+    assert texts_of(teacher, found.chunks, found.passages) == ["passage 7 en", "passage 4 en"]
     assert (found.passages.pairs.tolist(), found.passages.counts) == ([0, 2], (2,))
     assert BatchBuilder(tokenized)(TRANSLATED, 0).teacher_batch is None
     shares = [builder(TRANSLATED, 0, rank=rank, ranks=2) for rank in range(2)]
@@ -154,10 +154,10 @@ def test_a_teacher_batch_is_of_the_texts_before_they_were_switched(make_corpus, 
     for batch in module.train_dataloader():
         items = (batch.plan.items // 3).tolist()
         assert texts(encoder, batch, "queries") == [f"frage {item} en" for item in items]
-        assert said(encoder, batch.teacher_batch.chunks, batch.teacher_batch.queries) == [
+        assert texts_of(encoder, batch.teacher_batch.chunks, batch.teacher_batch.queries) == [
             f"question {item} en" for item in items
         ]
-        assert said(encoder, batch.teacher_batch.chunks, batch.teacher_batch.passages) == [
+        assert texts_of(encoder, batch.teacher_batch.chunks, batch.teacher_batch.passages) == [
             f"passage {item} en" for item in items
         ]
 

@@ -46,9 +46,9 @@ def test_what_is_written_is_read(corpus, tmp_path):
     assert table["id"].to_pylist() == ["item0", "item0", "item2", "item5"]
     assert table["language"].to_pylist() == ["en", "en", "de", "zh"]
     assert table["passage_id"].to_pylist() == ["item2", "item3", "item0", "item4"]
-    said = table.schema.metadata[b"babelbatch"].decode()
-    assert f'"fingerprint": "{corpus.fingerprint}"' in said
-    assert '"encoder": "e"' in said
+    metadata = table.schema.metadata[b"babelbatch"].decode()
+    assert f'"fingerprint": "{corpus.fingerprint}"' in metadata
+    assert '"encoder": "e"' in metadata
     assert [path.name for path in tmp_path.iterdir()] == ["n.parquet"]
 
 

@@ -53,8 +53,8 @@ def write_jsonl(path: Path, rows: list[Row]) -> None:
 
 def parallel(language: str) -> list[Row]:
     """Two questions about one paragraph and one about another; German does not have the last."""
-    said = [("q1", "Where?", "Here it is."), ("q2", "When?", "Here it is."), ("q3", "Why?", "Because.")]
-    chosen = said[:2] if language == "de" else said
+    rows = [("q1", "Where?", "Here it is."), ("q2", "When?", "Here it is."), ("q3", "Why?", "Because.")]
+    chosen = rows[:2] if language == "de" else rows
     return [squad_row(id_, f"{question} ({language})", f"{context} [{language}]") for id_, question, context in chosen]
 
 

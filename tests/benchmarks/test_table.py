@@ -130,8 +130,8 @@ def test_one_language_for_all(tmp_path):
 
 def test_a_folder_is_believed_then_a_column_then_the_language_of_all(tmp_path):
     assert answers(load_benchmark(str(beir(tmp_path / "mine")), language="sw")) == EXPECTED
-    said = [{key: value for key, value in QUERIES[0].items() if key != "language"}, *QUERIES[1:]]
-    write(tmp_path / "mine" / "queries.jsonl", said)
+    queries = [{key: value for key, value in QUERIES[0].items() if key != "language"}, *QUERIES[1:]]
+    write(tmp_path / "mine" / "queries.jsonl", queries)
     assert set(answers(load_benchmark(str(tmp_path / "mine"), language="sw"))) == {
         ("q1", "sw"), ("q1", "en"), ("q2", "en"),
     }  # fmt: skip

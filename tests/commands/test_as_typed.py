@@ -66,8 +66,10 @@ def test_same_seed_same_run_another_seed_another(sweep: Path, tmp_path: Path) ->
 @pytest.mark.slow
 def test_a_schedule_over_a_mixture(tmp_path: Path) -> None:
     """What a person types; how often each part was drawn is said, and alpha is the mean of the plan."""
-    said = "corpus.languages=[en,de,zh]"
-    small = [f"corpus.parts.facts.{argument.partition('.')[2]}" if argument == said else argument for argument in SMALL]
+    shared = "corpus.languages=[en,de,zh]"
+    small = [
+        f"corpus.parts.facts.{argument.partition('.')[2]}" if argument == shared else argument for argument in SMALL
+    ]
     done = run_forked(
         "babelbatch-train", "sampling=sequential", "sampling.switch_at=0.75", "corpus=mixture",
         "+corpus@corpus.parts.facts=world_facts", "+corpus@corpus.parts.english=world_facts", *small,
@@ -158,8 +160,8 @@ def test_evaluate_finds_the_run_s_own_numbers(sweep: Path, tmp_path: Path, monke
         done = run_forked("babelbatch-evaluate", *arguments, languages, f"output_dir={name}", cwd=tmp_path)
         found = metrics(tmp_path / name)
         assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-9), name
-        told = {"strategy": "hybrid", "alpha": 0.5, "seed": 0} if name != "folder" else {}
-        assert {key: found[key] for key in ("strategy", "alpha", "seed") if key in found} == told
+        facts = {"strategy": "hybrid", "alpha": 0.5, "seed": 0} if name != "folder" else {}
+        assert {key: found[key] for key in ("strategy", "alpha", "seed") if key in found} == facts
         assert "multilingual" in done.stdout
         assert len(list((tmp_path / name / "wandb").glob("offline-run-*"))) == 1
         assert "world_facts/multilingual/map" in (tmp_path / name / "csv" / "metrics.csv").read_text()

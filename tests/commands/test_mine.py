@@ -48,11 +48,11 @@ def encoder(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[E
 
 def configured(folder: Path, *overrides: str) -> DictConfig:
     register()
-    said = force_overrides(
+    overrides = force_overrides(
         [f"encoder.name_or_path={folder}", "corpus=world_facts", "corpus.languages=[en,de,zh]", *overrides]
     )
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("mine", said)
+        return compose("mine", overrides)
 
 
 def rows(path: Path) -> list[dict]:
@@ -89,9 +89,9 @@ def test_a_table_beside_a_double_loop(corpus, encoder, tmp_path):
     assert facts["mining"]["last_rank"] == 20
     assert not any(key.startswith("recall/") for key in facts)
     assert not (tmp_path / "vectors").exists()
-    said = json.loads(pq.read_schema(tmp_path / "negatives.parquet").metadata[b"babelbatch"])
-    assert said["mining"] == facts["mining"]
-    assert said["fingerprint/encoder"] == facts["fingerprint/encoder"]
+    metadata = json.loads(pq.read_schema(tmp_path / "negatives.parquet").metadata[b"babelbatch"])
+    assert metadata["mining"] == facts["mining"]
+    assert metadata["fingerprint/encoder"] == facts["fingerprint/encoder"]
 
 
 def test_every_long_step_is_shown(encoder, tmp_path, works):

@@ -65,9 +65,9 @@ def test_the_documented_commands_pass(documented, command):
 def test_both_samples_are_one_corpus(documented):
     tables = []
     for command in COMMANDS[:2]:
-        said = force_overrides(shlex.split(command)[1:])
+        overrides = force_overrides(shlex.split(command)[1:])
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            corpus = instantiate(compose("train", said).corpus, _convert_="all")
+            corpus = instantiate(compose("train", overrides).corpus, _convert_="all")
         tables.append(
             [
                 (id_, language, corpus.query_texts[corpus.queries[item, column]],
@@ -93,10 +93,10 @@ def test_a_table_of_sentences_has_teacher_texts_in_every_language(tmp_path, monk
     docs = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
     (typed,) = re.findall(r"^babelbatch-train (loss=mimo .*?)```$", docs, re.M | re.S)
     register()
-    said = force_overrides(shlex.split(typed.replace("\\\n", " ").replace("<encoder>", "./teacher")))
-    check_jobs("train", said, multirun=False)
+    overrides = force_overrides(shlex.split(typed.replace("\\\n", " ").replace("<encoder>", "./teacher")))
+    check_jobs("train", overrides, multirun=False)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", said)
+        cfg = compose("train", overrides)
     corpus, sampling = (instantiate(node, _convert_="all") for node in (cfg.corpus, cfg.sampling))
     assert sampling.alpha == cfg.data.validation_fraction == 0
     encoder = static([text for pair in pairs for text in pair], vocab_size=200, hidden_size=4)

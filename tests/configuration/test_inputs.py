@@ -33,9 +33,9 @@ def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DictConfig:
         "corpus=table", "corpus.path=train.jsonl", "transform=code_switching", "transform.dictionaries=muse",
         "benchmarks=[lareqa]", "benchmarks.lareqa.data_dir=squad", "logger=none",
     ]  # fmt: skip
-    said = force_overrides(typed)
+    overrides = force_overrides(typed)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", said)
+        return compose("train", overrides)
 
 
 def finish(cfg: DictConfig, folder: Path) -> None:

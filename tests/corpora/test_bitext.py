@@ -97,8 +97,8 @@ def test_every_format_gives_the_same_pairs(tmp_path, caplog, form):
     assert corpus.languages == ("de", "en")
     assert len(corpus) == 10
     assert asked(corpus) == BOTH_WAYS
-    said = "2 of 7 rows are skipped: 1 with a blank side, 1 that are the same in both languages"
-    assert any(message.endswith(said) for message in caplog.messages)
+    reasons = "2 of 7 rows are skipped: 1 with a blank side, 1 that are the same in both languages"
+    assert any(message.endswith(reasons) for message in caplog.messages)
     # "Danke." and "Vielen Dank." are both "Thanks.": their four items have one passage key.
     assert len(set(corpus.passage_keys.tolist())) == 4
 

@@ -58,17 +58,17 @@ def loaded(folder: Path, **options) -> Corpus:
 def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     corpus = loaded(written(tmp_path), negatives=2)
-    told = item_texts(corpus)
+    texts = item_texts(corpus)
     assert list(corpus.ids) == ["10-3", "11-30", "12-5", "12-6", "13-8"]
-    assert set(told["10-3"]["de"][2]) == {"de passage 4 null", "de passage 5 null"}
-    assert told["10-3"]["fr"] == ('fr, "question 10', "fr passage 3 null", ["fr passage 4 null"])
-    assert told["11-30"] == {
+    assert set(texts["10-3"]["de"][2]) == {"de passage 4 null", "de passage 5 null"}
+    assert texts["10-3"]["fr"] == ('fr, "question 10', "fr passage 3 null", ["fr passage 4 null"])
+    assert texts["11-30"] == {
         "de": (None, None, ["de passage 4 null"]),
         "en": ('en, "question 11', "en passage 3 null", ["en passage 4 null"]),
         "fr": ('fr, "question 11', "fr passage 30 null", ["fr passage 4 null"]),
     }
-    assert told["12-5"]["fr"] == ('fr, "question 12', None, ["fr passage 3 null"])
-    assert told["12-6"]["de"] == ('de, "question 12', "de passage 6 null", ["de passage 40 null"])
+    assert texts["12-5"]["fr"] == ('fr, "question 12', None, ["fr passage 3 null"])
+    assert texts["12-6"]["de"] == ('de, "question 12', "de passage 6 null", ["de passage 40 null"])
     assert not any("77" in text for text in corpus.passage_texts)
     assert not any("99" in text for text in corpus.query_texts)
     assert "mmarco, de: 1 of 4 questions and 1 of 7 passages are missing" in caplog.messages

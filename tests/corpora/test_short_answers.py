@@ -106,8 +106,8 @@ def test_mintaka_in_all_languages(tmp_path, caplog):
     write_mintaka(tmp_path, rows)
     with caplog.at_level(logging.INFO):
         corpus = mintaka.load_corpus(str(tmp_path))
-    said = "1 with an answer that is boolean, 1 with an answer that is numerical, 1 whose answer is not linked"
-    assert f"mintaka: 3 of 6 rows are skipped: {said}" in caplog.messages
+    reasons = "1 with an answer that is boolean, 1 with an answer that is numerical, 1 whose answer is not linked"
+    assert f"mintaka: 3 of 6 rows are skipped: {reasons}" in caplog.messages
     assert (corpus.languages, len(corpus)) == (mintaka.LANGUAGES, 3)
     assert (text(corpus, "question", 0, "en"), text(corpus, "passage", 0, "en")) == (question(0, "en"), "Mount 0 en")
     assert (text(corpus, "question", 2, "ja"), text(corpus, "passage", 2, "ja")) == (question(2, "ja"), "Mount 2 ja")

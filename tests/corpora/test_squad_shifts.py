@@ -106,8 +106,8 @@ def test_a_run_stops_by_its_loss(tmp_path):
     head = curves[0].split(",")
     assert "validation/loss/x_x" in head
     assert "validation/loss/x_y" not in head
-    said = [line.split(",") for line in curves[1:]]
-    losses = [float(loss) for row in said if (loss := row[head.index("validation/loss")])]
+    rows = [line.split(",") for line in curves[1:]]
+    losses = [float(loss) for row in rows if (loss := row[head.index("validation/loss")])]
     assert found["evaluated_step"] == 2 * (1 + losses.index(min(losses)))
     assert len(losses) in {losses.index(min(losses)) + 2, 6}  # one more without progress, or all steps
     assert len(found["fingerprint/validation"]) == 16

@@ -83,8 +83,10 @@ def test_answers_that_are_not_where_they_should_be(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         corpus = load_corpus("none", str(tmp_path), passage="sentence")
     assert list(corpus.passage_texts) == ["En says one of paragraph 0.", "En says two of paragraph 0."]
-    said = "squad, 'en': 3 of 5 rows are skipped: 2 whose answer is in no sentence, or in several, 1 without an answer"
-    assert said in caplog.messages
+    message = (
+        "squad, 'en': 3 of 5 rows are skipped: 2 whose answer is in no sentence, or in several, 1 without an answer"
+    )
+    assert message in caplog.messages
     assert len(load_corpus("none", str(tmp_path))) == 4  # a paragraph does not ask where
 
 
@@ -147,8 +149,8 @@ def test_a_language_that_was_not_translated_into(tmp_path):
 
 
 def test_sentences_have_no_space_around_them():
-    told = "  Dr. Smith left.  He was 3.5 km away! \n\nNobody 😀 asked. "
-    assert [told[start:end] for start, end in sentences(told, "en")] == [
+    text = "  Dr. Smith left.  He was 3.5 km away! \n\nNobody 😀 asked. "
+    assert [text[start:end] for start, end in sentences(text, "en")] == [
         "Dr. Smith left.",
         "He was 3.5 km away!",
         "Nobody 😀 asked.",

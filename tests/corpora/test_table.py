@@ -111,13 +111,13 @@ def test_long(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.tsv", "a.parquet"])
-@pytest.mark.parametrize("said", ["pattern", "names"])
-def test_wide(tmp_path, name, said):
+@pytest.mark.parametrize("form", ["pattern", "names"])
+def test_wide(tmp_path, name, form):
     rows = [dict(row) for row in WIDE]
     if name == "a.tsv":
         rows[2]["passage_en"] = "In Peru, by the sea."
     columns = BY_LANGUAGE
-    if said == "names":
+    if form == "names":
         columns = {role: {language: f"{role}_{language}" for language in ("en", "de")} for role in BY_LANGUAGE}
     check_by_hand(load_corpus(str(write(tmp_path / name, rows)), columns=columns))
 
@@ -329,8 +329,8 @@ def test_numbered_columns_in_their_order():
     names = ["id", "question", "passage", "negative_10", "negative_2", "negative_x"]
     assert find_layout(names, complete_columns(None), frozenset()).negatives == {None: ("negative_2", "negative_10")}
     names = ["q_en", "q_de", "q_kind", "p_en", "hard_de_1"]
-    said = {"question": "q_{language}", "passage": "p_{language}", "negatives": "hard_{language}_{number}"}
-    found = find_layout(names, complete_columns(said), frozenset(said))
+    columns = {"question": "q_{language}", "passage": "p_{language}", "negatives": "hard_{language}_{number}"}
+    found = find_layout(names, complete_columns(columns), frozenset(columns))
     assert (found.questions, found.passages) == ({"en": "q_en", "de": "q_de"}, {"en": "p_en"})
     assert (found.negatives, found.id) == ({"de": ("hard_de_1",)}, None)
 

@@ -40,7 +40,7 @@ def plain(rows: np.ndarray, count: int | None, negatives: int, seed: int) -> dic
     return {item: wrong[:negatives] for item, wrong in sorted(items.items())}
 
 
-def told(drawn: Sample) -> dict[tuple[int, int], list[int]]:
+def negatives_by_pair(drawn: Sample) -> dict[tuple[int, int], list[int]]:
     keys = map(tuple, drawn.items.tolist())
     return {key: [id_ for id_ in row if id_ != ABSENT] for key, row in zip(keys, drawn.negatives.tolist(), strict=True)}
 
@@ -50,27 +50,27 @@ def told(drawn: Sample) -> dict[tuple[int, int], list[int]]:
 def test_against_a_plain_implementation(rows: np.ndarray, count: int | None, negatives: int) -> None:
     drawn = sample(np.array_split(rows, 7), count, negatives, seed=3)
     expected = plain(rows, count, negatives, seed=3)
-    assert told(drawn) == expected
-    assert list(told(drawn)) == list(expected)
+    assert negatives_by_pair(drawn) == expected
+    assert list(negatives_by_pair(drawn)) == list(expected)
     assert drawn.negatives.shape[1] == max(map(len, expected.values()))
 
 
 @pytest.mark.parametrize("count", [150, None])
 def test_neither_order_nor_blocks_matter(rows: np.ndarray, count: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = told(sample([rows], count, 2, seed=0))
+    whole = negatives_by_pair(sample([rows], count, 2, seed=0))
     shuffled = np.random.default_rng(1).permutation(rows)
     monkeypatch.setattr(triples, "_BUFFER", 60)  # thinned out many times
-    assert told(sample(np.array_split(shuffled, 50), count, 2, seed=0)) == whole
+    assert negatives_by_pair(sample(np.array_split(shuffled, 50), count, 2, seed=0)) == whole
 
 
 def test_a_smaller_sample_is_part_of_a_larger_one(rows: np.ndarray) -> None:
-    small, large = (told(sample([rows], count, 100, seed=0)) for count in (100, 300))
+    small, large = (negatives_by_pair(sample([rows], count, 100, seed=0)) for count in (100, 300))
     assert all(set(wrong) <= set(large[item]) for item, wrong in small.items())
     assert sum(map(len, small.values())) == 100
 
 
 def test_another_seed_draws_others(rows: np.ndarray) -> None:
-    one, other = (set(told(sample([rows], 100, 5, seed=seed))) for seed in (0, 1))
+    one, other = (set(negatives_by_pair(sample([rows], 100, 5, seed=seed))) for seed in (0, 1))
     assert one != other
 
 
@@ -80,7 +80,7 @@ def test_each_triple_is_as_likely_as_any_other(rows: np.ndarray) -> None:
     index = {tuple(row): number for number, row in enumerate(distinct.tolist())}
     times = np.zeros(len(distinct))
     for seed in range(400):
-        for (query, positive), wrong in told(sample([distinct], len(distinct) // 4, 1000, seed)).items():
+        for (query, positive), wrong in negatives_by_pair(sample([distinct], len(distinct) // 4, 1000, seed)).items():
             times[[index[query, positive, negative] for negative in wrong]] += 1
     z = (times - 100) / np.sqrt(400 * 0.25 * 0.75)
     assert abs(z).max() < 4.5  # one in 150,000 is above; there are 1,900

@@ -85,9 +85,9 @@ def composed(*overrides: str) -> DictConfig:
     register()
     small = ["sampling.batch_size=4", "encoder=static", "encoder.vocab_size=200", "encoder.hidden_size=8"]
     small += ["trainer.max_steps=2", "trainer.val_check_interval=1", "data.validation_fraction=0.3"]
-    said = force_overrides([*overrides, *small, "data.validation_steps=2"])
+    typed = force_overrides([*overrides, *small, "data.validation_steps=2"])
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", said)
+        cfg = compose("train", typed)
     check(cfg, "train")
     return cfg
 

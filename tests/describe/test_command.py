@@ -282,9 +282,9 @@ def test_options_of_a_folder_of_the_users(pairs, tmp_path, capsys):
 def test_what_is_refused(typed, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(typed) == 2
-    told = capsys.readouterr()
-    assert message in told.err
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
 
 
 def test_a_cache_that_cannot_be_written(pairs, tmp_path, monkeypatch, capsys):
@@ -299,9 +299,9 @@ def test_what_cannot_be_written_is_told_before_the_work(tmp_path, capsys, key, p
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     assert main(["corpus=world_facts", f"{key}={tmp_path / place}"]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.endswith(f"  - {key}: {tmp_path / place} cannot be written ({reason}); name another file\n")
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.endswith(f"  - {key}: {tmp_path / place} cannot be written ({reason}); name another file\n")
 
 
 def test_a_disk_that_fills_up_meanwhile(pairs, tmp_path, monkeypatch, capsys):

@@ -151,8 +151,8 @@ def test_since_version_6_the_tokenizer_says_how_long_a_text_may_be(write):
     folder = write(transformer=transformer, package="sentence_transformers.base.modules.transformer")
     config = folder / "tokenizer_config.json"
     stated = json.loads(config.read_text())
-    for said, kept in ((12, 12), (10**30, 48)):  # the model has 48 positions after padding's
-        config.write_text(json.dumps(stated | {"model_max_length": said}))
+    for limit, kept in ((12, 12), (10**30, 48)):  # the model has 48 positions after padding's
+        config.write_text(json.dumps(stated | {"model_max_length": limit}))
         found = pretrained(str(folder)).settings
         assert (found.query_length, found.passage_length) == (kept, kept)
     (folder / "sentence_bert_config.json").write_text(json.dumps(transformer | {"query_length": 5}))
@@ -198,13 +198,13 @@ def test_prompts(write, caplog, prompts, default, query, passage, warnings):
     folder = write(main={"prompts": prompts, "default_prompt_name": default})
     settings = pretrained(str(folder)).settings
     assert (settings.query_prefix, settings.passage_prefix) == (query, passage)
-    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert [end in line for line, end in zip(said, warnings, strict=True)] == [True] * len(warnings)
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [end in line for line, end in zip(lines, warnings, strict=True)] == [True] * len(warnings)
     model = SentenceTransformer(str(folder), device="cpu")
     for method, name, prefix in (
         (model.encode_query, "encode_query", query), (model.encode_document, "encode_document", passage)
     ):  # fmt: skip
-        theirs = "" if any(f"{name} uses none" in line for line in said) else prefix
+        theirs = "" if any(f"{name} uses none" in line for line in lines) else prefix
         np.testing.assert_allclose(method(TEXTS), model.encode(TEXTS, prompt=theirs), atol=1e-6)
         if prefix:
             assert abs(model.encode(TEXTS, prompt=prefix) - model.encode(TEXTS, prompt="")).max() > 1e-4

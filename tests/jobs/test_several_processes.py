@@ -84,7 +84,7 @@ def test_started_by_torchrun(supervised: Path, tmp_path: Path) -> None:
 
 def test_started_as_srun_does(supervised: Path, tmp_path: Path) -> None:
     """With the variables that Slurm sets for each task."""
-    said = os.environ | {
+    environment = os.environ | {
         "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2",
         "SLURM_NODEID": "0", "SLURM_NODELIST": "localhost", "MASTER_PORT": str(free_port()),
     }  # fmt: skip
@@ -93,7 +93,7 @@ def test_started_as_srun_does(supervised: Path, tmp_path: Path) -> None:
             stack.enter_context(
                 started(
                     BIN / "babelbatch-train", *PAIRS, *TWO, "output_dir=out", cwd=tmp_path,
-                    env=said | {"SLURM_PROCID": str(task), "SLURM_LOCALID": str(task)},
+                    env=environment | {"SLURM_PROCID": str(task), "SLURM_LOCALID": str(task)},
                 )
             )
             for task in range(2)

@@ -34,7 +34,7 @@ def run(script: str, processes: int, folder: Path, grace: float = 30.0) -> Worke
     return supervise([sys.executable, "-c", script], processes, folder, {"folder": str(folder)}, grace=grace)
 
 
-def told(folder: Path, rank: int) -> dict:
+def reported(folder: Path, rank: int) -> dict:
     return json.loads((folder / f"ready{rank}").read_text())
 
 
@@ -45,7 +45,7 @@ def ready(folder: Path) -> bool:
 
 def test_ranks_know_their_place_and_log_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(WORKER + "\nprint('this is rank', rank)", 3, tmp_path) == WorkerExit(0, 0, 0)
-    environments = [told(tmp_path, rank) for rank in range(3)]
+    environments = [reported(tmp_path, rank) for rank in range(3)]
     for rank, environment in enumerate(environments):
         assert environment["RANK"] == environment["LOCAL_RANK"] == str(rank)
         assert environment["WORLD_SIZE"] == environment["LOCAL_WORLD_SIZE"] == "3"
@@ -59,13 +59,13 @@ def test_ranks_know_their_place_and_log_apart(tmp_path: Path, capfd: pytest.Capt
 def test_one_process_is_no_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
     assert run(WORKER + "\nsys.exit(3)", 1, tmp_path) == WorkerExit(3, 0, 0)
-    assert not {"RANK", "WORLD_SIZE", "MASTER_PORT"} & told(tmp_path, 0).keys()
+    assert not {"RANK", "WORLD_SIZE", "MASTER_PORT"} & reported(tmp_path, 0).keys()
 
 
 def test_what_slurm_said_is_not_passed_on_to_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_NTASKS", "1")
     assert run(WORKER, 2, tmp_path).code == 0
-    assert "SLURM_NTASKS" not in told(tmp_path, 0)
+    assert "SLURM_NTASKS" not in reported(tmp_path, 0)
 
 
 @pytest.mark.parametrize(("end", "code"), [("sys.exit(5)", 5), ("os.kill(os.getpid(), signal.SIGKILL)", 137)])
@@ -81,7 +81,7 @@ def test_who_does_not_heed_the_first_signal_is_killed(tmp_path: Path, capfd: pyt
         "open(f'{folder}/deaf', 'w').close()\nwhile True: time.sleep(0.05)"
     )
     assert run(deaf, 2, tmp_path, grace=0.2) == WorkerExit(5, 1, 0)
-    assert not alive(told(tmp_path, 0)["pid"])
+    assert not alive(reported(tmp_path, 0)["pid"])
     assert capfd.readouterr().out == ""
 
 

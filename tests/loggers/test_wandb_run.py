@@ -324,10 +324,10 @@ def test_an_unreachable_server_is_tried_once_and_the_run_is_kept(tmp_path: Path,
         log += other.end()
     (warning,) = warnings(log)
     assert warning.startswith("WARNING W&B cannot be reached (Failed to get resume status for run")
-    told = "this run is logged offline; later `wandb sync --include-online runs/{}/wandb/*run-*` uploads it"
-    assert told.format("a") in log
+    notice = "this run is logged offline; later `wandb sync --include-online runs/{}/wandb/*run-*` uploads it"
+    assert notice.format("a") in log
     for name in "bc":
-        assert re.search(rf"INFO W&B did not answer \d+ s ago: {re.escape(told.format(name))}", log)
+        assert re.search(rf"INFO W&B did not answer \d+ s ago: {re.escape(notice.format(name))}", log)
     with Backend() as backend:  # the server is back
         fragments = [offline_run(tmp_path / "runs" / name) for name in "ab"]
         finished(BIN / "wandb", "sync", *fragments, env=os.environ | backend.environment())
@@ -378,8 +378,8 @@ def test_what_breaks_midway_costs_one_warning(tmp_path: Path, break_it: Break, w
         log = job.end()
     assert float(seconds) < 30  # wandb's own call takes for ever when its process is frozen
     remedy = "`wandb sync --include-online runs/a/wandb/*run-*` uploads what W&B saved on disk"
-    (told,) = warnings(log)
-    assert re.fullmatch(f"WARNING {warning}{re.escape(f': {NUMBERS}; {remedy}')}", told)
+    (line,) = warnings(log)
+    assert re.fullmatch(f"WARNING {warning}{re.escape(f': {NUMBERS}; {remedy}')}", line)
     assert inspected(offline_run(tmp_path / "runs/b"))["summary"]["trainer/global_step"] == 4
     (kept,) = (tmp_path / "runs/a/wandb").glob("run-*")
     with Backend() as backend:
@@ -438,9 +438,9 @@ def test_training_does_not_notice_a_server_that_dies(tmp_path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     finished(train, *small, "logger=none", "output_dir=without", cwd=tmp_path, env=clean)
     with Backend() as backend:
-        said = clean | backend.environment()
+        environment = clean | backend.environment()
         command = (train, *small, "logger=wandb", "output_dir=with")
-        with started(*command, cwd=tmp_path, env=said, stderr=subprocess.STDOUT) as process:
+        with started(*command, cwd=tmp_path, env=environment, stderr=subprocess.STDOUT) as process:
             backend.wait_for_run()
             backend.die()
             log, _ = ended(process)

@@ -248,12 +248,12 @@ def test_a_builder_that_stores_a_wrong_table_is_told_so_and_a_damaged_one_to_rem
             np.save(folder / f"{name}.npy", table)
         return ["en"]
 
-    said = (
+    message = (
         "corpus 'mine', queries: item 'text' in 'en' has 3, but query_texts has 1; use 0 to 0, or ABSENT (-1) for none"
     )
     with pytest.raises(RecordError) as error:
         stored_corpus("mine", {}, build)
-    assert str(error.value) == said
+    assert str(error.value) == message
     row = 0
     stored_corpus("mine", {}, build)
     (file,) = tmp_path.rglob("queries.npy")

@@ -90,13 +90,15 @@ def test_domain_shift_is_a_difference_of_differences(studies: list[Study], found
     assert "place" not in str(section.grid)
 
 
-def of_two(place: Path, gains: Mapping[str, float], **said) -> list[Study]:
+def of_two(place: Path, gains: Mapping[str, float], **settings) -> list[Study]:
     """Three seeds of X-X and of hybrid on `facts` and `other`; hybrid gains so much there, or in a language."""
     for seed in range(3):
         for strategy, alpha, more in (("x_x", 1.0, {}), ("hybrid", 0.5, gains)):
             folder, both = place / f"{strategy}{seed}", ("facts", "other")
             level = {"crosslingual": alpha / 2}  # other noise in each strategy
-            write_run(folder, strategy, alpha, seed, level=level, benchmarks=both, languages=EIGHT, gains=more, **said)
+            write_run(
+                folder, strategy, alpha, seed, level=level, benchmarks=both, languages=EIGHT, gains=more, **settings
+            )
     groups = grouped(find_runs([place]).runs)
     return [study(name, groups) for name in ("facts", "other")]
 

@@ -24,8 +24,8 @@ APART = {
 ALIKE = {alpha: {"monolingual": 0.6} for alpha in (0.0, 0.5, 1.0)}
 
 
-def of_sweep(place: Path, levels: dict, **said) -> tuple[Study, FoundRuns]:
-    found = find_runs([write_sweep(place, levels, **said)])
+def of_sweep(place: Path, levels: dict, **settings) -> tuple[Study, FoundRuns]:
+    found = find_runs([write_sweep(place, levels, **settings)])
     return study("facts", grouped(found.runs)), found
 
 
@@ -103,7 +103,7 @@ def test_a_setting_that_is_open_is_said_to_be(tmp_path: Path) -> None:
 
 def test_those_behind_are_named_where_two_lead(tmp_path: Path) -> None:
     found, _ = of_sweep(tmp_path, {0.0: {"crosslingual": 0.5}, 0.5: {"crosslingual": 0.5}, 1.0: {"crosslingual": 0.2}})
-    (sentence,) = [said for said in sentences(found) if said.startswith("Across languages")]
+    (sentence,) = [line for line in sentences(found) if line.startswith("Across languages")]
     assert sentence.endswith(" Significantly lower: X-X.")
     assert found.winner(CROSSLINGUAL) is None
 
@@ -133,7 +133,7 @@ def test_the_price_within_a_language(apart: tuple[Study, FoundRuns], tmp_path: P
 def test_the_margin_can_be_set(apart: tuple[Study, FoundRuns]) -> None:
     found, _ = apart
     wide = study("facts", found.groups, margin=0.5)
-    assert all("keeps the monolingual mAP of X-X to within 0.5 (p\xa0<\xa00.001)" in said for said in margins(wide))
+    assert all("keeps the monolingual mAP of X-X to within 0.5 (p\xa0<\xa00.001)" in line for line in margins(wide))
 
 
 def test_one_seed_compares_runs_and_not_strategies(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_benchmark_without_language_pairs(tmp_path: Path) -> None:
 
 def test_two_groups_are_told_without_a_next(tmp_path: Path) -> None:
     found, _ = of_sweep(tmp_path, {0.0: {"crosslingual": 0.5}, 1.0: {"crosslingual": 0.2}})
-    (sentence,) = [said for said in sentences(found) if said.startswith("Across languages")]
+    (sentence,) = [line for line in sentences(found) if line.startswith("Across languages")]
     assert re.fullmatch(
         r"Across languages, X-Y has the highest mAP, 0\.\d{3}: 0\.\d{3} above X-X "
         r"\(95\xa0% interval \[0\.\d{3}, 0\.\d{3}\], p\xa0<\xa00\.001\)\.",

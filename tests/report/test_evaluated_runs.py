@@ -23,8 +23,8 @@ NDCG = of_setting("monolingual", "ndcg@10")
 
 def evaluate(checkpoint: Path, folder: Path, languages: tuple[str, ...] = (*LANGUAGES["miracl"], "en", "yo")) -> None:
     """The files of babelbatch-evaluate checkpoint=... benchmarks=[miracl] evaluation=search."""
-    said = {"benchmarks": ("miracl",), "metric": "ndcg@10", "within_only": True, "languages": languages}
-    write_run(folder, seed=len(folder.name), **said)
+    settings = {"benchmarks": ("miracl",), "metric": "ndcg@10", "within_only": True, "languages": languages}
+    write_run(folder, seed=len(folder.name), **settings)
     metrics = json.loads((folder / "metrics.json").read_text())
     for key in ("strategy", "alpha", "seed"):
         del metrics[key]
@@ -71,9 +71,9 @@ def test_the_macro_beside_the_papers_is_over_its_languages(evaluations: Path, tm
     assert paper == 0.3993
     assert macro.grid.rows[0][0] == "xlm-roberta-base X-Y"
     assert "15 languages" in macro.note
-    told = {row[0]: row[-1] for row in by_language.data.rows if row[1] == "X-Y"}
-    assert told["sw"] == 0.3531
-    assert told["yo"] is None
+    scores = {row[0]: row[-1] for row in by_language.data.rows if row[1] == "X-Y"}
+    assert scores["sw"] == 0.3531
+    assert scores["yo"] is None
     assert 'id="paper-miracl"' in write_report([evaluations], tmp_path).read_text(encoding="utf-8")
 
 
@@ -94,12 +94,16 @@ def test_what_a_checkpoint_is_of(tmp_path: Path) -> None:
     (run / "checkpoints" / "step-00000012.ckpt").touch()
     metrics = json.loads((run / "metrics.json").read_text())
     (run / "metrics.json").write_text(json.dumps(metrics | {"validation/multilingual/map": 0.5}))
-    told = facts_of_run(run)
-    assert {key: told[key] for key in ("strategy", "alpha", "seed")} == {"strategy": "hybrid", "alpha": 0.25, "seed": 4}
-    assert told["trained/encoder.name_or_path"] == "FacebookAI/xlm-roberta-base"
-    assert facts_of_run(run / "encoder") == told
-    assert told.pop("validation/multilingual/map") == 0.5  # not of the weights of a checkpoint
-    assert facts_of_run(run / "checkpoints" / "step-00000012.ckpt") == told
+    facts = facts_of_run(run)
+    assert {key: facts[key] for key in ("strategy", "alpha", "seed")} == {
+        "strategy": "hybrid",
+        "alpha": 0.25,
+        "seed": 4,
+    }
+    assert facts["trained/encoder.name_or_path"] == "FacebookAI/xlm-roberta-base"
+    assert facts_of_run(run / "encoder") == facts
+    assert facts.pop("validation/multilingual/map") == 0.5  # not of the weights of a checkpoint
+    assert facts_of_run(run / "checkpoints" / "step-00000012.ckpt") == facts
     (tmp_path / "model").mkdir()
     assert facts_of_run(tmp_path / "model") == {}
     evaluate(run / "encoder", tmp_path / "evaluated" / "last")

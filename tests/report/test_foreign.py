@@ -38,8 +38,13 @@ def scored(value: Callable[[int, str], float], measure: str = "AP", queries: int
 def write_system(folder: Path, declaration: dict[str, object] | None = None, **files: str) -> Path:
     """A folder of tables: `monolingual="..."` is written as `monolingual.tsv`."""
     folder.mkdir(parents=True)
-    said: dict[str, object] = {"kind": "table", "benchmark": "facts", "query": QUERY, "files": r"(?P<setting>\w+)\.tsv"}
-    (folder / "system.yaml").write_text(yaml.safe_dump(said | (declaration or {})))
+    declared: dict[str, object] = {
+        "kind": "table",
+        "benchmark": "facts",
+        "query": QUERY,
+        "files": r"(?P<setting>\w+)\.tsv",
+    }
+    (folder / "system.yaml").write_text(yaml.safe_dump(declared | (declaration or {})))
     for setting, text in files.items():
         (folder / f"{setting}.tsv").write_text(text)
     return folder
@@ -100,16 +105,16 @@ def test_three_states(tmp_path: Path) -> None:
     found = study.outcome("near", "X-X", CROSSLINGUAL)
     assert isinstance(found, NotTested)
     assert found.reason == "near has no mAP across languages by query"
-    said = sentences(study)
-    assert said[0].startswith("Within a language, good has the highest mAP, 0.840, better than every other: 0.2")
-    assert said[1].startswith("Across languages, X-")
-    assert "good" not in said[1]
+    lines = sentences(study)
+    assert lines[0].startswith("Within a language, good has the highest mAP, 0.840, better than every other: 0.2")
+    assert lines[1].startswith("Across languages, X-")
+    assert "good" not in lines[1]
     places = (
         "mAP across languages",
         "mAP over the pool of all languages",
         "rank distance over the pool of all languages",
     )
-    assert said[-3:] == [f"Not tested: good and near have no {place} by query." for place in places]
+    assert lines[-3:] == [f"Not tested: good and near have no {place} by query." for place in places]
 
 
 def test_one_trained_seed_of_another_system_is_not_tested(tmp_path: Path) -> None:
@@ -225,9 +230,9 @@ def test_judgements_that_lack_queries_are_refused(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path / "sweep", LEVELS)
     run = "".join(f"q{query}/{code} Q0 d{code} 1 1 bm25\n" for query in range(QUERIES) for code in LANGUAGES)
     qrels = "".join(f"q{query}/{code} 0 d{code} 1\n" for query in range(QUERIES - 1) for code in LANGUAGES)
-    said = {"kind": "trec", "files": "bm25.tsv", "qrels": "qrels.tsv", "setting": "monolingual"}
+    declared = {"kind": "trec", "files": "bm25.tsv", "qrels": "qrels.tsv", "setting": "monolingual"}
     run += "q0/ar Q0 more 2 0.5 bm25\n"  # so that the other lists end by themselves
-    system = write_system(tmp_path / "bm25", said, bm25=run, qrels=qrels)
+    system = write_system(tmp_path / "bm25", declared, bm25=run, qrels=qrels)
     assert refused(sweep, system) == (
         f"{system}: its judgements lack query 'q39' in 'ar' over candidates in 'ar' (4 such), which facts has in the "
         "monolingual setting; name all qrels of the benchmark"
@@ -254,11 +259,11 @@ def test_a_name_that_is_taken(tmp_path: Path) -> None:
 
 def test_systems_alone_are_compared_with_clusters_of_a_file(tmp_path: Path) -> None:
     clusters = "".join(f"q{query}\tarticle {query // 4}\n" for query in range(QUERIES))
-    said = {"files": r"monolingual\.tsv", "setting": "monolingual"}
+    declared = {"files": r"monolingual\.tsv", "setting": "monolingual"}
     given = {"clusters": "clusters.tsv", "cluster_unit": "article"}
-    write_system(tmp_path / "all" / "a", said | given, monolingual=scored(easy), clusters=clusters)
+    write_system(tmp_path / "all" / "a", declared | given, monolingual=scored(easy), clusters=clusters)
     worse = scored(lambda query, language: easy(query, language) - 0.1)
-    write_system(tmp_path / "all" / "b", said, monolingual=worse)
+    write_system(tmp_path / "all" / "b", declared, monolingual=worse)
     _, study = reported(tmp_path / "all")
     assert (study.clusters.unit, study.clusters.count, study.clusters.queries) == ("article", QUERIES // 4, QUERIES)
     assert isinstance(study.outcome("a", "b", MONOLINGUAL), Better)
@@ -297,12 +302,12 @@ def test_mteb_predictions_are_ranked_lists(tmp_path: Path) -> None:
     ranked = {f"q{query}": {f"d{number}": 1.0 / (1 + number) for number in range(5)} for query in range(QUERIES)}
     predictions = {"mteb_model_meta": {"model_name": "intfloat/e5", "revision": "1"}}
     predictions |= {code: {"test": ranked} for code in LANGUAGES}
-    said = {
+    declared = {
         "kind": "mteb", "files": ".*json", "qrels": "qrels.tsv", "query": "(?P<id>.+)", "subset": "(?P<language>..)",
     }  # fmt: skip
     qrels = "query-id\tcorpus-id\tscore\n" + "".join(f"q{query}\td{query % 2}\t1\n" for query in range(QUERIES))
     folder = write_system(
-        tmp_path / "e5", said | {"qrels": r"(?P<language>..)\.tsv"}, **dict.fromkeys(LANGUAGES, qrels)
+        tmp_path / "e5", declared | {"qrels": r"(?P<language>..)\.tsv"}, **dict.fromkeys(LANGUAGES, qrels)
     )
     (folder / "Facts_predictions.json").write_text(json.dumps(predictions))
     _, study = reported(sweep, folder)

@@ -82,7 +82,7 @@ def test_how_the_work_is_done_does_not_part_runs_but_one_seed_counts_once(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("changes", "message"),
     [
         (
             {"facts": {"fingerprint/facts": "another"}},
@@ -105,8 +105,8 @@ def test_how_the_work_is_done_does_not_part_runs_but_one_seed_counts_once(tmp_pa
         ),
     ],
 )
-def test_other_data_or_another_protocol_is_refused(tmp_path: Path, said: dict, message: str) -> None:
-    first, second = write_run(tmp_path / "a"), write_run(tmp_path / "b", "x_x", 1.0, **said)
+def test_other_data_or_another_protocol_is_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    first, second = write_run(tmp_path / "a"), write_run(tmp_path / "b", "x_x", 1.0, **changes)
     with pytest.raises(ValueError, match="cannot be compared") as refusal:
         refuse_mixed(find_runs([tmp_path]).runs)
     assert str(refusal.value) == "runs: " + message.format(a=first, b=second)

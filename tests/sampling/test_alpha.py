@@ -155,14 +155,14 @@ def test_random_draws_follow_alpha(parallel: Corpus, sampling: Sampling) -> None
 
 
 def test_alpha_in_words() -> None:
-    def said(sampling: Sampling) -> str:
+    def described(sampling: Sampling) -> str:
         alpha: Alpha = alpha_schedule(sampling, 100)
         return describe_alpha(sampling, alpha)
 
-    assert said(X_X) == "1"
-    assert said(LINEAR) == "1 to 0, linear, 0.5 on average"
-    assert said(replace(SEQUENTIAL, switch_at=0.25)) == "1 to 0, switch, 0.25 on average"
-    assert said(STEPS) == "0.9 to 0.5 to 0, steps, 0.35 on average"
+    assert described(X_X) == "1"
+    assert described(LINEAR) == "1 to 0, linear, 0.5 on average"
+    assert described(replace(SEQUENTIAL, switch_at=0.25)) == "1 to 0, switch, 0.25 on average"
+    assert described(STEPS) == "0.9 to 0.5 to 0, steps, 0.35 on average"
 
 
 def test_a_schedule_needs_the_length_of_the_run(parallel: Corpus) -> None:

@@ -155,11 +155,11 @@ def test_keys_join_through_a_chain_of_languages(tmp_path, write_lareqa):
 
 def test_keys_join_what_is_said_in_two_places(tmp_path, write_lareqa):
     """Else a passage, and as a negative its own text, would be a wrong answer beside itself."""
-    said = {
+    answers = {
         "de": [(["Ja.", "Nein."], [("a", "?", 0)]), (["Ja.", "Ja.", "Nie."], [("b", "?", 0)])],
         "en": [(["No.", "Yes."], [("c", "?", 0)]), (["Ja."], [("d", "?", 0)]), (["It is.", "No."], [("e", "?", 0)])],
     }
-    corpus = load_corpus(data_dir=str(write_lareqa(tmp_path, said)), negatives=2)
+    corpus = load_corpus(data_dir=str(write_lareqa(tmp_path, answers)), negatives=2)
     key = dict(zip(corpus.ids, corpus.passage_keys.tolist(), strict=True))
     assert key["a"] == key["b"] == key["d"]
     assert len({key["a"], key["c"], key["e"]}) == 3

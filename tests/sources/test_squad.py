@@ -28,7 +28,7 @@ def nested(questions: list = QUESTIONS) -> dict:
     articles = []
     for context in dict.fromkeys(question[2] for question in questions):
         qas = [
-            {"id": id_, "question": text, "answers": [{"text": said, "answer_start": at} for said, at in answers]}
+            {"id": id_, "question": text, "answers": [{"text": answer, "answer_start": at} for answer, at in answers]}
             for id_, text, where, answers in questions
             if where == context
         ]
@@ -43,7 +43,7 @@ def flat(questions: list = QUESTIONS) -> list[dict]:
             "title": "a title",
             "context": context,
             "question": text,
-            "answers": {"text": [said for said, _ in answers], "answer_start": [at for _, at in answers]},
+            "answers": {"text": [answer for answer, _ in answers], "answer_start": [at for _, at in answers]},
         }
         for id_, text, context, answers in questions
     ]

@@ -167,10 +167,10 @@ def test_activation_checkpointing_of_frozen_layers_costs_no_backward_pass():
 
 
 def test_activation_checkpointing_says_nothing_about_decoding(monkeypatch):
-    said: list[str] = []
-    monkeypatch.setattr(generic.logger, "warning_once", said.append, raising=False)
+    messages: list[str] = []
+    monkeypatch.setattr(generic.logger, "warning_once", messages.append, raising=False)
     gradients(full(new(), activation_checkpointing=True))
-    assert said == []
+    assert messages == []
 
 
 compiler = pytest.mark.skipif(
