@@ -153,8 +153,9 @@ def local(experiment: str, files: dict[str, Path]) -> list[str]:
     lareqa = [f"benchmarks.{name}.data_dir={files[name]}" for name in ("xquad_r", "mlqa_r")]
     if experiment == "demo":
         return []
-    if experiment == "mlqa_r":
-        return [f"corpus.data_dir={files['squad'].parent / 'train'}", lareqa[0]]
+    if experiment == "mlqa_r" or experiment.startswith("study/"):
+        own = [] if experiment == "study/selection" else lareqa[:1]
+        return [f"corpus.data_dir={files['squad'].parent / 'train'}", *own]
     if experiment.startswith("paper/"):
         parts = ("mmarco", "nq", "yahoo_answers", "mr_tydi")
         of_parts = [f"corpus.parts.{name}.data_dir={files[name]}" for name in parts]
@@ -199,7 +200,7 @@ def test_two_steps(
 ) -> None:
     monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
     train_files = files["squad"].parent / "train"
-    if experiment == "mlqa_r" and not train_files.exists():
+    if (experiment == "mlqa_r" or experiment.startswith("study/")) and not train_files.exists():
         paragraphs = [([f"{n} is one.", f"{n} is two."], [(f"t{n}", f"train {n}?", 0)]) for n in range(ITEMS)]
         write_lareqa(train_files, {language: paragraphs for language in ("de", "en")})
     small = ["encoder=static", "encoder.vocab_size=300", "encoder.hidden_size=8", "logger=none", "threads=1"]
