@@ -130,7 +130,39 @@ def _mapping(text: str, place: str) -> dict[str, object]:
 
 
 def _declaration(found: Mapping[str, object], place: str, folder: Path, *, inside: bool) -> Declaration:
+    """The declaration that a mapping states. inside: whether its files must lie in `folder`."""
     problems = [f"'{key}' is no key of a system; the keys are {', '.join(_KEYS)}" for key in found if key not in _KEYS]
+    texts = _texts(found, problems)
+    seed, languages = _seed(found, problems), _languages(found, problems)
+    folders, patterns = _patterns(texts, folder, problems)
+    tables = _tables(texts, folder, problems)
+    if inside:
+        _require_inside(folder, folders | tables, problems)
+    if problems:
+        raise ValueError("\n".join(f"{place}: {problem}" for problem in problems))
+    return Declaration(
+        place,
+        texts["kind"],
+        Source(folders["files"], patterns["files"]),
+        Source(folders["qrels"], patterns["qrels"]) if "qrels" in patterns else None,
+        texts.get("system"),
+        seed,
+        texts.get("benchmark"),
+        texts.get("setting"),
+        patterns.get("query"),
+        patterns.get("candidate"),
+        patterns.get("subset"),
+        texts.get("query_id", "{id}"),
+        tables.get("query_languages"),
+        tables.get("candidate_languages"),
+        tables.get("clusters"),
+        texts.get("cluster_unit", "cluster"),
+        languages,
+    )
+
+
+def _texts(found: Mapping[str, object], problems: list[str]) -> dict[str, str]:
+    """The values that are texts. Mistakes are added to `problems`, here and below."""
     texts: dict[str, str] = {}
     for key in _TEXTS:
         value = found.get(key)
@@ -145,21 +177,35 @@ def _declaration(found: Mapping[str, object], place: str, folder: Path, *, insid
         problems.append(f"kind: '{kind}' is none of {', '.join(KINDS)}; name the format of the files")
     if texts.get("setting", SETTINGS[0]) not in SETTINGS:
         problems.append(f"setting: '{texts['setting']}' is none of {', '.join(SETTINGS)}; name the one of the files")
-    seed = found.get("seed")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        problems.append("seed: it is no whole number from 0; leave it out for a system without a seed")
-        seed = None
-    languages = found.get("languages") or {}
-    if not isinstance(languages, dict) or not all(isinstance(part, str) for pair in languages.items() for part in pair):
-        problems.append("languages: it is no mapping of texts; write their codes and ours, such as {deu: de, eng: en}")
-        languages = {}
     if kind == "trec" and "qrels" not in texts:
         problems.append("qrels: a TREC run needs the judgements; name their file")
+    return texts
 
-    patterns: dict[str, regex.Pattern[str]] = {}
+
+def _seed(found: Mapping[str, object], problems: list[str]) -> int | None:
+    seed = found.get("seed")
+    if seed is None or (isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0):
+        return seed
+    problems.append("seed: it is no whole number from 0; leave it out for a system without a seed")
+    return None
+
+
+def _languages(found: Mapping[str, object], problems: list[str]) -> dict[str, str]:
+    languages = found.get("languages") or {}
+    if isinstance(languages, dict) and all(isinstance(part, str) for pair in languages.items() for part in pair):
+        return languages
+    problems.append("languages: it is no mapping of texts; write their codes and ours, such as {deu: de, eng: en}")
+    return {}
+
+
+def _patterns(
+    texts: Mapping[str, str], folder: Path, problems: list[str]
+) -> tuple[dict[str, Path], dict[str, regex.Pattern[str]]]:
+    """The patterns, and for those of files the folder to look in."""
     folders: dict[str, Path] = {}
+    patterns: dict[str, regex.Pattern[str]] = {}
     for key in _PATTERNS:
-        text = texts.get(key, _FILES.get(kind, ".+") if key == "files" else None)
+        text = texts.get(key, _FILES.get(texts.get("kind", ""), ".+") if key == "files" else None)
         if text is None:
             continue
         if key in {"files", "qrels"}:
@@ -169,36 +215,23 @@ def _declaration(found: Mapping[str, object], place: str, folder: Path, *, insid
             patterns[key] = regex.compile(text)
         except (regex.error, RecursionError, OverflowError) as error:
             problems.append(f"{key}: {shown(text)} is no regular expression ({error}); mend it")
+    return folders, patterns
+
+
+def _tables(texts: Mapping[str, str], folder: Path, problems: list[str]) -> dict[str, Path]:
+    """The files with a language or a cluster for each id."""
     paths = {key: folder / Path(texts[key]).expanduser() for key in _TABLES if key in texts}
     problems += [
         f"{key}: there is no file '{texts[key]}'; name one" for key, path in paths.items() if not path.is_file()
     ]
-    if inside:
-        root = folder.resolve()
-        problems += [
-            f"{key}: it leads out of the folder of {SYSTEM_FILE}; put the file there, or declare the system on the "
-            "command line"
-            for key, path in (folders | paths).items()
-            if not path.resolve().is_relative_to(root)
-        ]
-    if problems:
-        raise ValueError("\n".join(f"{place}: {problem}" for problem in problems))
-    return Declaration(
-        place,
-        kind,
-        Source(folders["files"], patterns["files"]),
-        Source(folders["qrels"], patterns["qrels"]) if "qrels" in patterns else None,
-        texts.get("system"),
-        seed if isinstance(seed, int) else None,
-        texts.get("benchmark"),
-        texts.get("setting"),
-        patterns.get("query"),
-        patterns.get("candidate"),
-        patterns.get("subset"),
-        texts.get("query_id", "{id}"),
-        paths.get("query_languages"),
-        paths.get("candidate_languages"),
-        paths.get("clusters"),
-        texts.get("cluster_unit", "cluster"),
-        languages,
-    )
+    return paths
+
+
+def _require_inside(folder: Path, paths: Mapping[str, Path], problems: list[str]) -> None:
+    root = folder.resolve()
+    problems += [
+        f"{key}: it leads out of the folder of {SYSTEM_FILE}; put the file there, or declare the system on the command "
+        "line"
+        for key, path in paths.items()
+        if not path.resolve().is_relative_to(root)
+    ]
