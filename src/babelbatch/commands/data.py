@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -70,15 +71,23 @@ def _user_frame(error: Exception) -> str | None:
 
 def _faulty_loader(error: Exception, node: DictConfig) -> str | None:
     """The innermost line of a user's loader on the error's traceback; None if our loaders alone raised it, or if it is
-    a ValueError of ours, whose message suffices."""
+    a ValueError that we or the loader meant to raise, whose message suffices."""
     packages = {target.partition(".")[0] for target in _targets(OmegaConf.to_container(node))} - {"babelbatch"}
     frames = list(traceback.walk_tb(error.__traceback__))
-    if not frames or (isinstance(error, ValueError) and _package(frames[-1][0]) == "babelbatch"):
+    if not frames or (isinstance(error, ValueError) and (_package(frames[-1][0]) == "babelbatch" or _is_meant(error))):
         return None
     for frame, line in reversed(frames):
         if _package(frame) in packages:
             return f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}, line {line}"
     return None
+
+
+def _is_meant(error: Exception) -> bool:
+    """Whether a `raise` raised it, rather than a function that is written in C, such as `int`."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def _package(frame: FrameType) -> str:

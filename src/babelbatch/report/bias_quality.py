@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -35,7 +36,41 @@ def bias_at_quality(study: Study) -> Section | None:
     drawn = [measure for measure in MEASURES if sum(known == measure for _, known in curves) > 1]
     if not drawn:
         return None
-    made: list[tuple[Group, Group, Measure, AtEqualQuality]] = []
+    compared, refused = _compared(study, curves, drawn)
+    return Section(
+        f"bias-quality-{study.benchmark}",
+        f"{study.benchmark}: language bias at equal quality",
+        (*_sentences(compared, quality, study.level), *(f"{line[0].upper()}{line[1:]}" for line in refused)),
+        f"Each line follows a strategy from its first evaluation during training to the last one, mean over seeds. The "
+        f"table has differences at the highest {quality.name} over the pool that every run of both strategies reaches, "
+        "each run read off its own curve by linear interpolation, and a t test over runs, p by Holm over this table. "
+        "Queries are taken as given. Strategies whose curves do not overlap cannot be compared so.",
+        _grid(compared, drawn),
+        _data(compared, study.benchmark, quality),
+        figures=tuple(_figure(study, quality, measure, curves) for measure in drawn),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A measure of two groups at equal quality. p_value: by Holm over all of them."""
+
+    group: str
+    reference: str
+    measure: Measure
+    found: AtEqualQuality
+    p_value: float
+
+    @property
+    def digits(self) -> int:
+        return 3 if self.measure.most == 1 else 1
+
+
+def _compared(
+    study: Study, curves: Mapping[tuple[str, Measure], list[Curve]], drawn: Sequence[Measure]
+) -> tuple[list[_Compared], list[str]]:
+    """Each group against the reference in each measure; and what cannot be compared, with the reason."""
+    found: list[tuple[Group, Group, Measure, AtEqualQuality]] = []
     refused = []
     for measure in drawn:
         reference, *others = _with_curves(study, curves, measure)
@@ -44,56 +79,62 @@ def bias_at_quality(study: Study) -> Section | None:
             of_both = curves[group.label, measure], curves[reference.label, measure]
             if min(map(len, of_both)) < 2:
                 refused.append(f"{pair}: not tested, because a test over runs takes two of each.")
-            elif (compared := compare_at_equal_quality(*of_both, study.level)) is None:
+            elif (at_equal := compare_at_equal_quality(*of_both, study.level)) is None:
                 refused.append(f"{pair}: not comparable, because their curves do not overlap.")
             else:
-                made.append((group, reference, measure, compared))
-    adjusted = holm([found.p_value for *_, found in made])
-    rows: list[tuple[Cell, ...]] = []
-    cells: dict[tuple[str, Measure], tuple[str, str]] = {}
+                found.append((group, reference, measure, at_equal))
+    adjusted = holm([at_equal.p_value for *_, at_equal in found])
+    return [
+        _Compared(group.label, reference.label, measure, at_equal, float(p_value))
+        for (group, reference, measure, at_equal), p_value in zip(found, adjusted, strict=True)
+    ], refused
+
+
+def _sentences(compared: Sequence[_Compared], quality: Measure, level: float) -> list[str]:
+    """A sentence for each significant difference, or one if there is none."""
     sentences = []
-    for (group, reference, measure, found), p_value in zip(made, adjusted, strict=True):
-        digits = 3 if measure.most == 1 else 1
-        numbers = f"{interval(found.low, found.high, digits, signed=True)}, {p_text(p_value)}"
-        shown = fixed(found.difference, digits, signed=True)
-        cells[group.label, measure] = f"{shown} at {fixed(found.quality, 3)}", numbers
-        rows.append((
-            group.label, reference.label, measure.metric, found.quality, found.a, found.b, found.difference, found.low,
-            found.high, found.p_value, p_value,
-        ))  # fmt: skip
-        if p_value < 1 - study.level:
+    for each in compared:
+        if each.p_value < 1 - level:
+            found, digits = each.found, each.digits
             more = "less" if found.difference < 0 else "more"
             sentences.append(
-                f"At equal {quality.name} over the pool, {fixed(found.quality, 3)}, {group.label} has {more} "
-                f"{measure.name} than {reference.label}: {fixed(found.a, digits)} against {fixed(found.b, digits)} "
-                f"({p_text(p_value)})."
+                f"At equal {quality.name} over the pool, {fixed(found.quality, 3)}, {each.group} has {more} "
+                f"{each.measure.name} than {each.reference}: {fixed(found.a, digits)} against "
+                f"{fixed(found.b, digits)} ({p_text(each.p_value)})."
             )
-    if made and not sentences:
-        sentences = ["At equal quality no difference in language bias is significant."]
-    labels = list(dict.fromkeys(group.label for group, *_ in made))
+    if compared and not sentences:
+        return ["At equal quality no difference in language bias is significant."]
+    return sentences
+
+
+def _grid(compared: Sequence[_Compared], drawn: Sequence[Measure]) -> Grid:
+    """Groups by measures: the difference and the quality at which it was read, with interval and p."""
+    cells: dict[tuple[str, Measure], tuple[str, str]] = {}
+    for each in compared:
+        found, digits = each.found, each.digits
+        shown = f"{fixed(found.difference, digits, signed=True)} at {fixed(found.quality, 3)}"
+        numbers = f"{interval(found.low, found.high, digits, signed=True)}, {p_text(each.p_value)}"
+        cells[each.group, each.measure] = shown, numbers
+    labels = list(dict.fromkeys(each.group for each in compared))
     used = [measure for measure in drawn if any((label, measure) in cells for label in labels)]
+    rows = [(label, "", tuple(cells.get((label, each), (MISSING, "")) for each in used)) for label in labels]
+    head = tuple(measure.name for measure in used) or ("at equal quality",)
+    return Grid("strategy", head, rows or [("–", "", ((MISSING, ""),))])
+
+
+def _data(compared: Sequence[_Compared], benchmark: str, quality: Measure) -> Data:
     head = (
         "group", "minus", "metric", f"{quality.name} over the pool", "of the group", "of the other", "difference",
         "low", "high", "p", "p by Holm",
     )  # fmt: skip
-    grid = Grid(
-        "strategy",
-        tuple(measure.name for measure in used) or ("at equal quality",),
-        [(label, "", tuple(cells.get((label, each), (MISSING, "")) for each in used)) for label in labels]
-        or [("–", "", ((MISSING, ""),))],
-    )
-    return Section(
-        f"bias-quality-{study.benchmark}",
-        f"{study.benchmark}: language bias at equal quality",
-        (*sentences, *(f"{line[0].upper()}{line[1:]}" for line in refused)),
-        f"Each line follows a strategy from its first evaluation during training to the last one, mean over seeds. The "
-        f"table has differences at the highest {quality.name} over the pool that every run of both strategies reaches, "
-        "each run read off its own curve by linear interpolation, and a t test over runs, p by Holm over this table. "
-        "Queries are taken as given. Strategies whose curves do not overlap cannot be compared so.",
-        grid,
-        Data(f"{study.benchmark}_bias_at_quality", head, rows),
-        figures=tuple(_figure(study, quality, measure, curves) for measure in drawn),
-    )
+    rows: list[tuple[Cell, ...]] = [
+        (
+            each.group, each.reference, each.measure.metric, each.found.quality, each.found.a, each.found.b,
+            each.found.difference, each.found.low, each.found.high, each.found.p_value, each.p_value,
+        )
+        for each in compared
+    ]  # fmt: skip
+    return Data(f"{benchmark}_bias_at_quality", head, rows)
 
 
 def curve_of(run: Run, benchmark: str, quality: Measure, measure: Measure) -> Curve:

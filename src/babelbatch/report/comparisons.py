@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
@@ -29,7 +29,7 @@ from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Outcome,
 from babelbatch.report.planned import Planned, planned_tests
 from babelbatch.report.run_scores import Clusters, clusters_of, scores_of_run
 from babelbatch.report.runs import Run, custom_metrics
-from babelbatch.statistics import Estimate, NonInferiority, Scores, compare, estimate, holm, non_inferior
+from babelbatch.statistics import Comparison, Estimate, NonInferiority, Scores, compare, estimate, holm, non_inferior
 
 __all__ = [
     "CROSSLINGUAL",
@@ -222,17 +222,7 @@ def study(
         for measure in (*asked, PREFERENCE, SAME_LANGUAGE)
         if (found := scores_of_run(run, benchmark, measure, clusters)) is not None
     }
-    estimates: dict[tuple[str, Measure], Estimate] = {}
-    cut: list[tuple[str, Measure]] = []
-    for group in groups:
-        for measure in (*asked, PREFERENCE, SAME_LANGUAGE):
-            of_seeds = [own for seed in group.seeds if (own := scores.get((group.label, seed, measure)))]
-            if len(of_seeds) == len(group.seeds):
-                mean = estimate(of_seeds, level)
-                low, high = measure.within(mean.low, mean.high)
-                estimates[group.label, measure] = replace(mean, low=low, high=high)
-                if (low, high) != (mean.low, mean.high):
-                    cut.append((group.label, measure))
+    estimates, cut = _estimates(groups, (*asked, PREFERENCE, SAME_LANGUAGE), scores, level)
     # A system that was measured elsewhere may lack a measure, and then is not tested on it.
     complete = [group for group in groups if not group.foreign]
     measures = tuple(
@@ -245,19 +235,7 @@ def study(
         raise ValueError(
             f"runs: not all of them have {TITLES[metric]} on {benchmark}; evaluate them again, or leave it out"
         )
-    tests, untested = [], []
-    pairs = list(combinations(groups, 2)) if tested else []
-    with bar(f"comparing the strategies on {benchmark}", len(pairs), "pairs") as progress:
-        for a, b in pairs:
-            progress.advance(1)
-            if (reason := why_not_tested(a, b)) is not None:
-                untested.append(NotTested(a.label, b.label, reason))
-                continue
-            for measure in measures:
-                if not {(a.label, measure), (b.label, measure)} <= estimates.keys():
-                    continue
-                of_a, of_b = ([scores[group.label, seed, measure] for seed in group.seeds] for group in (a, b))
-                tests.append((a, b, measure, compare(of_a, of_b, level, fixed_a=a.fixed, fixed_b=b.fixed)))
+    tests, untested = _pairwise(benchmark, groups, measures, scores, level) if tested else ([], [])
     return Study(
         benchmark,
         metric,
@@ -274,6 +252,53 @@ def study(
         level,
         scores,
     )
+
+
+def _estimates(
+    groups: Sequence[Group],
+    measures: Sequence[Measure],
+    scores: AllScores,
+    level: float,
+) -> tuple[dict[tuple[str, Measure], Estimate], list[tuple[str, Measure]]]:
+    """The mean of each group in each measure that all of its seeds have, and where an interval was cut to the range."""
+    estimates: dict[tuple[str, Measure], Estimate] = {}
+    cut: list[tuple[str, Measure]] = []
+    for group in groups:
+        for measure in measures:
+            of_seeds = [own for seed in group.seeds if (own := scores.get((group.label, seed, measure)))]
+            if len(of_seeds) == len(group.seeds):
+                mean = estimate(of_seeds, level)
+                low, high = measure.within(mean.low, mean.high)
+                estimates[group.label, measure] = replace(mean, low=low, high=high)
+                if (low, high) != (mean.low, mean.high):
+                    cut.append((group.label, measure))
+    return estimates, cut
+
+
+def _pairwise(
+    benchmark: str,
+    groups: Sequence[Group],
+    measures: Sequence[Measure],
+    scores: Mapping[tuple[str, int | None, Measure], Scores],
+    level: float,
+) -> tuple[list[tuple[Group, Group, Measure, Comparison]], list[NotTested]]:
+    """Every pair in every measure that both have; and the pairs that cannot be tested, with the reason."""
+    tests, untested = [], []
+    pairs = list(combinations(groups, 2))
+    with bar(f"comparing the strategies on {benchmark}", len(pairs), "pairs") as progress:
+        for a, b in pairs:
+            progress.advance(1)
+            if (reason := why_not_tested(a, b)) is not None:
+                untested.append(NotTested(a.label, b.label, reason))
+                continue
+            for measure in measures:
+                of_a, of_b = (
+                    [own for seed in group.seeds if (own := scores.get((group.label, seed, measure)))]
+                    for group in (a, b)
+                )
+                if len(of_a) == len(a.seeds) and len(of_b) == len(b.seeds):
+                    tests.append((a, b, measure, compare(of_a, of_b, level, fixed_a=a.fixed, fixed_b=b.fixed)))
+    return tests, untested
 
 
 def reference_of(groups: Sequence[Group]) -> Group | None:
