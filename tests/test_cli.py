@@ -19,7 +19,7 @@ from babelbatch.runs.provenance import checked_out_commit, version_text
 from commands import BIN, SMALL
 from processes import ended, finished, python, started
 
-COMMANDS = ("train", "evaluate", "mine", "data", "report", "dashboard")
+COMMANDS = ("train", "evaluate", "merge", "mine", "data", "report", "dashboard")
 
 
 def typed(command: str, *arguments: str) -> list[str]:

@@ -19,9 +19,8 @@ def test_the_model_is_used(tmp_path: Path) -> None:
     differences = re.findall(r"^largest difference (\S+)$", printed, re.MULTILINE)
     assert len(differences) == 2  # sentence-transformers, transformers
     assert all(abs(float(difference)) < 1e-5 for difference in differences)
-    assert (
-        len(re.findall(r"^What is the capital of Peru\?  .+  -?0\.\d{3}$", printed, re.MULTILINE)) == 6
-    )  # run three times
+    lines = re.findall(r"^What is the capital of Peru\?  .+  -?0\.\d{3}$", printed, re.MULTILINE)
+    assert len(lines) == 3  # of search.py, and of the two that import it
     trained, evaluated = (
         json.loads((tmp_path / folder / "metrics.json").read_text()) for folder in ("run", "evaluated")
     )
