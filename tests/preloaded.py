@@ -89,7 +89,7 @@ def _child(typed: list[str], cwd: str, environment: dict[str, str], outputs: lis
         opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, descriptor)
         os.close(opened)
-    sys.stdin = open(0)  # noqa: SIM115
+    sys.stdin = open(0)  # noqa: SIM115 - open until the process ends
     sys.argv = typed
     code: object = 0
     try:
@@ -101,7 +101,7 @@ def _child(typed: list[str], cwd: str, environment: dict[str, str], outputs: lis
         code = 1
     if isinstance(code, str):
         print(code, file=sys.stderr)
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, which multiprocessing would do after atexit
+    threading._shutdown()  # waits for threads, which multiprocessing would do after atexit
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_distractors_are_a_sample_of_the_others(folder: Path, monkeypatch: pytes
     pools = [set(load_benchmark(str(folder), ["en"], distractors=n).candidate_ids) for n in (0, 1, 2, 3)]
     assert pools[0] == {"en:0", "en:3", "en:5"}
     assert [len(pool) for pool in pools] == [3, 4, 5, 6]
-    assert all(smaller < larger for smaller, larger in zip(pools, pools[1:], strict=False))  # noqa: RUF007
+    assert all(smaller < larger for smaller, larger in pairwise(pools))
 
 
 def test_what_is_wrong_is_named(folder: Path) -> None:
@@ -67,7 +68,7 @@ def test_what_is_wrong_is_named(folder: Path) -> None:
     expected = (
         f"{folder / 'qrels.dev.small.tsv'}, line 1: 3 fields instead of 4 (query 0 candidate score); it may be cut"
     )
-    with pytest.raises(ValueError) as raised:  # noqa: PT011
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the whole message is compared below
         load_benchmark(str(folder), ["en"])
     assert str(raised.value) == expected
     with pytest.raises(ValueError, match="distractors must be 0 or more, not -1"):

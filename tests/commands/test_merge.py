@@ -160,7 +160,7 @@ def test_nothing_else_is_overwritten(sweep: dict[str, Path], tmp_path: Path) -> 
     ],
 )  # fmt: skip
 def test_every_mistake_is_named(arguments: list[str], problems: list[str]) -> None:
-    with pytest.raises(ValueError) as raised:  # noqa: PT011
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the whole message is compared
         parse(arguments)
     assert str(raised.value).splitlines() == problems
 

@@ -60,7 +60,7 @@ def declare(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> System:
 
 def by_row(table: pa.Table) -> dict[tuple[str, str, str, str | None], dict[str, float]]:
     keys = ("setting", "query_id", "query_language", "candidate_language")
-    return {tuple(row[key] for key in keys): row for row in table.to_pylist()}  # type: ignore[misc]
+    return {tuple(row[key] for key in keys): row for row in table.to_pylist()}
 
 
 def candidate_table(folder: Path, benchmark: Benchmark) -> str:

@@ -353,7 +353,7 @@ ALL = "ar, de, el, en, es, hi, ru, th, tr, vi, zh"
     ],
 )
 def test_wrong_options(load, options, message):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
         load(**options)
     assert str(caught.value) == message
 

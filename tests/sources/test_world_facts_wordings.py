@@ -60,6 +60,6 @@ def changed(language: str, role: str, wordings: list[str]) -> dict[str, dict]:
     ],
 )
 def test_damage(load, tmp_path, values, problem):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
         load(values)
     assert str(caught.value) == f"{tmp_path / 'wordings.json'}{problem}"

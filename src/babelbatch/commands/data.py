@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -84,10 +83,7 @@ def _faulty_loader(error: Exception, node: DictConfig) -> str | None:
 
 def _is_meant(error: Exception) -> bool:
     """Whether a `raise` raised it, rather than a function that is written in C, such as `int`."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    return last is not None and last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    return (traceback.extract_tb(error.__traceback__)[-1].line or "").startswith("raise ")
 
 
 def _package(frame: FrameType) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import identity
 from babelbatch.encoder import interpolated, load, save
+from babelbatch.progress import announce
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, INITIAL_WEIGHTS, MERGE_FILE, METRICS_FILE, TRAINED
 from babelbatch.runs.provenance import provenance
 from babelbatch.storage import write_atomically
-
-log = logging.getLogger(__name__)
 
 STRATEGY = "merged"
 _SUMMED = ("steps", "tokens/encoded", "tokens/padded", "tokens/teacher", "flops/train", "seconds/train")
@@ -53,7 +51,7 @@ def merge(folders: Sequence[Path], weights: Sequence[float], output: Path) -> No
         refuse_different(runs[0], run)
     facts = merged_facts(runs, weights)
     if not _is_free(output, facts):
-        log.info("%s was merged already", output)
+        announce(f"{output} was merged already")
         return
     merged = interpolated((load(run.encoder) for run in runs), weights)
     save(merged, output / ENCODER_FOLDER)
@@ -122,14 +120,13 @@ def merged_facts(runs: Sequence[MergedRun], weights: Sequence[float]) -> dict[st
 
 def _is_free(output: Path, facts: Mapping[str, Any]) -> bool:
     """Whether to write there: False if the same average is there. Raises ValueError for anything else in it."""
-    if not output.exists() or not any(output.iterdir()):
+    inside = {path.name for path in output.iterdir()} if output.exists() else set()
+    if inside <= {ENCODER_FOLDER}:  # nothing, or what an interrupted merge has left
         return True
     try:
         there = json.loads((output / MERGE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         there = None
-        if {path.name for path in output.iterdir()} == {ENCODER_FOLDER}:  # an interrupted merge
-            return True
     keys = ("merged/weights", "merged/config_hashes")
     if isinstance(there, dict) and all(there.get(key) == facts[key] for key in keys):
         return False
@@ -141,7 +138,7 @@ def _settings_of(path: Path) -> dict[str, Any]:
     return content
 
 
-def _vocabulary(encoder: Path) -> dict[str, str]:
+def _vocabulary(encoder: Path) -> dict[str, bytes]:
     """Content of the files of a tokenizer by name."""
     names = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model")
-    return {name: (encoder / name).read_bytes().hex() for name in names if (encoder / name).is_file()}
+    return {name: (encoder / name).read_bytes() for name in names if (encoder / name).is_file()}

@@ -24,7 +24,7 @@ from babelbatch.commands.evaluate import load_checkpoint
 from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
-from babelbatch.encoder import Encoder, Role
+from babelbatch.encoder import Encoder, Role, weights_digest
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import bar, waiting
 from babelbatch.records import ABSENT, Corpus
@@ -140,12 +140,7 @@ def fingerprint(encoder: Encoder) -> str:
     # Not the tokenizer's own serialisation, which contains the length of the last texts.
     parts = [asdict(encoder.settings), encoder.tokenizer.get_vocab(), encoder.tokenizer.special_tokens_map]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    tensors = sorted(encoder.state_dict().items())
-    with bar("reading the encoder's weights for a fingerprint", len(tensors), "tensors") as progress:
-        for name, tensor in tensors:
-            digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-            progress.advance(1)
+    digest.update(weights_digest(encoder).encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""A digest of an encoder's weights, by which runs of one initialisation are recognised."""
+"""A digest of weights: it names cached vectors, and tells which runs began alike."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor, nn
 
+from babelbatch.progress import bar
+
 
 def weights_digest(module: nn.Module) -> str:
     """SHA-256, in hexadecimal, of the names, types, shapes and values of all weights and stored buffers."""
     state = module.state_dict()
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:  # hashing leaves the interpreter free
-        digests = list(threads.map(_digest, state.values()))
+    threads = min(8, os.cpu_count() or 1)  # hashing leaves the interpreter free
     whole = hashlib.sha256()
-    for (name, tensor), digest in zip(state.items(), digests, strict=True):
-        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} {digest}\n".encode())
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        bar("reading the encoder's weights for a fingerprint", len(state), "tensors") as progress,
+    ):
+        for (name, tensor), digest in zip(state.items(), pool.map(_digest, state.values()), strict=True):
+            whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} {digest}\n".encode())
+            progress.advance(1)
     return whole.hexdigest()
 
 

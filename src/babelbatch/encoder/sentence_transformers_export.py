@@ -23,7 +23,7 @@ from babelbatch.encoder.pooling import Pooling
 from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, UNLIMITED
 from babelbatch.encoder.static_model import StaticModel
 
-TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
+_TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
 """What sentence-transformers calls the roles."""
 
 _FLAGS: dict[Pooling, str] = {
@@ -57,12 +57,10 @@ def write_modules(encoder: Encoder, folder: Path) -> None:
     """
     static = isinstance(encoder.tower("query").backbone, StaticModel)
     settings = encoder.settings
-    if static and settings.shared and settings.query_length == settings.passage_length:
-        _write_tokenizer(encoder, folder, "query")  # over Hugging Face's, with the truncation
     routes: dict[Role, list[tuple[str, str]]] = {}
     roles: tuple[Role, ...] = ("query", "passage") if _is_routed(encoder, static) else ("query",)
     for role in roles:
-        prefix = f"{TASKS[role]}_" if len(roles) > 1 else ""
+        prefix = f"{_TASKS[role]}_" if len(roles) > 1 else ""
         first = _write_static(encoder, folder, role, prefix) if static else _write_transformer(encoder, folder, role)
         routes[role] = [first, *_write_rest(encoder, folder, role, prefix, with_pooling=not static)]
     modules = routes["query"]
@@ -77,7 +75,7 @@ def write_modules(encoder: Encoder, folder: Path) -> None:
         for number, (path, kind) in enumerate(modules)
     ]
     _write_json(folder / MODULES_FILE, listed)
-    prompts = {TASKS[role]: settings.prefix(role) for role in TASKS}
+    prompts = {_TASKS[role]: settings.prefix(role) for role in _TASKS}
     _write_json(
         folder / "config_sentence_transformers.json",
         {
@@ -90,7 +88,7 @@ def write_modules(encoder: Encoder, folder: Path) -> None:
     )
 
 
-def dense_modules(encoder: Encoder, role: Role) -> list[tuple[Dense, dict[str, Tensor], int]]:
+def _dense_modules(encoder: Encoder, role: Role) -> list[tuple[Dense, dict[str, Tensor], int]]:
     """The layers after the pooling as (settings, weights, size of the input): pooler, dense layers, projection."""
     tower = encoder.tower(role)
     size = hidden_size(tower.backbone)
@@ -127,7 +125,7 @@ def _write_transformer(encoder: Encoder, folder: Path, role: Role) -> tuple[str,
     path = "passage" if role == "passage" else ""
     if path:
         encoder.tokenizer.save_pretrained(folder / path)
-    lengths = [settings.max_length(of) for of in ((role,) if not settings.shared else TASKS)]
+    lengths = [settings.max_length(of) for of in ((role,) if not settings.shared else _TASKS)]
     config: dict[str, Any] = {"max_seq_length": max(lengths), "do_lower_case": False}
     if len({*lengths}) > 1:
         config |= {"query_length": settings.query_length, "document_length": settings.passage_length}
@@ -138,6 +136,7 @@ def _write_transformer(encoder: Encoder, folder: Path, role: Role) -> tuple[str,
 def _write_static(encoder: Encoder, folder: Path, role: Role, prefix: str) -> tuple[str, str]:
     """The path and the class of the embedding of a role; in the root of the folder if both roles share it."""
     if not prefix:
+        _write_tokenizer(encoder, folder, role)  # over Hugging Face's, with the truncation
         return "", "StaticEmbedding"
     path = f"{prefix}0_StaticEmbedding"
     (folder / path).mkdir(exist_ok=True)
@@ -174,7 +173,7 @@ def _write_rest(
                 "include_prompt": True,
             },
         )
-    for layer, weights, size in dense_modules(encoder, role):
+    for layer, weights, size in _dense_modules(encoder, role):
         path = f"{prefix}{len(modules) + 1}_Dense"
         modules.append((path, "Dense"))
         config = {
@@ -197,7 +196,7 @@ def _write_router(routes: dict[Role, list[tuple[str, str]]], folder: Path) -> No
             "types": {
                 path: f"sentence_transformers.models.{kind}" for modules in named.values() for path, kind in modules
             },
-            "structure": {TASKS[role]: [path for path, _ in modules] for role, modules in named.items()},
+            "structure": {_TASKS[role]: [path for path, _ in modules] for role, modules in named.items()},
             "parameters": {"default_route": "document", "allow_empty_key": True},
         },
     )

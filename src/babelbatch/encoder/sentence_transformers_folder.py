@@ -122,8 +122,8 @@ def _pooling(config: dict[str, Any], folder: Path) -> str:
 def _prefixes(main: dict[str, Any], folder: Path) -> dict[str, str]:
     """The prefix of each role: of its prompts the first that is there, empty or not, else the default prompt.
 
-    That is the documented rule of sentence-transformers. Its methods differ where the prompt of a role is not called
-    `query` or `document`: they then use none. A warning says so, and names the prompts that no role has.
+    sentence-transformers documents the same rule, but its methods look for the names `query` and `document` only, and
+    use no prompt without them. A warning says where that makes a difference, and names the prompts that no role has.
     """
     prompts: dict[str, str | None] = main.get("prompts") or {}
     default = main.get("default_prompt_name")

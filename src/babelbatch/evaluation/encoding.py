@@ -91,14 +91,14 @@ def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int)
 
     That is weights, settings, tokens (so tokenizer, prefix and length too), and what affects rounding.
     """
+    from babelbatch.encoder import weights_digest  # with transformers, which lexical systems do without
+
     tower, device = encoder.tower(role), next(encoder.parameters()).device
     config = tower.backbone.config
     attention = getattr(config, "_attn_implementation", None)
     rounding = (torch.__version__, device.type, torch.is_autocast_enabled(device.type), token_budget, world_size())
     digest = hashlib.sha256(repr((encoder.settings, config.to_json_string(), attention, *rounding)).encode())
-    for name, weights in tower.state_dict().items():
-        digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
-        digest.update(weights.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    digest.update(weights_digest(tower).encode())
     digest.update(tokens.hashes().data)
     return digest.hexdigest()
 
