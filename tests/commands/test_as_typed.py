@@ -55,6 +55,18 @@ def test_a_run_records_retrieval_on_validation_items(sweep: Path) -> None:
     assert len({each["fingerprint/validation_queries"] for each in found}) == 1
 
 
+def test_a_run_records_how_its_first_texts_are_encoded(sweep: Path) -> None:
+    folder = of_alpha(sweep, 0.5)
+    found = metrics(folder)
+    assert found["encoded/pooling"] == "mean"
+    for role in ("query", "passage"):
+        tokens = found[f"encoded/{role}/tokens"]
+        assert (tokens[0], tokens[-1]) == ("<s>", "</s>")
+        assert "".join(tokens[1:-1]).replace("▁", " ").strip() == found[f"encoded/{role}/text"]
+    assert "the first query as encoded: " in "".join((sweep.parent / f"std{out}").read_text() for out in ("out", "err"))
+    assert not (folder / "untrained_encoder").exists()
+
+
 def test_same_seed_same_run_another_seed_another(sweep: Path, tmp_path: Path) -> None:
     run_forked(
         "babelbatch-train", "-m", "sampling=hybrid", "seed=0,1", "logger=none", *SMALL, "output_dir=again", cwd=tmp_path

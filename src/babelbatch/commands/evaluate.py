@@ -17,6 +17,7 @@ from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, load, load_architecture
+from babelbatch.evaluation.encoded_texts import encoded_texts
 from babelbatch.lexical import Lexical
 from babelbatch.progress import waiting
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE, TRAINED
@@ -41,6 +42,9 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
     if cfg.checkpoint:
         facts |= facts_of_run(Path(cfg.checkpoint))
+    if isinstance(encoder, Encoder):
+        first = next(iter(benchmarks.values()))
+        facts |= encoded_texts(encoder, first.query_texts[0], first.candidate_texts[0])
     with running_loggers(cfg, folder, "evaluate", facts) as loggers:
         started = time.perf_counter()
         results = []

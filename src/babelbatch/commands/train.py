@@ -28,12 +28,14 @@ from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.corpora import with_language_fraction
 from babelbatch.distributed.collectives import leave_group
-from babelbatch.encoder import Encoder, save, save_architecture, weights_digest
+from babelbatch.distributed.ranks import global_rank
+from babelbatch.encoder import Encoder, check_saved, save, save_architecture, weights_digest
+from babelbatch.evaluation.encoded_texts import encoded_texts
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import waiting
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEIGHTS
+from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEIGHTS, UNTRAINED_FOLDER
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
 from babelbatch.sampling import Sampling, describe_alpha
@@ -101,12 +103,14 @@ class Run:
 class Parts:
     """What a run is built from.
 
-    initial_weights: digest of the encoder before training. resumed: the checkpoint to resume from, or None.
+    initial_weights: digest of the encoder before training. encoded: facts about how it reads texts. resumed: the
+        checkpoint to resume from, or None.
     """
 
     sampling: Sampling
     encoder: Encoder
     initial_weights: str
+    encoded: Mapping[str, object]
     data: PairData
     learner: Learner
     evaluation: Evaluation
@@ -188,6 +192,14 @@ def assemble(run: Run) -> Parts:
     cfg = run.cfg
     sampling: Sampling = build(cfg.sampling)
     encoder = build_encoder(cfg.encoder, run.corpus)
+    if global_rank() == 0:
+        check_saved(
+            encoder,
+            cfg.encoder.get("name_or_path", "the new encoder"),
+            run.folder / UNTRAINED_FOLDER,
+            trust_remote_code=cfg.encoder.get("trust_remote_code", False),
+        )
+    encoded = encoded_texts(encoder, run.corpus.query_texts[0], run.corpus.passage_texts[0])
     initial_weights = weights_digest(encoder)
     loss = build_loss(cfg.loss, encoder)
     teacher = None if loss.teacher is None else loss.teacher.encoder
@@ -223,7 +235,7 @@ def assemble(run: Run) -> Parts:
     origin = run.origin
     callbacks = build_callbacks(run, evaluation, origin)
     resumed = newest_checkpoint(run.checkpoints, origin)
-    return Parts(sampling, encoder, initial_weights, data, learner, evaluation, callbacks, resumed)
+    return Parts(sampling, encoder, initial_weights, encoded, data, learner, evaluation, callbacks, resumed)
 
 
 def build_callbacks(run: Run, evaluation: Evaluation, origin: dict[str, object]) -> dict[str, pl.Callback]:
@@ -328,6 +340,7 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
         **run.fingerprints,
         **evaluated.validation,
         INITIAL_WEIGHTS: parts.initial_weights,
+        **parts.encoded,
         "languages/corpus": list(run.corpus.languages),
         **benchmark_facts(run.benchmarks),
         **cost_facts(parts.learner, telemetry),

@@ -10,10 +10,12 @@ from babelbatch.encoder.digest import weights_digest
 from babelbatch.encoder.folder import load, load_architecture, save, save_architecture
 from babelbatch.encoder.interpolation import interpolated
 from babelbatch.encoder.model import Encoder, Role
+from babelbatch.encoder.round_trip import check_saved
 
 __all__ = [
     "Encoder",
     "Role",
+    "check_saved",
     "interpolated",
     "is_unpadded",
     "load",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from babelbatch.progress import announce, waiting
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
     from babelbatch.encoder.pooling import Pooling
+
+log = logging.getLogger(__name__)
 
 _SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]  # in XLM-R's order, which its configuration assumes
 
@@ -44,6 +47,7 @@ def pretrained(
     Raises ValueError if the configuration, the tokenizer or weights are missing or damaged.
     """
     announce(f"loading encoder {name_or_path}")
+    log.info("loading the encoder %s", name_or_path)
     overrides = {
         "pooling": pooling,
         "query_prefix": query_prefix,

@@ -59,6 +59,7 @@ def save_architecture(encoder: Encoder, folder: Path) -> None:
 
 def load(folder: Path) -> Encoder:
     """Reads what `save` wrote. Raises ValueError if files are missing or damaged."""
+    log.info("loading the encoder %s", folder)
     return load_pretrained(str(folder), overrides={}, trust_remote_code=False)
 
 
@@ -76,7 +77,6 @@ def load_pretrained(
     """See `backbones.pretrained`. overrides: settings that replace those of the folder."""
     source = _locate(name_or_path, pooling_is_set="pooling" in overrides)
     settings = Settings(**{**source.settings, **overrides})
-    log.info("loading the encoder %s", name_or_path)
     backbone, tokenizer = _load_transformer(source, trust_remote_code, with_pooler=settings.pooling == "pooler")
     _require_positions(backbone, settings, source.name)
     use_attention(backbone, attention)

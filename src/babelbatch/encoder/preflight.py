@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from babelbatch.encoder.model import Encoder, Role
 from babelbatch.records import Padded
 
-_TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital since the country became independent.")
-_TOLERANCE = 1e-3  # of a vector's length. Rounding in float32, in which encoders are loaded, gives about 1e-6
+TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital since the country became independent.")
+"""One that is much shorter than the other, so padded beside it."""
+
+TOLERANCE = 1e-3  # of a vector's length. Rounding in float32, in which encoders are loaded, gives about 1e-6
 
 
 def check_vectors(encoder: Encoder, name: str) -> None:
@@ -45,8 +49,8 @@ def _require_embeddings(encoder: Encoder, name: str) -> None:
 
 
 def _check_role(encoder: Encoder, name: str, role: Role) -> None:
-    ids = [_token_ids(encoder, text, role) for text in _TEXTS]
-    alone = [encoder(_padded(encoder, [row]), role)[0] for row in ids]
+    ids = [token_ids(encoder, text, role) for text in TEXTS]
+    alone = vectors_alone(encoder, ids, role)
     together = encoder(_padded(encoder, ids), role)
     if together.shape[1] != encoder.dimensions:
         raise ValueError(
@@ -59,7 +63,7 @@ def _check_role(encoder: Encoder, name: str, role: Role) -> None:
             "it again"
         )
     for row, vector in enumerate(alone):
-        if (difference := _relative_difference(vector, together[row])) > _TOLERANCE:
+        if (difference := relative_difference(vector, together[row])) > TOLERANCE:
             raise ValueError(
                 f"encoder.name_or_path: {name} gives a {role} another vector when it is padded in a batch (they "
                 f"differ by {difference:.2g} of its length), so scores would depend on the batch; set "
@@ -67,7 +71,13 @@ def _check_role(encoder: Encoder, name: str, role: Role) -> None:
             )
 
 
-def _token_ids(encoder: Encoder, text: str, role: Role) -> list[int]:
+def vectors_alone(encoder: Encoder, ids: Sequence[list[int]], role: Role) -> list[Tensor]:
+    """The vector of each text, encoded in a batch of its own."""
+    return [encoder(_padded(encoder, [row]), role)[0] for row in ids]
+
+
+def token_ids(encoder: Encoder, text: str, role: Role) -> list[int]:
+    """The token ids of a text with its prefix, cut to the role's longest text."""
     ids: list[int] = encoder.tokenizer(
         encoder.settings.prefix(role) + text, truncation=True, max_length=encoder.settings.max_length(role)
     )["input_ids"]
@@ -81,5 +91,6 @@ def _padded(encoder: Encoder, rows: list[list[int]]) -> Padded:
     return Padded(ids, mask)
 
 
-def _relative_difference(vector: Tensor, other: Tensor) -> float:
+def relative_difference(vector: Tensor, other: Tensor) -> float:
+    """The length of the difference of two vectors, as a share of the first one's length."""
     return float((vector - other).norm() / vector.norm().clamp(min=1e-12))
