@@ -42,8 +42,8 @@ def _compare(encoder: Encoder, saved: Encoder, name: str) -> None:
                 raise ValueError(
                     f"encoder.name_or_path: the tokenizer of {name}, saved and loaded again, reads a {role} "
                     f"differently ({_tokens(saved, after)} instead of {_tokens(encoder, before)}), so the trained "
-                    "model could not be used; save it with AutoTokenizer in this version of transformers, and name that "
-                    "folder"
+                    "model could not be used; save it with AutoTokenizer in this version of transformers, and name "
+                    "that folder"
                 )
         for before_saving, after_saving in zip(
             vectors_alone(encoder, ids, role), vectors_alone(saved, ids, role), strict=True
