@@ -6,7 +6,7 @@ A new kind of encoder is a function in `backbones.py` that returns an `Encoder`,
 
 from babelbatch.encoder.attention import is_unpadded
 from babelbatch.encoder.backbones import pretrained, static, tiny
-from babelbatch.encoder.digest import weights_digest
+from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
 from babelbatch.encoder.folder import load, load_architecture, save, save_architecture
 from babelbatch.encoder.interpolation import interpolated
 from babelbatch.encoder.model import Encoder, Role
@@ -25,5 +25,6 @@ __all__ = [
     "save_architecture",
     "static",
     "tiny",
+    "unstored_buffers_digest",
     "weights_digest",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -14,7 +15,16 @@ from babelbatch.progress import bar
 
 def weights_digest(module: nn.Module) -> str:
     """SHA-256, in hexadecimal, of the names, types, shapes and values of all weights and stored buffers."""
-    state = module.state_dict()
+    return _digest_of(module.state_dict())
+
+
+def unstored_buffers_digest(module: nn.Module) -> str:
+    """The same of the buffers that are not stored, on which vectors depend, too."""
+    stored = module.state_dict().keys()
+    return _digest_of({name: buffer for name, buffer in module.named_buffers() if name not in stored})
+
+
+def _digest_of(state: Mapping[str, Tensor]) -> str:
     threads = min(8, os.cpu_count() or 1)  # hashing leaves the interpreter free
     whole = hashlib.sha256()
     with (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
@@ -20,6 +20,7 @@ from transformers import (
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from babelbatch.encoder.remote_code import restore_unstored_tensors, uninitialised_as_nan
 from babelbatch.progress import waiting
 
 log = logging.getLogger(__name__)
@@ -57,11 +58,12 @@ def load_backbone(name_or_path: str, trust_remote_code: bool, *, with_pooler: bo
     """The model in float32, with dropout switched off, as transformers returns it.
 
     with_pooler: whether its pooler is used. Raises ValueError if it cannot be loaded or lacks weights that are used,
-    which would be random.
+    which would be random; or if its own code computes random numbers that no file stores.
     """
     model: PreTrainedModel
     try:
-        with quiet(), waiting(f"loading {name_or_path}"):
+        fill = uninitialised_as_nan() if trust_remote_code else nullcontext()
+        with quiet(), fill, waiting(f"loading {name_or_path}"):
             config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
             model, report = model_class(config).from_pretrained(
                 name_or_path, trust_remote_code=trust_remote_code, dtype="float32", output_loading_info=True
@@ -72,6 +74,7 @@ def load_backbone(name_or_path: str, trust_remote_code: bool, *, with_pooler: bo
     if missing:
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise _not_loadable(name_or_path, "model", f"its weights lack {len(missing)} tensors: {some}")
+    restore_unstored_tensors(model, name_or_path)
     return model
 
 

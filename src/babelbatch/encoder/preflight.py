@@ -15,6 +15,8 @@ TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital sin
 
 TOLERANCE = 1e-3  # of a vector's length. Rounding in float32, in which encoders are loaded, gives about 1e-6
 
+_FAULTS_OF_CODE = (RuntimeError, TypeError, AttributeError, IndexError, KeyError)
+
 
 def check_vectors(encoder: Encoder, name: str) -> None:
     """Raises ValueError if the encoder cannot embed a text, or not as it will be used.
@@ -50,7 +52,14 @@ def _require_embeddings(encoder: Encoder, name: str) -> None:
 
 def _check_role(encoder: Encoder, name: str, role: Role) -> None:
     ids = [token_ids(encoder, text, role) for text in TEXTS]
-    alone = vectors_alone(encoder, ids, role)
+    try:
+        alone = vectors_alone(encoder, ids, role)
+    except _FAULTS_OF_CODE as error:
+        raise ValueError(
+            f"encoder.name_or_path: {name} cannot encode a text ({type(error).__name__}: "
+            f"{(str(error).splitlines() or ['no message'])[0]}); its code does not fit this version of transformers: "
+            "use another model"
+        ) from error
     together = encoder(_padded(encoder, ids), role)
     if together.shape[1] != encoder.dimensions:
         raise ValueError(

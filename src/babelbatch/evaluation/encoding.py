@@ -89,16 +89,17 @@ def _encode_rows(
 def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int) -> str:
     """SHA-256 of everything that determines the vectors.
 
-    That is weights, settings, tokens (so tokenizer, prefix and length too), and what affects rounding.
+    That is weights, buffers, settings, tokens (so tokenizer, prefix and length too), and what affects rounding.
     """
-    from babelbatch.encoder import weights_digest  # with transformers, which lexical systems do without
+    # with transformers, which lexical systems do without
+    from babelbatch.encoder import unstored_buffers_digest, weights_digest
 
     tower, device = encoder.tower(role), next(encoder.parameters()).device
     config = tower.backbone.config
     attention = getattr(config, "_attn_implementation", None)
     rounding = (torch.__version__, device.type, torch.is_autocast_enabled(device.type), token_budget, world_size())
     digest = hashlib.sha256(repr((encoder.settings, config.to_json_string(), attention, *rounding)).encode())
-    digest.update(weights_digest(tower).encode())
+    digest.update(f"{weights_digest(tower)} {unstored_buffers_digest(tower)}".encode())
     digest.update(tokens.hashes().data)
     return digest.hexdigest()
 
