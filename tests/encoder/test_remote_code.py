@@ -115,6 +115,16 @@ def test_what_is_random_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_no_code_is_run_unasked(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "unasked", "raise AssertionError")
+    with pytest.raises(ValueError, match="code") as caught:
+        pretrained(str(folder), pooling="mean")
+    assert str(caught.value) == (
+        f"encoder.trust_remote_code: {folder} needs code that it brings with it; read that code, then set "
+        "encoder.trust_remote_code=true with encoder.name_or_path"
+    )
+
+
 def test_what_cannot_be_found_is_refused(tmp_path: Path) -> None:
     """A tensor in a list is neither a buffer nor an attribute. It cannot pass as numbers."""
     made = f"self.hidden = [{FREQUENCIES}]\n        self.__class__.scale = property(lambda self: self.hidden[0])"

@@ -123,6 +123,11 @@ def quiet() -> Iterator[None]:
 
 
 def _not_loadable(name_or_path: str, part: str, reason: object) -> ValueError:
+    if "trust_remote_code" in str(reason):
+        return ValueError(
+            f"encoder.trust_remote_code: {name_or_path} needs code that it brings with it; read that code, then set "
+            "encoder.trust_remote_code=true with encoder.name_or_path"
+        )
     return ValueError(
         f"encoder.name_or_path: no {part} could be loaded from '{name_or_path}' "
         f"({str(reason).strip().splitlines()[0]}); "
