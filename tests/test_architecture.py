@@ -15,7 +15,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__
 # From the top floor down. A wing imports only from floors below its own, so not from its neighbours either.
 WINGS = [
     {"cli"},
-    {"describe", "dashboard"},
+    {"python", "describe", "dashboard"},
     {"jobs"},
     {"commands"},
     {"training"},
@@ -37,11 +37,12 @@ DOORS = {
     "faiss": {"search"},
     "filelock": {"runs", "storage"},
     "huggingface_hub": {"encoder", "sources"},
-    "hydra": {"commands", "configuration", "describe", "jobs"},
+    "hydra": {"commands", "configuration", "describe", "jobs", "python"},
     "ijson": {"sources"},
     "jinja2": {"report"},
     "matplotlib": {"evaluation"},
     "omegaconf": {"commands", "configuration", "describe", "jobs", "report"},
+    "pandas": {"python"},
     "peft": {"training"},
     "pooch": {"sources", "storage"},
     "pytorch_lightning": {"batches", "commands", "loggers", "training"},

@@ -15,6 +15,7 @@ PURPOSES = {
     "cli": "the commands",
     "describe": "looks at data",
     "dashboard": "W&B workspace",
+    "python": "load, evaluate, compare",
     "jobs": "sweeps, processes, stopping",
     "commands": "train, evaluate, mine",
     "training": "Lightning module, checkpoints",

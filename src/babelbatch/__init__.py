@@ -1,3 +1,27 @@
-"""babelbatch: what should a contrastive batch be made of, so that one multilingual retriever serves every language?"""
+"""babelbatch: what should a contrastive batch be made of, so that one multilingual retriever serves every language?
+
+`load`, `evaluate` and `compare` are imported when they are first used, so that `import babelbatch` takes no time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from babelbatch.python.comparing import compare
+    from babelbatch.python.evaluating import evaluate
+    from babelbatch.python.loading import load
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "compare", "evaluate", "load"]
+
+_MODULES = {"compare": "comparing", "evaluate": "evaluating", "load": "loading"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'babelbatch' has no attribute '{name}'")
+    return getattr(import_module(f"babelbatch.python.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

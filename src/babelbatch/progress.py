@@ -1,6 +1,7 @@
 """What one sees while waiting: a bar at a terminal, and in a pipe or a log file a line a minute.
 
 `announce` names the step that begins. `bar` and `track` follow a loop, `reading` a file, `waiting` a single long call.
+`silent` switches all of them off.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
@@ -31,8 +33,23 @@ SHOWN_AFTER = 2.0  # seconds; work that is shorter shows nothing
 LINE_EVERY = 50.0  # seconds between two lines at most, with some room below a minute for a busy machine
 
 
+_SILENT = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Shows no bar and announces nothing within, in this thread."""
+    token = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(token)
+
+
 def announce(message: str) -> None:
     """Logs what begins now; before logging is set up, prints it on stderr."""
+    if _SILENT.get():
+        return
     if logging.getLogger().handlers:
         log.info("%s", message)
     else:
@@ -239,6 +256,9 @@ def bar(
     seconds shows nothing. unit: what `total` counts, in the plural. position: returns what has been done, instead of
     the calls of `advance`; it is called by another thread."""
     work = Work(description, total, unit, position=position)
+    if _SILENT.get():
+        yield work
+        return
     display: Display = TerminalBar(work) if sys.stderr.isatty() else Lines(work)
     over = threading.Event()
     # A thread, because one step of the loop may take longer than a minute.

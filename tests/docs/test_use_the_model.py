@@ -20,7 +20,10 @@ def test_the_model_is_used(tmp_path: Path) -> None:
     assert len(differences) == 2  # sentence-transformers, transformers
     assert all(abs(float(difference)) < 1e-5 for difference in differences)
     lines = re.findall(r"^What is the capital of Peru\?  .+  -?0\.\d{3}$", printed, re.MULTILINE)
-    assert len(lines) == 3  # of search.py, and of the two that import it
+    assert len(lines) == 4  # of passages.py, and of the three that import it
+    whole, truncated = re.findall(r"^(?:mAP over the pool|with 32 dimensions) (0\.\d+)$", printed, re.MULTILINE)
+    assert float(truncated) < float(whole) < 1
+    assert re.search(r"^\d .* multilingual +map +-?0\.\d+ ", printed, re.MULTILINE)  # of the data frame
     trained, evaluated = (
         json.loads((tmp_path / folder / "metrics.json").read_text()) for folder in ("run", "evaluated")
     )

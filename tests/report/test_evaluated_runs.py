@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from babelbatch.commands.evaluate import facts_of_run
+from babelbatch.commands.checkpoint import facts_of_run
 from babelbatch.report.comparisons import of_setting, study
 from babelbatch.report.grouping import Group, grouped
 from babelbatch.report.page import write_report

@@ -1,4 +1,4 @@
-"""What the composition roots share: build what the configuration names, choose the device, start the loggers."""
+"""What the composition roots share: build what the configuration names, start the loggers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
@@ -37,18 +36,6 @@ def build_loss(node: DictConfig, encoder: Encoder) -> Objective:
     """An objective; one with a projection is given the size of the encoder's vectors."""
     built: Objective | partial[Objective] = build(node)
     return built(dimensions=encoder.dimensions) if isinstance(built, partial) else built
-
-
-def device_of(name: str) -> torch.device:
-    """The device with that name; for `auto` the GPU if there is one. Raises ValueError if it cannot be used."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:  # the latter from a torch that was built without CUDA
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device: '{name}' cannot be used ({reason}); set device=auto, cpu or cuda") from error
-    return torch.device(name)
 
 
 @contextmanager

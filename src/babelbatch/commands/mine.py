@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.batches import Mined, concatenated, write_negatives
-from babelbatch.commands.build import build, device_of
+from babelbatch.commands.build import build
+from babelbatch.commands.checkpoint import load_checkpoint
 from babelbatch.commands.data import build_corpus
-from babelbatch.commands.evaluate import load_checkpoint
 from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
-from babelbatch.encoder import Encoder, Role, weights_digest
+from babelbatch.encoder import Encoder, Role, device_of, weights_digest
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import bar, waiting
 from babelbatch.records import ABSENT, Corpus

@@ -6,6 +6,7 @@ A new kind of encoder is a function in `backbones.py` that returns an `Encoder`,
 
 from babelbatch.encoder.attention import is_unpadded
 from babelbatch.encoder.backbones import pretrained, static, tiny
+from babelbatch.encoder.device import device_of
 from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
 from babelbatch.encoder.folder import load, load_architecture, save, save_architecture
 from babelbatch.encoder.interpolation import interpolated
@@ -16,6 +17,7 @@ __all__ = [
     "Encoder",
     "Role",
     "check_saved",
+    "device_of",
     "interpolated",
     "is_unpadded",
     "load",

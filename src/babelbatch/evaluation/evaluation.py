@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from babelbatch.distributed.collectives import rank as rank_of_process
@@ -80,10 +81,27 @@ class Evaluation:
             if isinstance(encoder, Lexical):
                 raise ValueError("an index searches dense vectors, and a lexical encoder has none: leave it out")
             return self._by_search(encoder, benchmark, self.index, cache)
-        queries, candidates = self._vectors(encoder, benchmark, cache)
+        return self.of_vectors(*self._vectors(encoder, benchmark, cache), benchmark, folder)
+
+    def of_vectors(
+        self, queries: Matrix, candidates: Matrix, benchmark: Benchmark, folder: Path | None = None
+    ) -> Result:
+        """Scores vectors that are there already: of the queries and of the candidates of the benchmark, in its order.
+
+        folder: for TREC files; None writes none. Raises ValueError for `debias` of sparse vectors. `index` is not used.
+        """
+        if self.debias != "none":
+            if not (isinstance(queries, np.ndarray) and isinstance(candidates, np.ndarray)):
+                raise ValueError("debias works on dense vectors, and a lexical encoder has none: set debias=none")
+            languages = benchmark.query_languages, benchmark.candidate_languages
+            queries, candidates = debiased(
+                self.debias, queries, languages[0], candidates, languages[1], self.components
+            )
         if self.trec_files and folder is not None and rank_of_process() == 0:
             write_trec(folder / "trec", benchmark, queries, candidates, self.trec_depth)
-        return self._scored(benchmark, queries, candidates)
+        if not benchmark.pooled:
+            return score(benchmark, rank_cells(benchmark, queries, candidates), custom=self.metrics)
+        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP), self.metrics)
 
     def during_training(self, encoder: Encoder, benchmark: Benchmark) -> Result:
         """The same on a sample of the queries, if `sample_queries` is set. Caches no vectors and writes no files."""
@@ -91,8 +109,7 @@ class Evaluation:
             benchmark = sample_queries(benchmark, self.sample_queries)
         if self.index is not None:
             return self._by_search(encoder, benchmark, self.index, None)
-        queries, candidates = self._vectors(encoder, benchmark, None)
-        return self._scored(benchmark, queries, candidates)
+        return self.of_vectors(*self._vectors(encoder, benchmark, None), benchmark)
 
     def _by_search(
         self, encoder: Encoder, benchmark: Benchmark, index: Exact | IVF | HNSW, cache: Path | None
@@ -121,21 +138,6 @@ class Evaluation:
 
     def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Matrix, Matrix]:
         if isinstance(encoder, Lexical):
-            if self.debias != "none":
-                raise ValueError("debias works on dense vectors, and a lexical encoder has none: set debias=none")
             return encoder.vectors(benchmark)
         queries = encode(encoder, benchmark.query_texts, "query", self.token_budget, cache)
-        candidates = encode(encoder, benchmark.candidate_texts, "passage", self.token_budget, cache)
-        return debiased(
-            self.debias,
-            queries,
-            benchmark.query_languages,
-            candidates,
-            benchmark.candidate_languages,
-            self.components,
-        )
-
-    def _scored(self, benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Result:
-        if not benchmark.pooled:
-            return score(benchmark, rank_cells(benchmark, queries, candidates), custom=self.metrics)
-        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP), self.metrics)
+        return queries, encode(encoder, benchmark.candidate_texts, "passage", self.token_budget, cache)

@@ -24,7 +24,7 @@ def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
 
     shown: dict[str, object] = {}
     for name, table in {"cells": cell_table(result, run), "languages": language_table(result, run)}.items():
-        shown[f"{result.benchmark}/{name}"] = wandb.Table(columns=[*table.columns], data=table.rows)
+        shown[f"{result.benchmark}/{name}"] = wandb.Table(columns=[*table.columns], data=[*table.rows])
     matrices = matrices_of(result)
     for metric, title in ((result.metric, TITLES[result.metric]), ("top10_share", "share of the top 10")):
         if metric not in matrices:

@@ -103,6 +103,25 @@ def _write(report: Report, output: Path) -> None:
 
 def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Report:
     """Reads the runs and computes all numbers; writes nothing."""
+    report = compared_runs(folders, settings)
+    studies = report.studies
+    with waiting("analysing languages and seeds"):
+        sections = [
+            *(section for each in studies if (section := front(each, settings.margin)) is not None),
+            *(section for each in studies if (section := bias_tests(each)) is not None),
+            *(section for each in studies if (section := bias_at_quality(each)) is not None),
+            *analyses.sections(studies),
+            *planning.sections(studies, settings.plan),
+            *paper_tables(studies),
+        ]
+    return replace(report, sections=sections)
+
+
+def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Report:
+    """The report without its further sections: the runs in groups, and the estimates and tests of every benchmark.
+
+    Raises ValueError for runs that are missing, damaged, or cannot be compared.
+    """
     found, aggregates = find_all(folders, settings.foreign)
     if settings.benchmarks:
         found = replace(found, runs=only(found.runs, settings.benchmarks))
@@ -132,16 +151,7 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
         else [study(each.benchmark, curves, settings.level, settings.margin, tested=False) for each in studies]
     )
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
-    with waiting("analysing languages and seeds"):
-        sections = [
-            *(section for each in studies if (section := front(each, settings.margin)) is not None),
-            *(section for each in studies if (section := bias_tests(each)) is not None),
-            *(section for each in studies if (section := bias_at_quality(each)) is not None),
-            *analyses.sections(studies),
-            *planning.sections(studies, settings.plan),
-            *paper_tables(studies),
-        ]
-    return Report(name, found, groups, studies, settings, described, selection, sections)
+    return Report(name, found, groups, studies, settings, described, selection)
 
 
 def markdown(report: Report) -> str:

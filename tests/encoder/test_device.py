@@ -1,9 +1,9 @@
-"""What the composition roots share."""
+"""The device that a user names."""
 
 import pytest
 import torch
 
-from babelbatch.commands.build import device_of
+from babelbatch.encoder import device_of
 
 
 def test_the_device_is_there() -> None:
