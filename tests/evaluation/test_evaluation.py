@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from dataclasses import replace
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from babelbatch.encoder import Encoder, static, tiny
 from babelbatch.encoder.model import Settings
 from babelbatch.evaluation.debias import debiased
-from babelbatch.evaluation.encoding import encode, length_sorted_batches
+from babelbatch.evaluation.encoding import default_token_budget, encode, length_sorted_batches, tokenise_texts
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
@@ -47,6 +48,28 @@ def test_encode_is_each_text_on_its_own(encoder, token_budget):
     assert len({tuple(vector.round(4)) for vector in found}) == 5  # and texts differ
     assert np.array_equal(found[0], found[5])
     assert np.array_equal(found[1], found[3])
+
+
+def test_bfloat16_is_torch_s_autocast_and_has_its_own_cached_vectors(encoder, tmp_path):
+    exact = encode(encoder, TEXTS, "query", cache=tmp_path)
+    found = encode(encoder, TEXTS, "query", cache=tmp_path, precision="bfloat16")
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = encode(encoder, TEXTS, "query")
+    assert found.dtype == np.float32
+    assert np.array_equal(found, expected)
+    assert not np.array_equal(found, exact)
+    np.testing.assert_allclose(found, exact, atol=0.02)
+    assert len(list(tmp_path.glob("*.vectors"))) == 2
+
+
+def test_a_cpu_has_smaller_forward_passes_than_a_gpu(encoder):
+    batches: list[int] = []
+    encoder.register_forward_hook(lambda module, arguments, output: batches.append(len(arguments[0].input_ids)))
+    texts = [" ".join(pair) for pair in itertools.product(TEXTS, TEXTS, TEXTS)]
+    longest = int(tokenise_texts(encoder, texts, "passage").lengths.max())
+    encode(encoder, texts, "passage")
+    assert batches[0] == 1_024 // longest
+    assert default_token_budget(torch.device("cuda")) == 16_384
 
 
 def test_each_distinct_text_is_encoded_once(encoder):

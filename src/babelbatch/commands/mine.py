@@ -154,7 +154,7 @@ class VectorsOf:
     encoder: Encoder
     weights: str
     folder: Path
-    token_budget: int
+    token_budget: int | None
 
     def encoded(self, texts: Sequence[str], rows: NDArray[np.integer[Any]], role: Role, name: str) -> Vectors:
         """The vectors of texts[rows] in the folder `name`, encoded shard by shard. Existing shards are reused."""

@@ -165,7 +165,8 @@ class MineConfig:
         the run.
     device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
     threads: CPU threads, or null for the defaults of torch and faiss.
-    token_budget: tokens in one forward pass, padding included. keep_vectors: leave the vectors in the folder.
+    token_budget: tokens in one forward pass, padding included; null means 1,024 on a CPU, else 16,384.
+    keep_vectors: leave the vectors in the folder.
     name: of the mining; results land in multirun/<name>. output_dir: the folder of the results instead.
     """
 
@@ -176,7 +177,7 @@ class MineConfig:
     checkpoint: str | None = None
     device: str = "auto"
     threads: int | None = None
-    token_budget: int = 16_384
+    token_budget: int | None = None
     keep_vectors: bool = False
     name: str = "mine"
     output_dir: str | None = None

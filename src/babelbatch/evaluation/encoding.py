@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _PLURALS = {"query": "queries", "passage": "passages"}
 
+Precision = Literal["float32", "bfloat16"]
+
 
 def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:
     """Token ids of the texts with the encoder's prefix and maximum length for the role, from the cache."""
@@ -36,23 +39,31 @@ def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens
 
 
 def encode(
-    encoder: Encoder, texts: Sequence[str], role: Role, token_budget: int, cache: Path | None = None
+    encoder: Encoder,
+    texts: Sequence[str],
+    role: Role,
+    token_budget: int | None = None,
+    cache: Path | None = None,
+    precision: Precision = "float32",
 ) -> NDArray[np.float32]:
     """(T, d) vectors of T texts, in batches of similar length. Several ranks share the work; each gets all vectors.
 
     Texts with equal tokens are encoded once and get one vector, so their scores are exactly equal (a script unknown to
     the tokenizer may become unknown tokens only).
 
-    token_budget: tokens in one batch, padding included. cache: a folder for the vectors, or None. Vectors of the same
-        weights, settings and tokens are read from it instead of computed.
+    token_budget: tokens in one batch, padding included; None is `default_token_budget`. cache: a folder for the
+        vectors, or None. Vectors of the same weights, settings and tokens are read from it instead of computed.
+    precision: "bfloat16" computes matrix products in bfloat16 (autocast). The vectors are float32 all the same.
     Raises ValueError if a vector is not finite.
     """
+    device = next(encoder.parameters()).device
+    token_budget = token_budget or default_token_budget(device)
     tokens = tokenise_texts(encoder, texts, role)
     first, distinct_of = tokens.distinct()
-    name = _cache_name(encoder, tokens, role, token_budget) if cache else ""
+    name = _cache_name(encoder, tokens, role, token_budget, precision) if cache else ""
     vectors = vector_cache.load(cache, name, (len(first), encoder.dimensions)) if cache else None
     if max_over_ranks(vectors is None):  # a rank without cached vectors needs the others' help
-        vectors = _encode_rows(encoder, tokens, first, role, token_budget)
+        vectors = _encode_rows(encoder, tokens, first, role, token_budget, precision)
         if cache and rank() == 0:
             vector_cache.save(cache, name, vectors)
     assert vectors is not None
@@ -60,8 +71,19 @@ def encode(
     return all_vectors
 
 
+def default_token_budget(device: torch.device) -> int:
+    """Tokens in one forward pass: on a CPU as many as leave the activations of a layer in its caches, which is twice as
+    fast as 16,384 (docs/performance.md); on other devices enough to occupy them."""
+    return 1_024 if device.type == "cpu" else 16_384
+
+
 def _encode_rows(
-    encoder: Encoder, tokens: Tokens, rows: NDArray[np.int64], role: Role, token_budget: int
+    encoder: Encoder,
+    tokens: Tokens,
+    rows: NDArray[np.int64],
+    role: Role,
+    token_budget: int,
+    precision: Precision,
 ) -> NDArray[np.float32]:
     """(R, d) vectors of the texts `rows`."""
     device = next(encoder.parameters()).device
@@ -73,7 +95,7 @@ def _encode_rows(
     total = sum(int(lengths[batch].sum()) for batch in batches)
     description = f"encoding {len(vectors):,} {_PLURALS[role]}"
     try:
-        with torch.inference_mode(), bar(description, total, unit="tokens") as progress:
+        with torch.inference_mode(), _rounding_to(precision, device), bar(description, total, "tokens") as progress:
             for batch in batches:
                 padded = tokens.padded(rows[batch]).to(device)
                 vectors[batch] = encoder(padded, role).float().cpu().numpy()
@@ -86,7 +108,12 @@ def _encode_rows(
     return vectors
 
 
-def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int) -> str:
+def _rounding_to(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Autocast for "bfloat16". "float32" keeps the caller's context, such as that of `trainer.precision`."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int, precision: Precision) -> str:
     """SHA-256 of everything that determines the vectors.
 
     That is weights, buffers, settings, tokens (so tokenizer, prefix and length too), and what affects rounding.
@@ -97,7 +124,8 @@ def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int)
     tower, device = encoder.tower(role), next(encoder.parameters()).device
     config = tower.backbone.config
     attention = getattr(config, "_attn_implementation", None)
-    rounding = (torch.__version__, device.type, torch.is_autocast_enabled(device.type), token_budget, world_size())
+    autocast = precision == "bfloat16" or torch.is_autocast_enabled(device.type)
+    rounding = (torch.__version__, device.type, autocast, token_budget, world_size())
     digest = hashlib.sha256(repr((encoder.settings, config.to_json_string(), attention, *rounding)).encode())
     digest.update(f"{weights_digest(tower)} {unstored_buffers_digest(tower)}".encode())
     digest.update(tokens.hashes().data)

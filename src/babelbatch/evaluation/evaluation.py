@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from babelbatch.distributed.collectives import rank as rank_of_process
 from babelbatch.evaluation import bias
 from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.custom import Metric, check_metrics
 from babelbatch.evaluation.debias import Method, debiased
-from babelbatch.evaluation.encoding import encode
+from babelbatch.evaluation.encoding import Precision, encode
 from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scorer import Matrix
@@ -29,7 +30,7 @@ from babelbatch.search.vectors import VectorWriter
 from babelbatch.storage import cache_folder
 
 if TYPE_CHECKING:
-    from babelbatch.encoder import Encoder
+    from babelbatch.encoder import Encoder, Role
     from babelbatch.search.index import HNSW, IVF, Exact
 
 _SHARD_TEXTS = 65_536  # encoded, and written to disk, at once
@@ -39,7 +40,9 @@ _SHARD_TEXTS = 65_536  # encoded, and written to disk, at once
 class Evaluation:
     """How to evaluate.
 
-    token_budget: tokens in one forward pass, padding included.
+    token_budget: tokens in one forward pass, padding included. None means 1,024 on a CPU, else 16,384.
+    precision: bfloat16 computes the encoder's matrix products in bfloat16, which is faster on GPUs and CPUs with such
+        instructions. Scores change in the fourth digit, so compare only runs of one precision.
     vector_cache: store the vectors of the final evaluation in the cache folder (`vectors`), and read them from there
         when the same weights encode the same texts again.
     sample_queries: number of query ids per benchmark (each in all its languages) for evaluations during training; None
@@ -53,7 +56,8 @@ class Evaluation:
     metrics: custom metrics by name, see `custom.Metric`; they are scored beside the others, under their names.
     """
 
-    token_budget: int = 16_384
+    token_budget: int | None = None
+    precision: Precision = "float32"
     vector_cache: bool = False
     sample_queries: int | None = None
     debias: Method = "none"
@@ -120,7 +124,7 @@ class Evaluation:
         """
         from babelbatch.evaluation.search_ranking import search_ranks, storage_order  # imports faiss
 
-        queries = encode(encoder, benchmark.query_texts, "query", self.token_budget, cache)
+        queries = self._encode(encoder, benchmark.query_texts, "query", cache)
         order = storage_order(benchmark)
         pools = cache_folder("pools")
         pools.mkdir(parents=True, exist_ok=True)
@@ -129,7 +133,7 @@ class Evaluation:
             with bar(f"encoding the pool of {benchmark.name}", len(order), unit="passages") as progress:
                 for start in range(0, len(order), _SHARD_TEXTS):
                     texts = [benchmark.candidate_texts[row] for row in order[start : start + _SHARD_TEXTS].tolist()]
-                    writer.append(encode(encoder, texts, "passage", self.token_budget, cache))
+                    writer.append(self._encode(encoder, texts, "passage", cache))
                     progress.advance(len(texts))
             found = search_ranks(benchmark, queries, writer.close(), index, bias.TOP, torch.get_num_threads())
         facts: dict[str, object] = {f"search/{benchmark.name}": type(index).__name__}
@@ -139,5 +143,8 @@ class Evaluation:
     def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Matrix, Matrix]:
         if isinstance(encoder, Lexical):
             return encoder.vectors(benchmark)
-        queries = encode(encoder, benchmark.query_texts, "query", self.token_budget, cache)
-        return queries, encode(encoder, benchmark.candidate_texts, "passage", self.token_budget, cache)
+        queries = self._encode(encoder, benchmark.query_texts, "query", cache)
+        return queries, self._encode(encoder, benchmark.candidate_texts, "passage", cache)
+
+    def _encode(self, encoder: Encoder, texts: Sequence[str], role: Role, cache: Path | None) -> NDArray[np.float32]:
+        return encode(encoder, texts, role, self.token_budget, cache, self.precision)

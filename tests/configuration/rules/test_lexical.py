@@ -9,12 +9,14 @@ from configurations import problems
 def test_what_a_lexical_encoder_cannot_do(option: str) -> None:
     name = {"bm25": "BM25", "char_ngrams": "CharNgrams"}[option]
     asked = [
-        "checkpoint=.", "evaluation=search", "evaluation.vector_cache=true", "evaluation.token_budget=9", "device=cuda",
+        "checkpoint=.", "evaluation=search", "evaluation.vector_cache=true", "evaluation.token_budget=9",
+        "evaluation.precision=bfloat16", "device=cuda",
     ]  # fmt: skip
     assert problems(f"encoder={option}", *asked, root="evaluate") == [
         f"checkpoint: {name} is evaluated without one; leave out either checkpoint or encoder",
         f"evaluation.index: {name} ranks all candidates; set evaluation=default",
         f"evaluation.token_budget: {name} has no forward pass; leave it out",
+        f"evaluation.precision: {name} has no forward pass; leave it out",
         f"evaluation.vector_cache: {name} has no forward pass; leave it out",
         f"device: {name} is computed on the CPU; leave it out",
     ]

@@ -27,7 +27,7 @@ def problems_of_lexical(cfg: dict[str, Any], schema: str) -> Iterator[str]:
         yield f"evaluation.index: {name} ranks all candidates; set evaluation=default"
     if evaluation.get("debias", "none") != "none":
         yield f"evaluation.debias: {name} has no dense vectors to take a language from; leave it out"
-    for key in ("token_budget", "vector_cache"):
+    for key in ("token_budget", "precision", "vector_cache"):
         if evaluation.get(key):
             yield f"evaluation.{key}: {name} has no forward pass; leave it out"
     if cfg["device"] not in {"auto", "cpu"}:
