@@ -366,7 +366,7 @@ def test_help_begins_with_what_the_command_does(root: str, tmp_path: Path) -> No
     shown = run_forked(command, "--help", cwd=tmp_path).stdout
     usage, _, does, example, *_ = shown.splitlines()
     assert usage == f"{command} [-m] [GROUP=OPTION ...] [KEY=VALUE ...]"
-    assert does.endswith("Such as")
+    assert does.endswith(", for example")
     assert example.startswith(f"  {command} ")
     assert "encoder: bge_m3, bm25" in shown
     assert "\nname: " in shown  # the configuration

@@ -71,22 +71,22 @@ class TrainConfig:
     """The root of a training run. Groups are typed by what their `_target_` accepts, see `check`.
 
     name: the experiment; runs land in multirun/<name>. seed: of everything random.
-    validation: a corpus for the validation loss, in place of what is held out of `corpus`; None holds some out.
+    validation: a corpus for the validation loss, instead of items held out of `corpus`; None holds items out.
     monitor: the validation quantity that `callbacks=early_stopping` watches: `validation/loss`, a part of it
         (`validation/loss/x_y`), or a metric of a benchmark that is evaluated during training.
     transform: an augmentation of the corpus's texts; none by default.
     language_fraction: language -> share of its items in the corpus that are used in it, such as {sw: 0.1}. They are a
-        function of the seed, and those of a smaller share are among those of a larger one. Others are used whole.
-    train_on_test: allow benchmarks whose queries are in the corpus.
-    negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: of its content,
-        computed if not set, so that a run with another table is another run.
+        function of the seed, and a smaller share is a subset of a larger one. Other languages use all their items.
+    train_on_test: allow benchmarks with queries that are in the corpus.
+    negatives: a table of hard negatives that babelbatch-mine wrote for this corpus. negatives_sha256: SHA-256 of its
+        content, computed if not set. A run with another table is another run.
     teacher: a folder or hub name of the teacher's encoder, for an objective with a teacher (loss=mimo).
     threads: CPU threads, or null for torch's default.
     grad_cache: store the activations of one chunk of a batch at a time, and encode twice (data.chunk_tokens bounds a
         chunk).
-    report: what the report of the runs shall test; no part of what makes a run.
-    output_dir: the folder of the run; of a sweep, the folder of its jobs' folders. None means
-        multirun/<name>, and in it a folder a job, see `job_folder`.
+    report: what the report of the runs tests; not part of the identity of a run.
+    output_dir: the folder of the run; for a sweep, the folder that contains a folder for each job. None means
+        multirun/<name>, with a folder for each job in it, see `job_folder`.
     """
 
     corpus: Any = field(default_factory=dict)

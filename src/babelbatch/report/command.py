@@ -19,13 +19,13 @@ babelbatch-report runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAM
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
   runs        folders to compare; separate several with commas, or repeat runs=
-  foreign     results of other tools: folders with a system.yaml (runs= finds these too), or what it holds, such as
+  foreign     results of other tools: folders with a system.yaml (runs= finds these too), or its content, such as
               foreign='{kind: trec, files: bm25.run, qrels: bm25.qrels, ...}'; see docs/report.md
   output      folder for report.html, report.md and data/; default: FOLDER/report, for several folders: report
   benchmarks  benchmarks to compare on; default: all, if every run has the same
   margin      loss of monolingual mAP against X-X up to which a strategy counts as not inferior
   level       confidence level of intervals; a difference is significant if its p (Holm) is below 1 - level
-  plan        a difference, such as 0.005: how many seeds of each strategy would find it
+  plan        a difference, such as 0.005: computes how many seeds of each strategy are needed to find it
   select      validation score to select hyperparameters by, such as validation/multilingual/map; the selected runs
               are compared, the others left out; default: report.select of the runs; none compares all
   select_per  strategy (default): one choice for all its seeds; seed: one for each
