@@ -45,6 +45,7 @@ class Case:
     mask: bool = True
     shared: bool = True
     objective: str = "contrastive"
+    matryoshka: tuple[int, ...] | None = None
 
 
 CASES = [
@@ -58,6 +59,10 @@ CASES = [
     Case(0.0, 10, objective="alignment", grad_cache=True),
     Case(0.0, 10, objective="mimo"),
     Case(1.0, 9, objective="mimo", grad_cache=True, shared=False),
+    Case(0.0, 10, symmetric=True, grad_cache=True, matryoshka=(16, 8, 3)),
+    Case(0.0, 10, objective="language_kl", grad_cache=True, matryoshka=(16, 4)),
+    Case(1.0, 9, objective="alignment", shared=False, matryoshka=(16, 8)),
+    Case(0.0, 11, objective="mimo", matryoshka=(16, 8)),
 ]
 
 
@@ -85,6 +90,7 @@ def learner_for(corpus: Corpus, case: Case, dropout: float = 0.0) -> Learner:
 
 def objective_for(corpus: Corpus, case: Case) -> Objective:
     options = {"learn_temperature": True, "symmetric": case.symmetric, "mask_same_passage": case.mask}
+    options |= {"matryoshka": case.matryoshka}
     match case.objective:
         case "language_kl":
             return LanguageKL(2.0, "both", temperature=0.1, **options)

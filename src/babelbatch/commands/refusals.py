@@ -7,6 +7,8 @@ from omegaconf import DictConfig
 
 from babelbatch.batches import PairData
 from babelbatch.configuration.schema import sha256_of
+from babelbatch.encoder import Encoder
+from babelbatch.loss import Objective
 
 
 def refuse_missing_gpu(cfg: DictConfig) -> None:
@@ -36,3 +38,25 @@ def refuse_unlogged_monitor(monitor: str, data: PairData) -> None:
     missing = {1.0: "x_y", 0.0: "x_x"}.get(data.validation.sampler.sampling.alpha)
     if missing is not None and monitor == f"validation/loss/{missing}":
         raise ValueError(f"monitor: the validation set has no {missing} batches; set monitor=validation/loss")
+
+
+def refuse_other_sizes(loss: Objective, encoder: Encoder) -> None:
+    """Raises ValueError if `loss.matryoshka` does not fit the encoder's vectors."""
+    sizes, whole = loss.matryoshka, encoder.dimensions
+    if not sizes:
+        return
+    if not encoder.settings.normalise:
+        raise ValueError(
+            "loss.matryoshka: cut vectors are scaled to unit length, but the encoder's are not; set "
+            "encoder.normalise=true, or leave it out"
+        )
+    if sizes[0] > whole:
+        raise ValueError(
+            f"loss.matryoshka: {sizes[0]} dimensions, but the encoder's vectors have {whole}; leave it out"
+        )
+    if sizes[0] < whole:
+        shown = ", ".join(map(str, sizes))
+        raise ValueError(
+            f"loss.matryoshka: {shown}, but not the encoder's own {whole} dimensions; add {whole}, or set "
+            f"encoder.dimensions={sizes[0]}"
+        )

@@ -23,7 +23,12 @@ from babelbatch.batches import CodeSwitching, Mined, PairData, TrainingInputs, r
 from babelbatch.benchmarks.leakage import refuse_leakage, refuse_leaking_validation
 from babelbatch.commands.build import build, build_encoder, build_loss, running_loggers
 from babelbatch.commands.data import build_benchmarks, build_corpus
-from babelbatch.commands.refusals import refuse_altered_negatives, refuse_missing_gpu, refuse_unlogged_monitor
+from babelbatch.commands.refusals import (
+    refuse_altered_negatives,
+    refuse_missing_gpu,
+    refuse_other_sizes,
+    refuse_unlogged_monitor,
+)
 from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.corpora import with_language_fraction
@@ -202,6 +207,7 @@ def assemble(run: Run) -> Parts:
     encoded = encoded_texts(encoder, run.corpus.query_texts[0], run.corpus.passage_texts[0])
     initial_weights = weights_digest(encoder)
     loss = build_loss(cfg.loss, encoder)
+    refuse_other_sizes(loss, encoder)
     teacher = None if loss.teacher is None else loss.teacher.encoder
     assert teacher is None or isinstance(teacher, Encoder)
     inputs = TrainingInputs(
@@ -310,7 +316,7 @@ def validate(parts: Parts) -> dict[str, object]:
     benchmark = parts.data.validation_benchmark
     if benchmark is None:
         return {}
-    exact = replace(parts.evaluation, index=None, trec_files=False, vector_cache=False)
+    exact = replace(parts.evaluation, index=None, trec_files=False, vector_cache=False, dimensions=None)
     metrics = exact(parts.encoder, benchmark).metrics
     scores: dict[str, object] = {key: value for key, value in metrics.items() if key.count("/") == 2}
     return scores | {f"fingerprint/{benchmark.name}_queries": benchmark.fingerprint}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from babelbatch.evaluation import bias
 from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.custom import Metric, check_metrics
 from babelbatch.evaluation.debias import Method, debiased
+from babelbatch.evaluation.dimensions import at_dimensions
 from babelbatch.evaluation.encoding import Precision, encode
 from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
@@ -54,6 +55,8 @@ class Evaluation:
         ranking all candidates. It gives the metrics that the first hundred define, see `scoring.score_searched`, and
         excludes `debias` and `trec_files`. None ranks all.
     metrics: custom metrics by name, see `custom.Metric`; they are scored beside the others, under their names.
+    dimensions: sizes of vectors, such as [256, 128, 64], to score as well in the final evaluation, see `dimensions.py`.
+        Texts are encoded once. It excludes `index`.
     """
 
     token_budget: int | None = None
@@ -66,12 +69,15 @@ class Evaluation:
     trec_depth: int = 1_000
     index: Exact | IVF | HNSW | None = None
     metrics: Mapping[str, Metric] | None = None
+    dimensions: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         if self.index is not None and (self.debias != "none" or self.trec_files):
             raise ValueError(
                 "a search has neither debias nor trec_files, which need all candidates: leave them out, or index=None"
             )
+        if self.index is not None and self.dimensions:
+            raise ValueError("a search has no dimensions, since its index is of whole vectors: leave out one of them")
         check_metrics(self.metrics or {}, searched=self.index is not None)
 
     def __call__(self, encoder: Encoder | Lexical, benchmark: Benchmark, folder: Path | None = None) -> Result:
@@ -80,12 +86,24 @@ class Evaluation:
         folder: for TREC files; None writes none. Raises ValueError for a lexical encoder with an index or debias, and
         for vectors that are not finite.
         """
+        if self.dimensions and isinstance(encoder, Lexical):
+            raise ValueError("dimensions cut dense vectors, and a lexical encoder has none: leave them out")
         cache = cache_folder("vectors") if self.vector_cache else None
         if self.index is not None:
             if isinstance(encoder, Lexical):
                 raise ValueError("an index searches dense vectors, and a lexical encoder has none: leave it out")
             return self._by_search(encoder, benchmark, self.index, cache)
-        return self.of_vectors(*self._vectors(encoder, benchmark, cache), benchmark, folder)
+        whole = self._vectors(encoder, benchmark, cache)
+        result = self.of_vectors(*whole, benchmark, folder)
+        if not self.dimensions or isinstance(encoder, Lexical):
+            return result
+        scores = at_dimensions(
+            self.dimensions,
+            *whole,
+            scored=lambda *vectors: self.of_vectors(*vectors, benchmark).metrics,
+            normalise=encoder.settings.normalise,
+        )
+        return replace(result, facts={**result.facts, **scores})
 
     def of_vectors(
         self, queries: Matrix, candidates: Matrix, benchmark: Benchmark, folder: Path | None = None

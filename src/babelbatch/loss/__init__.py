@@ -1,7 +1,8 @@
 """What a training step minimises: the contrastive loss, alone or with a term that draws languages together.
 
 Start at `contrastive.py`. All objectives have one interface (`interface.Objective`), so that batch composition and
-objective can be crossed. A new objective is one more file with such a class.
+objective can be crossed; `matryoshka.py` cuts the vectors that any of them is summed over. A new objective is one more
+file with such a class.
 """
 
 from babelbatch.loss.alignment import Alignment

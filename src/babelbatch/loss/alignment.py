@@ -6,6 +6,8 @@ vectors of the trained encoder instead of a teacher's and a student's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from babelbatch.loss.contrastive import Contrastive
@@ -33,13 +35,14 @@ class Alignment(Contrastive):
         learn_temperature: bool = False,
         mask_same_passage: bool = True,
         symmetric: bool = False,
+        matryoshka: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(temperature, learn_temperature, mask_same_passage, symmetric)
+        super().__init__(temperature, learn_temperature, mask_same_passage, symmetric, matryoshka)
         self.weight = weight
         self.requirements = translations_of(sides)
 
-    def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
-        loss = super().forward(encoded, progress)
+    def of_vectors(self, encoded: Encoded, progress: float) -> Loss:
+        loss = super().of_vectors(encoded, progress)
         terms = [squared_distance(encoded.vectors(side), translations) for side, translations in encoded.translations]
         distance = mean_of(terms, like=loss.value)
         value = loss.value + self.weight * distance

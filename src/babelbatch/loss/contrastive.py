@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from babelbatch.distributed.collectives import gather_rows
 from babelbatch.loss.blocks import in_blocks
 from babelbatch.loss.interface import Encoded, Loss, Objective
+from babelbatch.loss.matryoshka import sorted_sizes, truncated
 from babelbatch.loss.positions import positions, same_passage
 
 _MIN_TEMPERATURE = 0.01  # of a learned temperature, as CLIP's logit scale stops at 100
@@ -78,6 +80,8 @@ class Contrastive(Objective):
     temperature: divides the cosine. learn_temperature: train its logarithm with the encoder, starting there and never
         below 0.01.
     mask_same_passage: use the passage keys. symmetric: average with the same loss from positives to queries.
+    matryoshka: sizes of vectors, such as [384, 256, 128, 64], the whole one among them. The objective is then summed
+        over vectors cut to their first components and scaled to unit length, so that cut vectors retrieve well, too.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Contrastive(Objective):
         learn_temperature: bool = False,
         mask_same_passage: bool = True,
         symmetric: bool = False,
+        matryoshka: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if temperature <= 0:
@@ -97,6 +102,9 @@ class Contrastive(Objective):
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learn_temperature)
         self.mask_same_passage = mask_same_passage
         self.symmetric = symmetric
+        self.matryoshka = sorted_sizes(matryoshka) if matryoshka is not None else ()
+        if self.matryoshka:
+            self.parts = (*(self.parts or ("contrastive",)), *map(_part_name, self.matryoshka[1:]))
 
     @property
     def temperature(self) -> Tensor:
@@ -107,6 +115,17 @@ class Contrastive(Objective):
         if self.log_temperature.requires_grad:
             with torch.no_grad():  # in place as well: below the floor a clamp has no gradient, and no way back
                 self.log_temperature.clamp_(min=math.log(_MIN_TEMPERATURE))
+        loss = self.of_vectors(encoded, progress)
+        if not self.matryoshka:
+            return loss
+        assert encoded.queries.shape[1] == self.matryoshka[0], "the largest size is that of the vectors"
+        cut = {_part_name(size): self.of_vectors(truncated(encoded, size), progress) for size in self.matryoshka[1:]}
+        values = {name: of_size.value for name, of_size in cut.items()}
+        whole = loss.parts or {"contrastive": loss.value}
+        return Loss(sum(values.values(), loss.value), loss.masked, {**whole, **values})
+
+    def of_vectors(self, encoded: Encoded, progress: float) -> Loss:
+        """The objective of the vectors as they are, at one size. progress: see `Objective`."""
         return contrastive_loss(
             encoded.queries,
             encoded.candidates,
@@ -117,3 +136,8 @@ class Contrastive(Objective):
             query_counts=encoded.query_counts,
             candidate_counts=encoded.candidate_counts,
         )
+
+
+def _part_name(size: int) -> str:
+    """Of a term in the log: the whole objective on vectors cut to this size."""
+    return f"dimensions_{size}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -106,11 +106,13 @@ class Objective(nn.Module):
     parts: the names of the terms, the contrastive loss first; empty if the loss is the contrastive loss alone.
     requirements: what a batch must contain beside queries and candidates.
     teacher: the encoder whose vectors are targets, or None.
+    matryoshka: the sizes of vectors that it is summed over, largest first; empty for whole vectors alone.
     """
 
-    parts: ClassVar[tuple[str, ...]] = ()
+    parts: tuple[str, ...] = ()
     requirements = BatchRequirements()
     teacher: Teacher | None = None
+    matryoshka: tuple[int, ...] = ()
 
     @property
     def temperature(self) -> Tensor:

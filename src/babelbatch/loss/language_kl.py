@@ -7,6 +7,8 @@ in-batch candidates. Over the translations of queries it is a symmetric form of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -45,14 +47,15 @@ class LanguageKL(Contrastive):
         learn_temperature: bool = False,
         mask_same_passage: bool = True,
         symmetric: bool = False,
+        matryoshka: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(temperature, learn_temperature, mask_same_passage, symmetric)
+        super().__init__(temperature, learn_temperature, mask_same_passage, symmetric, matryoshka)
         self.weight = weight
         self.kl_temperature = kl_temperature
         self.requirements = translations_of(sides)
 
-    def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
-        loss = super().forward(encoded, progress)
+    def of_vectors(self, encoded: Encoded, progress: float) -> Loss:
+        loss = super().of_vectors(encoded, progress)
         temperature = self.temperature.detach() if self.kl_temperature is None else self.kl_temperature
         terms = [
             language_divergence(encoded, translations, side, temperature, mask=self.mask_same_passage)

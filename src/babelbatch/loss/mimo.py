@@ -6,9 +6,11 @@ authors' repository (yjoonjang/MIMO) describes it. `docs/training.md` lists the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, linear
 
 from babelbatch.loss.contrastive import Contrastive
 from babelbatch.loss.interface import Encoded, Loss, PairedVectors, mean_of
@@ -22,6 +24,7 @@ class Mimo(Contrastive):
     The distillation is the mean of 1 - cos(W u + b, t) over the queries, averaged with the same mean over the
     positives. u is the vector of a text in its language in the batch, t the teacher's vector of the same text in
     `language`. W and b are trained and are not used in retrieval. Items without a text in `language` have no such term.
+    With `matryoshka`, a cut vector is projected by the first columns of W.
 
     dimensions: of the trained encoder. teacher: an encoder. language: of the texts that the teacher encodes.
     contrastive_weight: c. warmup: share of the steps at the start with c = 0, that is with distillation alone.
@@ -41,16 +44,17 @@ class Mimo(Contrastive):
         learn_temperature: bool = False,
         mask_same_passage: bool = True,
         symmetric: bool = False,
+        matryoshka: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(temperature, learn_temperature, mask_same_passage, symmetric)
+        super().__init__(temperature, learn_temperature, mask_same_passage, symmetric, matryoshka)
         self.teacher = Teacher(teacher)
         self.requirements = BatchRequirements(teacher_language=language)
         self.projection = nn.Linear(dimensions, self.teacher.dimensions)
         self.contrastive_weight = contrastive_weight
         self.warmup = warmup
 
-    def forward(self, encoded: Encoded, progress: float = 0.0) -> Loss:
-        loss = super().forward(encoded, progress)
+    def of_vectors(self, encoded: Encoded, progress: float) -> Loss:
+        loss = super().of_vectors(encoded, progress)
         terms = [
             cosine_distance(self.projection, encoded.vectors(side), targets)
             for side, targets in encoded.teacher_vectors
@@ -63,7 +67,7 @@ class Mimo(Contrastive):
 
 def cosine_distance(projection: nn.Linear, vectors: Tensor, targets: PairedVectors) -> Tensor:
     """The mean of 1 - cos(projection(u), t) over the global batch's pairs that have a teacher vector; with several
-    ranks, this rank's part."""
+    ranks, this rank's part. A vector that was cut is projected as if the other components were 0."""
     with torch.autocast(vectors.device.type, enabled=False):
-        projected = projection(vectors[targets.pairs].float())
+        projected = linear(vectors[targets.pairs].float(), projection.weight[:, : vectors.shape[1]], projection.bias)
         return (1 - cosine_similarity(projected, targets.vectors.float(), dim=-1)).sum() / targets.total

@@ -19,6 +19,7 @@ from babelbatch.report.bias_quality import bias_at_quality
 from babelbatch.report.bias_tests import bias_tests
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.cost import cost_data
+from babelbatch.report.dimensions import dimensions
 from babelbatch.report.foreign_runs import find_all
 from babelbatch.report.front import front
 from babelbatch.report.grouping import ALPHA, Group, Hyperparameters, grouped, only, refuse_mixed
@@ -110,6 +111,7 @@ def build_report(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Repo
             *(section for each in studies if (section := front(each, settings.margin)) is not None),
             *(section for each in studies if (section := bias_tests(each)) is not None),
             *(section for each in studies if (section := bias_at_quality(each)) is not None),
+            *(section for each in studies if (section := dimensions(each)) is not None),
             *analyses.sections(studies),
             *planning.sections(studies, settings.plan),
             *paper_tables(studies),

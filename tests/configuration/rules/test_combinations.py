@@ -67,6 +67,10 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
             "evaluation.trec_files: a search does not score all candidates; leave it out, or set evaluation=default",
         ),
         (
+            ["evaluation=search", "evaluation.dimensions=[64,32]"],
+            "evaluation.dimensions: an index is of whole vectors; leave it out, or set evaluation=default",
+        ),
+        (
             ["evaluation.index.probes=64"],
             "evaluation.index: it has no index; set index@evaluation.index=ivf, exact or hnsw, or leave it out",
         ),

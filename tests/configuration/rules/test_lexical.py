@@ -23,6 +23,9 @@ def test_what_a_lexical_encoder_cannot_do(option: str) -> None:
     assert problems(f"encoder={option}", "evaluation.debias=centre", root="evaluate") == [
         f"evaluation.debias: {name} has no dense vectors to take a language from; leave it out"
     ]
+    assert problems(f"encoder={option}", "evaluation.dimensions=[8]", root="evaluate") == [
+        f"evaluation.dimensions: {name} has no dense vectors to cut; leave it out"
+    ]
     remedy = "choose another, and see how good it is with babelbatch-evaluate"
     assert problems(f"encoder={option}") == [f"encoder: {name} is not trained; {remedy}"]
     assert problems(f"encoder={option}", "corpus=world_facts", root="mine") == [

@@ -72,6 +72,8 @@ def _problems_of_scoring(cfg: dict[str, Any], schema: str) -> Iterator[str]:
             yield f"evaluation.debias: {everything}, which it is fitted on; leave it out, or set evaluation=default"
         if evaluation.get("trec_files"):
             yield f"evaluation.trec_files: {everything}; leave it out, or set evaluation=default"
+        if evaluation.get("dimensions"):
+            yield "evaluation.dimensions: an index is of whole vectors; leave it out, or set evaluation=default"
     if evaluation.get("components", 1) != 1 and evaluation.get("debias", "none") != "lir":
         yield "evaluation.components: only LIR removes components; set evaluation.debias=lir"
     if "trec_depth" in evaluation and not evaluation.get("trec_files"):

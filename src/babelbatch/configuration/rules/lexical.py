@@ -27,6 +27,8 @@ def problems_of_lexical(cfg: dict[str, Any], schema: str) -> Iterator[str]:
         yield f"evaluation.index: {name} ranks all candidates; set evaluation=default"
     if evaluation.get("debias", "none") != "none":
         yield f"evaluation.debias: {name} has no dense vectors to take a language from; leave it out"
+    if evaluation.get("dimensions"):
+        yield f"evaluation.dimensions: {name} has no dense vectors to cut; leave it out"
     for key in ("token_budget", "precision", "vector_cache"):
         if evaluation.get(key):
             yield f"evaluation.{key}: {name} has no forward pass; leave it out"
