@@ -107,8 +107,8 @@ def test_composition_and_objective_are_crossed(corpus: Corpus, tmp_path: Path) -
     torch.manual_seed(0)
     save(static(corpus.passage_texts, vocab_size=500, hidden_size=8), tmp_path / "teacher")
     short = ["trainer.max_steps=4", "trainer.val_check_interval=4", "trainer.log_every_n_steps=2", "logger=csv"]
-    crossed = ["sampling=x_x,x_y", "loss=language_kl,mimo", "teacher=teacher", "loss.matryoshka=[128,32]"]
-    crossed += ["evaluation.dimensions=[128,32]"]
+    crossed = ["sampling=x_x,x_y", "loss=language_kl,mimo", "teacher=teacher", "loss.matryoshka=[32,8]"]
+    crossed += ["evaluation.dimensions=[32,8]"]
     run_forked("babelbatch-train", "-m", *SMALL, *short, *crossed, "encoder=static", "output_dir=out", cwd=tmp_path)
     columns, saved = {}, set()
     for path in (tmp_path / "out").glob("*/config.yaml"):
@@ -117,11 +117,11 @@ def test_composition_and_objective_are_crossed(corpus: Corpus, tmp_path: Path) -
         parts = {name.removeprefix("train/loss/") for name in header if name.startswith("train/loss/")}
         scores = json.loads((path.parent / "metrics.json").read_text())
         key = "world_facts/multilingual/map"
-        assert scores[f"dimensions/128/{key}"] == scores[key]
-        assert 0 < scores[f"dimensions/32/{key}"] != scores[key]
+        assert scores[f"dimensions/32/{key}"] == scores[key]
+        assert 0 < scores[f"dimensions/8/{key}"] != scores[key]
         columns[cfg.loss._target_.rpartition(".")[2], cfg.sampling.name] = parts
         saved |= set(load_file(path.parent / "encoder" / "model.safetensors"))
     for kind in ("x_x", "x_y"):
-        assert columns["LanguageKL", kind] == {kind, "contrastive", "language_kl", "dimensions_32"}
-        assert columns["Mimo", kind] == {kind, "contrastive", "distillation", "dimensions_32"}
+        assert columns["LanguageKL", kind] == {kind, "contrastive", "language_kl", "dimensions_8"}
+        assert columns["Mimo", kind] == {kind, "contrastive", "distillation", "dimensions_8"}
     assert saved == {"embedding.weight"}
