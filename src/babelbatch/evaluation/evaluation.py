@@ -100,7 +100,7 @@ class Evaluation:
         scores = at_dimensions(
             self.dimensions,
             *whole,
-            scored=lambda *vectors: self.of_vectors(*vectors, benchmark).metrics,
+            scored=lambda queries, candidates: self.of_vectors(queries, candidates, benchmark).metrics,
             normalise=encoder.settings.normalise,
         )
         return replace(result, facts={**result.facts, **scores})
