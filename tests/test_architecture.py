@@ -41,7 +41,7 @@ DOORS = {
     "ijson": {"sources"},
     "jinja2": {"report"},
     "matplotlib": {"evaluation"},
-    "omegaconf": {"commands", "configuration", "describe", "jobs", "report"},
+    "omegaconf": {"cli", "commands", "configuration", "describe", "jobs", "report"},
     "pandas": {"python"},
     "peft": {"training"},
     "pooch": {"sources", "storage"},

@@ -32,6 +32,7 @@ COMMANDS = {
     "evaluate": "babelbatch-evaluate",
     "mine": "babelbatch-mine",
     "describe": "babelbatch-data",
+    "search": "babelbatch-search",
 }
 GROUPS = {
     "sampling": "Which languages and items a batch has.",
@@ -49,7 +50,7 @@ GROUPS = {
     "evaluation": "How retrieval is evaluated.",
     "logger": "Where curves go besides the run's folder.",
     "mining": "Which passages become hard negatives (`babelbatch-mine`).",
-    "index": "How neighbours are searched (`babelbatch-mine`, and `index@evaluation.index=`).",
+    "index": "How neighbours are searched (`babelbatch-mine`, `babelbatch-search`, and `index@evaluation.index=`).",
 }
 BY_THE_RUN = {
     "trainer": {

@@ -6,8 +6,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from babelbatch.distributed.ranks import global_rank
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 _INSTEAD_OF_JOBS = ("-h", "--help", "--hydra-help", "-c", "--cfg", "-i", "--info", "-sc", "--shell-completion")
 
@@ -34,6 +38,21 @@ def merge() -> None:
     from babelbatch.commands.merge_command import main
 
     main()
+
+
+def search() -> None:
+    """babelbatch-search"""
+    _print_version_if_asked()
+    _say("checking the configuration")
+    from babelbatch.jobs.direct import run_directly
+
+    def work(cfg: DictConfig) -> None:
+        _say("importing torch and Transformers")
+        from babelbatch.commands.search import search
+
+        search(cfg)
+
+    run_directly("search", work, texts=("query",))
 
 
 def dashboard() -> None:

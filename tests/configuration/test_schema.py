@@ -41,7 +41,7 @@ def test_nothing_configurable_takes_any_keyword() -> None:
     ("root", "entry"),
     [
         ("train", "commands/train.py"), ("evaluate", "commands/evaluate.py"), ("mine", "commands/mine.py"),
-        ("describe", "describe/command.py"),
+        ("describe", "describe/command.py"), ("search", "commands/search.py"),
     ],
 )  # fmt: skip
 def test_every_root_key_is_read(root: str, entry: str) -> None:

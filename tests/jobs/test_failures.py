@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from babelbatch.corpora.world_facts import load_corpus
-from babelbatch.jobs.failures import _is_user_error
+from babelbatch.jobs.failures import is_user_error
 
 
 def raised_by(call) -> BaseException:
@@ -19,11 +19,11 @@ def raised_by(call) -> BaseException:
 
 
 def test_a_value_error_of_ours_is_the_users() -> None:
-    assert _is_user_error(raised_by(lambda: load_corpus(negatives=-1)))
+    assert is_user_error(raised_by(lambda: load_corpus(negatives=-1)))
 
 
 def test_one_of_a_library_is_not() -> None:
-    assert not _is_user_error(raised_by(lambda: json.loads("{")))
+    assert not is_user_error(raised_by(lambda: json.loads("{")))
 
 
 def test_one_of_a_module_of_the_users_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,5 +35,5 @@ def test_one_of_a_module_of_the_users_is(tmp_path: Path, monkeypatch: pytest.Mon
     )
     monkeypatch.syspath_prepend(tmp_path)
     load = importlib.import_module("corpus_of_mine").load
-    assert _is_user_error(raised_by(lambda: load(1)))
-    assert not _is_user_error(raised_by(lambda: load(3)))
+    assert is_user_error(raised_by(lambda: load(1)))
+    assert not is_user_error(raised_by(lambda: load(3)))

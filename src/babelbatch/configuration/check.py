@@ -43,7 +43,7 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
         raise ConfigError([str(error).splitlines()[0]]) from error
     problems = [*_problems_of_keys(values, schema)]
     for path, node in _targets(values, ""):
-        if schema in {"evaluate", "mine"} and path == "encoder" and values.get("checkpoint") is not None:
+        if schema in {"evaluate", "mine", "search"} and path == "encoder" and values.get("checkpoint") is not None:
             continue  # not used
         problems += _problems_of_target(path, node)
     problems += problems_between(values, schema)

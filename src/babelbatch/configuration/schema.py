@@ -183,7 +183,46 @@ class MineConfig:
     output_dir: str | None = None
 
 
-SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "mine": MineConfig, "describe": DescribeConfig}
+@dataclass
+class SearchConfig:
+    """The root of a search.
+
+    checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used.
+    passages: what is searched: a text file with a passage on each line, a file or folder of JSONL, CSV, TSV or Parquet,
+        or a file for each language (`wiki.{language}.txt`).
+    text_column, language_column: of a table. language: of passages that neither a column nor the name of the file gives
+        one. Where no passage has a language, scripts take their place.
+    query: the question, in any language; None asks at a prompt, or reads lines of the standard input.
+    top: passages to show.
+    debias: remove each language's mean from the vectors (`centre`), or its leading principal components (`lir`), as
+        `evaluation.debias` does. components: how many of them, for `lir`. query_language: of the query, for `debias`.
+    device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
+    token_budget: tokens in one forward pass, padding included.
+    """
+
+    encoder: Any = field(default_factory=dict)
+    index: Any = field(default_factory=dict)
+    checkpoint: str | None = None
+    passages: str | None = None
+    text_column: str = "text"
+    language_column: str = "language"
+    language: str | None = None
+    query: str | None = None
+    top: int = 5
+    debias: str = "none"
+    components: int = 1
+    query_language: str | None = None
+    device: str = "auto"
+    token_budget: int = 16_384
+
+
+SCHEMAS = {
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "mine": MineConfig,
+    "describe": DescribeConfig,
+    "search": SearchConfig,
+}
 
 OF_THE_RUN = {"trainer": f"{BudgetConfig.__module__}.{BudgetConfig.__name__}"}
 """Groups with settings of the run beside the arguments of what their `_target_` names."""

@@ -4,4 +4,15 @@ Start at `evaluation.Evaluation`. `scoring` computes every metric of every cell 
 `metrics` defines them. A custom metric is a function of ranks that `evaluation.metrics` names, see `custom.py`.
 """
 
-__all__ = ["custom", "dimensions", "encoded_texts", "encoding", "evaluation", "heatmap", "metrics", "ranks", "scoring"]
+__all__ = [
+    "custom",
+    "debias",
+    "dimensions",
+    "encoded_texts",
+    "encoding",
+    "evaluation",
+    "heatmap",
+    "metrics",
+    "ranks",
+    "scoring",
+]

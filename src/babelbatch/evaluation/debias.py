@@ -7,6 +7,8 @@ cosines.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -37,33 +39,48 @@ def debiased(
     """
     if method == "none":
         return queries, candidates
-    queries, candidates = queries.copy(), candidates.copy()
     languages = np.unique(np.concatenate([query_languages, candidate_languages]))
+    shared = fit(method, candidates, candidate_languages, languages, components)
+    return shared.removed(queries, query_languages), shared.removed(candidates, candidate_languages)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the vectors of each language share. of_language: language -> (d,) mean of `centre`, or (d, components)
+    directions of `lir`."""
+
+    of_language: Mapping[int, NDArray[np.float64]]
+
+    def removed(self, vectors: NDArray[np.float32], languages: NDArray[np.int16]) -> NDArray[np.float32]:
+        """(n, d) vectors of (n,) languages without it, each rescaled to its length."""
+        found = vectors.copy()
+        for language in np.unique(languages):
+            of, shared = languages == language, self.of_language[int(language)]
+            rest = vectors[of] - (shared if shared.ndim == 1 else vectors[of] @ shared @ shared.T)
+            found[of] = _rescaled(rest, vectors[of])
+        return found
+
+
+def fit(
+    method: Method,
+    candidates: NDArray[np.float32],
+    candidate_languages: NDArray[np.int16],
+    languages: NDArray[np.int16],
+    components: int = 1,
+) -> Shared:
+    """What the candidates of each of `languages` share; see `debiased`. Raises ValueError as it does."""
+    shared: dict[int, NDArray[np.float64]] = {}
     with bar("removing language bias", len(languages), unit="languages") as progress:
-        for language in languages:
-            of_queries, of_candidates = query_languages == language, candidate_languages == language
-            fitted = candidates[of_candidates].astype(np.float64)
-            parts = _without_language(method, fitted, queries[of_queries], components)
-            queries[of_queries] = _rescaled(parts[0], queries[of_queries])
-            candidates[of_candidates] = _rescaled(parts[1], candidates[of_candidates])
+        for language in languages.tolist():
+            fitted = candidates[candidate_languages == language].astype(np.float64)
+            if len(fitted) < 2:
+                raise ValueError(
+                    f"evaluation.debias: a language has queries or candidates, but {len(fitted)} candidates to fit "
+                    f"{method} on; it needs two or more in each language: set evaluation.debias=none"
+                )
+            shared[language] = fitted.mean(axis=0) if method == "centre" else _directions(fitted, components)
             progress.advance(1)
-    return queries, candidates
-
-
-def _without_language(
-    method: Method, candidates: NDArray[np.float64], queries: NDArray[np.float32], components: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Queries and candidates of one language without their common component, which is fitted on the candidates."""
-    if len(candidates) < 2:
-        raise ValueError(
-            f"evaluation.debias: a language has queries or candidates, but {len(candidates)} candidates to fit "
-            f"{method} on; it needs two or more in each language: set evaluation.debias=none"
-        )
-    if method == "centre":
-        mean = candidates.mean(axis=0)
-        return queries - mean, candidates - mean
-    directions = _directions(candidates, components)
-    return queries - queries @ directions @ directions.T, candidates - candidates @ directions @ directions.T
+    return Shared(shared)
 
 
 def _directions(vectors: NDArray[np.float64], count: int) -> NDArray[np.float64]:

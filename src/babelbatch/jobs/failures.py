@@ -63,7 +63,7 @@ def _report_failure(error: Exception, folder: Path) -> Outcome:
     cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
     details = "".join(traceback.format_exception(error))
     reason = (str(cause).splitlines() or [""])[0]
-    user_error = _is_user_error(cause)
+    user_error = is_user_error(cause)
     if not user_error:
         reason = f"{type(cause).__name__}: {reason}"
     if global_rank() == 0:
@@ -85,7 +85,7 @@ def _record_failure(reason: str, details: str, folder: Path) -> None:
             handler.handle(logging.LogRecord(__name__, logging.ERROR, __file__, 0, message, None, None))
 
 
-def _is_user_error(error: BaseException) -> bool:
+def is_user_error(error: BaseException) -> bool:
     """Whether it is a ValueError that babelbatch itself raises, or a module of the user's, and not a library."""
     if not isinstance(error, ValueError):
         return False

@@ -56,7 +56,8 @@ def _launch(root: str, show: Show) -> int:
     """The exit code of the command."""
     register()
     arguments = get_args_parser().parse_args()
-    overrides = force_overrides(arguments.overrides)
+    # `-sc query=bash` is no setting
+    overrides = arguments.overrides if arguments.shell_completion else force_overrides(arguments.overrides)
     runner = JobRunner(root)
     run = hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(runner)
     try:

@@ -20,6 +20,7 @@ __all__ = [
     "mmarco",
     "mr_tydi",
     "mteb",
+    "passages",
     "row_tally",
     "sentences",
     "squad",

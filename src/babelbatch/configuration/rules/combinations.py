@@ -22,6 +22,7 @@ from babelbatch.configuration.rules.report_selection import problems_of_report_s
 from babelbatch.configuration.rules.sampling import problems_of_sampling
 from babelbatch.configuration.rules.selection import problems_of_monitor, problems_of_validation
 from babelbatch.configuration.schema import DEFAULT_MONITOR
+from babelbatch.configuration.signatures import closest
 
 
 def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
@@ -47,6 +48,7 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     if is_lexical(cfg["encoder"]):
         yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
+    own["search"] = _problems_of_search
     if schema in own:
         yield from own[schema](cfg)
 
@@ -171,6 +173,22 @@ def _problems_of_encoder(cfg: dict[str, Any]) -> Iterator[str]:
                 f"encoder.{key}: the checkpoint's own encoder is used as it is; leave it out, or in place of "
                 "checkpoint set encoder.name_or_path=<run>/encoder"
             )
+
+
+def _problems_of_search(cfg: dict[str, Any]) -> Iterator[str]:
+    yield from _problems_of_encoder(cfg)
+    if cfg["passages"] is None:
+        yield "passages: missing; set it to a text file with a passage on each line, or to a JSONL, CSV or Parquet file"
+    if cfg["query"] is not None and not cfg["query"].strip():
+        yield "query: it is empty; write a question, or leave it out for a prompt"
+    if cfg["debias"] not in (methods := ("none", "centre", "lir")):
+        yield f"debias: '{cfg['debias']}' is not one of {', '.join(methods)}{closest(cfg['debias'], list(methods))}"
+    if cfg["components"] != 1 and cfg["debias"] != "lir":
+        yield "components: only LIR removes components; set debias=lir"
+    if cfg["query_language"] is not None and cfg["debias"] == "none":
+        yield "query_language: only debias needs it; leave it out, or set debias=centre"
+    if cfg["debias"] in ("centre", "lir") and cfg["query"] is not None and cfg["query_language"] is None:
+        yield f"query_language: missing; debias={cfg['debias']} takes it out of the query's vector: set it"
 
 
 def _problems_of_mining(cfg: dict[str, Any]) -> Iterator[str]:

@@ -66,6 +66,8 @@ _RANGES = {  # path: (minimum, maximum)
     "index.construction": (1, None),
     "index.search": (1, None),
     "token_budget": (1, None),
+    "top": (1, None),
+    "components": (1, None),
     "seed": (0, 2**32 - 1),
     "threads": (1, None),
 }

@@ -1,0 +1,147 @@
+"""The composition root of babelbatch-search: passages of any languages, and the answers to questions in any."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+
+from babelbatch.commands.answers import Answer, answer_lines, pool_line
+from babelbatch.commands.checkpoint import load_checkpoint
+from babelbatch.encoder import Encoder, device_of
+from babelbatch.evaluation.debias import Method, Shared, fit
+from babelbatch.evaluation.encoding import encode
+from babelbatch.progress import silent, waiting
+from babelbatch.search.index import NO_ROW, Search
+from babelbatch.sources.passages import Passages, read_passages
+from babelbatch.storage import cache_folder
+
+TOP = 10
+"""Places whose languages are counted."""
+PROMPT = "query> "
+
+
+def search(cfg: DictConfig) -> None:
+    """Prints the first passages for the query, or for each query of the prompt."""
+    passages = read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language)
+    _refuse_unknown(cfg.query_language, passages)
+    if cfg.debias != "none" and passages.by_script:
+        raise ValueError(
+            f"debias: the languages of the passages are not known; give them in a column '{cfg.language_column}', in "
+            "the names of the files (passages=wiki.{language}.txt), or set debias=none"
+        )
+    print(f"babelbatch: {pool_line(passages)}", file=sys.stderr, flush=True)
+    with waiting("loading the encoder"):
+        encoder: Encoder = (
+            load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else instantiate(cfg.encoder, _convert_="all")
+        )
+    searcher = build_searcher(cfg, encoder.to(device_of(cfg.device)).eval(), passages)
+    for query, language in _queries(cfg, passages):
+        answer = searcher.answer(query, language)
+        print("\n".join(answer_lines(answer, passages, cfg.top)), flush=True)
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """An index over passages. shared: what is removed from the vectors of a language; None without `debias`. depth:
+    passages that a query finds."""
+
+    encoder: Encoder
+    passages: Passages
+    search: Search
+    shared: Shared | None
+    token_budget: int
+    depth: int
+
+    def answer(self, query: str, language: str | None) -> Answer:
+        """The first passages for a query. language: of the query, for `debias`."""
+        with silent():
+            vector = encode(self.encoder, [query], "query", self.token_budget)
+        if self.shared is not None:
+            number = np.array([self.passages.languages.index(str(language))], np.int16)
+            vector = self.shared.removed(vector, number)
+        found = self.search(vector, self.depth)
+        there = found.rows[0] != NO_ROW
+        rows: NDArray[np.int64] = found.rows[0][there]
+        first = self.passages.language_of[rows[:TOP]]
+        counts = np.bincount(first, minlength=len(self.passages.languages))
+        return Answer(query, rows, found.scores[0][there], counts)
+
+
+def build_searcher(cfg: DictConfig, encoder: Encoder, passages: Passages) -> Searcher:
+    """Encodes the passages, or reads their vectors from the cache, and builds the index over them."""
+    vectors = encode(encoder, passages.texts, "passage", cfg.token_budget, cache_folder("vectors"))
+    shared, method = None, cfg.debias
+    if method != "none":
+        shared = _fitted(method, vectors, passages, cfg.components)
+        vectors = shared.removed(vectors, passages.language_of)
+    index = instantiate(cfg.index, _convert_="all").build(vectors)
+    depth = min(len(passages.texts), max(cfg.top, TOP))
+    return Searcher(encoder, passages, index, shared, cfg.token_budget, depth)
+
+
+def _fitted(method: Method, vectors: NDArray[np.float32], passages: Passages, components: int) -> Shared:
+    counts = np.bincount(passages.language_of, minlength=len(passages.languages))
+    if (counts < 2).any():
+        alone = passages.languages[int(counts.argmin())]
+        raise ValueError(
+            f"debias: '{alone}' has one passage, and {method} needs two or more in each language; add some"
+        )
+    if method == "lir" and components >= (most := min(int(counts.min()), vectors.shape[1])):
+        raise ValueError(f"components: {components} would leave nothing of a language; set it to {most - 1} or less")
+    languages = np.arange(len(passages.languages), dtype=np.int16)
+    return fit(method, vectors, passages.language_of, languages, components)
+
+
+def _queries(cfg: DictConfig, passages: Passages) -> Iterator[tuple[str, str | None]]:
+    """Each query with its language: that of the command line, else what is typed at a prompt or piped in.
+
+    `:el` sets the language of the queries that follow.
+    """
+    if cfg.query is not None:
+        yield cfg.query, cfg.query_language
+        return
+    language: str | None = cfg.query_language
+    if sys.stdin.isatty():
+        import readline  # noqa: F401 - line editing and history for `input`
+
+        print("A question in any language; an empty line ends.", end="")
+        print(" :el says that the next ones are in el." if cfg.debias != "none" else "")
+    for line in iter(_read_line, ""):
+        try:
+            if line.startswith(":") and cfg.debias != "none":
+                language = line[1:].strip()
+                _refuse_unknown(language, passages)
+            elif cfg.debias != "none" and language is None:
+                raise ValueError(f"query_language: debias={cfg.debias} needs it; type : and a language, such as :el")
+            else:
+                yield line, language
+        except ValueError as error:
+            if not sys.stdin.isatty():
+                raise
+            print(error)
+
+
+def _read_line() -> str:
+    """The next line that is not blank of a pipe, or one of the prompt; empty at the end."""
+    if sys.stdin.isatty():
+        try:
+            return input(PROMPT).strip()
+        except EOFError:
+            print()
+            return ""
+    return next((stripped for line in sys.stdin if (stripped := line.strip())), "")
+
+
+def _refuse_unknown(language: str | None, passages: Passages) -> None:
+    if language is not None and language not in passages.languages:
+        raise ValueError(
+            f"query_language: no passage is in '{language}', so there is nothing to fit debias on; there are: "
+            f"{', '.join(passages.languages)}"
+        )
