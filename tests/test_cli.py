@@ -19,7 +19,7 @@ from babelbatch.runs.provenance import checked_out_commit, version_text
 from commands import BIN, SMALL
 from processes import ended, finished, python, started
 
-COMMANDS = ("train", "evaluate", "merge", "mine", "data", "report", "search", "dashboard")
+COMMANDS = ("train", "evaluate", "export", "merge", "mine", "data", "report", "search", "dashboard")
 
 
 def typed(command: str, *arguments: str) -> list[str]:
@@ -66,6 +66,7 @@ def test_the_version_needs_nothing_slow() -> None:
         ("mine", ["threads=0"], "babelbatch: checking the configuration\n"),
         ("data", ["sample=0"], "babelbatch: checking the configuration\n"),
         ("report", ["runs=gone"], "babelbatch: reading the runs\n"),
+        ("export", [], "babelbatch: checking the configuration\n"),
         ("search", ["top=0"], "babelbatch: checking the configuration\n"),
         ("dashboard", [], "babelbatch: reading the runs\n"),
     ],

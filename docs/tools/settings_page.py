@@ -33,6 +33,7 @@ COMMANDS = {
     "mine": "babelbatch-mine",
     "describe": "babelbatch-data",
     "search": "babelbatch-search",
+    "export": "babelbatch-export",
 }
 GROUPS = {
     "sampling": "Which languages and items a batch has.",

@@ -55,6 +55,21 @@ def search() -> None:
     run_directly("search", work, texts=("query",))
 
 
+def export() -> None:
+    """babelbatch-export"""
+    _print_version_if_asked()
+    _say("checking the configuration")
+    from babelbatch.jobs.direct import run_directly
+
+    def work(cfg: DictConfig) -> None:
+        _say("importing torch and Transformers")
+        from babelbatch.commands.export import export
+
+        export(cfg)
+
+    run_directly("export", work)
+
+
 def dashboard() -> None:
     """babelbatch-dashboard"""
     _print_version_if_asked()

@@ -24,6 +24,9 @@ def test_the_model_is_used(tmp_path: Path) -> None:
     whole, truncated = re.findall(r"^(?:mAP over the pool|with 32 dimensions) (0\.\d+)$", printed, re.MULTILINE)
     assert float(truncated) < float(whole) < 1
     assert re.search(r"^\d .* multilingual +map +-?0\.\d+ ", printed, re.MULTILINE)  # of the data frame
+    assert re.search(
+        r"^small: vectors of 64 components, at most \d\.\de-0\d of their length away ", printed, re.MULTILINE
+    )
     shares = re.findall(r"^languages of the first 4 \(of the pool\): th 50", printed, re.MULTILINE)
     assert len(shares) == 2  # of both searches, which find all passages
     trained, evaluated = (

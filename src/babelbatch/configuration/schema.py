@@ -216,12 +216,34 @@ class SearchConfig:
     token_budget: int = 16_384
 
 
+@dataclass
+class ExportConfig:
+    """The root of an export.
+
+    run: a run's folder, the folder of an encoder, or a .ckpt file in a run. output: a new folder for the model.
+    dtype: of the written weights: `float32`, `float16` or `bfloat16`.
+    dimensions: write vectors of so many components, the first ones; None for all.
+    formats: graphs of the backbone to write beside the weights: `onnx`, `openvino`.
+    push_to_hub: upload the folder as the model of this name, such as `me/retriever`; None uploads nothing.
+    private: whether a model that the upload makes is private.
+    """
+
+    run: str | None = None
+    output: str | None = None
+    dtype: str = "float32"
+    dimensions: int | None = None
+    formats: list[str] = field(default_factory=list)
+    push_to_hub: str | None = None
+    private: bool = True
+
+
 SCHEMAS = {
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
     "mine": MineConfig,
     "describe": DescribeConfig,
     "search": SearchConfig,
+    "export": ExportConfig,
 }
 
 OF_THE_RUN = {"trainer": f"{BudgetConfig.__module__}.{BudgetConfig.__name__}"}

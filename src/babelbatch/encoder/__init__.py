@@ -9,12 +9,17 @@ from babelbatch.encoder.backbones import pretrained, static, tiny
 from babelbatch.encoder.device import device_of
 from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
 from babelbatch.encoder.folder import load, load_architecture, save, save_architecture
+from babelbatch.encoder.graphs import Format, require_packages, write_graphs
 from babelbatch.encoder.interpolation import interpolated
 from babelbatch.encoder.model import Encoder, Role
+from babelbatch.encoder.publishing import push_to_hub
 from babelbatch.encoder.round_trip import check_saved
+from babelbatch.encoder.sentence_transformers_export import why_not_exportable
+from babelbatch.encoder.truncation import truncated
 
 __all__ = [
     "Encoder",
+    "Format",
     "Role",
     "check_saved",
     "device_of",
@@ -23,10 +28,15 @@ __all__ = [
     "load",
     "load_architecture",
     "pretrained",
+    "push_to_hub",
+    "require_packages",
     "save",
     "save_architecture",
     "static",
     "tiny",
+    "truncated",
     "unstored_buffers_digest",
     "weights_digest",
+    "why_not_exportable",
+    "write_graphs",
 ]

@@ -45,10 +45,10 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
             yield from problems_of_corpus(cfg[path], path)
     if schema in {"train", "evaluate"}:
         yield from _problems_of_scoring(cfg, schema)
-    if is_lexical(cfg["encoder"]):
+    if "encoder" in cfg and is_lexical(cfg["encoder"]):
         yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
-    own["search"] = _problems_of_search
+    own |= {"search": _problems_of_search, "export": _problems_of_export}
     if schema in own:
         yield from own[schema](cfg)
 
@@ -189,6 +189,22 @@ def _problems_of_search(cfg: dict[str, Any]) -> Iterator[str]:
         yield "query_language: only debias needs it; leave it out, or set debias=centre"
     if cfg["debias"] in ("centre", "lir") and cfg["query"] is not None and cfg["query_language"] is None:
         yield f"query_language: missing; debias={cfg['debias']} takes it out of the query's vector: set it"
+
+
+def _problems_of_export(cfg: dict[str, Any]) -> Iterator[str]:
+    if cfg["run"] is None:
+        yield "run: missing; set it to the folder of a run"
+    elif not Path(cfg["run"]).exists():
+        yield f"run: there is no '{cfg['run']}'"
+    if cfg["output"] is None:
+        yield "output: missing; set it to a new folder"
+    elif Path(cfg["output"]).exists():
+        yield f"output: {cfg['output']} exists; name a new folder, or remove that one"
+    if cfg["dtype"] not in (dtypes := ("float32", "float16", "bfloat16")):
+        yield f"dtype: '{cfg['dtype']}' is not one of {', '.join(dtypes)}{closest(cfg['dtype'], list(dtypes))}"
+    for name in cfg["formats"]:
+        if name not in (formats := ("onnx", "openvino")):
+            yield f"formats: '{name}' is not one of {', '.join(formats)}{closest(name, list(formats))}"
 
 
 def _problems_of_mining(cfg: dict[str, Any]) -> Iterator[str]:

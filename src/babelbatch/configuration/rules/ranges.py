@@ -68,6 +68,7 @@ _RANGES = {  # path: (minimum, maximum)
     "token_budget": (1, None),
     "top": (1, None),
     "components": (1, None),
+    "dimensions": (1, None),
     "seed": (0, 2**32 - 1),
     "threads": (1, None),
 }
