@@ -34,7 +34,7 @@ def export(cfg: DictConfig) -> None:
 
     The folder appears when it is whole. Raises ValueError, and leaves nothing, for what cannot be exported.
     """
-    output, formats = Path(cfg.output).expanduser(), list(cfg.formats)
+    output, formats = Path(cfg.output).expanduser(), list(cfg.formats or ())
     require_packages(formats)
     with waiting("loading the encoder"):
         encoder = load_checkpoint(Path(cfg.run).expanduser()).eval()

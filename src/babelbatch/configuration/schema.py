@@ -223,7 +223,7 @@ class ExportConfig:
     run: a run's folder, the folder of an encoder, or a .ckpt file in a run. output: a new folder for the model.
     dtype: of the written weights: `float32`, `float16` or `bfloat16`.
     dimensions: write vectors of so many components, the first ones; None for all.
-    formats: graphs of the backbone to write beside the weights: `onnx`, `openvino`.
+    formats: graphs of the backbone to write beside the weights: `onnx`, `openvino`; None writes none.
     push_to_hub: upload the folder as the model of this name, such as `me/retriever`; None uploads nothing.
     private: whether a model that the upload makes is private.
     """
@@ -232,7 +232,7 @@ class ExportConfig:
     output: str | None = None
     dtype: str = "float32"
     dimensions: int | None = None
-    formats: list[str] = field(default_factory=list)
+    formats: list[str] | None = None
     push_to_hub: str | None = None
     private: bool = True
 

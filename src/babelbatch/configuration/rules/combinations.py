@@ -202,7 +202,7 @@ def _problems_of_export(cfg: dict[str, Any]) -> Iterator[str]:
         yield f"output: {cfg['output']} exists; name a new folder, or remove that one"
     if cfg["dtype"] not in (dtypes := ("float32", "float16", "bfloat16")):
         yield f"dtype: '{cfg['dtype']}' is not one of {', '.join(dtypes)}{closest(cfg['dtype'], list(dtypes))}"
-    for name in cfg["formats"]:
+    for name in cfg["formats"] or ():
         if name not in (formats := ("onnx", "openvino")):
             yield f"formats: '{name}' is not one of {', '.join(formats)}{closest(name, list(formats))}"
 
