@@ -35,6 +35,8 @@ def pretrained(
     normalise: bool | None = None,
     shared: bool | None = None,
     attention: Attention | None = None,
+    bidirectional: bool | None = None,
+    append_eos: bool = False,
     trust_remote_code: bool = False,
 ) -> Encoder:
     """An encoder from a folder that Hugging Face, sentence-transformers or babelbatch saved, on disk or on the hub.
@@ -43,6 +45,9 @@ def pretrained(
     the defaults of `Settings`.
     name_or_path: the folder, or the name on the hub. The others: see `Settings`.
     attention: how it is computed, see `use_attention`. It is not saved with the encoder.
+    bidirectional: for a decoder, true lets each token attend to later ones, too, false to earlier ones only; None
+        leaves it as the folder states. It is saved with the encoder.
+    append_eos: end each text with the tokenizer's end-of-text token, as decoders with `pooling=last` need; saved, too.
     trust_remote_code: run the code that a model of the hub brings with it.
     Raises ValueError if the configuration, the tokenizer or weights are missing or damaged.
     """
@@ -63,6 +68,8 @@ def pretrained(
         overrides={name: value for name, value in overrides.items() if value is not None},
         trust_remote_code=trust_remote_code,
         attention=attention,
+        bidirectional=bidirectional,
+        with_eos=append_eos,
     )
 
 

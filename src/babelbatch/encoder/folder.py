@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from transformers import AutoConfig, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from babelbatch.encoder.attention import first_position, use_attention
+from babelbatch.encoder.decoders import append_eos, check_direction, set_direction
 from babelbatch.encoder.dense import DenseLayer
 from babelbatch.encoder.hub import folder_on_hub
 from babelbatch.encoder.huggingface import load_backbone, load_tokenizer, model_class, quiet, require_model_files
@@ -72,12 +74,22 @@ def load_architecture(folder: Path) -> Encoder:
 
 
 def load_pretrained(
-    name_or_path: str, *, overrides: dict[str, Any], trust_remote_code: bool, attention: Attention | None = None
+    name_or_path: str,
+    *,
+    overrides: dict[str, Any],
+    trust_remote_code: bool,
+    attention: Attention | None = None,
+    bidirectional: bool | None = None,
+    with_eos: bool = False,
 ) -> Encoder:
     """See `backbones.pretrained`. overrides: settings that replace those of the folder."""
     source = _locate(name_or_path, pooling_is_set="pooling" in overrides)
     settings = Settings(**{**source.settings, **overrides})
-    backbone, tokenizer = _load_transformer(source, trust_remote_code, with_pooler=settings.pooling == "pooler")
+    backbone, tokenizer = _load_transformer(
+        source, trust_remote_code, with_pooler=settings.pooling == "pooler", bidirectional=bidirectional
+    )
+    if with_eos:
+        append_eos(tokenizer, name_or_path)
     _require_positions(backbone, settings, source.name)
     use_attention(backbone, attention)
     encoder = Encoder(backbone, tokenizer, settings)
@@ -85,6 +97,7 @@ def load_pretrained(
     _load_passage_backbone(encoder, source, trust_remote_code)
     _load_projections(encoder, source)
     check_vectors(encoder, name_or_path)
+    check_direction(encoder, name_or_path, bidirectional=bidirectional, pooling_is_stored="pooling" in source.settings)
     return encoder.train()  # transformers returns models in evaluation mode
 
 
@@ -122,13 +135,14 @@ def _locate(name_or_path: str, *, pooling_is_set: bool) -> _Source:
 
 
 def _load_transformer(
-    source: _Source, trust_remote_code: bool, *, with_pooler: bool
+    source: _Source, trust_remote_code: bool, *, with_pooler: bool, bidirectional: bool | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if source.exported is not None and source.exported.is_static:
         return load_static(source.exported.backbone)
     if source.folder.is_dir():
         require_model_files(Path(source.name))
-    backbone = load_backbone(source.name, trust_remote_code, with_pooler=with_pooler)
+    change = partial(set_direction, bidirectional=bidirectional)
+    backbone = load_backbone(source.name, trust_remote_code, with_pooler=with_pooler, change=change)
     return backbone, load_tokenizer(source.name, trust_remote_code)
 
 
@@ -150,7 +164,9 @@ def _load_passage_backbone(encoder: Encoder, source: _Source, trust_remote_code:
     if source.settings.get("shared") is not False or encoder.settings.shared:
         return
     folder = str(_weights_file(source.folder, "passage"))
-    stored = load_backbone(folder, trust_remote_code, with_pooler=encoder.settings.pooling == "pooler")
+    stored = load_backbone(
+        folder, trust_remote_code, with_pooler=encoder.settings.pooling == "pooler", change=None
+    )  # its weights only
     encoder.tower("passage").backbone.load_state_dict(stored.state_dict(), strict=False)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -54,19 +54,28 @@ def require_model_files(folder: Path) -> None:
         raise _not_loadable(str(folder), "tokenizer", f"none of {', '.join(_TOKENIZERS)} is there")
 
 
-def load_backbone(name_or_path: str, trust_remote_code: bool, *, with_pooler: bool) -> PreTrainedModel:
+def load_backbone(
+    name_or_path: str, trust_remote_code: bool, *, with_pooler: bool, change: Callable[[PreTrainedConfig], None] | None
+) -> PreTrainedModel:
     """The model in float32, with dropout switched off, as transformers returns it.
 
-    with_pooler: whether its pooler is used. Raises ValueError if it cannot be loaded or lacks weights that are used,
-    which would be random; or if its own code computes random numbers that no file stores.
+    with_pooler: whether its pooler is used. change: alters the configuration before the model is built.
+    Raises ValueError if it cannot be loaded or lacks weights that are used, which would be random; or if its own code
+    computes random numbers that no file stores.
     """
     model: PreTrainedModel
     try:
         fill = uninitialised_as_nan() if trust_remote_code else nullcontext()
         with quiet(), fill, waiting(f"loading {name_or_path}"):
             config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
+            if change is not None:
+                change(config)
             model, report = model_class(config).from_pretrained(
-                name_or_path, trust_remote_code=trust_remote_code, dtype="float32", output_loading_info=True
+                name_or_path,
+                config=config,
+                trust_remote_code=trust_remote_code,
+                dtype="float32",
+                output_loading_info=True,
             )
     except (OSError, ValueError, SafetensorError) as error:
         raise _not_loadable(name_or_path, "model", error) from error
