@@ -20,6 +20,7 @@ _READ_ALL = {"last", "weighted_mean"}
 """Poolings that suit causal attention: later tokens, which have read more, count more (Muennighoff 2022, SGPT)."""
 
 _FEW = 4  # tokens, so that a sliding window contains them all
+_NOTHING = 1e-6  # a relative difference that is rounding
 
 
 def set_direction(config: PreTrainedConfig, bidirectional: bool | None) -> None:
@@ -57,22 +58,27 @@ def check_direction(encoder: Encoder, name: str, *, bidirectional: bool | None, 
 
 
 def _is_causal(encoder: Encoder, backbone: PreTrainedModel) -> bool:
-    """Whether the state of the first token ignores the last one."""
+    """Whether later tokens read earlier ones only: the last state depends on the first token, but not the first state
+    on the last token."""
     ids = token_ids(encoder, TEXTS[1], "passage")[:_FEW]
-    other = [*ids[:-1], next(id_ for id_ in ids if id_ != ids[-1])]
+    other = next((id_ for id_ in token_ids(encoder, TEXTS[1], "passage") if id_ not in (ids[0], ids[-1])), None)
+    if other is None:  # a tokenizer that knows no word of the text
+        return False
     training = backbone.training
     backbone.eval()
     try:
         with torch.inference_mode():
-            first, second = (
+            states, other_last, other_first = (
                 backbone(input_ids=torch.tensor([row]), attention_mask=torch.ones(1, len(row), dtype=torch.int64))
-                .last_hidden_state[0, 0]
+                .last_hidden_state[0]
                 .float()
-                for row in (ids, other)
+                for row in (ids, [*ids[:-1], other], [other, *ids[1:]])
             )
     finally:
         backbone.train(training)
-    return relative_difference(first, second) < 1e-6
+    first_reads_last = relative_difference(states[0], other_last[0]) > _NOTHING
+    last_reads_first = relative_difference(states[-1], other_first[-1]) > _NOTHING
+    return last_reads_first and not first_reads_last
 
 
 def append_eos(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
