@@ -553,6 +553,6 @@ def test_half_of_a_translator_and_a_model_that_reads_to_the_left(tmp_path, kind,
 def test_an_adapter_without_its_model(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     assert message_of(lambda: pretrained(str(tmp_path))) == (
-        f"encoder.name_or_path: {tmp_path} holds an adapter, but not the model that it is for; merge the two "
+        f"encoder.name_or_path: {tmp_path} has an adapter that does not name its model; merge it yourself "
         "(peft: merge_and_unload) and save the result"
     )

@@ -12,6 +12,7 @@ from safetensors.torch import load_model, save_model
 from transformers import AutoConfig, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from babelbatch.encoder.adapters import base_of, with_adapter
 from babelbatch.encoder.attention import first_position, use_attention
 from babelbatch.encoder.decoders import append_eos, check_direction, set_direction
 from babelbatch.encoder.dense import DenseLayer
@@ -139,11 +140,21 @@ def _load_transformer(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if source.exported is not None and source.exported.is_static:
         return load_static(source.exported.backbone)
-    if source.folder.is_dir():
+    base = base_of(Path(source.name)) if source.folder.is_dir() else None
+    if source.folder.is_dir() and base is None:
         require_model_files(Path(source.name))
-    change = partial(set_direction, bidirectional=bidirectional)
-    backbone = load_backbone(source.name, trust_remote_code, with_pooler=with_pooler, change=change)
-    return backbone, load_tokenizer(source.name, trust_remote_code)
+    load_base = partial(
+        load_backbone,
+        base or source.name,
+        trust_remote_code,
+        with_pooler=with_pooler,
+        change=partial(set_direction, bidirectional=bidirectional),
+    )
+    if base is None:
+        return load_base(), load_tokenizer(source.name, trust_remote_code)
+    has_tokenizer = (Path(source.name) / "tokenizer_config.json").exists()
+    tokenizer = load_tokenizer(source.name if has_tokenizer else base, trust_remote_code)
+    return with_adapter(load_base, Path(source.name)), tokenizer
 
 
 def _load_dense_layers(encoder: Encoder, source: _Source) -> None:

@@ -38,11 +38,6 @@ _TOKENIZERS = (
 
 def require_model_files(folder: Path) -> None:
     """Raises ValueError if a folder lacks the configuration, the weights or the tokenizer."""
-    if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
-        raise ValueError(
-            f"encoder.name_or_path: {folder} holds an adapter, but not the model that it is for; merge the two "
-            "(peft: merge_and_unload) and save the result"
-        )
     if not (folder / "config.json").exists():
         raise ValueError(f"encoder.name_or_path: {folder} has no config.json; it is not a Hugging Face model folder")
     if not any(path for pattern in _WEIGHTS for path in folder.glob(pattern)):
