@@ -36,7 +36,7 @@ DOORS = {
     "datasets": {"sources"},
     "faiss": {"search"},
     "filelock": {"runs", "storage"},
-    "huggingface_hub": {"encoder", "sources"},
+    "huggingface_hub": {"encoder", "report", "sources"},
     "hydra": {"commands", "configuration", "describe", "jobs", "python"},
     "ijson": {"sources"},
     "jinja2": {"report"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from babelbatch import load
 from babelbatch.cli import export as command
 from babelbatch.encoder import publishing, save, tiny
 from configurations import problems
+from run_folders import write_run
 
 TEXTS = ["Lima is the capital of Peru.", "Quito ist die Hauptstadt von Ecuador.", "ลิมา"]
 
@@ -54,7 +56,7 @@ def cut(vectors: np.ndarray, size: int) -> np.ndarray:
 def test_shorter_vectors_are_the_first_components(name: str, runs: Path, tmp_path: Path, typed) -> None:
     code, printed, _ = typed(name, "dimensions=8")
     assert code == 0
-    assert printed.startswith(f"{tmp_path}/model: vectors of 8 components, at most ")
+    assert f"\n{tmp_path}/model: vectors of 8 components, at most " in printed
     before, after = load(runs / name), load(tmp_path / "model")
     for encode in ("encode_queries", "encode_passages"):
         expected = cut(getattr(before, encode)(TEXTS), 8)
@@ -78,6 +80,21 @@ def test_weights_have_the_type(dtype: str, stored: str, runs: Path, tmp_path: Pa
             assert {weights.get_slice(key).get_dtype() for key in weights.keys()} == {stored}  # noqa: SIM118
     before, after = load(runs / "two").encode_queries(TEXTS), load(tmp_path / "model").encode_queries(TEXTS)
     np.testing.assert_allclose(after, before, atol={"F32": 0, "F16": 1e-3, "BF16": 2e-2}[stored])
+
+
+def test_a_finished_run_gives_a_card(tmp_path: Path, runs: Path, typed) -> None:
+    write_run(runs / "full", "x_x", 1.0)
+    shutil.copytree(runs / "one" / "encoder", runs / "full" / "encoder")
+    code, printed, _ = typed("full", "dtype=float16", "dimensions=8")
+    assert (code, "no model card" in printed) == (0, False)
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    note = (
+        "Exported with weights in float16 and the first 8 components of its vectors; the scores below are those of the "
+    )
+    assert f"\n{note}whole model.\n" in card
+    assert (
+        "no model card: only a finished training run knows what is in one\n" in typed("one", f"output={tmp_path}/2")[1]
+    )
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])

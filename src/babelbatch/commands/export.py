@@ -23,6 +23,8 @@ from babelbatch.encoder import (
 )
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import waiting
+from babelbatch.report.model_card import write_card
+from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE
 
 _TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital since the country became independent.")
 _TOLERANCES = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
@@ -51,6 +53,7 @@ def export(cfg: DictConfig) -> None:
             print(f"{name}: states of the backbone, at most {difference:.1e} of the largest away from those of torch")
         if cfg.dtype != "float32":
             save(whole.to(getattr(torch, cfg.dtype)), partial)
+        _write_card(cfg, partial)
         difference = _difference(expected, _vectors(load(partial).eval()))
         if not difference <= _TOLERANCES[cfg.dtype]:
             raise ValueError(
@@ -66,6 +69,19 @@ def export(cfg: DictConfig) -> None:
         print(f"sentence-transformers cannot read it: {reason}")
     if cfg.push_to_hub is not None:
         print(push_to_hub(output, cfg.push_to_hub, private=cfg.private))
+
+
+def _write_card(cfg: DictConfig, folder: Path) -> None:
+    """The model card, if the encoder is that of a finished run."""
+    run = Path(cfg.run).expanduser()
+    run = run.parent if run.name == ENCODER_FOLDER else run
+    if not ((run / METRICS_FILE).is_file() and (run / CONFIG_FILE).is_file()):
+        print("no model card: only a finished training run knows what is in one")
+        return
+    changes = [f"weights in {cfg.dtype}"] if cfg.dtype != "float32" else []
+    changes += [f"the first {cfg.dimensions} components of its vectors"] if cfg.dimensions is not None else []
+    note = f"Exported with {' and '.join(changes)}; the scores below are those of the whole model." if changes else ""
+    write_card(run, folder, note)
 
 
 def _vectors(encoder: Encoder) -> NDArray[np.float32]:

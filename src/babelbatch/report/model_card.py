@@ -1,0 +1,227 @@
+"""The model card of a run: README.md of its encoder, as the Hugging Face hub reads it, from what the run knows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from huggingface_hub import EvalResult, ModelCardData
+
+from babelbatch.evaluation.metrics import TITLES
+from babelbatch.report.comparisons import PREFERENCE, SAME_LANGUAGE, Study, study
+from babelbatch.report.grouping import grouped
+from babelbatch.report.licences import data_sources
+from babelbatch.report.numbers import MISSING, fixed, general, percent
+from babelbatch.report.runs import Run, read_run
+from babelbatch.report.tables import column_title
+from babelbatch.runs.files import COMMAND_FILE
+from babelbatch.storage import write_atomically
+
+CARD_FILE = "README.md"
+_RECIPE = {
+    "strategy": "sampling strategy", "alpha": "alpha", "alpha_realised": "share of X-X batches", "seed": "seed",
+    "steps": "steps", "tokens/encoded": "tokens encoded", "parameters": "parameters",
+    "parameters_trained": "parameters trained",
+}  # fmt: skip
+_FOLDER = re.compile(r"(?<==)[/~][^\s'\",\]]*(?=/)")
+"""The folder of an absolute path in a command."""
+_BIAS = {
+    "same_language_lift@10": "the same, over the language's share of the pool",
+    "peer@100": "PEER@100",
+    "mrc@10": "rank correlation with translations (MRC@10)",
+}
+
+
+def write_card(run_folder: Path, encoder_folder: Path, note: str = "") -> None:
+    """Writes README.md into the folder of an encoder of the finished run.
+
+    note: a sentence on how the encoder differs from the run's. Raises ValueError for a run whose files are damaged.
+    """
+    run = read_run(run_folder)
+    settings = json.loads((encoder_folder / "babelbatch.json").read_text(encoding="utf-8"))
+    studies = [study(name, grouped([run]), tested=False) for name in run.benchmarks]
+    exported = (encoder_folder / "modules.json").is_file()
+    parts = [
+        f"---\n{metadata(run, exported).to_yaml()}\n---\n",
+        f"# {run.metrics.get('name', run_folder.name)}\n",
+        "An encoder of queries and passages for retrieval within and across languages, trained by babelbatch with the "
+        "batches of [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).\n",
+        *([f"{note}\n"] if note else []),
+        *_use(settings, exported),
+        *_training(run, run_folder),
+        *(part for each in studies for part in _scores(run, each)),
+        *_provenance(run),
+    ]
+    write_atomically(encoder_folder / CARD_FILE, "\n".join(parts).rstrip() + "\n")
+
+
+def metadata(run: Run, exported: bool) -> ModelCardData:
+    """The block that the hub reads. Without a licence, which the run does not know. exported: whether
+    sentence-transformers reads the folder."""
+    name = str(run.metrics.get("name", run.folder.name))
+    base = run.settings.get("encoder.name_or_path")
+    languages = [each for each in run.metrics.get("languages/corpus") or () if re.fullmatch(r"[a-z]{2,3}", each)]
+    return ModelCardData(
+        model_name=name,
+        language=languages or None,
+        base_model=base if isinstance(base, str) and _is_on_the_hub(base) else None,
+        library_name="sentence-transformers" if exported else None,
+        pipeline_tag="feature-extraction",
+        tags=["babelbatch", "multilingual", "retrieval"],
+        eval_results=[
+            EvalResult(
+                task_type="retrieval",
+                dataset_type=benchmark,
+                dataset_name=benchmark,
+                metric_type=f"{setting}/{metric}",
+                metric_name=f"{setting} {TITLES[metric]}",
+                metric_value=round(float(run.metrics[key]), 6),
+            )
+            for benchmark in run.benchmarks
+            for metric in [str(run.metrics.get(f"metric/{benchmark}", "map"))]
+            for setting in ("monolingual", "crosslingual", "multilingual")
+            if (key := f"{benchmark}/{setting}/{metric}") in run.metrics
+        ],
+    )
+
+
+def _use(settings: dict[str, Any], exported: bool) -> list[str]:
+    """Five lines for each library, and what turns a text into a vector."""
+    theirs = (
+        "from sentence_transformers import SentenceTransformer", "",
+        'model = SentenceTransformer("this folder")',
+        'passages = model.encode_document(["Lima is the capital of Peru."])',
+        'print(model.similarity(model.encode_query(["Was ist die Hauptstadt von Peru?"]), passages))',
+    )  # fmt: skip
+    ours = (
+        "from babelbatch import load", "",
+        'model = load("this folder")',
+        'passages = model.encode_passages(["Lima is the capital of Peru."])',
+        'print(model.encode_queries(["Was ist die Hauptstadt von Peru?"]) @ passages.T)',
+    )  # fmt: skip
+    rows = [
+        (
+            role,
+            f"`{json.dumps(settings[f'{role}_prefix'], ensure_ascii=False)}`",
+            f"{settings[f'{role}_length']:,} tokens",
+        )
+        for role in ("query", "passage")
+    ]
+    scaled = "scaled to unit length" if settings["normalise"] else "not scaled"
+    return [
+        "## How to use it\n",
+        *(_code("python", theirs) if exported else []),
+        *_code("python", ours),
+        *([] if exported else ["sentence-transformers cannot compute the vectors of this encoder.\n"]),
+        _table(("text", "prompt", "cut to"), rows),
+        f"Pooling: {settings['pooling']}. Vectors are {scaled}.\n",
+    ]
+
+
+def _training(run: Run, folder: Path) -> list[str]:
+    recipe = [(title, _shown(run.metrics[key])) for key, title in _RECIPE.items() if run.metrics.get(key) is not None]
+    command = folder / COMMAND_FILE
+    sources = data_sources(run.settings)
+    limited = [each for each in sources if each.limits and not each.key.startswith("benchmarks.")]
+    data = [(each.key, each.name, each.licence, each.limits) for each in sources]
+    return [
+        "## Training\n",
+        _table(("", ""), recipe),
+        *(
+            _code("bash", [_FOLDER.sub("...", command.read_text(encoding="utf-8").strip())])
+            if command.is_file()
+            else []
+        ),
+        "<details><summary>Configuration</summary>\n",
+        *_code("yaml", [yaml.safe_dump(without_folders(run.settings), allow_unicode=True, width=110).strip()]),
+        "</details>\n",
+        "## Data and licences\n",
+        _table(("setting", "data", "licence", "limits"), data),
+        *(f"Trained on {each.name}, which is {each.limits}.\n" for each in limited),
+        *(
+            f"Scored on {each.name}, which is {each.limits}; the model was not trained on it.\n"
+            for each in sources
+            if each.limits and each.key.startswith("benchmarks.") and each.name not in {one.name for one in limited}
+        ),
+    ]
+
+
+def _scores(run: Run, of: Study) -> list[str]:
+    (group,) = of.groups
+    estimates = [(column_title(measure), of.estimates[group.label, measure], measure) for measure in of.measures]
+    scores = [
+        (title, measure.shown(found.value), measure.interval(found.low, found.high))
+        for title, found, measure in estimates
+    ]
+    bias = [
+        (measure.name, measure.shown(found.value), measure.interval(found.low, found.high))
+        for measure in (PREFERENCE, SAME_LANGUAGE)
+        if (found := of.estimates.get((group.label, measure))) is not None
+    ]
+    for metric, title in _BIAS.items():
+        if (value := run.metrics.get(f"{of.benchmark}/multilingual/{metric}")) is not None:
+            bias.append((title, fixed(value, 3), ""))
+    over = f"{percent(of.level)} interval, clustered by {of.clusters.unit}"
+    return [
+        f"## Scores on {of.benchmark}\n",
+        f"{run.metrics.get(f'protocol/{of.benchmark}', '')}. One run: the intervals say nothing about other seeds.\n",
+        _table(("metric", "score", over), scores),
+        *(["Language bias over the pool of all languages:\n", _table(("", "value", "interval"), bias)] if bias else []),
+        f"{of.metric_title} of each query language (rows) and candidate language (columns):\n",
+        _map(run, of),
+    ]
+
+
+def _map(run: Run, of: Study) -> str:
+    """The L x L map as a table."""
+
+    def cell(query: str, candidate: str) -> str:
+        inner = (
+            f"monolingual/{of.metric}/{query}"
+            if query == candidate
+            else f"crosslingual/{of.metric}/{query}-{candidate}"
+        )
+        value = run.metrics.get(f"{of.benchmark}/{inner}")
+        return MISSING if value is None else fixed(value, 3)
+
+    rows = [(query, *(cell(query, candidate) for candidate in of.languages)) for query in of.languages]
+    return _table(("", *of.languages), rows)
+
+
+def _provenance(run: Run) -> list[str]:
+    prefixes = ("versions/", "fingerprint/")
+    facts = [("commit", run.metrics.get("commit"))]
+    facts += [(key, value) for key, value in run.metrics.items() if key.startswith(prefixes)]
+    rows = [(key, f"`{value}`") for key, value in facts if value is not None]
+    return ["## Provenance\n", _table(("", ""), rows)]
+
+
+def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the last part only of each absolute path: a card is published, the machine is not."""
+    return {
+        key: f".../{Path(value).name}" if isinstance(value, str) and value.startswith(("/", "~")) else value
+        for key, value in settings.items()
+    }
+
+
+def _is_on_the_hub(name: str) -> bool:
+    return bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name)) and not Path(name).exists()
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return general(value) if isinstance(value, float) else str(value)
+
+
+def _code(language: str, lines: Iterable[str]) -> list[str]:
+    return [f"```{language}", *lines, "```\n"]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"

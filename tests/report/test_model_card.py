@@ -1,0 +1,143 @@
+"""The model card of a run: every number in it is one of the run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+from huggingface_hub.repocard import metadata_load
+
+from babelbatch.report import licences
+from babelbatch.report.licences import data_sources
+from babelbatch.report.model_card import write_card
+from pages import DOCS
+from run_folders import write_run
+
+SETTINGS = {
+    "corpus": {"_target_": "babelbatch.corpora.lareqa.load_corpus", "dataset": "mlqa_r", "data_dir": "/home/me/mlqa-r"},
+    "encoder": {"_target_": "babelbatch.encoder.pretrained", "name_or_path": "xlm-roberta-base"},
+    "benchmarks": {"facts": {"_target_": "mine.load_benchmark", "path": "/home/me/facts"}},
+}
+ENCODER = {
+    "pooling": "mean", "query_prefix": "query: ", "passage_prefix": "a | b ", "query_length": 64, "passage_length": 256,
+    "normalise": True,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    facts = {"languages/corpus": ["en", "zh-HK", "th"], "commit": "abc123", "versions/torch": "2.13.0"}
+    write_run(folder, "x_y", 0.0, settings=SETTINGS, facts=facts, bias=True)
+    (folder / "command.txt").write_text("babelbatch-train sampling=x_y corpus.data_dir=/home/me/mlqa-r\n")
+    (folder / "encoder").mkdir()
+    (folder / "encoder" / "babelbatch.json").write_text(json.dumps(ENCODER))
+    (folder / "encoder" / "modules.json").write_text("[]")
+    write_card(folder, folder / "encoder")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(run: Path) -> str:
+    return (run / "encoder" / "README.md").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_the_metadata_is_what_the_hub_reads(run: Path) -> None:
+    path = run / "encoder" / "README.md"
+    found = metadata_load(path)
+    assert found["language"] == ["en", "th"]
+    assert found["base_model"] == "xlm-roberta-base"
+    assert found["library_name"] == "sentence-transformers"
+    assert found["pipeline_tag"] == "feature-extraction"
+    assert "license" not in found  # which the run does not know
+    metrics = json.loads((run / "metrics.json").read_text())
+    results = {each.metric_type: each.metric_value for each in ModelCard.load(path).data.eval_results}
+    assert results == {
+        f"{setting}/map": pytest.approx(metrics[f"facts/{setting}/map"], abs=1e-6)
+        for setting in ("monolingual", "crosslingual", "multilingual")
+    }
+
+
+def test_scores_have_intervals_and_the_map_has_every_cell(run: Path, text: str) -> None:
+    metrics = json.loads((run / "metrics.json").read_text())
+    scores = text.partition("## Scores on facts")[2]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in scores.splitlines() if line.startswith("|")
+    ]
+    of_metric = {row[0]: row[1:] for row in rows}
+    value, interval = of_metric["multilingual mAP"]
+    assert float(value) == pytest.approx(metrics["facts/multilingual/map"], abs=5e-5)
+    low, high = (float(end) for end in interval.strip("[]").split(", "))
+    assert low < float(value) < high
+    assert float(of_metric["language preference"][0]) == pytest.approx(
+        metrics["facts/multilingual/language_preference"], abs=5e-4
+    )
+    for language in ("ar", "en", "hi", "th"):
+        for other, cell in zip(("ar", "en", "hi", "th"), of_metric[language], strict=True):
+            within = language == other
+            key = f"monolingual/map/{language}" if within else f"crosslingual/map/{language}-{other}"
+            assert float(cell) == pytest.approx(metrics[f"facts/{key}"], abs=5e-4)
+
+
+def test_recipe_prompts_licences_and_provenance(text: str) -> None:
+    for line in (
+        "| sampling strategy | x_y |",
+        "babelbatch-train sampling=x_y corpus.data_dir=.../mlqa-r",
+        "benchmarks.facts.path: '.../facts'",
+        '| query | `"query: "` | 64 tokens |',
+        '| passage | `"a \\| b "` | 256 tokens |',
+        "| corpus | MLQA-R | CC BY-NC 4.0 | not for commercial use |",
+        "Trained on MLQA-R, which is not for commercial use.",
+        "| benchmarks.facts | mine.load_benchmark | not known to babelbatch |  |",
+        "| commit | `abc123` |",
+        "| versions/torch | `2.13.0` |",
+        "| fingerprint/corpus | `c0ffee` |",
+        'model = SentenceTransformer("this folder")',
+        'model = load("this folder")',
+        "corpus.dataset: mlqa_r",
+    ):
+        assert line in text.splitlines(), line
+    assert "output_dir" not in text
+    assert "/home" not in text
+
+
+def test_an_encoder_that_sentence_transformers_cannot_read(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "babelbatch.json").write_text(json.dumps(ENCODER))
+    write_card(run, tmp_path, "Exported with weights in float16.")
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "sentence-transformers cannot compute the vectors of this encoder.\n" in text
+    assert "SentenceTransformer(" not in text
+    assert "\nExported with weights in float16.\n" in text
+    assert "library_name" not in metadata_load(tmp_path / "README.md")
+
+
+def test_a_damaged_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(ValueError, match=r"metrics.json is not valid JSON"):
+        write_card(tmp_path, tmp_path)
+
+
+def test_the_parts_of_a_mixture_have_licences_of_their_own() -> None:
+    found = data_sources(
+        {
+            "benchmarks.xquad_r._target_": "babelbatch.benchmarks.lareqa.load_benchmark",
+            "benchmarks.xquad_r.dataset": "xquad_r",
+            "corpus._target_": "babelbatch.corpora.mixture.load_corpus",
+            "corpus.parts.a._target_": "babelbatch.corpora.squad.load_corpus",
+            "corpus.parts.a.translations": "mlqa",
+            "corpus.parts.b._target_": "babelbatch.corpora.table.load_corpus",
+        }
+    )
+    assert [(each.key, each.licence) for each in found] == [
+        ("corpus.parts.a", "CC BY-SA 3.0"),
+        ("corpus.parts.b", "not known to babelbatch"),
+        ("benchmarks.xquad_r", "CC BY-SA 4.0"),
+    ]
+
+
+def test_every_licence_is_the_one_of_the_documentation() -> None:
+    page = (DOCS / "datasets.md").read_text(encoding="utf-8")
+    for key, (_, licence, _) in licences._listed().items():
+        assert licence in page, key
