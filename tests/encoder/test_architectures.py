@@ -27,9 +27,10 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-from babelbatch.encoder import Encoder, check_saved, load, pretrained, save
+from babelbatch.encoder import Encoder, check_saved, load, pretrained, save, static
 from babelbatch.encoder.backbones import train_tokenizer
 from babelbatch.evaluation.encoding import encode
+from babelbatch.loss.teacher import Teacher
 from babelbatch.records import Padded
 from babelbatch.training.tuning import full, lora
 
@@ -183,6 +184,15 @@ def test_a_direction_that_cannot_be_changed(tmp_path: Path) -> None:
     )
 
 
+def test_a_static_embedding_has_no_direction(tmp_path: Path) -> None:
+    save(static(TEXTS, vocab_size=80), tmp_path)
+    with pytest.raises(ValueError, match="static") as caught:
+        pretrained(str(tmp_path), bidirectional=True)
+    assert str(caught.value) == (
+        f"encoder.bidirectional: {tmp_path} is a static embedding, without attention; leave it out"
+    )
+
+
 def test_the_end_of_each_text(tmp_path: Path) -> None:
     folder = folder_of("Qwen3", tmp_path)
     plain = AutoTokenizer.from_pretrained(folder)
@@ -210,6 +220,21 @@ def test_a_tokenizer_without_an_end(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"encoder.append_eos: the tokenizer of {folder} has no end-of-text token; leave it out"
     )
+
+
+@pytest.mark.parametrize("name", ["XLM-R", "Qwen3", "EmbeddingGemma"])
+def test_half_of_the_memory(name: str, tmp_path: Path) -> None:
+    """Vectors of bfloat16 weights are close to those of float32, and float32 themselves; a teacher has them, too."""
+    whole, half = (new(name, tmp_path, dtype=dtype) for dtype in ("float32", "bfloat16"))
+    sizes = [sum(weight.nbytes for weight in encoder.parameters()) for encoder in (whole, half)]
+    assert sizes[1] == sizes[0] / 2
+    vectors = [encode(encoder, TEXTS, "query", 1_000) for encoder in (whole, half)]
+    differences = np.linalg.norm(vectors[1] - vectors[0], axis=1)
+    assert 1e-6 < differences.max() < 0.05
+    np.testing.assert_allclose(np.linalg.norm(vectors[1], axis=1), 1, atol=1e-6)
+    rows = half.tokenizer(TEXTS, padding=True, return_tensors="pt")
+    taught = Teacher(half)(Padded(rows["input_ids"], rows["attention_mask"]), "query")
+    assert taught.dtype == torch.float32
 
 
 def test_the_table_has_these_rows() -> None:

@@ -17,6 +17,7 @@ from babelbatch.progress import announce, waiting
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
+    from babelbatch.encoder.huggingface import Precision
     from babelbatch.encoder.pooling import Pooling
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def pretrained(
     attention: Attention | None = None,
     bidirectional: bool | None = None,
     append_eos: bool = False,
+    dtype: Precision = "float32",
     trust_remote_code: bool = False,
 ) -> Encoder:
     """An encoder from a folder that Hugging Face, sentence-transformers or babelbatch saved, on disk or on the hub.
@@ -48,6 +50,8 @@ def pretrained(
     bidirectional: for a decoder, true lets each token attend to later ones, too, false to earlier ones only; None
         leaves it as the folder states. It is saved with the encoder.
     append_eos: end each text with the tokenizer's end-of-text token, as decoders with `pooling=last` need; saved, too.
+    dtype: of the backbone's weights. With another than float32 a teacher or an evaluation takes half of the memory, and
+        vectors differ by a percent. Pooling and what follows are computed in float32. A trained encoder has float32.
     trust_remote_code: run the code that a model of the hub brings with it.
     Raises ValueError if the configuration, the tokenizer or weights are missing or damaged.
     """
@@ -70,6 +74,7 @@ def pretrained(
         attention=attention,
         bidirectional=bidirectional,
         with_eos=append_eos,
+        dtype=dtype,
     )
 
 

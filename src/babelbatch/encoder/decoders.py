@@ -38,6 +38,8 @@ def check_direction(encoder: Encoder, name: str, *, bidirectional: bool | None, 
     trained it so. name: of the model, for messages.
     """
     backbone = encoder.tower("query").backbone
+    if isinstance(backbone, StaticModel) and bidirectional is not None:
+        raise ValueError(f"encoder.bidirectional: {name} is a static embedding, without attention; leave it out")
     by_hardware = backbone.config._attn_implementation == "flash_attention_2"  # it needs a GPU to find out
     if by_hardware or is_unpadded(backbone) or isinstance(backbone, StaticModel):
         return

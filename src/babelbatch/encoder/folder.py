@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from safetensors.torch import load_model, save_model
 from transformers import AutoConfig, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
@@ -28,6 +29,7 @@ from babelbatch.encoder.settings_file import SETTINGS_FILE, load_settings, save_
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
+    from babelbatch.encoder.huggingface import Precision
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +84,13 @@ def load_pretrained(
     attention: Attention | None = None,
     bidirectional: bool | None = None,
     with_eos: bool = False,
+    dtype: Precision = "float32",
 ) -> Encoder:
     """See `backbones.pretrained`. overrides: settings that replace those of the folder."""
     source = _locate(name_or_path, pooling_is_set="pooling" in overrides)
     settings = Settings(**{**source.settings, **overrides})
     backbone, tokenizer = _load_transformer(
-        source, trust_remote_code, with_pooler=settings.pooling == "pooler", bidirectional=bidirectional
+        source, trust_remote_code, with_pooler=settings.pooling == "pooler", bidirectional=bidirectional, dtype=dtype
     )
     if with_eos:
         append_eos(tokenizer, name_or_path)
@@ -136,10 +139,11 @@ def _locate(name_or_path: str, *, pooling_is_set: bool) -> _Source:
 
 
 def _load_transformer(
-    source: _Source, trust_remote_code: bool, *, with_pooler: bool, bidirectional: bool | None
+    source: _Source, trust_remote_code: bool, *, with_pooler: bool, bidirectional: bool | None, dtype: Precision
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if source.exported is not None and source.exported.is_static:
-        return load_static(source.exported.backbone)
+        model, words = load_static(source.exported.backbone)
+        return model.to(getattr(torch, dtype)), words
     base = base_of(Path(source.name)) if source.folder.is_dir() else None
     if source.folder.is_dir() and base is None:
         require_model_files(Path(source.name))
@@ -149,6 +153,7 @@ def _load_transformer(
         trust_remote_code,
         with_pooler=with_pooler,
         change=partial(set_direction, bidirectional=bidirectional),
+        dtype=dtype,
     )
     if base is None:
         return load_base(), load_tokenizer(source.name, trust_remote_code)

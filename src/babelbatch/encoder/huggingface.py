@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Literal
 
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
 from safetensors import SafetensorError
@@ -24,6 +25,8 @@ from babelbatch.encoder.remote_code import restore_unstored_tensors, uninitialis
 from babelbatch.progress import waiting
 
 log = logging.getLogger(__name__)
+
+Precision = Literal["float32", "bfloat16", "float16"]
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 _TOKENIZERS = (
@@ -50,9 +53,14 @@ def require_model_files(folder: Path) -> None:
 
 
 def load_backbone(
-    name_or_path: str, trust_remote_code: bool, *, with_pooler: bool, change: Callable[[PreTrainedConfig], None] | None
+    name_or_path: str,
+    trust_remote_code: bool,
+    *,
+    with_pooler: bool,
+    change: Callable[[PreTrainedConfig], None] | None,
+    dtype: Precision = "float32",
 ) -> PreTrainedModel:
-    """The model in float32, with dropout switched off, as transformers returns it.
+    """The model with weights of this type, with dropout switched off, as transformers returns it.
 
     with_pooler: whether its pooler is used. change: alters the configuration before the model is built.
     Raises ValueError if it cannot be loaded or lacks weights that are used, which would be random; or if its own code
@@ -69,7 +77,7 @@ def load_backbone(
                 name_or_path,
                 config=config,
                 trust_remote_code=trust_remote_code,
-                dtype="float32",
+                dtype=dtype,
                 output_loading_info=True,
             )
     except (OSError, ValueError, SafetensorError) as error:

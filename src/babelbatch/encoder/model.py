@@ -118,6 +118,8 @@ class Tower(nn.Module):
         else:
             output = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
             states, head = output.last_hidden_state, output.get("pooler_output")
+        if self.backbone.dtype != torch.float32:
+            states, head = states.float(), None if head is None else head.float()
         vectors = head if self.pooling == "pooler" else pooled(states, attention_mask, self.pooling)
         vectors = self.dense(vectors)
         if self.projection is not None:

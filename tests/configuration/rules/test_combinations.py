@@ -67,6 +67,11 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
             "evaluation.trec_files: a search does not score all candidates; leave it out, or set evaluation=default",
         ),
         (
+            ["encoder=xlmr_base", "encoder.dtype=bfloat16"],
+            "encoder.dtype: bfloat16 loses small updates of trained weights; leave it out, and set "
+            "trainer.precision=bf16-mixed, or loss.teacher.dtype for a teacher",
+        ),
+        (
             ["evaluation=search", "evaluation.dimensions=[64,32]"],
             "evaluation.dimensions: an index is of whole vectors; leave it out, or set evaluation=default",
         ),

@@ -92,6 +92,11 @@ def _problems_of_scoring(cfg: dict[str, Any], schema: str) -> Iterator[str]:
 
 def _problems_of_training(cfg: dict[str, Any]) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
+    if (dtype := cfg["encoder"].get("dtype", "float32")) != "float32":
+        yield (
+            f"encoder.dtype: {dtype} loses small updates of trained weights; leave it out, and set "
+            "trainer.precision=bf16-mixed, or loss.teacher.dtype for a teacher"
+        )
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
     yield from problems_of_versions(cfg["corpus"], cfg["loss"])
