@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from commands import BIN
+from preloaded import preloaded_scripts
 from processes import finished
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -55,7 +58,6 @@ def follow(text: str, folder: Path, cache: Path) -> subprocess.CompletedProcess[
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "WANDB"))}
     source = str(Path(__file__).parents[1] / "src")
     environment |= {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(folder),
         "BABELBATCH_CACHE": str(cache),
         "HF_HUB_OFFLINE": "1",
@@ -63,7 +65,9 @@ def follow(text: str, folder: Path, cache: Path) -> subprocess.CompletedProcess[
         "COLUMNS": "100",
     }
     script = script.replace("PYTHONPATH=.", f"PYTHONPATH=.:{source}")  # this checkout, wherever another is installed
-    return finished("bash", "-c", script, cwd=folder, env=environment, within=580)
+    with tempfile.TemporaryDirectory() as scripts, preloaded_scripts(Path(scripts), BIN.glob("babelbatch-*")):
+        environment["PATH"] = os.pathsep.join([scripts, str(BIN), os.environ["PATH"]])
+        return finished("bash", "-c", script, cwd=folder, env=environment, within=580)
 
 
 def local_links(text: str) -> Iterator[str]:

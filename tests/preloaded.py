@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import multiprocessing
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Iterable, Iterator
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
@@ -30,6 +33,17 @@ _MODULES = [
     "babelbatch.commands.train", "babelbatch.commands.evaluate", "babelbatch.commands.mine", "babelbatch.report.page",
     "babelbatch.jobs.launch", "babelbatch.sources.world_facts", "matplotlib.backends.backend_agg", "pandas", "wandb",
 ]  # fmt: skip
+# A console script that is run by the process that listens at a socket. Its standard streams are those of this one.
+_CLIENT = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    with server.makefile("rw") as line:
+        streams = [f"/proc/{{os.getpid()}}/fd/{{number}}" for number in (0, 1, 2)]
+        line.write(json.dumps([[{script!r}, *sys.argv[1:]], os.getcwd(), dict(os.environ), streams]) + "\\n")
+        line.flush()
+        sys.exit(json.loads(line.readline()))
+"""
 _READ_BY_IMPORTS = ("CUDA", "HF_", "KMP_", "MKL_", "OMP_", "OPENBLAS", "PYTHON", "TOKENIZERS_", "TRANSFORMERS_")
 
 
@@ -40,8 +54,9 @@ def run_preloaded(script: Path, *arguments: str | Path, cwd: Path, code: int = 0
         return finished(script, *arguments, cwd=cwd, code=code)
     with tempfile.TemporaryDirectory() as place:
         outputs = [Path(place) / name for name in ("stdout", "stderr")]
+        streams = [os.devnull, *map(str, outputs)]
         typed = [str(script), *map(str, arguments)]
-        process = _server()[0].Process(target=_child, args=(typed, str(cwd), dict(os.environ), outputs))
+        process = _server()[0].Process(target=_child, args=(typed, str(cwd), dict(os.environ), streams))
         process.start()
         process.join(PATIENCE)
         late = process.is_alive()
@@ -55,6 +70,38 @@ def run_preloaded(script: Path, *arguments: str | Path, cwd: Path, code: int = 0
     assert not late, f"not ended within {PATIENCE:g} s\n{stdout}\n{stderr}"
     assert process.exitcode == code, f"exit code {process.exitcode}\n{stdout}\n{stderr}"
     return subprocess.CompletedProcess(typed, code, stdout, stderr)
+
+
+@contextlib.contextmanager
+def preloaded_scripts(folder: Path, scripts: Iterable[Path]) -> Iterator[None]:
+    """Writes a stand-in for each console script into a folder, for the PATH of a shell: it has the output and the exit
+    code of the script, which runs in a process forked here."""
+    address = str(folder / "socket")
+    for script in scripts:
+        stand_in = folder / script.name
+        stand_in.write_text(_CLIENT.format(python=sys.executable, address=address, script=str(script)))
+        stand_in.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen()
+        threading.Thread(target=_serve, args=(listening,), daemon=True).start()
+        try:
+            yield
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)  # which ends `accept`
+
+
+def _serve(listening: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        with connection, connection.makefile("rw") as line:
+            process = _server()[0].Process(target=_child, args=json.loads(line.readline()))
+            process.start()
+            process.join()
+            line.write(f"{process.exitcode}\n")
 
 
 def preload() -> None:
@@ -77,15 +124,21 @@ def _server() -> tuple[ForkServerContext, dict[str, str]]:
 def _read_by_imports() -> dict[str, str]:
     """With one OpenMP thread, whatever the number of this process: the tests share the machine."""
     found = {name: value for name, value in os.environ.items() if name.startswith(_READ_BY_IMPORTS)}
+    found.pop("PYTHONPATH", None)  # `_child` heeds it
     return found | {"OMP_NUM_THREADS": "1"}
 
 
-def _child(typed: list[str], cwd: str, environment: dict[str, str], outputs: list[Path]) -> None:
-    """Becomes the command: as an interpreter does from the start of a script to its end."""
+def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: list[str]) -> None:
+    """Becomes the command: as an interpreter does from the start of a script to its end.
+
+    streams: the files to open as standard input, output and error.
+    """
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    for descriptor, path in ((0, Path(os.devnull)), *enumerate(outputs, start=1)):
+    own = [os.path.abspath(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:0] = [entry for entry in own if entry not in sys.path]
+    for descriptor, path in enumerate(streams):
         opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, descriptor)
         os.close(opened)

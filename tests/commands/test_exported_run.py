@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import SMALL, metrics, run
+from commands import SMALL, metrics, run_forked
 from processes import python
 
 # mteb is given the built-in benchmark as a task of its own: one pool of all languages, as in the multilingual setting.
@@ -57,7 +57,7 @@ print(json.dumps(result.task_results[0].scores["test"][0]["ndcg_at_10"]))
 
 @pytest.mark.slow
 def test_mteb_finds_our_ndcg(tmp_path: Path) -> None:
-    run(
+    run_forked(
         "babelbatch-train", *SMALL, "sampling=hybrid", "logger=none", "output_dir=run",
         "encoder.pooling=weighted_mean", "encoder.dimensions=24", "encoder.query_length=10", "trainer.max_steps=60",
         cwd=tmp_path,

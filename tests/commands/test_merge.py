@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from babelbatch.commands.merge_command import Merge, parse
 from babelbatch.encoder import interpolated, tiny, weights_digest
-from commands import SMALL, metrics, run, weights
+from commands import SMALL, metrics, run_forked, weights
 
 SHORT = [*SMALL, "encoder=static", "encoder.hidden_size=16", "trainer.max_steps=6", "logger=none"]
 BENCHMARK = ["benchmarks.world_facts.languages=[en,de,zh]", "logger=none"]
@@ -22,7 +22,7 @@ BENCHMARK = ["benchmarks.world_facts.languages=[en,de,zh]", "logger=none"]
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """X-X and X-Y of two seeds, and a hybrid of each."""
     place = tmp_path_factory.mktemp("sweep")
-    run("babelbatch-train", "-m", *SHORT, "sampling=x_x,x_y,hybrid", "seed=0,1", "output_dir=out", cwd=place)
+    run_forked("babelbatch-train", "-m", *SHORT, "sampling=x_x,x_y,hybrid", "seed=0,1", "output_dir=out", cwd=place)
     found = {}
     for path in (place / "out").glob("*/metrics.json"):
         facts = json.loads(path.read_text())
@@ -33,7 +33,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def merge(sweep: dict[str, Path], *arguments: str, place: Path, seed: int = 0, code: int = 0) -> str:
     runs = f"runs={sweep[f'x_x {seed}']},{sweep[f'x_y {seed}']}"
-    done = run("babelbatch-merge", runs, *arguments, cwd=place, code=code)
+    done = run_forked("babelbatch-merge", runs, *arguments, cwd=place, code=code)
     return done.stdout if code == 0 else done.stderr
 
 
@@ -75,10 +75,10 @@ def test_it_is_evaluated_and_compared_as_a_rival_of_hybrid(sweep: dict[str, Path
         merge(sweep, f"output=merged_{seed}", place=tmp_path, seed=seed)
         contrast = "report.contrasts=[{group: hybrid, against: merged, measure: multilingual}]"
         typed = [f"checkpoint=merged_{seed}", *BENCHMARK, contrast, f"output_dir=evaluated/{seed}"]
-        run("babelbatch-evaluate", *typed, cwd=tmp_path)
+        run_forked("babelbatch-evaluate", *typed, cwd=tmp_path)
     facts = metrics(tmp_path / "evaluated" / "1")
     assert (facts["strategy"], facts["seed"], facts["merged/weights"]) == ("merged", 1, "0.5 x_x + 0.5 x_y")
-    run("babelbatch-report", f"runs=evaluated,{sweep['x_x 0'].parent}", "output=report", cwd=tmp_path)
+    run_forked("babelbatch-report", f"runs=evaluated,{sweep['x_x 0'].parent}", "output=report", cwd=tmp_path)
     text = (tmp_path / "report" / "report.md").read_text()
     assert "Hybrid alpha=0.5 is not significantly different from Merged over the pool of all languages" in text
     cost = (tmp_path / "report" / "data" / "cost.csv").read_text().splitlines()
@@ -89,7 +89,7 @@ def test_it_is_evaluated_and_compared_as_a_rival_of_hybrid(sweep: dict[str, Path
 
 def test_other_initial_weights_are_refused(sweep: dict[str, Path], tmp_path: Path) -> None:
     runs = f"runs={sweep['x_x 0']},{sweep['x_y 1']}"
-    error = run("babelbatch-merge", runs, "output=merged", cwd=tmp_path, code=2).stderr
+    error = run_forked("babelbatch-merge", runs, "output=merged", cwd=tmp_path, code=2).stderr
     assert error.splitlines()[-1] == (
         f"babelbatch: runs: {sweep['x_x 0']} and {sweep['x_y 1']} began from other weights, whose average is of no "
         "use; merge runs of one pretrained encoder, or of one seed where the encoder or its projection is new"
@@ -109,7 +109,7 @@ def test_other_encoders_are_refused(sweep: dict[str, Path], tmp_path: Path, file
     other = shutil.copytree(sweep["x_y 0"], tmp_path / "other")
     content = json.loads((other / "encoder" / file).read_text())
     (other / "encoder" / file).write_text(json.dumps(content | {key: "changed"}))
-    error = run("babelbatch-merge", f"runs={sweep['x_x 0']},other", "output=merged", cwd=tmp_path, code=2).stderr
+    error = run_forked("babelbatch-merge", f"runs={sweep['x_x 0']},other", "output=merged", cwd=tmp_path, code=2).stderr
     assert error.splitlines()[-1] == f"babelbatch: runs: {sweep['x_x 0']} and other {expected}"
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_finished_run_is_refused(sweep: dict[str, Path], tmp_path: Pa
             "babelbatch-train wrote",
         ),
     ):
-        error = run("babelbatch-merge", f"runs={sweep['x_x 0']},{name}", "output=m", cwd=tmp_path, code=2).stderr
+        error = run_forked("babelbatch-merge", f"runs={sweep['x_x 0']},{name}", "output=m", cwd=tmp_path, code=2).stderr
         assert error.splitlines()[-1] == f"babelbatch: runs: {name} {expected}"
 
 

@@ -27,7 +27,7 @@ from babelbatch.jobs.overrides import CONF, force_overrides
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.search.vectors import Vectors
-from commands import SMALL, metrics, run, run_forked, weights
+from commands import SMALL, metrics, run_forked, weights
 
 LANGUAGES = ["en", "de", "zh"]
 
@@ -191,8 +191,8 @@ def test_the_corpus_of_a_run(tmp_path):
 def mined_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the run `base` and the table mined with it, two negatives for every item and language."""
     place = tmp_path_factory.mktemp("mined")
-    run("babelbatch-train", *SMALL, "logger=none", "output_dir=base", cwd=place)
-    done = run(
+    run_forked("babelbatch-train", *SMALL, "logger=none", "output_dir=base", cwd=place)
+    done = run_forked(
         "babelbatch-mine", "checkpoint=base", "mining.negatives=2", "mining.relative_margin=null", "threads=1",
         "index=ivf", "output_dir=table", cwd=place,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from babelbatch.corpora.squad_shifts import QUESTIONS, load_corpus
 from babelbatch.encoder import static
 from babelbatch.sampling import Sampling
 from babelbatch.sources.lines import Place
-from commands import SMALL, metrics, run
+from commands import SMALL, metrics, run_forked
 from small_files import squad_row, write_parquet
 
 
@@ -100,7 +100,7 @@ def test_a_run_stops_by_its_loss(tmp_path):
     folder = write(tmp_path / "data", items=40)
     early = ["corpus@validation=squad_shifts", f"validation.data_dir={folder}", "callbacks=early_stopping"]
     early += ["trainer.val_check_interval=2", "callbacks.early_stopping.patience=1", "logger=csv", "output_dir=run"]
-    run("babelbatch-train", *SMALL, *early, cwd=tmp_path)
+    run_forked("babelbatch-train", *SMALL, *early, cwd=tmp_path)
     found = metrics(tmp_path / "run")
     curves = (tmp_path / "run" / "csv" / "metrics.csv").read_text().splitlines()
     head = curves[0].split(",")

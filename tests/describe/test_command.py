@@ -21,7 +21,7 @@ from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.encoder import static
-from commands import run
+from commands import run_forked
 from processes import python
 
 PAIRS = """\
@@ -333,7 +333,7 @@ def test_nothing_heavy_is_imported(tmp_path, pairs):
 @pytest.mark.slow
 def test_as_typed(tmp_path, shared_data):
     """A corpus against the benchmark that it was made of: tables, the reason, and exit code 2."""
-    done = run(
+    done = run_forked(
         "babelbatch-data", "corpus=lareqa", f"corpus.data_dir={shared_data}/mlqa-r", "corpus.languages=[en,de]",
         "benchmarks=mlqa_r", f"benchmarks.mlqa_r.data_dir={shared_data}/mlqa-r", "encoder=static",
         "encoder.passage_length=24", "sample=200", "near=false", cwd=tmp_path, code=2,
@@ -349,7 +349,8 @@ def test_as_typed(tmp_path, shared_data):
 
 def test_the_data_of_an_experiment(tmp_path):
     typed = ["corpus.languages=[en,de]", "benchmarks.world_facts.languages=[de]", "sampling=x_x", "seed=3"]
-    run("babelbatch-data", "experiment=demo", *typed, "near=false", f"json={tmp_path / 'data.json'}", cwd=tmp_path)
+    into = f"json={tmp_path / 'data.json'}"
+    run_forked("babelbatch-data", "experiment=demo", *typed, "near=false", into, cwd=tmp_path)
     found = json.loads((tmp_path / "data.json").read_text(encoding="utf-8"))
     assert list(found["corpus"]["languages"]) == ["en", "de"]
     assert list(found["benchmarks"]) == ["world_facts"]
@@ -365,6 +366,6 @@ def test_the_data_of_an_experiment(tmp_path):
     ],
 )
 def test_problems_of_an_experiment(tmp_path, typed, problem):
-    done = run("babelbatch-data", *typed, cwd=tmp_path, code=2)
+    done = run_forked("babelbatch-data", *typed, cwd=tmp_path, code=2)
     assert f"\n  - {problem}" in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import BIN
+from commands import run_forked
 from pages import follow, sections
-from processes import finished
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +69,7 @@ def test_three_seeds_beside_bm25_and_a_folder_of_trec_runs(place: Path) -> None:
             "logger=none",
         )
         languages = "benchmarks.world_facts.languages=[en,de]"
-        finished(BIN / "babelbatch-evaluate", f"checkpoint={run}", languages, *options, cwd=place)
+        run_forked("babelbatch-evaluate", f"checkpoint={run}", languages, *options, cwd=place)
         for path in (place / f"dense_{seed}" / "trec").iterdir():
             setting, kind = path.name.removeprefix("world_facts_").split(".")
             path.rename(folder / (f"dense.{seed}.{setting}.run" if kind == "run" else f"{setting}.qrels"))
@@ -82,7 +81,7 @@ def test_three_seeds_beside_bm25_and_a_folder_of_trec_runs(place: Path) -> None:
         "query: '(?P<id>.+)/(?P<language>[a-z]+)(-(?P<candidate_language>[a-z]+))?'\n",
         encoding="utf-8",
     )
-    finished(BIN / "babelbatch-report", "runs=multirun/small,foreign,more", "output=both", cwd=place)
+    run_forked("babelbatch-report", "runs=multirun/small,foreign,more", "output=both", cwd=place)
     text = (place / "both" / "report.md").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     assert re.search(r"^\| dense \| 3 \|", text, re.MULTILINE)
     assert "Not tested: dense has no rank distance over the pool of all languages by query." in text
@@ -121,12 +120,12 @@ def test_what_is_refused(place: Path) -> None:
     try:
         query = intact.split()[0]
         path.write_text(f"{intact}{query} 0 en:another 1\n", encoding="utf-8")
-        refused = finished(BIN / "babelbatch-report", "runs=multirun/small,foreign", cwd=place, code=2)
+        refused = run_forked("babelbatch-report", "runs=multirun/small,foreign", cwd=place, code=2)
         assert re.search(
             r"babelbatch: foreign/bm25: its judgements have 2 relevant candidates for query '", refused.stderr
         )
         path.write_text(f"{intact}{query} 0\n", encoding="utf-8")
-        refused = finished(BIN / "babelbatch-report", "runs=multirun/small,foreign", cwd=place, code=2)
+        refused = run_forked("babelbatch-report", "runs=multirun/small,foreign", cwd=place, code=2)
         line = intact.count("\n") + 1
         assert refused.stderr.endswith(
             f"babelbatch: foreign/bm25/world_facts_monolingual.qrels, line {line}: it has 2 columns, and qrels have 4: "

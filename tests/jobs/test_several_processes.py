@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from commands import BIN, SMALL, metrics, run, weights
+from commands import BIN, SMALL, metrics, run, run_forked, weights
 from processes import ended, finished, started
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def curve(folder: Path, name: str) -> list[float]:
 
 def test_one_process_finds_the_same(supervised: Path, tmp_path: Path) -> None:
     """Twelve steps of AdamW, which makes a unit step of a rounding error where a gradient is nothing else."""
-    run("babelbatch-train", *PAIRS, "output_dir=out", cwd=tmp_path)
+    run_forked("babelbatch-train", *PAIRS, "output_dir=out", cwd=tmp_path)
     one, two = (load_file(folder / "encoder" / "model.safetensors") for folder in (tmp_path / "out", supervised))
     for name, tensor in one.items():
         if not name.endswith("key.bias"):  # has no gradient but rounding

@@ -55,7 +55,7 @@ def stamps(folder: Path) -> dict[str, int]:
 
 def test_typed_again_extended_and_retried(tmp_path: Path) -> None:
     """Finished jobs are kept to the byte, and by name, in a longer sweep and alone; failed ones are retried."""
-    done = run("babelbatch-train", "-m", *TINY, "sampling=x_x,x_y", "name=mine", cwd=tmp_path)
+    done = run_forked("babelbatch-train", "-m", *TINY, "sampling=x_x,x_y", "name=mine", cwd=tmp_path)
     place = tmp_path / "multirun" / "mine"
     assert set(states(done.stdout).values()) == {"finished"}
     names = set(states(done.stdout))
@@ -145,7 +145,7 @@ def test_orphans_end_with_their_supervisor_and_the_lock_with_them(tmp_path: Path
     with started(*arguments, cwd=tmp_path) as parent:
         until(lambda: training(tmp_path / "out" / "train.log"), parent)
         assert len(workers(tmp_path / "out")) == 1
-        busy = run("babelbatch-train", *arguments, cwd=tmp_path, code=75)
+        busy = run_forked("babelbatch-train", *arguments, cwd=tmp_path, code=75)
         assert re.search(rf"babelbatch: {tmp_path}/out is in use by another run: pid \d+ on \S+ since ", busy.stderr)
         parent.send_signal(signal.SIGKILL)
     until(lambda: not workers(tmp_path / "out"))
@@ -199,8 +199,8 @@ def test_two_ranks(tmp_path: Path) -> None:
     assert "GLOBAL_RANK: 1, MEMBER: 2/2" in (out / "rank1.log").read_text()
     assert done.stdout.count("│ hybrid") == 1
     assert metrics(out)["steps"] == 2
-    again = run("babelbatch-train", *ranks, "output_dir=out", cwd=tmp_path)
+    again = run_forked("babelbatch-train", *ranks, "output_dir=out", cwd=tmp_path)
     assert f"{out} was finished already" in again.stdout
-    bad = run("babelbatch-train", *ranks, "sampling.batch_size=5000", "output_dir=bad", cwd=tmp_path, code=2)
+    bad = run_forked("babelbatch-train", *ranks, "sampling.batch_size=5000", "output_dir=bad", cwd=tmp_path, code=2)
     assert "Traceback" not in bad.stderr
     assert bad.stderr.count(" needs 5000 items, there are ") == 1

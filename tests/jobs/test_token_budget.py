@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import BIN, SMALL, metrics, run, weights
-from processes import ended, finished, started, until
+from commands import BIN, SMALL, metrics, run_forked, weights
+from processes import ended, started, until
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("whole")
-    output = run("babelbatch-train", *RUN, cwd=place)
+    output = run_forked("babelbatch-train", *RUN, cwd=place)
     assert f"{BUDGET:,} tokens are {metrics(place / 'out')['steps']} steps" in output.stdout + output.stderr
     return place / "out"
 
@@ -44,7 +44,7 @@ def test_killed_and_typed_again(whole: Path, tmp_path: Path) -> None:
         until(lambda: any((tmp_path / "out" / "checkpoints").glob("step-*")), process)
         process.kill()
         ended(process)
-    again = finished(BIN / "babelbatch-train", *RUN, cwd=tmp_path)
+    again = run_forked("babelbatch-train", *RUN, cwd=tmp_path)
     assert "resuming from " in again.stdout + again.stderr
     found, expected = metrics(tmp_path / "out"), metrics(whole)
     assert weights(tmp_path / "out") == weights(whole)
@@ -53,6 +53,6 @@ def test_killed_and_typed_again(whole: Path, tmp_path: Path) -> None:
 
 
 def test_two_ranks_take_as_many_steps(whole: Path, tmp_path: Path) -> None:
-    run("babelbatch-train", *RUN, *TWO, cwd=tmp_path)
+    run_forked("babelbatch-train", *RUN, *TWO, cwd=tmp_path)
     assert metrics(tmp_path / "out")["steps"] == metrics(whole)["steps"]
     assert metrics(tmp_path / "out")["tokens/encoded"] >= metrics(whole)["tokens/encoded"]
