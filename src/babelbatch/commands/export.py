@@ -86,7 +86,7 @@ def _write_card(cfg: DictConfig, folder: Path) -> None:
 
 def _vectors(encoder: Encoder) -> NDArray[np.float32]:
     """Of two texts in both roles."""
-    roles = [encode(encoder, _TEXTS, role, 16_384) for role in ("query", "passage")]
+    roles = [encode(encoder, _TEXTS, role) for role in ("query", "passage")]
     return np.concatenate(roles)
 
 

@@ -56,7 +56,7 @@ class Searcher:
     passages: Passages
     search: Search
     shared: Shared | None
-    token_budget: int
+    token_budget: int | None
     depth: int
 
     def answer(self, query: str, language: str | None) -> Answer:

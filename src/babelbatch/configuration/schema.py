@@ -197,7 +197,7 @@ class SearchConfig:
     debias: remove each language's mean from the vectors (`centre`), or its leading principal components (`lir`), as
         `evaluation.debias` does. components: how many of them, for `lir`. query_language: of the query, for `debias`.
     device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
-    token_budget: tokens in one forward pass, padding included.
+    token_budget: tokens in one forward pass, padding included; null means 1,024 on a CPU, else 16,384.
     """
 
     encoder: Any = field(default_factory=dict)
@@ -213,7 +213,7 @@ class SearchConfig:
     components: int = 1
     query_language: str | None = None
     device: str = "auto"
-    token_budget: int = 16_384
+    token_budget: int | None = None
 
 
 @dataclass

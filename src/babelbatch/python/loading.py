@@ -21,9 +21,6 @@ from babelbatch.progress import silent
 if TYPE_CHECKING:
     from babelbatch.encoder import Role
 
-TOKEN_BUDGET = 16_384
-"""Tokens in one forward pass, padding included: that of an evaluation."""
-
 _MODEL_FILES = ("config.json", "modules.json", "adapter_config.json")  # of a folder that is a model, not a run
 
 
@@ -39,17 +36,18 @@ class TextEncoder:
         return self.encoder.dimensions
 
     def encode_queries(
-        self, texts: Sequence[str], *, token_budget: int = TOKEN_BUDGET, progress: bool = True
+        self, texts: Sequence[str], *, token_budget: int | None = None, progress: bool = True
     ) -> NDArray[np.float32]:
         """(n, dimensions) float32 vectors of n queries, those that an evaluation computes.
 
-        token_budget: tokens in one forward pass, padding included; texts of similar length share one. progress: whether
-            to show a bar. Raises ValueError for what is no list of texts, and for vectors that are not finite.
+        token_budget: tokens in one forward pass, padding included; texts of similar length share one. None: as in an
+            evaluation. progress: whether to show a bar.
+        Raises ValueError for what is no list of texts, and for vectors that are not finite.
         """
         return self._encode(texts, "query", token_budget, progress)
 
     def encode_passages(
-        self, texts: Sequence[str], *, token_budget: int = TOKEN_BUDGET, progress: bool = True
+        self, texts: Sequence[str], *, token_budget: int | None = None, progress: bool = True
     ) -> NDArray[np.float32]:
         """(n, dimensions) float32 vectors of n passages; see `encode_queries`."""
         return self._encode(texts, "passage", token_budget, progress)
@@ -58,15 +56,17 @@ class TextEncoder:
         """Writes the encoder as a run does: a folder for `load`, transformers and sentence-transformers."""
         save(self.encoder, Path(folder))
 
-    def _encode(self, texts: Sequence[str], role: Role, token_budget: int, progress: bool) -> NDArray[np.float32]:
+    def _encode(
+        self, texts: Sequence[str], role: Role, token_budget: int | None, progress: bool
+    ) -> NDArray[np.float32]:
         if isinstance(texts, str):
             raise ValueError("texts: it is one text; give a list of texts")
         texts = list(texts)
         for row, text in enumerate(texts):
             if not isinstance(text, str):
                 raise ValueError(f"texts: element {row} is a {type(text).__name__}; give a list of str")
-        if token_budget < 1:
-            raise ValueError(f"token_budget: {token_budget} is not above 0; leave it out for {TOKEN_BUDGET:,}")
+        if token_budget is not None and token_budget < 1:
+            raise ValueError(f"token_budget: {token_budget} is not above 0; leave it out for that of an evaluation")
         if not texts:
             return np.empty((0, self.dimensions), np.float32)
         with nullcontext() if progress else silent():
