@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import time
 import warnings
 from collections.abc import Mapping
@@ -16,7 +15,6 @@ from typing import TypeVar
 
 import pytorch_lightning as pl
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
@@ -43,11 +41,10 @@ from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import waiting
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.report.model_card import write_card
-from babelbatch.runs.files import CHECKPOINT_FOLDER, COMMAND_FILE, ENCODER_FOLDER, INITIAL_WEIGHTS, UNTRAINED_FOLDER
+from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEIGHTS, UNTRAINED_FOLDER
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
 from babelbatch.sampling import Sampling, describe_alpha
-from babelbatch.storage import write_atomically
 from babelbatch.training import (
     AtomicIO,
     BatchTelemetry,
@@ -365,12 +362,8 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
 
 
 def _write_card(folder: Path) -> None:
-    """README.md of the encoder, and the command in it. A failure is a warning: the run is finished."""
+    """README.md of the encoder. A failure is a warning: the run is finished."""
     try:
-        if HydraConfig.initialized():
-            typed = [each.removeprefix("++") for each in HydraConfig.get().overrides.task]
-            settings = [each for each in typed if not each.startswith("output_dir=")]
-            write_atomically(folder / COMMAND_FILE, shlex.join(["babelbatch-train", *settings]) + "\n")
         write_card(folder, folder / ENCODER_FOLDER)
     except (ValueError, OSError) as error:
         log.warning("no model card was written: %s", error)

@@ -6,11 +6,13 @@ An encoder that was trained with `loss.matryoshka` loses little; any other shows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.evaluation.scorer import Matrix
+if TYPE_CHECKING:  # it imports torch, and the report does without
+    from babelbatch.evaluation.scorer import Matrix
 
 DIMENSIONS = "dimensions/"
 """Prefix of the keys of metrics.json, `dimensions/<size>/<benchmark>/<setting>/<metric>`: macro scores."""

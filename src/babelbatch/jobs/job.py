@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.check import check
@@ -21,6 +23,7 @@ from babelbatch.jobs.outcome import FINISHED, FINISHED_EARLIER, RESUMED, Outcome
 from babelbatch.progress import announce, waiting
 from babelbatch.runs.files import (
     CHECKPOINT_FOLDER,
+    COMMAND_FILE,
     CONFIG_FILE,
     ENCODER_FOLDER,
     METRICS_FILE,
@@ -78,7 +81,18 @@ def save_config(cfg: DictConfig, folder: Path) -> DictConfig:
         for stale in (METRICS_FILE, TRACEBACK_FILE):
             (folder / stale).unlink(missing_ok=True)
         write_atomically(folder / CONFIG_FILE, resolved_yaml(cfg))
+        _save_command(folder)
     return cfg
+
+
+def _save_command(folder: Path) -> None:
+    """Writes the command line of a training job for its model card. A worker process does not know it: the process that
+    starts workers has written the file."""
+    if not HydraConfig.initialized() or HydraConfig.get().job.config_name != "train":
+        return
+    typed = [each.removeprefix("++") for each in HydraConfig.get().overrides.task]
+    settings = [each for each in typed if not each.startswith("output_dir=")]
+    write_atomically(folder / COMMAND_FILE, shlex.join(["babelbatch-train", *settings]) + "\n")
 
 
 def _finished_earlier(cfg: DictConfig, folder: Path) -> Outcome:
