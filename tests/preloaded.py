@@ -139,7 +139,8 @@ def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: lis
     own = [os.path.abspath(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:0] = [entry for entry in own if entry not in sys.path]
     for descriptor, path in enumerate(streams):
-        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        access = os.O_RDWR | os.O_CREAT | os.O_APPEND if descriptor else os.O_RDONLY  # else a pipe never ends
+        opened = os.open(path, access)
         os.dup2(opened, descriptor)
         os.close(opened)
     sys.stdin = open(0)  # noqa: SIM115 - open until the process ends

@@ -229,6 +229,7 @@ def test_announcements_are_logged_where_there_is_a_log(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [caplog.handler])
     announce("reading corpus 50%")
     assert caplog.messages == ["reading corpus 50%"]
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
