@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -33,6 +34,15 @@ def run(command: str, *arguments: str, cwd: Path, code: int = 0) -> subprocess.C
 def run_forked(command: str, *arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     """As `run`, without the seconds that imports take; see `preloaded.py` for when."""
     return run_preloaded(BIN / command, *arguments, cwd=cwd, code=code)
+
+
+def exit_code(command: Callable[[], None]) -> int:
+    """Of a command that runs in this process."""
+    try:
+        command()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
 
 
 def metrics(folder: Path) -> dict:

@@ -100,7 +100,10 @@ def _serve(listening: socket.socket) -> None:
         with connection, connection.makefile("rw") as line:
             process = _server()[0].Process(target=_child, args=json.loads(line.readline()))
             process.start()
-            process.join()
+            process.join(PATIENCE)
+            if process.is_alive():
+                process.kill()
+                process.join()
             line.write(f"{process.exitcode}\n")
 
 

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from babelbatch import load
 from babelbatch.cli import export as command
 from babelbatch.encoder import publishing, save, tiny
+from commands import exit_code
 from configurations import problems
 from run_folders import write_run
 
@@ -38,12 +39,7 @@ def typed(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         monkeypatch.setattr(
             "sys.argv", ["babelbatch-export", f"run={runs / name}", f"output={tmp_path}/model", *arguments]
         )
-        try:
-            command()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
+        return exit_code(command), *capsys.readouterr()
 
     return run
 
@@ -77,7 +73,7 @@ def test_weights_have_the_type(dtype: str, stored: str, runs: Path, tmp_path: Pa
     assert typed("two", f"dtype={dtype}")[0] == 0
     for file in ("model.safetensors", "passage/model.safetensors", "query_projection.safetensors"):
         with safe_open(tmp_path / "model" / file, "pt") as weights:
-            assert {weights.get_slice(key).get_dtype() for key in weights.keys()} == {stored}  # noqa: SIM118
+            assert {weights.get_slice(key).get_dtype() for key in weights.keys()} == {stored}  # noqa: SIM118 - safetensors' file is not iterable
     before, after = load(runs / "two").encode_queries(TEXTS), load(tmp_path / "model").encode_queries(TEXTS)
     np.testing.assert_allclose(after, before, atol={"F32": 0, "F16": 1e-3, "BF16": 2e-2}[stored])
 
@@ -124,7 +120,7 @@ def test_a_package_that_is_missing_is_named(tmp_path: Path, typed, monkeypatch: 
 class Hub:
     """Stands for `huggingface_hub.HfApi`, which the tests keep from the net."""
 
-    calls: list[tuple[str, dict[str, Any]]] = []  # noqa: RUF012
+    calls: list[tuple[str, dict[str, Any]]] = []  # noqa: RUF012 - of one test
 
     def create_repo(self, name: str, **options: Any) -> str:
         self.calls.append((name, options))

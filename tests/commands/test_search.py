@@ -17,6 +17,7 @@ from babelbatch.commands.answers import Answer, answer_lines, languages_line, po
 from babelbatch.encoder import save, tiny
 from babelbatch.evaluation.debias import debiased
 from babelbatch.sources.passages import Passages, read_passages
+from commands import exit_code
 from configurations import problems
 
 ROWS = [
@@ -47,12 +48,7 @@ def typed(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         monkeypatch.chdir(place)
         monkeypatch.setattr("sys.argv", ["babelbatch-search", *arguments])
         monkeypatch.setattr("sys.stdin", io.StringIO(piped))
-        try:
-            command()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
+        return exit_code(command), *capsys.readouterr()
 
     return run
 

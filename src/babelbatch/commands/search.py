@@ -28,7 +28,7 @@ PROMPT = "query> "
 
 
 def search(cfg: DictConfig) -> None:
-    """Prints the first passages for the query, or for each query of the prompt."""
+    """Prints the first passages for the query, or for each query that is typed or piped in."""
     passages = read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language)
     _refuse_unknown(cfg.query_language, passages)
     if cfg.debias != "none" and passages.by_script:
@@ -100,7 +100,7 @@ def _fitted(method: Method, vectors: NDArray[np.float32], passages: Passages, co
 
 
 def _queries(cfg: DictConfig, passages: Passages) -> Iterator[tuple[str, str | None]]:
-    """Each query with its language: that of the command line, else what is typed at a prompt or piped in.
+    """Each query with its language: that of the command line, else what is typed at the terminal or piped in.
 
     `:el` sets the language of the queries that follow.
     """
@@ -129,7 +129,7 @@ def _queries(cfg: DictConfig, passages: Passages) -> Iterator[tuple[str, str | N
 
 
 def _read_line() -> str:
-    """The next line that is not blank of a pipe, or one of the prompt; empty at the end."""
+    """The next line: of a pipe, without blank ones, or typed at the terminal. Empty at the end."""
     if sys.stdin.isatty():
         try:
             return input(PROMPT).strip()

@@ -192,7 +192,7 @@ class SearchConfig:
         or a file for each language (`wiki.{language}.txt`).
     text_column, language_column: of a table. language: of passages that neither a column nor the name of the file gives
         one. Where no passage has a language, scripts take their place.
-    query: the question, in any language; None asks at a prompt, or reads lines of the standard input.
+    query: the question, in any language; None asks at the terminal, or reads lines of the standard input.
     top: passages to show.
     debias: remove each language's mean from the vectors (`centre`), or its leading principal components (`lir`), as
         `evaluation.debias` does. components: how many of them, for `lir`. query_language: of the query, for `debias`.
