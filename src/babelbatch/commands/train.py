@@ -40,7 +40,6 @@ from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import waiting
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.report.model_card import write_card
 from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEIGHTS, UNTRAINED_FOLDER
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
@@ -363,6 +362,8 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
 
 def _write_card(folder: Path) -> None:
     """README.md of the encoder. A failure is a warning: the run is finished."""
+    from babelbatch.report.model_card import write_card  # with scipy.stats, for which the first step need not wait
+
     try:
         write_card(folder, folder / ENCODER_FOLDER)
     except (ValueError, OSError) as error:

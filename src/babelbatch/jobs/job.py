@@ -19,6 +19,7 @@ from babelbatch.configuration.plain import without_hydra
 from babelbatch.configuration.schema import ConfigError
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.failures import run_reporting_failures
+from babelbatch.jobs.lightning_import import import_lightning
 from babelbatch.jobs.outcome import FINISHED, FINISHED_EARLIER, RESUMED, Outcome
 from babelbatch.progress import announce, waiting
 from babelbatch.runs.files import (
@@ -119,6 +120,7 @@ def _entry(root: str) -> Callable[[DictConfig, Path], None]:
     """The function of `babelbatch.commands` that runs such a job."""
     announce("importing torch, Lightning and Transformers")
     with waiting("importing"):
+        import_lightning()
         if root == "train":
             from babelbatch.commands.train import train
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from babelbatch.evaluation.heatmap import draw
 from babelbatch.evaluation.metrics import TITLES
 from babelbatch.evaluation.scoring import Result
 from babelbatch.loggers.wandb_tables import cell_table, language_table, matrices_of
@@ -21,6 +20,8 @@ def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
     run: columns that say in every row which run it is of.
     """
     import wandb
+
+    from babelbatch.evaluation.heatmap import draw  # with Matplotlib, which runs without W&B need not import
 
     shown: dict[str, object] = {}
     for name, table in {"cells": cell_table(result, run), "languages": language_table(result, run)}.items():

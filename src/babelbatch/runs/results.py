@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelbatch.distributed.ranks import global_rank
-from babelbatch.evaluation.heatmap import draw
 from babelbatch.evaluation.metrics import TITLES
 from babelbatch.evaluation.scoring import Result
 from babelbatch.records import Benchmark
@@ -27,6 +26,8 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
     """
     if global_rank() > 0:
         return
+    from babelbatch.evaluation.heatmap import draw  # with Matplotlib, for which the first step need not wait
+
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(
         pa.concat_tables([result.per_query for result in results]), folder / PER_QUERY_FILE, compression="zstd"
