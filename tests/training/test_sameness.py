@@ -25,6 +25,8 @@ from babelbatch.evaluation.evaluation import encode
 from babelbatch.loss import Alignment, Contrastive, LanguageKL, Mimo, Objective
 from babelbatch.records import Batch, Corpus
 from babelbatch.sampling import Sampler, Sampling
+from babelbatch.training import embedding_rows
+from babelbatch.training.embedding_rows import _rows_of
 from babelbatch.training.learner import Learner, seed_step
 from babelbatch.training.scheduler import constant
 from babelbatch.training.tuning import full
@@ -307,3 +309,25 @@ def test_what_ranks_tell_each_other(ranks: list) -> None:
         assert gradient[:, 0].tolist() == [size * (first + place + 1) for place in range(rank)]
         assert most == 10
         assert sums.tolist() == [size, sum(range(size))]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_embeddings_looked_up_once_have_the_same_gradient_to_the_bit(
+    corpus: Corpus, shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(0.0, 12, shared=shared)
+    once = alone(corpus, case, dropout=DROPOUT, overhead=0, token_limit=20)
+    learner = learner_for(corpus, case)
+    tables = [tower.backbone.get_input_embeddings() for tower in {*learner.encoder.towers.values()}]
+    batch = batch_for(corpus, learner, case, overhead=0, token_limit=20)
+    looked_up: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding_rows, "_rows_of", lambda *each: looked_up.append(1) or _rows_of(*each))
+        learner.training_step(batch, 0)
+    assert len(looked_up) == len(batch.chunks) > 4
+    assert not any("forward" in vars(table) for table in tables)  # the modules are as before
+    monkeypatch.setattr(embedding_rows, "_plain_table", lambda backbone: None)
+    each = alone(corpus, case, dropout=DROPOUT, overhead=0, token_limit=20)
+    assert once[0] == each[0]
+    assert once[2].keys() == each[2].keys()
+    assert all(torch.equal(once[2][name], gradient) for name, gradient in each[2].items())

@@ -20,6 +20,7 @@ from babelbatch.distributed.collectives import rank, sum_over_ranks, world_size
 from babelbatch.encoder import Encoder, Role
 from babelbatch.loss import Encoded, Loss, Objective, PairedVectors
 from babelbatch.records import Batch, Padded, PairedTexts, TeacherBatch
+from babelbatch.training.embedding_rows import rows_looked_up_once
 from babelbatch.training.grad_cache import encode_twice
 from babelbatch.training.tuning import parameter_groups
 
@@ -95,11 +96,13 @@ class Learner(pl.LightningModule):
             self.gradient_norm = clip_grad_norm_(self.parameters(), gradient_clip_val or torch.inf)
 
     def _loss_of(self, batch: Batch) -> Loss:
-        chunks = [partial(self.encoder, *each) for each in _with_roles(batch.chunks, batch.query_chunks)]
+        chunks = [*_with_roles(batch.chunks, batch.query_chunks)]
         if self.grad_cache and torch.is_grad_enabled():
-            vectors = encode_twice(chunks, [part for part in self.encoder.parameters() if part.requires_grad])
+            trained = [part for part in self.encoder.parameters() if part.requires_grad]
+            vectors = encode_twice([partial(self.encoder, *each) for each in chunks], trained)
         else:
-            vectors = torch.cat([encode() for encode in chunks])
+            with rows_looked_up_once(self.encoder, chunks):
+                vectors = torch.cat([self.encoder(*each) for each in chunks])
         teacher_queries, teacher_passages = self._teacher_vectors(batch.teacher_batch)
         encoded = Encoded(
             queries=vectors[batch.queries],
