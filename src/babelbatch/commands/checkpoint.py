@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-
 from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import identity
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE, TRAINED
+from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint
 
 
 def facts_of_run(checkpoint: Path) -> dict[str, object]:
@@ -55,7 +54,10 @@ def load_checkpoint(path: Path) -> Encoder:
                 f"checkpoint: {path} is not in the checkpoints folder of a run ({architecture} is missing)"
             )
         encoder = load_architecture(architecture)
-        state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+        try:
+            state = read_checkpoint(path)["state_dict"]
+        except (DamagedCheckpoint, KeyError) as error:
+            raise ValueError(f"checkpoint: {path} is damaged ({error}); name another one") from error
         if any(".lora_A." in name for name in state):  # the run's tuning adds the adapters that the weights are for
             from babelbatch.commands.build import build  # imports Lightning, which nothing else here needs
 

@@ -44,6 +44,7 @@ from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEI
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
 from babelbatch.sampling import Sampling, describe_alpha
+from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint
 from babelbatch.training import (
     AtomicIO,
     BatchTelemetry,
@@ -374,7 +375,14 @@ def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | Non
     """Loads the best checkpoint's weights into the learner, if there is such a callback; returns their step."""
     if best is None:
         return trainer.global_step
-    checkpoint = torch.load(best.best_model_path, weights_only=True, map_location="cpu")
+    try:
+        checkpoint = read_checkpoint(Path(best.best_model_path))
+    except DamagedCheckpoint as error:
+        path = Path(best.best_model_path)
+        raise ValueError(
+            f"{path} is damaged ({error}), and the best weights are in no other file; remove {path.parent} and run the "
+            "command again"
+        ) from error
     learner.load_state_dict(checkpoint["state_dict"])
     return int(checkpoint["global_step"])
 

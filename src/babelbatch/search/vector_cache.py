@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from babelbatch.storage import replaced_file
 
 MOST_BYTES = 8 << 30
 """Of all files together; beyond it the least recently used files are removed."""
@@ -40,21 +41,13 @@ def load(folder: Path, name: str, shape: tuple[int, int]) -> NDArray[np.float32]
 
 def save(folder: Path, name: str, vectors: NDArray[np.float32]) -> None:
     """Stores (T, d) float32 vectors under `name`. A full or read-only disk only causes a warning."""
-    temporary: str | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
+        with replaced_file(_path(folder, name)) as file:
             np.lib.format.write_array(file, np.ascontiguousarray(vectors), allow_pickle=False)
             file.write(_digest(vectors))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, _path(folder, name))
         _evict(folder)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         log.warning("vectors cannot be kept in %s (%s); set BABELBATCH_CACHE to another folder", folder, error)
 
 

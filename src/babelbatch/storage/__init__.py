@@ -1,11 +1,11 @@
 """Files that survive: atomic writes, cache entries, locks, and texts on disk.
 
-Start at `durable.py`. `entry` finds or builds an entry of the cache; `lock` lets one process build it while others
-wait; `texts` reads and writes more texts than fit in memory.
+Start at `durable.py`. `checkpoint_file` writes and reads checkpoints with a digest; `entry` finds or builds an entry of
+the cache; `lock` lets one process build it while others wait; `texts` reads and writes more texts than fit in memory.
 """
 
 from babelbatch.storage.cache import cache_folder
-from babelbatch.storage.durable import flush_folder, write_atomically
+from babelbatch.storage.durable import flush_file, flush_folder, replaced_file, write_atomically
 from babelbatch.storage.entry import abandon_build, cache_entry, file_signatures, open_entry
 from babelbatch.storage.lock import locked, try_lock
 from babelbatch.storage.texts import ConcatTexts, Texts, TextWriter, select_texts, text_hash
@@ -17,10 +17,13 @@ __all__ = [
     "abandon_build",
     "cache_entry",
     "cache_folder",
+    "checkpoint_file",
     "file_signatures",
+    "flush_file",
     "flush_folder",
     "locked",
     "open_entry",
+    "replaced_file",
     "select_texts",
     "text_hash",
     "try_lock",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
 
 
@@ -20,19 +23,38 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a UTF-8 file such that a reader finds the old content or the new, never a part.
-
-    It goes to a temporary file in the same folder, which is flushed and renamed.
-    """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def flush_file(path: Path) -> None:
+    """Flushes a file that another library has written and closed."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[BufferedRandom]:
+    """Yields a new file for writing and reading that gets the name `path` at the end of the block: a reader finds the
+    old content or the new, never a part. Nothing changes if the block raises.
+
+    It is a temporary file in the same folder, which is flushed and renamed. Its permissions are those that the user's
+    umask gives. A symbolic link at `path` is replaced, not followed.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    flush_folder(path.parent)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a UTF-8 file such that a reader finds the old content or the new, never a part."""
+    with replaced_file(path) as file:
+        file.write(text.encode())

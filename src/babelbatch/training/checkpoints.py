@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import tempfile
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import CheckpointIO
 
@@ -21,18 +17,17 @@ from babelbatch.configuration.identity import differences
 from babelbatch.distributed.collectives import max_over_ranks
 from babelbatch.records import Batch
 from babelbatch.runs.stopping import Stopped
-from babelbatch.storage import flush_folder
+from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint, write_checkpoint
 
 log = logging.getLogger(__name__)
 
 _RETAINED = 2  # if the newest is damaged on the disk, the other one remains
 _ORIGIN = "babelbatch"  # the key of the settings and data that a checkpoint was made with
 _SAVE = 1  # below every signal's number
-_UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class AtomicIO(CheckpointIO):
-    """Writes files atomically: a temporary file in the same folder, flushed to the disk, then renamed.
+    """Writes files atomically and with a digest, which is verified when they are read.
 
     Lightning's own writes through the system's temporary folder, which on another disk is a plain copy.
     """
@@ -41,26 +36,13 @@ class AtomicIO(CheckpointIO):
         """Raises OSError, and leaves no file, if the disk does not take it."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                try:
-                    torch.save(checkpoint, file)
-                except RuntimeError as error:  # torch's zip writer hides what the disk said
-                    raise OSError(f"{path} could not be written: {error}") from error
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        flush_folder(path.parent)
+        write_checkpoint(checkpoint, path)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
-        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
-        return checkpoint
+        """Raises DamagedCheckpoint for any other content than the written one. Tensors are on the CPU."""
+        return read_checkpoint(Path(path))
 
     def remove_checkpoint(self, path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)
@@ -226,13 +208,9 @@ def newest_checkpoint(folder: Path, origin: Mapping[str, Any]) -> Path | None:
     """
     for path in _by_age(folder):
         try:
-            with zipfile.ZipFile(path) as archive:
-                damaged = archive.testzip()  # torch does not verify checksums
-            if damaged:
-                raise zipfile.BadZipFile(f"{damaged} in it is altered")
-            found = torch.load(path, weights_only=True, map_location="cpu", mmap=True)[_ORIGIN]
-        except _UNREADABLE as error:
-            log.warning("%s cannot be read (%s); skipped", path, str(error).partition("\n")[0])
+            found = read_checkpoint(path, mmap=True)[_ORIGIN]
+        except (DamagedCheckpoint, KeyError) as error:
+            log.warning("%s cannot be read (%s); skipped", path, error)
             continue
         if different := "".join(f"\n  - {difference}" for difference in differences(found, origin)):
             raise ValueError(
