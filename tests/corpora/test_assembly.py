@@ -159,7 +159,8 @@ import sys
 from pathlib import Path
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
-from babelbatch.sources.lines import records, text_in
+from babelbatch.sources.lines import text_in
+from babelbatch.sources.records import records
 
 path = Path(sys.argv[1])
 def build(folder):

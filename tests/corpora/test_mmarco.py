@@ -71,9 +71,9 @@ def test_the_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert texts["12-6"]["de"] == ('de, "question 12', "de passage 6 null", ["de passage 40 null"])
     assert not any("77" in text for text in corpus.passage_texts)
     assert not any("99" in text for text in corpus.query_texts)
-    assert "mmarco, de: 1 of 4 questions and 1 of 7 passages are missing" in caplog.messages
-    assert "mmarco, en: 0 of 4 questions and 0 of 7 passages are missing" in caplog.messages
-    assert "mmarco, fr: 0 of 4 questions and 1 of 7 passages are missing" in caplog.messages
+    assert "mmarco, de: 1 of 4 queries and 1 of 7 passages are missing" in caplog.messages
+    assert "mmarco, en: 0 of 4 queries and 0 of 7 passages are missing" in caplog.messages
+    assert "mmarco, fr: 0 of 4 queries and 1 of 7 passages are missing" in caplog.messages
     assert "mmarco: 5 items with 3 passage keys" in caplog.messages
     assert any("lines: 7 instead of 39,780,811, as published" in message for message in caplog.messages)
 
@@ -168,7 +168,7 @@ def test_fetched_files_must_be_as_long_as_published(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(mmarco, "TRIPLES", 7)
     with pytest.raises(ValueError, match=r"english_queries.train.tsv: lines: 5 instead of 808,731, as published"):
         load_corpus(["en"])
-    monkeypatch.setattr(mmarco, "QUESTIONS", 5)
+    monkeypatch.setattr(mmarco, "QUERIES", 5)
     monkeypatch.setattr(mmarco, "PASSAGES", 8)
     assert len(load_corpus(["en"])) == 5
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from babelbatch.sources.hub import Published, locate_files
-from babelbatch.sources.lines import fields, lines, list_in, records, text_in
+from babelbatch.sources.lines import fields, lines, list_in, text_in
+from babelbatch.sources.records import records
 
 ROWS = [{"id": "1", "text": 'Grüße, "Welt"\nund mehr'}, {"id": "2", "text": "สวัสดี null NA"}, {"id": "3", "text": "c"}]
 
@@ -59,7 +60,8 @@ DAMAGED = {  # file: its content, and what stands behind its path in the message
     "empty.jsonl": (b"", f": the file is empty{_AGAIN}"),
     "utf8.jsonl": (b'{"a": "x"}\n{"a": "\xff"}', ", line 2: not valid UTF-8 at byte 7; convert the file to UTF-8"),
     "cut.jsonl": (b'{"a": "x"}\n{"a": "y', f", line 2, column 7: {_CUT}"),
-    "list.jsonl": (b'["x"]', ', line 1: ["x"] is not an object such as {"id": ...}'),
+    "text.jsonl": (b'"x"', ', line 1: "x" is not an object such as {"id": ...}'),
+    "list.jsonl": (b'["x"]', ', line 1: ["x"] begins an array; a file of one JSON array must be named .json'),
     "digits.jsonl": (
         b'{"a": %s}' % (b"1" * 5000),
         ", line 1: not JSON that can be read (Exceeds the limit (4300 digits",

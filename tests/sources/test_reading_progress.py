@@ -14,7 +14,7 @@ from babelbatch.progress import Work
 from babelbatch.sources import lareqa
 from babelbatch.sources.bitext import aligned, units
 from babelbatch.sources.documents import elements
-from babelbatch.sources.lines import records
+from babelbatch.sources.records import records
 from babelbatch.sources.squad import examples
 from babelbatch.sources.tables import HubTable, rows_of_files
 

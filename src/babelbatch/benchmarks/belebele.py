@@ -13,7 +13,8 @@ from babelbatch.benchmarks.passages import QueryPassage, passage_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources.hub import Published, check_count, locate_files
 from babelbatch.sources.languages import select_languages
-from babelbatch.sources.lines import records, text_in
+from babelbatch.sources.lines import text_in
+from babelbatch.sources.records import records
 
 SOURCE = Published("facebook/belebele", "c25c4d7bfbc5de244583947ba230fc4ee93d4a89", "CC BY-SA 4.0")
 QUESTIONS, PASSAGES = 900, 488

@@ -14,8 +14,9 @@ from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark
 from babelbatch.sources import beir, trec
 from babelbatch.sources.hub import Published, fetch_files
-from babelbatch.sources.lines import FORMATS
+from babelbatch.sources.lines import suffix
 from babelbatch.sources.mteb import Files, of_split
+from babelbatch.sources.records import is_table
 from babelbatch.storage import file_signatures
 
 Layout = Literal["beir", "trec", "mteb"]
@@ -143,7 +144,7 @@ def _readers(layout: Layout, columns: beir.Columns) -> Readers:
     Reader = Callable[[Path], Iterator[beir.Text]]
 
     def either(of_trec: Reader, of_names: Reader) -> Reader:
-        return lambda path: (of_names if path.name.endswith((".jsonl", ".jsonl.gz")) else of_trec)(path)
+        return lambda path: (of_names if suffix(path) == ".jsonl" else of_trec)(path)
 
     return Readers(either(trec.queries, named.queries), either(trec.candidates, named.candidates), trec.judgements)
 
@@ -163,7 +164,7 @@ def _found(
         named = re.escape(pattern).replace(r"\*", "[^/]*").replace(r"\{language\}", "(?P<language>[^/]+)")
         for path in sorted(root.glob(pattern.replace("{language}", "*"))):
             match = re.fullmatch(named, path.relative_to(root).as_posix())
-            if match and path.is_file() and (layout == "trec" or path.name.endswith(FORMATS)):
+            if match and path.is_file() and (layout == "trec" or is_table(path)):
                 by_language.setdefault(match.groupdict().get("language"), []).append(path)
         if by_language:
             choose = partial(of_split, split=split) if layout == "mteb" else list

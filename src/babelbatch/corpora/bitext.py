@@ -15,7 +15,8 @@ from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.bitext import Pair, aligned, columns, units
 from babelbatch.sources.hub import Published, locate_files
-from babelbatch.sources.lines import Place, records, text_in
+from babelbatch.sources.lines import Place, text_in
+from babelbatch.sources.records import records
 from babelbatch.sources.row_tally import RowTally
 from babelbatch.storage import file_signatures
 
@@ -146,9 +147,9 @@ def _local(folder: Path, pairs: list[str] | None) -> list[_Part]:
         if match is None or (pairs is not None and match["pair"] not in pairs):
             continue
         one, other, suffix = match["one"], match["other"], match["suffix"]
-        if suffix == "tsv":
+        if suffix.lower() == "tsv":
             parts.append(_part(match["pair"], one, other, [path], partial(columns, path)))
-        elif suffix == "tmx":
+        elif suffix.lower() == "tmx":
             parts.append(_part(match["pair"], one, other, [path], partial(units, path, (one, other))))
         elif suffix in {one, other}:
             translation = _translation_file(path, suffix, other if suffix == one else one)

@@ -14,7 +14,8 @@ from babelbatch.records import Corpus
 from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import select_languages
-from babelbatch.sources.lines import Place, Record, list_in, object_in, records, text_in, text_of
+from babelbatch.sources.lines import Place, Record, list_in, object_in, text_in, text_of
+from babelbatch.sources.records import records
 from babelbatch.sources.row_tally import RowTally
 from babelbatch.storage import cache_folder, file_signatures
 

@@ -1,4 +1,4 @@
-"""mMARCO as a training corpus: questions and passages that are parallel over 14 languages, with hard negatives."""
+"""mMARCO as a training corpus: queries and passages that are parallel over 14 languages, with hard negatives."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class _Done:
     """Progress of a build: finished languages, and texts written until then."""
 
     languages: int = 0
-    questions: int = 0
+    queries: int = 0
     passages: int = 0
 
 
@@ -110,39 +110,39 @@ def _gather(folder: Path, drawn: Sample, languages: Sequence[str], data_dir: str
     done = _Done(**json.loads((folder / _DONE).read_text())) if (folder / _DONE).is_file() else _Done()
     if done.languages == len(languages):
         return
-    questions, passages = _ids(drawn)
+    queries, passages = _ids(drawn)
     tables = [_table(folder, name, shape, done) for name, shape in _shapes(drawn, languages).items()]
-    asked, answered = np.searchsorted(questions, drawn.items[:, 0]), np.searchsorted(passages, drawn.items[:, 1])
+    query_of, passage_of = np.searchsorted(queries, drawn.items[:, 0]), np.searchsorted(passages, drawn.items[:, 1])
     wrong = np.searchsorted(passages, drawn.negatives)
     with (
-        closing(TextWriter(folder / QUERIES, done.questions)) as of_questions,
-        closing(TextWriter(folder / PASSAGES, done.passages)) as of_passages,
+        closing(TextWriter(folder / QUERIES, done.queries)) as query_writer,
+        closing(TextWriter(folder / PASSAGES, done.passages)) as passage_writer,
     ):
         for column in range(done.languages, len(languages)):
             language = languages[column]
-            question_rows, _ = _read(language, 0, questions, of_questions, data_dir)
-            passage_rows, hashes = _read(language, 1, passages, of_passages, data_dir)
+            query_rows, _ = _read(language, 0, queries, query_writer, data_dir)
+            passage_rows, hashes = _read(language, 1, passages, passage_writer, data_dir)
             np.save(_hashes(folder, language), hashes)
-            tables[0][:, column] = question_rows[asked]
-            tables[1][:, column] = passage_rows[answered]
+            tables[0][:, column] = query_rows[query_of]
+            tables[1][:, column] = passage_rows[passage_of]
             tables[2][:, column] = np.where(drawn.negatives == ABSENT, ABSENT, passage_rows[wrong])
             for table in tables:
                 if isinstance(table, np.memmap):
                     table.flush()
-            done = _Done(column + 1, of_questions.flush(), of_passages.flush())
+            done = _Done(column + 1, query_writer.flush(), passage_writer.flush())
             write_atomically(folder / _DONE, json.dumps(asdict(done)))
-            missing = [f"{(rows == ABSENT).sum():,} of {len(rows):,}" for rows in (question_rows, passage_rows)]
-            log.info("mmarco, %s: %s questions and %s passages are missing", language, *missing)
+            missing = [f"{(rows == ABSENT).sum():,} of {len(rows):,}" for rows in (query_rows, passage_rows)]
+            log.info("mmarco, %s: %s queries and %s passages are missing", language, *missing)
 
 
 def _read(
     language: str, which: int, wanted: np.ndarray, writer: TextWriter, data_dir: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Writes the wanted texts of a language. which: 0 for questions, 1 for passages.
+    """Writes the wanted texts of a language. which: 0 for queries, 1 for passages.
 
     Returns (W,) int32 where the text of each id went, or ABSENT, and (W,) uint64 hashes of the texts, 0 of those.
     """
-    published = (mmarco.QUESTIONS, mmarco.PASSAGES)[which]
+    published = (mmarco.QUERIES, mmarco.PASSAGES)[which]
     path = mmarco.text_files(language, data_dir)[which]
     check = partial(check_count, f"{path}: lines", published=published, data_dir=data_dir)
     found, rows, hashes = array("i"), array("i"), array("Q")
@@ -159,8 +159,8 @@ def _read(
 def _finish(folder: Path, drawn: Sample, languages: Sequence[str]) -> None:
     """Writes ids and passage keys, and removes the files that only the build needs."""
     ids = TextWriter(folder / IDS)
-    for question, passage in drawn.items.tolist():
-        ids.append(f"{question}-{passage}")
+    for query, passage in drawn.items.tolist():
+        ids.append(f"{query}-{passage}")
     ids.close()
     select_texts(folder / IDS)
     for name in (QUERIES, PASSAGES):
@@ -188,16 +188,16 @@ def _keys(drawn: Sample, hashes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.n
 
     hashes: for each language (P,) of the passages' texts, 0 for absent ones.
     """
-    questions, passages = _ids(drawn)
+    queries, passages = _ids(drawn)
     right = np.searchsorted(passages, drawn.items[:, 1])
-    # Nodes: passages, then questions.
-    edges = [np.stack([right, len(passages) + np.searchsorted(questions, drawn.items[:, 0])])]
+    # Nodes: passages, then queries.
+    edges = [np.stack([right, len(passages) + np.searchsorted(queries, drawn.items[:, 0])])]
     for of_language in hashes:
         order = np.argsort(of_language, kind="stable")
         same = (np.diff(of_language[order]) == 0) & (of_language[order[1:]] != 0)
         edges.append(np.stack([order[:-1][same], order[1:][same]]))
     rows, columns = np.concatenate(edges, axis=1)
-    size = len(passages) + len(questions)
+    size = len(passages) + len(queries)
     graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(size, size))
     component = connected_components(graph, directed=False)[1].astype(np.int64)
     known = np.zeros(size, bool)
@@ -208,7 +208,7 @@ def _keys(drawn: Sample, hashes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.n
 
 
 def _ids(drawn: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct ids of questions and of passages, ascending."""
+    """The distinct ids of queries and of passages, ascending."""
     wrong = drawn.negatives[drawn.negatives != ABSENT]
     return np.unique(drawn.items[:, 0]), np.unique(np.concatenate([drawn.items[:, 1], wrong]))
 

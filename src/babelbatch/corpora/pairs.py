@@ -10,7 +10,8 @@ from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
 from babelbatch.sources.hub import Published, check_count, locate_files
-from babelbatch.sources.lines import records, text_in
+from babelbatch.sources.lines import text_in
+from babelbatch.sources.records import records
 from babelbatch.sources.row_tally import RowTally
 from babelbatch.storage import file_signatures
 

@@ -21,6 +21,7 @@ __all__ = [
     "mr_tydi",
     "mteb",
     "passages",
+    "records",
     "row_tally",
     "sentences",
     "squad",

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.sources.lines import Place, Record, id_in, records, text_in
+from babelbatch.sources.lines import Place, Record, id_in, text_in
+from babelbatch.sources.records import records
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "query_id": ("_id", "id"),

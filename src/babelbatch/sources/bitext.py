@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from babelbatch.progress import reading
-from babelbatch.sources.lines import Place, decoded, fields, raw_lines
+from babelbatch.sources.lines import Place, check_content, decoded, fields, opened, raw_lines
 
 Pair = tuple[str, str]
 """Two language codes, in the order of the file."""
@@ -45,7 +45,8 @@ def units(path: Path, pair: Pair) -> Iterator[tuple[Place, str, str]]:
     codes: set[str] = set()
     wanted = [language.lower().replace("_", "-") for language in pair]
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file, reading(path, file):
+        check_content(path)
+        with opened(path) as file, reading(path, file):
             body = None
             for event, node in ElementTree.iterparse(file, ("start", "end")):
                 if event == "start" and node.tag == "body":

@@ -10,7 +10,7 @@ from pathlib import Path
 import ijson
 
 from babelbatch.progress import reading
-from babelbatch.sources.lines import Record
+from babelbatch.sources.lines import Record, check_content, opened
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -25,7 +25,8 @@ def elements(path: Path, prefix: str) -> Iterator[tuple[str, Record]]:
     try:
         if path.stat().st_size == 0:
             raise ValueError(f"{path}: the file is empty; copy or download it again")
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file, reading(path, file):
+        check_content(path)
+        with opened(path) as file, reading(path, file):
             if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
                 file.seek(0)
             for number, element in enumerate(ijson.items(file, prefix, use_float=True), start=1):

@@ -1,11 +1,10 @@
-"""Reads the rows of JSON lines, CSV, TSV and Parquet files, plain or gzipped, one at a time, each with its place.
+"""Reads the lines of text files, plain or gzipped, one at a time, each with its place, and checks values in rows.
 
-Only the current row is in memory (of Parquet, some thousand rows). Every error names the file and the line.
+Only the current line is in memory. Every error names the file and the line. `records` reads named columns.
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import zlib
@@ -14,14 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from babelbatch.progress import reading
 
-from babelbatch.progress import bar, reading
-
-csv.field_size_limit(1 << 28)  # a passage may be longer than the 128 KB that csv expects of a field
-
-_PARQUET_ROWS = 4_096
+_GZIP = b"\x1f\x8b"
+_LFS = b"version https://git-lfs.github.com/spec/"
+_CHUNK = 1 << 20
 
 Record = dict[str, object]
 
@@ -34,31 +30,16 @@ class Place:
     line: int
 
     def __str__(self) -> str:
-        name = self.path.name.removesuffix(".gz")
-        unit = "row" if name.endswith(".parquet") else "entry" if name.endswith((".json", ".tmx")) else "line"
-        return f"{self.path}, {unit} {self.line:,}"
+        return f"{self.path}, {_UNITS.get(suffix(self.path), 'line')} {self.line:,}"
 
 
-FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-"""The suffixes that `records` reads. `.json` is read as JSON lines too."""
+_UNITS = {".parquet": "row", ".json": "entry", ".tmx": "entry"}
 
 
-def records(path: Path) -> Iterator[tuple[Place, Record]]:
-    """The rows of a file with named columns: JSON lines, Parquet, or CSV and TSV with a head line.
-
-    TSV has no quoting: tabs separate fields. CSV is quoted as in RFC 4180, and a record may span several lines; its
-    place is the first. In both, all values are texts.
-    Raises ValueError, with file and line, for anything that cannot be read.
-    """
-    name = path.name.removesuffix(".gz")
-    read = next((read for suffix, read in _READERS.items() if name.endswith(suffix)), None)
-    if read is None:
-        raise ValueError(f"{path}: not a format that can be read; there are: {', '.join(FORMATS)}")
-    row = None
-    for row in read(path):
-        yield row
-    if row is None:
-        raise ValueError(f"{path}: there is no row in it; copy or download it again")
+def suffix(path: Path) -> str:
+    """The suffix of a file name in small letters, without that of gzip."""
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
 
 
 def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]:
@@ -85,13 +66,15 @@ def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The undecoded lines of a file and their numbers, from 1; for readers that need few of many, see `decoded`."""
     number = 0
     try:
-        with _opened(path) as file, reading(path, file):
-            for number, raw in enumerate(file, start=1):
+        head = check_content(path)
+        with opened(path) as file, reading(path, file):
+            lone = b"\r" in head and b"\n" not in head
+            for number, raw in enumerate(_lines_of_mac(file) if lone else file, start=1):
                 yield number, raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{Place(path, number + 1)}: damaged gzip file ({error}); copy or download it again") from None
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if number == 0:
         raise ValueError(f"{path}: the file is empty; copy or download it again")
 
@@ -129,8 +112,11 @@ def text_of(value: object, what: str, place: Place, *, blank: bool = False) -> s
 
 
 def id_in(record: Record, key: str, place: Place) -> str:
-    """The text under a key, or a whole number as text. Raises ValueError as `text_in`."""
+    """The text under a key, or a whole number as text, also one that a table has as 12.0. Raises ValueError as
+    `text_in`."""
     value = record.get(key)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     whole = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if whole else text_in(record, key, place)
 
@@ -153,104 +139,37 @@ def object_in(record: Record, key: str, place: Place) -> Record:
     return value
 
 
-def _opened(path: Path) -> BinaryIO:
-    if path.suffix == ".gz":
-        return cast("BinaryIO", gzip.open(path, "rb"))  # it is one, but not by its declared type
-    return path.open("rb")
-
-
-def _json_lines(path: Path) -> Iterator[tuple[Place, Record]]:
-    for place, line in lines(path):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{place}, column {error.colno}: not valid JSON ({error.msg}); there is one object a line, and the "
-                "last one may be cut off"
-            ) from None
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
-            raise ValueError(f"{place}: not JSON that can be read ({str(error)[:60]})") from None
-        if not isinstance(record, dict):
-            raise ValueError(f'{place}: {line[:40]} is not an object such as {{"id": ...}}')
-        yield place, record
-
-
-def _tsv(path: Path) -> Iterator[tuple[Place, Record]]:
-    head: list[str] | None = None
-    for place, row in fields(path, None):
-        if head is None:
-            head = row
-            _check_head(head, place)
-        else:
-            yield place, dict(zip(head, row, strict=True))
-
-
-def _csv(path: Path) -> Iterator[tuple[Place, Record]]:
-    read = 0
-
-    def texts() -> Iterator[str]:
-        nonlocal read
-        for place, line in _whole_lines(path):
-            read = place.line
-            yield line
-
-    rows = csv.reader(texts(), strict=True)
-    head: list[str] | None = None
-    while True:
-        place = Place(path, read + 1)
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            raise ValueError(
-                f"{place}: not valid CSV ({error}); quote fields that hold a quote, and double it"
-            ) from None
-        if row is None:
-            return
-        if head is None:
-            head = row
-            _check_head(head, place)
-        elif row:
-            if len(row) != len(head):
-                raise ValueError(f"{place}: {len(row)} fields instead of {len(head)}; quote fields that hold a comma")
-            yield place, dict(zip(head, row, strict=True))
-
-
-def _whole_lines(path: Path) -> Iterator[tuple[Place, str]]:
-    """As `lines`, with line ends and with empty lines, which may be part of a quoted field."""
-    expected = 1
-    for place, line in lines(path):
-        yield from ((Place(path, number), "\n") for number in range(expected, place.line))
-        yield place, line + "\n"
-        expected = place.line + 1
-
-
-def _check_head(head: list[str], place: Place) -> None:
-    if not head or len(set(head)) < len(head) or not all(name.strip() for name in head):
-        raise ValueError(f"{place}: the head line must name each column once, not {', '.join(head)[:80]}")
-
-
-def _parquet(path: Path) -> Iterator[tuple[Place, Record]]:
-    number = 0
+def check_content(path: Path) -> bytes:
+    """The first bytes of a file's content, unpacked. Raises ValueError for a Git LFS pointer, and OSError."""
     try:
-        with pq.ParquetFile(path) as file:
-            if file.metadata.num_rows == 0:
-                raise ValueError(f"{path}: the file is empty; copy or download it again")
-            with bar(f"reading {path.name}", file.metadata.num_rows, "rows", lambda: number):
-                for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                    for record in batch.to_pylist():
-                        number += 1
-                        yield Place(path, number), record
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        with opened(path) as file:
+            head = file.read(_CHUNK)
+    except (EOFError, zlib.error):  # the reader names the line at which the file is damaged
+        return b""
+    if head.startswith(_LFS):
         raise ValueError(
-            f"{path}, after row {number:,}: damaged Parquet file ({reason}); copy or download it again"
-        ) from None
-    except OSError as error:
-        raise _unreadable(path, error) from error
+            f"{path}: a pointer of Git LFS, not the file; run `git lfs pull` in its repository, or download the file"
+        )
+    return head
 
 
-_READERS = {".parquet": _parquet, ".jsonl": _json_lines, ".json": _json_lines, ".csv": _csv, ".tsv": _tsv}
+def opened(path: Path) -> BinaryIO:
+    """The file, unpacked if its content is gzipped, whatever its name."""
+    with path.open("rb") as file:
+        packed = file.read(len(_GZIP)) == _GZIP or path.suffix.lower() == ".gz"
+    return cast("BinaryIO", gzip.open(path, "rb")) if packed else path.open("rb")
 
 
-def _unreadable(path: Path, error: OSError) -> ValueError:
+def _lines_of_mac(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file whose lines end in a carriage return alone, as in classic Mac OS."""
+    rest = b""
+    while chunk := file.read(_CHUNK):
+        *whole, rest = (rest + chunk).split(b"\r")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def unreadable(path: Path, error: OSError) -> ValueError:
+    """The error for a file that the system does not let us read."""
     return ValueError(f"{path}: cannot be read ({error.strerror or str(error).splitlines()[0]})")

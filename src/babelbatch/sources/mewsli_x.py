@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.sources.lines import Place, Record, list_in, records, text_in
+from babelbatch.sources.lines import Place, Record, list_in, text_in
+from babelbatch.sources.records import records
 
 MENTIONS_FILE, ENTITIES_FILE = "wikinews_mentions-test.jsonl", "candidate_set_entities.jsonl"
 

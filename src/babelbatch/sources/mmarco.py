@@ -1,7 +1,7 @@
-"""mMARCO: MS MARCO's questions and passages, translated by machine into 13 languages.
+"""mMARCO: MS MARCO's queries and passages, translated by machine into 13 languages.
 
 Bonifacio et al. 2021 (arXiv 2108.13897), the version that Google Translate made. Ids are the same in all languages, so
-that a question in one language goes with its passage in any other.
+that a query in one language goes with its passage in any other.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ NAMES = {
 }
 """The publishers' names of the languages. The English texts are the original."""
 
-TRIPLES, QUESTIONS, PASSAGES = 39_780_811, 808_731, 8_841_823
-"""Published numbers of lines: of triples, and of questions and passages in each language."""
+TRIPLES, QUERIES, PASSAGES = 39_780_811, 808_731, 8_841_823
+"""Published numbers of lines: of triples, and of queries and passages in each language."""
 
 DEV_QUERIES, DEV_JUDGEMENTS = 6_980, 7_437
 """Published numbers of queries in each language, and of judgements, of the small development set."""
@@ -62,11 +62,11 @@ def triples_file(data_dir: str | None) -> Path:
 
 
 def text_files(language: str, data_dir: str | None) -> tuple[Path, Path]:
-    """The files of a language's training questions and of its passages, fetched from the hub unless in `data_dir`."""
+    """The files of a language's training queries and of its passages, fetched from the hub unless in `data_dir`."""
     name = NAMES[language]
     patterns = [f"data/google/queries/train/{name}_queries.train.tsv", f"data/google/collections/{name}_collection.tsv"]
-    (questions,), (passages,) = locate_files(PUBLISHED, patterns, data_dir)
-    return questions, passages
+    (queries,), (passages,) = locate_files(PUBLISHED, patterns, data_dir)
+    return queries, passages
 
 
 def dev_files(language: str, data_dir: str | None) -> tuple[Path, Path]:
@@ -84,12 +84,12 @@ def dev_judgements_file(data_dir: str | None) -> Path:
 
 
 def triples(path: Path) -> Iterator[np.ndarray]:
-    """The triples of a file, some hundred thousand at a time: (n, 3) int32 ids of a question, of a passage that answers
+    """The triples of a file, some hundred thousand at a time: (n, 3) int32 ids of a query, of a passage that answers
     it, and of one that was retrieved and does not.
 
     ValueError, with the line: not three whole numbers from 0 on, separated by tabs.
     """
-    columns = ["question", "positive", "negative"]
+    columns = ["query", "positive", "negative"]
     try:
         if path.stat().st_size == 0:
             raise ValueError(f"{path}: the file is empty; copy or download it again")

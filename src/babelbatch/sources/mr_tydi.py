@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from babelbatch.sources.hub import Published, locate_files
-from babelbatch.sources.lines import Place, Record, list_in, records, text_in
+from babelbatch.sources.lines import Place, Record, list_in, text_in
+from babelbatch.sources.records import records
 from babelbatch.sources.wikipedia import Passage, passage_of
 
 QUERIES = Published("castorini/mr-tydi", "1d43c80218d06d0ef80f5b172ccabd848b948bc1", "Apache-2.0")

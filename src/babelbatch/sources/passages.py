@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.sources.lines import FORMATS, Place, lines, records, text_in
+from babelbatch.sources.lines import Place, lines, suffix, text_in
+from babelbatch.sources.records import is_table, records
 from babelbatch.sources.tables import files_of
 
 _LETTERS = 200  # of a text, that its script is read from
@@ -94,7 +95,7 @@ def _files(path: str) -> Iterator[tuple[Path, str | None]]:
 
 def _rows(file: Path, text_column: str, language_column: str) -> Iterator[tuple[Place, str, str | None]]:
     """Place, text and language of each row."""
-    if not file.name.endswith((*FORMATS, ".json", ".json.gz")):
+    if not (is_table(file) or suffix(file) == ".json"):
         yield from ((place, text.strip(), None) for place, text in lines(file) if text.strip())
         return
     for place, record in records(file):

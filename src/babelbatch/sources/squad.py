@@ -13,7 +13,8 @@ from pathlib import Path
 
 from babelbatch.sources.documents import elements
 from babelbatch.sources.hub import Published
-from babelbatch.sources.lines import Place, Record, id_in, list_in, records, text_in, text_of
+from babelbatch.sources.lines import Place, Record, id_in, list_in, suffix, text_in, text_of
+from babelbatch.sources.records import records
 
 MLQA = Published("facebook/mlqa", "refs/pr/5", "CC BY-SA 3.0")
 """A conversion to Parquet proposed by the hub's staff; the main branch has only a script. It contains MLQA and the
@@ -41,13 +42,13 @@ class Example:
 
 
 def examples(path: Path, *, blank: bool = False) -> Iterator[Example]:
-    """The questions of a file, one at a time: `.json` is nested, anything else has flat rows (`lines.records`).
+    """The questions of a file, one at a time: `.json` is nested, anything else has flat rows (`records.records`).
 
     Flat rows have `id`, `question`, `context` and `answers`, a mapping of the lists `text` and `answer_start`.
     The questions of a nested file are numbered from 1. Raises ValueError, with the place, for a missing value, a wrong
     type and, without `blank`, a blank question or context. Ids are not checked for repetition.
     """
-    rows = _nested(path) if path.name.removesuffix(".gz").endswith(".json") else _flat(path)
+    rows = _nested(path) if suffix(path) == ".json" else _flat(path)
     for place, row, context in rows:
         question = text_in(row, "question", place, blank=blank)
         context = text_of(context, "'context'", place, blank=blank)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from babelbatch.progress import bar, log_once
-from babelbatch.sources.lines import FORMATS, Place, Record, records
+from babelbatch.sources.lines import Place, Record
+from babelbatch.sources.records import FORMATS, is_table, records
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -21,7 +22,7 @@ def files_of(path: str) -> list[Path]:
     """The file at `path`, or the readable files of the folder, sorted. Raises ValueError if there are none."""
     place = Path(path)
     if place.is_dir():
-        found = sorted(file for file in place.iterdir() if file.name.endswith(FORMATS) and file.is_file())
+        found = sorted(file for file in place.iterdir() if is_table(file) and file.is_file())
         if not found:
             raise ValueError(f"{path}: no table in this folder; the names of tables end in {', '.join(FORMATS)}")
         return found

@@ -14,7 +14,8 @@ from pathlib import Path
 from babelbatch.sources.download import download_file
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import select_languages
-from babelbatch.sources.lines import lines, records, text_of
+from babelbatch.sources.lines import lines, text_of
+from babelbatch.sources.records import records
 from babelbatch.storage import cache_folder
 
 REVISION = "74bc6ae7ffb7cba670fe0f428d0ede9f666fb821"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from babelbatch.sources.lines import Place, Record, records, text_in
+from babelbatch.sources.lines import Place, Record, text_in
+from babelbatch.sources.records import records
 
 
 @dataclass(frozen=True, slots=True)
