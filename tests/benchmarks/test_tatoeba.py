@@ -220,7 +220,7 @@ def test_a_missing_file(folder):
 @pytest.mark.parametrize(
     ("languages", "message"),
     [
-        (["de", "xx"], "Tatoeba has no xx; its languages are af, am, ang, ar, "),
+        (["de", "xx"], "languages: Tatoeba has no xx; its languages are af, am, ang, ar, "),
         (["de", "de"], "languages must name at least one of af, am, ang, ar, "),
         ([], "languages must name at least one of af, am, ang, ar, "),
     ],

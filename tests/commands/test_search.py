@@ -152,6 +152,7 @@ def test_settings_are_checked_before_anything_is_read(tmp_path: Path) -> None:
     def found(*overrides: str) -> list[str]:
         return problems(*overrides, root="search")
 
+    (tmp_path / "config.json").touch()
     assert found(f"encoder.name_or_path={tmp_path}") == [
         "passages: missing; set it to a text file with a passage on each line, or to a JSONL, CSV or Parquet file"
     ]

@@ -35,13 +35,31 @@ def test_reports_every_problem_at_once() -> None:
         "seed: Value 'x' of type 'str' could not be converted to Integer",
         "samplign: no such key, did you mean 'sampling'?",
         "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar), "
-        "did you mean 'evaluate'?",
-        "sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?",
+        "did you mean 'callbacks.evaluate'?",
+        "sampling.alhpa: Sampling takes no such argument, did you mean 'sampling.alpha'?",
         "encoder.pooling: 'maxx' is not one of 'cls', 'mean', 'pooler', 'max', 'last', 'weighted_mean', "
         "'mean_sqrt_length'",
         "loss._target_: 'babelbatch.loss' has no 'Contrastiv', did you mean 'Contrastive'?",
         "optimizer.lr: 'fast' is not float or Tensor",
         "trainer.devices: 'auto' gives no number of devices; set a number, or a list such as [0,2]",
+    ]
+
+
+def test_a_key_without_its_group_gets_the_whole_path_as_suggestion() -> None:
+    assert problems("alpha=0.3", "batch_size=3", "lr=1e-3", "temperature=", "languages=[en]", "temprature=1") == [
+        "alpha: no such key, did you mean 'sampling.alpha'?",
+        "batch_size: no such key, did you mean 'sampling.batch_size'?",
+        "lr: no such key, did you mean 'optimizer.lr'?",
+        "temperature: no such key, did you mean 'loss.temperature'?",
+        "languages: no such key, did you mean 'corpus.languages' or 'sampling.languages' or "
+        "'benchmarks.world_facts.languages'?",
+        "temprature: no such key, did you mean 'loss.temperature'?",
+    ]
+    assert problems("sampling.lr=1", "model.name_or_path=x", "seeds=1", "passages=x", "encoder=xlmr_base") == [
+        "model: no such key, did you mean 'encoder.name_or_path'?",
+        "seeds: no such key, did you mean 'seed'?",
+        "passages: no such key",
+        "sampling.lr: Sampling takes no such argument, did you mean 'optimizer.lr'?",
     ]
 
 
@@ -85,7 +103,7 @@ def test_neither_help_nor_an_error_waits_for_torch() -> None:
     assert done.stderr == (
         "babelbatch: checking the configuration\n"
         "babelbatch: the configuration cannot be run:\n"
-        "  - sampling.alhpa: Sampling takes no such argument, did you mean 'alpha'?\n"
+        "  - sampling.alhpa: Sampling takes no such argument, did you mean 'sampling.alpha'?\n"
     )
 
 

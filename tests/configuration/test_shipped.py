@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from babelbatch.configuration.rules import devices
 from configurations import GROUPS, problems
 
 SAMPLING_OF = dict.fromkeys(("nq", "yahoo_answers", "trivia_qa", "gooaq", "paq", "squad", "squad_shifts"), "x_x")
@@ -19,7 +20,11 @@ LEXICAL = {("encoder", "bm25"), ("encoder", "char_ngrams")}  # nothing to train
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in GROUPS for option in GROUPS[group]])
-def test_every_shipped_option_composes_and_passes(group: str, option: str, tmp_path: Path) -> None:
+def test_every_shipped_option_composes_and_passes(
+    group: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "has_no_gpu", lambda: False)
+    (tmp_path / "config.json").touch()
     own = {
         ("encoder", "local"): f"encoder.name_or_path={tmp_path}",
         ("loss", "mimo"): f"teacher={tmp_path}",

@@ -384,7 +384,7 @@ def test_without_a_connection_the_way_out_is_named():
         (["corpus.path=.", "corpus.split=dev"], "corpus.split: only for a data set of the hub; leave it out"),
         (
             ["corpus.path=.", "corpus.colums.id=x"],
-            "corpus.colums: load_corpus takes no such argument, did you mean 'colu",
+            "corpus.colums: load_corpus takes no such argument, did you mean 'corpus.colu",
         ),
     ],
 )

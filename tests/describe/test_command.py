@@ -274,7 +274,7 @@ def test_options_of_a_folder_of_the_users(pairs, tmp_path, capsys):
         (["corpus=world_facts", "jsn=x"], "jsn: no such key, did you mean 'json'?"),
         (
             ["corpus=world_facts", "corpus.languages=[xx]"],
-            "babelbatch: world_facts has no xx; its languages are ar, de",
+            "babelbatch: corpus.languages: world_facts has no xx; its languages are ar, de",
         ),
         (["corpus=table", "corpus.path=."], "babelbatch: .: no table in this folder; the names of tables end in "),
     ],
@@ -285,6 +285,24 @@ def test_what_is_refused(typed, message, capsys, tmp_path, monkeypatch):
     printed = capsys.readouterr()
     assert message in printed.err
     assert printed.out == ""
+
+
+def test_remedies_name_keys_that_can_be_typed(pairs, tmp_path, capsys):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    typed = ["corpus=mixture", "+corpus@corpus.parts.mine=table", f"corpus.parts.mine.path={pairs}"]
+    assert main([*typed, "+corpus.parts.mine.columns.question=gone"]) == 2
+    assert "; name the right one in corpus.parts.mine.columns, such as " in capsys.readouterr().err
+    assert main(["benchmarks=[xquad_r]", f"benchmarks.xquad_r.data_dir={empty}"]) == 2
+    assert capsys.readouterr().err == (
+        f"babelbatch: {empty}: no <language>.json file there; set benchmarks.xquad_r.data_dir to a folder of LAReQA "
+        "files\n"
+    )
+    assert main(["corpus=world_facts", "corpus.languages=[en,en]"]) == 2
+    assert capsys.readouterr().err == (
+        "babelbatch: corpus.languages must name at least one of ar, de, el, en, es, hi, ru, th, tr, vi, zh, each once, "
+        "not ['en', 'en']\n"
+    )
 
 
 def test_a_cache_that_cannot_be_written(pairs, tmp_path, monkeypatch, capsys):

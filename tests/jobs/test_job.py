@@ -7,6 +7,7 @@ import re
 import signal
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,31 @@ def test_interrupted_from_the_keyboard(
         assert capsys.readouterr().err == (
             f"babelbatch: interrupted (SIGINT); {tmp_path} is not finished; run the same command again to resume\n"
         )
+
+
+def test_an_interruption_in_a_folder_of_another_run_does_not_promise_to_resume(
+    cfg: DictConfig, work: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work(finish)
+    other = OmegaConf.merge(cfg, {"seed": 7})
+    for each, state in (
+        (other, "has another run in it, which is unchanged; choose another folder for this one"),
+        (cfg, "was finished already"),
+    ):
+        assert run_in_process("train", cfg, tmp_path) in (FINISHED, FINISHED_EARLIER)
+        before = sorted(tmp_path.iterdir())
+
+        @contextmanager
+        def stopped_while_waiting(folder: Path) -> Iterator[None]:
+            raise Stopped(signal.SIGTERM)
+            yield
+
+        with monkeypatch.context() as patch:
+            patch.setattr(job, "locked", stopped_while_waiting)
+            outcome = run_in_process("train", each, tmp_path)
+        assert outcome == Outcome("interrupted", 143, stopped=signal.SIGTERM)
+        assert capsys.readouterr().err.endswith(f"babelbatch: interrupted (SIGTERM); {tmp_path} {state}\n")
+        assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_rank_above_0_writes_nothing(

@@ -341,7 +341,7 @@ ALL = "ar, de, el, en, es, hi, ru, th, tr, vi, zh"
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"languages": ["en", "fr", "xx"]}, f"world_facts has no fr, xx; its languages are {ALL}"),
+        ({"languages": ["en", "fr", "xx"]}, f"languages: world_facts has no fr, xx; its languages are {ALL}"),
         ({"languages": []}, f"languages must name at least one of {ALL}, each once, not []"),
         ({"languages": ["en", "en"]}, f"languages must name at least one of {ALL}, each once, not ['en', 'en']"),
         ({"held_out": 0}, "held_out must be above 0 and below 1, not 0: 0.2 holds out a fifth of the facts"),

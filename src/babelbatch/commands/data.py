@@ -12,28 +12,36 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from babelbatch.configuration.key_paths import with_full_paths
+from babelbatch.configuration.signatures import parameters
 from babelbatch.progress import announce, waiting
 from babelbatch.records import Benchmark, Corpus, RecordError
 
 Record = TypeVar("Record", Corpus, Benchmark)
 
 
-def build_corpus(node: DictConfig) -> Corpus:
-    """The corpus of a node with a `_target_`. Raises ValueError, which names the loader, if it does not return a
-    valid Corpus or if a loader of the user's fails; and the exceptions of our loaders, wrapped by Hydra."""
-    return _built(node, Corpus, f"reading corpus {_short_name(node)}")
+def build_corpus(node: DictConfig, path: str = "corpus") -> Corpus:
+    """The corpus of a node with a `_target_`.
+
+    path: of the node, for messages. Raises ValueError, which names the loader, if it does not return a valid Corpus or
+    if a loader of the user's fails; ValueError of our loaders with their settings as they are typed; and their other
+    exceptions, wrapped by Hydra."""
+    return _built(node, Corpus, f"reading corpus {_short_name(node)}", path)
 
 
 def build_benchmarks(nodes: Mapping[str, DictConfig]) -> dict[str, Benchmark]:
     """The benchmarks, each under its name in the configuration: metric keys begin with it. Raises as `build_corpus`."""
-    built = {str(name): _built(node, Benchmark, f"reading benchmark {name}") for name, node in nodes.items()}
+    built = {
+        str(name): _built(node, Benchmark, f"reading benchmark {name}", f"benchmarks.{name}")
+        for name, node in nodes.items()
+    }
     return {
         name: benchmark if benchmark.name == name else replace(benchmark, name=name)
         for name, benchmark in built.items()
     }
 
 
-def _built(node: DictConfig, kind: type[Record], description: str) -> Record:
+def _built(node: DictConfig, kind: type[Record], description: str, path: str) -> Record:
     loader = node.get("_target_")
     announce(description)
     try:
@@ -46,12 +54,26 @@ def _built(node: DictConfig, kind: type[Record], description: str) -> Record:
         if isinstance(cause, Exception) and (place := _faulty_loader(cause, node)) is not None:
             message = next(iter(str(cause).splitlines()), "")
             raise ValueError(f"{place}: {type(cause).__name__}: {message}; correct the loader") from error
+        if isinstance(cause, ValueError) and (message := _as_typed(error, cause, node, path)) != str(cause):
+            raise ValueError(message) from error
         raise
     if not isinstance(record, kind):
         raise ValueError(
             f"{loader}: the return type is {type(record).__qualname__}; return a babelbatch.records.{kind.__name__}"
         )
     return record
+
+
+def _as_typed(error: InstantiationException, cause: ValueError, node: DictConfig, path: str) -> str:
+    """The message of one of our loaders, with its settings named by their paths: those of the node, or of the part of
+    a mixture that Hydra names."""
+    full_key = next((line[9:].strip() for line in str(error).splitlines() if line.startswith("full_key:")), "")
+    below = full_key.removeprefix(path).lstrip(".")
+    part = OmegaConf.select(node, below) if below else node
+    target = str(part.get("_target_")) if OmegaConf.is_dict(part) else ""
+    if not target.startswith("babelbatch."):
+        return str(cause)
+    return with_full_paths(str(cause), f"{path}.{below}" if below else path, parameters(target))
 
 
 def _short_name(node: DictConfig) -> str:

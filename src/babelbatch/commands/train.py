@@ -171,7 +171,7 @@ def read_or_refuse(cfg: DictConfig, folder: Path) -> Run:
     torch.set_num_threads(cfg.threads or _THREADS)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     corpus = build_corpus(cfg.corpus)
-    validation = None if cfg.validation is None else build_corpus(cfg.validation)
+    validation = None if cfg.validation is None else build_corpus(cfg.validation, "validation")
     transform: CodeSwitching | None = build(cfg.transform) if cfg.transform else None
     mined = None
     if cfg.negatives is not None:

@@ -5,4 +5,4 @@ source, `rules/` has the checks across settings, one file per topic. `identity` 
 A new rule is a generator of lines `path: problem; remedy` in `rules/`.
 """
 
-__all__ = ["check", "former_targets", "identity", "inputs", "plain", "rules", "schema", "signatures"]
+__all__ = ["check", "former_targets", "identity", "inputs", "key_paths", "plain", "rules", "schema", "signatures"]

@@ -9,8 +9,9 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from babelbatch.configuration.key_paths import closest_path
 from babelbatch.configuration.plain import plain, without_hydra
-from babelbatch.configuration.rules import problems_between, problems_of_devices
+from babelbatch.configuration.rules import leaves, problems_between, problems_of_devices, problems_of_gpu
 from babelbatch.configuration.schema import OF_THE_RUN, OPTIONAL, SCHEMAS, ConfigError
 from babelbatch.configuration.signatures import (
     Parameter,
@@ -42,11 +43,13 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
     except OmegaConfBaseException as error:
         raise ConfigError([str(error).splitlines()[0]]) from error
     problems = [*_problems_of_keys(values, schema)]
+    settable = list(_settable(values))
     for path, node in _targets(values, ""):
         if schema in {"evaluate", "mine", "search"} and path == "encoder" and values.get("checkpoint") is not None:
             continue  # not used
-        problems += _problems_of_target(path, node)
+        problems += _problems_of_target(path, node, settable)
     problems += problems_between(values, schema)
+    problems += problems_of_gpu(values, launcher)
     if schema == "train":
         problems += problems_of_devices(values, launcher)
     if problems:
@@ -64,12 +67,40 @@ def _empty_groups(cfg: DictConfig, schema: str) -> set[str]:
 def _problems_of_keys(values: dict[str, Any], schema: str) -> Iterator[str]:
     """Unknown keys at the root and in groups of several parts."""
     known = [each.name for each in fields(SCHEMAS[schema])]
-    yield from (f"{key}: no such key{closest(key, known)}" for key in values if key not in known)
+    unknown = [key for key in values if key not in known]
+    paths = list(_settable(values)) if unknown else []
+    for key in unknown:
+        if isinstance(values[key], dict):
+            below = [_last_part_of(name, paths) for name, _ in leaves(values[key], "")]
+            hint = next(filter(None, [closest(key, known), *below]), "")
+        else:
+            hint = _last_part_of(key, paths) or closest(key, known) or closest_path(key, paths)
+        yield f"{key}: no such key{hint}"
     for group in sorted(_NAMED & values.keys()):
         parts = values[group]
         selected = [name for name, node in parts.items() if isinstance(node, dict) and "_target_" in node]
         listed = f"not among the chosen {group} ({', '.join(selected) or 'none'})"
-        yield from (f"{group}.{name}: {listed}{closest(name, selected)}" for name in parts if name not in selected)
+        paths = [f"{group}.{name}" for name in selected]
+        yield from (f"{group}.{name}: {listed}{closest_path(name, paths)}" for name in parts if name not in selected)
+
+
+def _settable(values: dict[str, Any]) -> Iterator[str]:
+    """The path of every argument of what the configuration builds."""
+    for path, node in _targets(values, ""):
+        try:
+            yield from (f"{path}.{name}" for name in _accepted(path, node))
+        except TargetError:
+            continue  # reported as such
+
+
+def _last_part_of(key: str, paths: list[str]) -> str:
+    """A suggestion of the paths that end in exactly this key."""
+    return closest_path(key, [path for path in paths if path.rpartition(".")[2] == key.rpartition(".")[2]])
+
+
+def _accepted(path: str, node: dict[str, Any]) -> dict[str, Parameter]:
+    """Raises TargetError."""
+    return parameters(node["_target_"]) | (parameters(OF_THE_RUN[path]) if path in OF_THE_RUN else {})
 
 
 def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -81,10 +112,11 @@ def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _targets(value, f"{path}.{key}" if path else str(key))
 
 
-def _problems_of_target(path: str, node: dict[str, Any]) -> Iterator[str]:
+def _problems_of_target(path: str, node: dict[str, Any], settable: list[str]) -> Iterator[str]:
+    """settable: the paths of all arguments, for suggestions."""
     target = node["_target_"]
     try:
-        accepted = parameters(target) | (parameters(OF_THE_RUN[path]) if path in OF_THE_RUN else {})
+        accepted = _accepted(path, node)
     except TargetError as error:
         yield f"{path}._target_: {error}"
         return
@@ -93,7 +125,8 @@ def _problems_of_target(path: str, node: dict[str, Any]) -> Iterator[str]:
         if key in {"_target_", "_partial_"} or _is_missing(value, f"{path}.{key}"):
             continue
         if key not in accepted:
-            hint = closest(key, list(accepted)) or f" (it takes: {', '.join(accepted)})"
+            hint = closest_path(key, [f"{path}.{name}" for name in accepted]) or _last_part_of(key, settable)
+            hint = hint or f" (it takes: {', '.join(accepted)})"
             yield f"{path}.{key}: {name} takes no such argument{hint}"
         elif not _fits(value, accepted[key]):
             yield f"{path}.{key}: {value!r} is not {describe(accepted[key].annotation, accepted[key].module)}"

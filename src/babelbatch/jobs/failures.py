@@ -25,8 +25,11 @@ _PACKAGE = Path(__file__).parents[1]
 _LIBRARIES = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
 
 
-def run_reporting_failures(work: Callable[[], Outcome], folder: Path) -> Outcome:
-    """Runs `work`. A failure is reported to the user, the log and the run's folder, never raised."""
+def run_reporting_failures(work: Callable[[], Outcome], folder: Path, state: Callable[[], str]) -> Outcome:
+    """Runs `work`. A failure is reported to the user, the log and the run's folder, never raised.
+
+    state: after an interruption, what the folder holds and what the same command would do with it.
+    """
     try:
         return work()
     except FolderLocked as error:
@@ -40,7 +43,7 @@ def run_reporting_failures(work: Callable[[], Outcome], folder: Path) -> Outcome
         _clear_frames(error)
         return outcome
     except (Stopped, KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the second into the third
-        return _report_interruption(stop, folder)
+        return _report_interruption(stop, state)
 
 
 def print_error(message: str) -> None:
@@ -48,13 +51,13 @@ def print_error(message: str) -> None:
     print(f"babelbatch: {message}", file=sys.stderr, flush=True)
 
 
-def _report_interruption(stop: BaseException, folder: Path) -> Outcome:
+def _report_interruption(stop: BaseException, state: Callable[[], str]) -> Outcome:
     signum = stop.signum if isinstance(stop, Stopped) else signal.SIGINT
     if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
         return Outcome("failed", EXIT_FAILED, f"something called sys.exit({stop.code})")
     if global_rank() == 0:
         name = signal.Signals(signum).name
-        print_error(f"interrupted ({name}); {folder} is not finished; run the same command again to resume")
+        print_error(f"interrupted ({name}); {state()}")
     return Outcome("interrupted", signal_exit_code(signum), stopped=signum)
 
 

@@ -48,14 +48,16 @@ def run_in_process(root: str, cfg: DictConfig, folder: Path) -> Outcome:
                 _entry(root)(save_config(cfg, folder), folder)
             return outcome
 
-    outcome = run_reporting_failures(work, folder)
+    outcome = run_reporting_failures(work, folder, lambda: state_after_interruption(cfg, folder))
     gc.collect()  # a trainer, its model and its data refer to each other, and the next job needs their memory
     return outcome
 
 
 def skip_finished(cfg: DictConfig, folder: Path) -> Outcome:
     """Outcome of a job that finished earlier. It fails if the job's data have changed since."""
-    return run_reporting_failures(lambda: _finished_earlier(cfg, folder), folder)
+    return run_reporting_failures(
+        lambda: _finished_earlier(cfg, folder), folder, lambda: state_after_interruption(cfg, folder)
+    )
 
 
 def prepare(root: str, cfg: DictConfig, folder: Path) -> Outcome:
@@ -67,6 +69,17 @@ def prepare(root: str, cfg: DictConfig, folder: Path) -> Outcome:
         return _finished_earlier(cfg, folder)
     check(cfg, root)
     return RESUMED if any((folder / CHECKPOINT_FOLDER).glob("*.ckpt")) else FINISHED
+
+
+def state_after_interruption(cfg: DictConfig, folder: Path) -> str:
+    """What the folder of an interrupted job holds, and what the same command would do with it."""
+    if is_finished(folder, config_hash(cfg)):
+        return f"{folder} was finished already"
+    try:
+        _refuse_another_run(cfg, folder)
+    except ConfigError:
+        return f"{folder} has another run in it, which is unchanged; choose another folder for this one"
+    return f"{folder} is not finished; run the same command again to resume"
 
 
 def save_config(cfg: DictConfig, folder: Path) -> DictConfig:

@@ -11,7 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from babelbatch.jobs.failures import print_error, run_reporting_failures
-from babelbatch.jobs.job import prepare, save_config
+from babelbatch.jobs.job import prepare, save_config, state_after_interruption
 from babelbatch.jobs.outcome import (
     EXIT_FAILED,
     EXIT_RUNNING_ELSEWHERE,
@@ -45,7 +45,7 @@ def run_in_workers(root: str, cfg: DictConfig, folder: Path, processes: int, set
             outcome = _failed_outcome(ended.code, ended.rank, folder)
         return replace(outcome, stopped=ended.signum)
 
-    return run_reporting_failures(work, folder)
+    return run_reporting_failures(work, folder, lambda: state_after_interruption(cfg, folder))
 
 
 def _failed_outcome(code: int, rank: int, folder: Path) -> Outcome:

@@ -14,7 +14,7 @@ def select_languages(name: str, known: Sequence[str], languages: Sequence[str] |
         return tuple(known)
     unknown = [language for language in languages if language not in known]
     if unknown:
-        raise ValueError(f"{name} has no {', '.join(unknown)}; its languages are {', '.join(known)}")
+        raise ValueError(f"languages: {name} has no {', '.join(unknown)}; its languages are {', '.join(known)}")
     if not languages or len(set(languages)) < len(languages):
         raise ValueError(f"languages must name at least one of {', '.join(known)}, each once, not {list(languages)}")
     return tuple(languages)

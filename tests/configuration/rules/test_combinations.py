@@ -161,7 +161,7 @@ def test_one_problem_of_an_evaluation(overrides: list[str], expected: str | None
         (["checkpoint=.", "mining.choice=worst"], ["mining.choice: 'worst' is not one of 'best', 'random'"]),
         (
             ["checkpoint=.", "mining.negative=3"],
-            ["mining.negative: Mining takes no such argument, did you mean 'negatives'?"],
+            ["mining.negative: Mining takes no such argument, did you mean 'mining.negatives'?"],
         ),
         (["checkpoint=.", "index=ivf", "index.probes=0"], ["index.probes: 0 is not at least 1"]),
         (
@@ -195,3 +195,17 @@ def test_a_table_of_negatives(tmp_path: Path) -> None:
         folders.append(folder)
     assert folders[0] == folders[2] != folders[1]
     assert sha256_of(None) is sha256_of(str(tmp_path / "gone")) is None
+
+
+def test_a_folder_without_a_model_is_named_before_anything_is_loaded(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "encoder").mkdir(parents=True)
+    for root in ("train", "evaluate"):
+        assert problems("encoder=local", f"encoder.name_or_path={tmp_path}", root=root) == [
+            f"encoder.name_or_path: there is no model in the folder '{tmp_path}' (no config.json); name the folder "
+            "that holds it"
+        ]
+    (run / "encoder" / "config.json").touch()
+    assert problems("encoder=local", f"encoder.name_or_path={run}", f"teacher={run / 'encoder'}") == [
+        f"encoder.name_or_path: '{run}' is a run, not a model; set it to {run}/encoder"
+    ]

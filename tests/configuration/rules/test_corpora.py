@@ -22,7 +22,10 @@ MIXTURE = ["corpus=mixture", "+corpus@corpus.parts.facts=world_facts", "+corpus@
         (["corpus.exponent=big"], ["corpus.exponent: 'big' is not float"]),
         (
             ["corpus.parts.mlqa.langages=[en]"],
-            ["corpus.parts.mlqa.langages: load_corpus takes no such argument, did you mean 'languages'?"],
+            [
+                "corpus.parts.mlqa.langages: load_corpus takes no such argument, "
+                "did you mean 'corpus.parts.mlqa.languages'?"
+            ],
         ),
         (["corpus.parts.mlqa.data_dir=gone"], ["corpus.parts.mlqa.data_dir: there is no folder 'gone'"]),
         (["corpus.parts.facts.negatives=-1"], ["corpus.parts.facts.negatives: -1 is not at least 0"]),
@@ -35,7 +38,7 @@ MIXTURE = ["corpus=mixture", "+corpus@corpus.parts.facts=world_facts", "+corpus@
         ),
         (
             ["corpus.parts.fact.languages=[en]"],
-            ["corpus.parts.fact: not among the chosen parts (facts, mlqa), did you mean 'facts'?"],
+            ["corpus.parts.fact: not among the chosen parts (facts, mlqa), did you mean 'corpus.parts.facts'?"],
         ),
         (["corpus@validation=lareqa", "validation.negatives=-1"], ["validation.negatives: -1 is not at least 0"]),
         (["sampling=hybrid", "~corpus.parts.mlqa", "+corpus@corpus.parts.nq=nq"], []),
@@ -144,7 +147,7 @@ def test_bitext_has_no_text_in_two_languages(loss: str, tmp_path: Path) -> None:
         ),
         (
             ["corpus@validation=lareqa", "validation.langages=[en]"],
-            "validation.langages: load_corpus takes no such argument, did you mean 'languages'?",
+            "validation.langages: load_corpus takes no such argument, did you mean 'validation.languages'?",
         ),
     ],
 )

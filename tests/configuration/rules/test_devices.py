@@ -2,6 +2,8 @@
 
 import pytest
 
+from babelbatch.configuration.rules import devices
+from babelbatch.distributed.gpus import has_no_gpu
 from configurations import problems
 
 DDP = ["trainer=ddp", "trainer.devices=2"]
@@ -67,3 +69,36 @@ def test_srun_must_count_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
     assert problems(*DDP) == []
+
+
+def test_what_needs_a_gpu_is_refused_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "has_no_gpu", lambda: True)
+    no_gpu = "trainer.accelerator: gpu, but this machine has no GPU; set trainer=default"
+    assert problems("trainer=gpu") == [no_gpu]
+    assert problems("trainer=gpu", "seed=0,1", multirun=True) == [no_gpu]
+    assert problems("trainer.precision=16-mixed") == [
+        "trainer.precision: 16-mixed needs a GPU; set trainer.precision=bf16-mixed"
+    ]
+    device = "device: cuda:1, but this machine has no GPU; set device=auto"
+    assert problems("encoder=labse", "device=cuda:1", root="evaluate") == [device]
+    assert problems("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu") == []
+
+
+def test_the_jobs_of_a_cluster_run_where_there_may_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "has_no_gpu", lambda: True)
+    cfg = {"trainer": {"accelerator": "gpu"}}
+    assert list(devices.problems_of_gpu(cfg, "hydra_plugins.hydra_submitit_launcher.SlurmLauncher")) == []
+    monkeypatch.setattr(devices, "has_no_gpu", lambda: False)
+    assert list(devices.problems_of_gpu(cfg, None)) == []
+
+
+def test_hidden_gpus_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pathlib.Path.exists", lambda path: str(path) == "/dev/nvidiactl")
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    assert not has_no_gpu()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert not has_no_gpu()
+    for hidden in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert has_no_gpu()

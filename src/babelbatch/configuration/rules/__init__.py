@@ -5,14 +5,17 @@ Plain mappings of a configuration go in, lines `path: problem; remedy` come out.
 
 from babelbatch.configuration.rules.combinations import problems_between
 from babelbatch.configuration.rules.contrasts import problems_of_contrasts
-from babelbatch.configuration.rules.devices import problems_of_devices
+from babelbatch.configuration.rules.devices import problems_of_devices, problems_of_gpu
+from babelbatch.configuration.rules.ranges import leaves
 from babelbatch.configuration.rules.report_selection import problems_of_report_selection
 from babelbatch.configuration.rules.sampling import problems_of_alpha
 
 __all__ = [
+    "leaves",
     "problems_between",
     "problems_of_alpha",
     "problems_of_contrasts",
     "problems_of_devices",
+    "problems_of_gpu",
     "problems_of_report_selection",
 ]

@@ -24,6 +24,9 @@ from babelbatch.configuration.rules.selection import problems_of_monitor, proble
 from babelbatch.configuration.schema import DEFAULT_MONITOR
 from babelbatch.configuration.signatures import closest
 
+_MODEL_FILES = ("config.json", "babelbatch.json", "modules.json", "adapter_config.json")
+"""One of them is in every folder of a model: of transformers, babelbatch, sentence-transformers, or an adapter."""
+
 
 def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     """Yields `path: problem; remedy` for values out of range, missing files, and settings that contradict each
@@ -60,8 +63,23 @@ def _problems_of_folders(cfg: dict[str, Any]) -> Iterator[str]:
             yield f"{path}: there is no folder '{value}'"
     names = {"encoder.name_or_path": cfg.get("encoder", {}).get("name_or_path"), "teacher": cfg.get("teacher")}
     for path, name in names.items():
-        if isinstance(name, str) and name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
+        if not isinstance(name, str) or name == MISSING:
+            continue
+        folder = Path(name).expanduser()
+        if folder.is_dir():
+            yield from _problems_of_model_folder(path, folder)
+        elif name.startswith(("/", ".", "~")):
             yield f"{path}: there is no folder '{name}'"
+
+
+def _problems_of_model_folder(path: str, folder: Path) -> Iterator[str]:
+    """A folder without a model. What is in the model's files is checked when it is loaded."""
+    if any((folder / name).is_file() for name in _MODEL_FILES):
+        return
+    if (folder / "encoder" / "config.json").is_file():
+        yield f"{path}: '{folder}' is a run, not a model; set it to {folder}/encoder"
+    else:
+        yield f"{path}: there is no model in the folder '{folder}' (no config.json); name the folder that holds it"
 
 
 def _problems_of_scoring(cfg: dict[str, Any], schema: str) -> Iterator[str]:

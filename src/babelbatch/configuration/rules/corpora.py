@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from babelbatch.configuration.key_paths import closest_path
 from babelbatch.configuration.rules.sampling import alphas
 from babelbatch.configuration.rules.tables import problems_of_place
-from babelbatch.configuration.signatures import closest, is_number
+from babelbatch.configuration.signatures import is_number
 
 _COMPARING = {"Mimo", "LanguageKL", "Alignment"}
 """Objectives that need a text in two languages."""
@@ -29,7 +30,8 @@ def problems_of_corpus(corpus: Mapping[str, Any], path: str = "corpus") -> Itera
     for name, part in parts.items():
         place = f"{path}.parts.{name}"
         if str(name) not in whole:
-            yield f"{place}: not among the chosen parts ({', '.join(whole) or 'none'}){closest(str(name), whole)}"
+            hint = closest_path(str(name), [f"{path}.parts.{each}" for each in whole])
+            yield f"{place}: not among the chosen parts ({', '.join(whole) or 'none'}){hint}"
         elif "parts" in part:
             yield f"{place}: is a mixture itself; name its parts beside the others"
         else:

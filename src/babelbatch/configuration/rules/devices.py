@@ -6,7 +6,24 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from babelbatch.distributed.gpus import has_no_gpu
 from babelbatch.distributed.ranks import devices_per_node, srun_lacks_tasks_per_node, world_size
+
+_LAUNCHED_HERE = (".BasicLauncher", ".FreshLauncher")
+"""Launchers whose jobs run on this machine."""
+
+
+def problems_of_gpu(cfg: dict[str, Any], launcher: str | None) -> Iterator[str]:
+    """Settings that need a GPU where there is none. A cluster's launcher starts the jobs on other machines."""
+    if not has_no_gpu() or not (launcher is None or launcher.endswith(_LAUNCHED_HERE)):
+        return
+    trainer = cfg.get("trainer") or {}
+    if (accelerator := trainer.get("accelerator")) in {"gpu", "cuda"}:
+        yield f"trainer.accelerator: {accelerator}, but this machine has no GPU; set trainer=default"
+    elif (precision := str(trainer.get("precision", ""))).startswith("16"):
+        yield f"trainer.precision: {precision} needs a GPU; set trainer.precision=bf16-mixed"
+    if str(device := cfg.get("device", "auto")).startswith("cuda"):
+        yield f"device: {device}, but this machine has no GPU; set device=auto"
 
 
 def problems_of_devices(cfg: dict[str, Any], launcher: str | None) -> Iterator[str]:
