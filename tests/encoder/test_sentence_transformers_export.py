@@ -78,6 +78,17 @@ def static_encoder(query_length: int, passage_length: int, shared: bool = True) 
     return randomised(Encoder(new_static_model(len(words) + 2, SIZE), wrapped, settings))
 
 
+def demo_static(query_length: int, passage_length: int, shared: bool = True) -> Encoder:
+    """With the special tokens of its tokenizer."""
+    torch.manual_seed(0)
+    return static_with(query_length=query_length, passage_length=passage_length, shared=shared, **PREFIXES)
+
+
+def static_with(**settings: object) -> Encoder:
+    encoder = static(TEXTS, vocab_size=120, hidden_size=SIZE)
+    return randomised(Encoder(encoder.tower("query").backbone, encoder.tokenizer, Settings(**settings)))
+
+
 COMMON = {"hidden_size": SIZE, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 VOCABULARY = len(train_tokenizer(TEXTS, 120))
 BERT = BertConfig(**COMMON, vocab_size=VOCABULARY, max_position_embeddings=64)
@@ -111,6 +122,10 @@ CASES: dict[str, Callable[[], Encoder]] = {
     "static": lambda: static_encoder(6, 6),
     "static with two lengths": lambda: static_encoder(4, 6),
     "static with two towers": lambda: static_encoder(6, 6, shared=False),
+    "the demo's static encoder": lambda: demo_static(8, 8),
+    "the demo's with two lengths": lambda: demo_static(5, 9),
+    "the demo's with two towers": lambda: demo_static(5, 9, shared=False),
+    "embeddings, the maximum and a projection": lambda: static_with(pooling="max", dimensions=5, **PREFIXES),
 }
 
 
@@ -119,7 +134,7 @@ def test_equal_vectors(case: str, tmp_path: Path) -> None:
     encoder = CASES[case]()
     folder = tmp_path / "encoder"
     texts = [text for text in TEXTS if text or case != "Qwen3, last token"]  # an empty text has no last token there
-    if "static" in case:
+    if case.startswith("static"):
         texts = [text for text in texts if text]  # nor here
     ours = {role: encode(encoder, texts, role, 256) for role in ("query", "passage")}
     save(encoder, folder)
@@ -136,19 +151,17 @@ def test_equal_vectors(case: str, tmp_path: Path) -> None:
 
 
 def test_what_sentence_transformers_cannot_compute(tmp_path: Path) -> None:
-    with_special_tokens = static(TEXTS, vocab_size=60, hidden_size=SIZE)
-    assert why_not_exportable(with_special_tokens) == (
-        "a static embedding has no special tokens there, and this tokenizer adds some"
+    long = static_with(passage_length=70_000)
+    assert why_not_exportable(long) == (
+        "a static embedding with special tokens or pooling=mean reads at most 65,536 tokens there, and this encoder "
+        "70,000"
     )
-    last = static_encoder(4, 4)
-    last = Encoder(last.tower("query").backbone, last.tokenizer, Settings(pooling="last"))
-    assert why_not_exportable(last) == "a static embedding is always a mean there, and this encoder has pooling=last"
     other = new(pooling="pooler")
     other.tower("query").backbone.pooler.activation = nn.ReLU()
     assert why_not_exportable(other) == (
         "the pooler of this architecture is not a dense layer with tanh on the first token"
     )
-    save(with_special_tokens, tmp_path)
+    save(long, tmp_path)
     assert not (tmp_path / "modules.json").exists()
 
 

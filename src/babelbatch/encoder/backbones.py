@@ -17,7 +17,7 @@ from babelbatch.progress import announce, waiting
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
-    from babelbatch.encoder.huggingface import Precision
+    from babelbatch.encoder.huggingface import WeightDtype
     from babelbatch.encoder.pooling import Pooling
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def pretrained(
     attention: Attention | None = None,
     bidirectional: bool | None = None,
     append_eos: bool = False,
-    dtype: Precision = "float32",
+    dtype: WeightDtype = "float32",
     trust_remote_code: bool = False,
 ) -> Encoder:
     """An encoder from a folder that Hugging Face, sentence-transformers or babelbatch saved, on disk or on the hub.

@@ -29,7 +29,7 @@ from babelbatch.encoder.settings_file import SETTINGS_FILE, load_settings, save_
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
-    from babelbatch.encoder.huggingface import Precision
+    from babelbatch.encoder.huggingface import WeightDtype
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def load_pretrained(
     attention: Attention | None = None,
     bidirectional: bool | None = None,
     with_eos: bool = False,
-    dtype: Precision = "float32",
+    dtype: WeightDtype = "float32",
 ) -> Encoder:
     """See `backbones.pretrained`. overrides: settings that replace those of the folder."""
     source = _locate(name_or_path, pooling_is_set="pooling" in overrides)
@@ -139,7 +139,7 @@ def _locate(name_or_path: str, *, pooling_is_set: bool) -> _Source:
 
 
 def _load_transformer(
-    source: _Source, trust_remote_code: bool, *, with_pooler: bool, bidirectional: bool | None, dtype: Precision
+    source: _Source, trust_remote_code: bool, *, with_pooler: bool, bidirectional: bool | None, dtype: WeightDtype
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if source.exported is not None and source.exported.is_static:
         model, words = load_static(source.exported.backbone)

@@ -26,7 +26,7 @@ from babelbatch.progress import waiting
 
 log = logging.getLogger(__name__)
 
-Precision = Literal["float32", "bfloat16", "float16"]
+WeightDtype = Literal["float32", "bfloat16", "float16"]
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 _TOKENIZERS = (
@@ -58,7 +58,7 @@ def load_backbone(
     *,
     with_pooler: bool,
     change: Callable[[PreTrainedConfig], None] | None,
-    dtype: Precision = "float32",
+    dtype: WeightDtype = "float32",
 ) -> PreTrainedModel:
     """The model with weights of this type, with dropout switched off, as transformers returns it.
 

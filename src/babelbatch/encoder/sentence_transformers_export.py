@@ -13,14 +13,20 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from babelbatch.encoder.dense import Dense
 from babelbatch.encoder.merging import merged_state_dict
 from babelbatch.encoder.model import Encoder, Role, Tower, hidden_size
 from babelbatch.encoder.pooling import Pooling
-from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, UNLIMITED
+from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE
+from babelbatch.encoder.sentence_transformers_static import (
+    LONGEST,
+    is_static_embedding,
+    write_as_transformer,
+    write_static_embedding,
+    write_truncating_tokenizer,
+)
 from babelbatch.encoder.static_model import StaticModel
 
 _TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
@@ -40,11 +46,13 @@ _FLAGS: dict[Pooling, str] = {
 def why_not_exportable(encoder: Encoder) -> str | None:
     """Why sentence-transformers cannot compute the vectors of an encoder; None if it can."""
     tower = encoder.tower("query")
-    if isinstance(tower.backbone, StaticModel):
-        if encoder.settings.pooling != "mean":
-            return f"a static embedding is always a mean there, and this encoder has pooling={encoder.settings.pooling}"
-        if encoder.tokenizer.num_special_tokens_to_add():
-            return "a static embedding has no special tokens there, and this tokenizer adds some"
+    if isinstance(tower.backbone, StaticModel) and not is_static_embedding(encoder):
+        longest = max(encoder.settings.query_length, encoder.settings.passage_length)
+        if longest > LONGEST:
+            return (
+                f"a static embedding with special tokens or pooling={encoder.settings.pooling} reads at most "
+                f"{LONGEST:,} tokens there, and this encoder {longest:,}"
+            )
     if encoder.settings.pooling == "pooler" and _pooler_layer(tower) is None:
         return "the pooler of this architecture is not a dense layer with tanh on the first token"
     return None
@@ -55,13 +63,14 @@ def write_modules(encoder: Encoder, folder: Path) -> None:
 
     Dense layers, the projection and the pooler become Dense modules. `why_not_exportable` must be None.
     """
-    static = isinstance(encoder.tower("query").backbone, StaticModel)
+    static = is_static_embedding(encoder)
     settings = encoder.settings
     routes: dict[Role, list[tuple[str, str]]] = {}
     roles: tuple[Role, ...] = ("query", "passage") if _is_routed(encoder, static) else ("query",)
     for role in roles:
         prefix = f"{_TASKS[role]}_" if len(roles) > 1 else ""
-        first = _write_static(encoder, folder, role, prefix) if static else _write_transformer(encoder, folder, role)
+        write_first = _write_static if static else _write_transformer
+        first = write_first(encoder, folder, role, prefix)
         routes[role] = [first, *_write_rest(encoder, folder, role, prefix, with_pooling=not static)]
     modules = routes["query"]
     if len(roles) > 1:
@@ -119,11 +128,14 @@ def _is_routed(encoder: Encoder, static: bool) -> bool:
     return not settings.shared or (static and settings.query_length != settings.passage_length)
 
 
-def _write_transformer(encoder: Encoder, folder: Path, role: Role) -> tuple[str, str]:
-    """The path and the class of the transformer of a role. Its weights are there already."""
+def _write_transformer(encoder: Encoder, folder: Path, role: Role, prefix: str) -> tuple[str, str]:
+    """The path and the class of the transformer of a role. Its weights are there already, unless it is static."""
     settings = encoder.settings
     path = "passage" if role == "passage" else ""
-    if path:
+    if isinstance(encoder.tower(role).backbone, StaticModel):
+        path = f"{prefix}0_Transformer"
+        write_as_transformer(encoder, folder / path, role)
+    elif path:
         encoder.tokenizer.save_pretrained(folder / path)
     lengths = [settings.max_length(of) for of in ((role,) if not settings.shared else _TASKS)]
     config: dict[str, Any] = {"max_seq_length": max(lengths), "do_lower_case": False}
@@ -136,25 +148,11 @@ def _write_transformer(encoder: Encoder, folder: Path, role: Role) -> tuple[str,
 def _write_static(encoder: Encoder, folder: Path, role: Role, prefix: str) -> tuple[str, str]:
     """The path and the class of the embedding of a role; in the root of the folder if both roles share it."""
     if not prefix:
-        _write_tokenizer(encoder, folder, role)  # over Hugging Face's, with the truncation
+        write_truncating_tokenizer(encoder, folder, role)  # over Hugging Face's, with the truncation
         return "", "StaticEmbedding"
     path = f"{prefix}0_StaticEmbedding"
-    (folder / path).mkdir(exist_ok=True)
-    backbone = encoder.tower(role).backbone
-    assert isinstance(backbone, StaticModel)
-    save_file({"embedding.weight": backbone.embedding.weight.detach()}, folder / path / "model.safetensors")
-    _write_tokenizer(encoder, folder / path, role)
+    write_static_embedding(encoder, folder / path, role)
     return path, "StaticEmbedding"
-
-
-def _write_tokenizer(encoder: Encoder, folder: Path, role: Role) -> None:
-    """tokenizer.json with the longest text of a role, which a StaticEmbedding reads from there only."""
-    tokenizer = Tokenizer.from_str(encoder.tokenizer.backend_tokenizer.to_str())  # a copy
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    if (length := encoder.settings.max_length(role)) < UNLIMITED:
-        tokenizer.enable_truncation(length)
-    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def _write_rest(

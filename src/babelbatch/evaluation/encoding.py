@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PLURALS = {"query": "queries", "passage": "passages"}
 
-Precision = Literal["float32", "bfloat16"]
+MatmulPrecision = Literal["float32", "bfloat16"]
 
 
 def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:
@@ -44,7 +44,7 @@ def encode(
     role: Role,
     token_budget: int | None = None,
     cache: Path | None = None,
-    precision: Precision = "float32",
+    precision: MatmulPrecision = "float32",
 ) -> NDArray[np.float32]:
     """(T, d) vectors of T texts, in batches of similar length. Several ranks share the work; each gets all vectors.
 
@@ -83,7 +83,7 @@ def _encode_rows(
     rows: NDArray[np.int64],
     role: Role,
     token_budget: int,
-    precision: Precision,
+    precision: MatmulPrecision,
 ) -> NDArray[np.float32]:
     """(R, d) vectors of the texts `rows`."""
     device = next(encoder.parameters()).device
@@ -108,12 +108,12 @@ def _encode_rows(
     return vectors
 
 
-def _rounding_to(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+def _rounding_to(precision: MatmulPrecision, device: torch.device) -> AbstractContextManager[object]:
     """Autocast for "bfloat16". "float32" keeps the caller's context, such as that of `trainer.precision`."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
-def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int, precision: Precision) -> str:
+def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int, precision: MatmulPrecision) -> str:
     """SHA-256 of everything that determines the vectors.
 
     That is weights, buffers, settings, tokens (so tokenizer, prefix and length too), and what affects rounding.

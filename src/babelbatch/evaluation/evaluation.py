@@ -18,7 +18,7 @@ from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.custom import Metric, check_metrics
 from babelbatch.evaluation.debias import Method, debiased
 from babelbatch.evaluation.dimensions import at_dimensions
-from babelbatch.evaluation.encoding import Precision, encode
+from babelbatch.evaluation.encoding import MatmulPrecision, encode
 from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scorer import Matrix
@@ -60,7 +60,7 @@ class Evaluation:
     """
 
     token_budget: int | None = None
-    precision: Precision = "float32"
+    precision: MatmulPrecision = "float32"
     vector_cache: bool = False
     sample_queries: int | None = None
     debias: Method = "none"

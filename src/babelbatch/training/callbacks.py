@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from babelbatch.encoder import Encoder
+from babelbatch.evaluation.dimensions import DIMENSIONS
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import Work, bar
@@ -47,10 +48,17 @@ class EvaluateRetrieval(pl.Callback):
 
 def log_final(loggers: list[pl.loggers.Logger], results: list[Result], step: int) -> None:
     """Logs the final scores: to W&B all of them, with a table and a heat-map of each benchmark, to other loggers the
-    macro scores. metrics.json has them all.
+    macro scores. Those at `evaluation.dimensions` are macro scores. metrics.json has them all.
     """
     for logger in loggers:
         for result in results:
+            sizes = {
+                key: value
+                for key, value in result.facts.items()
+                if key.startswith(DIMENSIONS) and isinstance(value, float)
+            }
+            if sizes:
+                logger.log_metrics(sizes, step=step)
             if hasattr(logger, "log_result"):
                 logger.log_result(result, step)
             else:
