@@ -40,6 +40,7 @@ DOORS = {
     "hydra": {"commands", "configuration", "describe", "jobs", "python"},
     "ijson": {"sources"},
     "jinja2": {"report"},
+    "langcodes": {"records"},
     "lightning_utilities": {"jobs"},
     "matplotlib": {"evaluation"},
     "omegaconf": {"cli", "commands", "configuration", "describe", "jobs", "report"},

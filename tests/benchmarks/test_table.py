@@ -264,8 +264,8 @@ def mteb(folder: Path) -> Path:
 
 def test_mteb_layout(tmp_path):
     benchmark = load_benchmark(str(mteb(tmp_path)), layout="mteb")
-    assert benchmark.languages == ("deu", "eng")
-    assert answers(benchmark)["q1", "deu"] == {"deu:d2": 1, "eng:d9": 2}
+    assert benchmark.languages == ("de", "en")
+    assert answers(benchmark)["q1", "de"] == {"deu:d2": 1, "eng:d9": 2}
     with pytest.raises(ValueError, match="deu-qrels: no split 'dev'; there are: test, train"):
         load_benchmark(str(tmp_path), layout="mteb", split="dev")
 
@@ -280,7 +280,7 @@ def test_of_the_hub(tmp_path, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     benchmark = load_benchmark(hub="someone/task", revision="abc", layout="mteb", languages=["eng"])
-    assert answers(benchmark)["q1", "eng"] == {"eng:d9": 2}
+    assert answers(benchmark)["q1", "en"] == {"eng:d9": 2}
     assert benchmark.protocol.startswith("mteb files of someone/task @ abc, test:")
     ((hub, kind, revision, *patterns),) = asked
     assert (hub, kind, revision) == ("someone/task", "dataset", "abc")

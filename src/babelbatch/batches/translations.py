@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from babelbatch.records import ABSENT, BatchRequirements, Corpus, Plan
+from babelbatch.records import ABSENT, BatchRequirements, Corpus, Plan, find_language
 from babelbatch.sampling import random_below
 
 # Separate from the purposes of `sampling`: objectives with and without translations train on the same batches.
@@ -25,7 +25,9 @@ class Translations:
 
     def __init__(self, corpus: Corpus, languages: list[str] | None, seed: int, requirements: BatchRequirements) -> None:
         names = corpus.languages if languages is None else languages
-        self._columns = np.array([corpus.languages.index(name) for name in names])
+        self._columns = np.array(
+            [corpus.languages.index(find_language(name, corpus.languages) or name) for name in names]
+        )
         self._seed = seed
         self._queries = corpus.queries if requirements.query_translations else None
         self._passages = corpus.passages if requirements.passage_translations else None

@@ -12,7 +12,7 @@ import numpy as np
 
 from babelbatch.benchmarks.assembly import PoolAssembly
 from babelbatch.benchmarks.stored import CANDIDATE_IDS, CANDIDATES, QUERIES, QUERY_IDS, TABLES
-from babelbatch.records import Benchmark
+from babelbatch.records import Benchmark, LanguageCodes
 from babelbatch.sources.lines import Place
 from babelbatch.storage import Texts
 
@@ -52,21 +52,23 @@ def benchmark_from_rows(
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        codes = LanguageCodes(name)
         with PoolAssembly(folder) as assembly:
             for number, candidate in enumerate(candidates, 1):
                 place = Place(Path(f"candidates of {name}"), number)
                 _check(candidate, Text, "Text(id, language, text)", place)
-                assembly.candidate(candidate.id, candidate.language, candidate.text, place)
+                assembly.candidate(candidate.id, codes(candidate.language, place), candidate.text, place)
             for number, query in enumerate(queries, 1):
                 place = Place(Path(f"queries of {name}"), number)
                 _check(query, Text, "Text(id, language, text)", place)
                 if not query.text.strip():
                     raise ValueError(f"{place}: the text is empty; leave the query out")
-                assembly.query(query.id, query.language, query.text, place)
+                assembly.query(query.id, codes(query.language, place), query.text, place)
             for number, judgement in enumerate(judgements, 1):
                 place = Place(Path(f"judgements of {name}"), number)
                 _check(judgement, Judgement, "Judgement(query, candidate)", place)
                 assembly.judgement(judgement.query, judgement.candidate, judgement.gain, place)
+            codes.report()
             languages = assembly.finish()
         tables = {table: np.load(folder / f"{table}.npy") for table in TABLES}
         return Benchmark(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babelbatch.benchmarks.assembly import PoolAssembly
+from babelbatch.records import LanguageCodes
 from babelbatch.sources.beir import Judgement, Text
 from babelbatch.sources.mteb import Files
 
@@ -36,8 +37,10 @@ class Part:
     default_language: str | None = None
 
 
-def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
+def add(assembly: PoolAssembly, part: Part, read: Readers, codes: LanguageCodes | None = None) -> tuple[int, int]:
     """Adds the files of a part to an assembly and returns the numbers of judged queries and of candidates.
+
+    codes: turns the codes of own data into canonical ones; None leaves those of published data as they are.
 
     Raises ValueError, with file and line, as the readers and the assembly do, and for a row without a language.
     """
@@ -46,12 +49,12 @@ def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
     candidates = 0
     for path in part.files.queries:
         for row in read.queries(path):
-            language = _language(row, part)
+            language = _language(row, part, codes)
             assembly.query(f"{part.query_prefix}{row.id}", language, row.text, row.place, row.cluster)
             query_ids.add(row.id)
     for path in part.files.candidates:
         for row in read.candidates(path):
-            assembly.candidate(f"{part.candidate_prefix}{row.id}", _language(row, part), row.text, row.place)
+            assembly.candidate(f"{part.candidate_prefix}{row.id}", _language(row, part, codes), row.text, row.place)
             candidates += 1
     for path in part.files.judgements:
         for judged_pair in read.judgements(path):
@@ -62,11 +65,11 @@ def add(assembly: PoolAssembly, part: Part, read: Readers) -> tuple[int, int]:
     return len(query_ids & judged), candidates
 
 
-def _language(row: Text, part: Part) -> str:
+def _language(row: Text, part: Part, codes: LanguageCodes | None) -> str:
     language = part.language or row.language or part.default_language
     if language is None:
         raise ValueError(
             f"{row.place}: it has no language; add a column 'language', name yours in columns.language, or set "
             "language=en if all is in one"
         )
-    return language
+    return language if codes is None else codes(language, row.place)

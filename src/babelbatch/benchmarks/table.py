@@ -11,9 +11,10 @@ from typing import Literal
 from babelbatch.benchmarks.assembly import PoolAssembly
 from babelbatch.benchmarks.judged_files import Part, Readers, add
 from babelbatch.benchmarks.stored import stored_benchmark
-from babelbatch.records import Benchmark
+from babelbatch.records import Benchmark, LanguageCodes, find_language
 from babelbatch.sources import beir, trec
 from babelbatch.sources.hub import Published, fetch_files
+from babelbatch.sources.languages import chosen_languages
 from babelbatch.sources.lines import suffix
 from babelbatch.sources.mteb import Files, of_split
 from babelbatch.sources.records import is_table
@@ -78,7 +79,8 @@ def load_benchmark(
         `{cluster: article}`.
     language: of rows whose language neither a folder nor a column gives. A folder takes precedence over a column, and a
         column over this.
-    languages: only these, in this order; default all. They also form the pool of the multilingual setting.
+    languages: only these, in this order; default all. They also form the pool of the multilingual setting. Codes are
+        read in any spelling, see `records.canonical_language`.
     ids_join_languages: whether a query id in two languages is one query, with the relevant candidates of both. False
         where each language has its own ids and its own judgements.
     pooled: whether to rank over the candidates of all languages too. False where candidates of other languages than the
@@ -90,6 +92,8 @@ def load_benchmark(
     """
     if (path is None) == (hub is None):
         raise ValueError("benchmarks=table: set either path, to a folder, or hub, to a data set of the hub")
+    codes = LanguageCodes("benchmark table")
+    chosen = chosen_languages(languages)
     read = _readers(layout, beir.check_columns(columns))
     given = {"queries": queries, "candidates": candidates, "qrels": qrels}
     patterns = {role: (pattern,) if (pattern := given[role]) else PATTERNS[layout][role] for role in given}
@@ -111,8 +115,9 @@ def load_benchmark(
     def build(folder: Path) -> list[str]:
         with PoolAssembly(folder) as assembly:
             for part in parts:
-                add(assembly, part, read)
-            return assembly.finish(languages)
+                add(assembly, part, read, codes)
+            codes.report()
+            return assembly.finish(chosen)
 
     inputs = {
         "layout": layout, "columns": columns, "languages": languages, "clusters": "column",
@@ -189,7 +194,12 @@ def _parts(
         )
     parts = []
     for code in dict.fromkeys(code for found in files.values() for code in found):
-        if code is not None and languages is not None and code not in languages and "qrels" in with_language:
+        if (
+            code is not None
+            and languages is not None
+            and find_language(code, languages) is None
+            and "qrels" in with_language
+        ):
             continue  # otherwise judgements name candidates of the other languages too
         of_code = Files(*(files[role].get(code, ()) for role in ("queries", "candidates", "qrels")))
         prefix = f"{code}:" if code is not None else ""

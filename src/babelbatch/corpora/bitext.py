@@ -12,7 +12,7 @@ from typing import Literal
 
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
-from babelbatch.records import Corpus
+from babelbatch.records import Corpus, canonical_language
 from babelbatch.sources.bitext import Pair, aligned, columns, units
 from babelbatch.sources.hub import Published, locate_files
 from babelbatch.sources.lines import Place, text_in
@@ -131,7 +131,10 @@ def _rows(files: Sequence[Path]) -> Iterator[tuple[Place, str, str]]:
 def _part(
     name: str, one: str, other: str, files: list[Path], read: Callable[[], Iterator[tuple[Place, str, str]]]
 ) -> _Part:
-    one, other = (_CODES.get(code.lower(), code) for code in (one, other))
+    try:
+        one, other = (_CODES.get(code.lower()) or canonical_language(code) for code in (one, other))
+    except ValueError as error:
+        raise ValueError(f"{files[0]}: {error}") from None
     return _Part(name, (one, other), files, read)
 
 

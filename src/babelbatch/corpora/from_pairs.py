@@ -11,7 +11,7 @@ import numpy as np
 
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, TABLES
-from babelbatch.records import Corpus
+from babelbatch.records import Corpus, LanguageCodes
 from babelbatch.sources.lines import Place
 from babelbatch.storage import Texts
 
@@ -34,6 +34,7 @@ class Pair(NamedTuple):
 def corpus_from_pairs(name: str, pairs: Iterable[Pair]) -> Corpus:
     """A corpus of all pairs, in memory; ids and languages in the order of their first pairs.
 
+    Codes of languages are read in any spelling, see `records.canonical_language`.
     Passages share a key if they have one item, one `passage_id` or one text, also through a chain of these. For more
     pairs than fit in memory see `assembly.Assembly` and `stored.stored_corpus`.
     Raises ValueError if there is no pair, for an element that is no `Pair` or has an empty text or a field of another
@@ -41,16 +42,18 @@ def corpus_from_pairs(name: str, pairs: Iterable[Pair]) -> Corpus:
     """
     origin = Path(f"pairs of {name}")
     with tempfile.TemporaryDirectory() as place:
-        folder, number = Path(place), 0
+        folder, number, codes = Path(place), 0, LanguageCodes(name)
         with Assembly(folder, None) as assembly:
             for number, pair in enumerate(pairs, 1):
                 _check(pair, Place(origin, number))
-                assembly.query(pair.id, pair.language, pair.query, origin, number)
-                assembly.passage(pair.id, pair.language, pair.passage, origin, number, key=pair.passage_id)
+                language = codes(pair.language, Place(origin, number))
+                assembly.query(pair.id, language, pair.query, origin, number)
+                assembly.passage(pair.id, language, pair.passage, origin, number, key=pair.passage_id)
                 for text in pair.negatives:
-                    assembly.negative(pair.id, pair.language, text, origin, number)
+                    assembly.negative(pair.id, language, text, origin, number)
             if not number:
                 raise ValueError(f"{origin}: there are none")
+            codes.report()
             assembly.finish()
         return Corpus(
             name=name,

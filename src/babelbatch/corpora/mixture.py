@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from babelbatch.records import ABSENT, Corpus, Mixture
+from babelbatch.records import ABSENT, Corpus, Mixture, find_language
 from babelbatch.storage import ConcatTexts, text_hash
+
+log = logging.getLogger(__name__)
 
 
 def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
@@ -33,7 +37,7 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     if nested:
         raise ValueError(f"corpus.parts.{nested[0]}: is a mixture itself; name its parts beside the others")
     names, corpora = [str(name) for name in parts], list(parts.values())
-    languages = tuple(dict.fromkeys(language for corpus in corpora for language in corpus.languages))
+    languages = _languages(corpora)
     starts = _starts([len(corpus) for corpus in corpora])
     first_query = _starts([len(corpus.query_texts) for corpus in corpora])
     first_passage = _starts([len(corpus.passage_texts) for corpus in corpora])
@@ -43,11 +47,12 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     queries, passages = (np.full(shape, ABSENT, np.int32) for _ in range(2))
     hard = np.full((*shape, negatives), ABSENT, np.int32)
     hard_keys = np.full((*shape, negatives), ABSENT, np.int64)
+    columns = _columns(languages, corpora)
     for number, corpus in enumerate(corpora):
         rows = slice(starts[number], starts[number] + len(corpus))
         slots = corpus.negatives.shape[2]
         for own, language in enumerate(corpus.languages):
-            column = languages.index(language)
+            column = columns[language]
             queries[rows, column] = _moved(corpus.queries[:, own], first_query[number])
             passages[rows, column] = _moved(corpus.passages[:, own], first_passage[number])
             hard[rows, column, :slots] = _moved(corpus.negatives[:, own], first_passage[number])
@@ -66,6 +71,23 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
         negative_keys=hard_keys,
         mixture=Mixture(tuple(names), tuple(starts), float(exponent)),
     )
+
+
+def _languages(corpora: list[Corpus]) -> tuple[str, ...]:
+    """The languages of all corpora, a language in the spelling of the first corpus that has it."""
+    found: list[str] = []
+    for language in dict.fromkeys(language for corpus in corpora for language in corpus.languages):
+        if (other := find_language(language, found)) is None:
+            found.append(language)
+        else:
+            log.info("corpus.parts: %s and %s are one language, %s", other, language, other)
+    return tuple(found)
+
+
+def _columns(languages: tuple[str, ...], corpora: list[Corpus]) -> dict[str, int]:
+    """The column of each language, in every spelling of the corpora."""
+    spellings = dict.fromkeys(language for corpus in corpora for language in corpus.languages)
+    return {each: languages.index(str(find_language(each, languages))) for each in spellings}
 
 
 def _starts(sizes: list[int]) -> list[int]:
@@ -87,12 +109,12 @@ def _united_keys(corpora: list[Corpus], starts: list[int], negative_keys: np.nda
     keys = np.concatenate([first + own for first, (_, own) in zip(first_key, own_keys, strict=True)])
     shared, texts = _shared_texts(corpora)
     of_keys, of_texts = _components(corpora, starts, keys, shared, texts)
-    languages = list(dict.fromkeys(language for corpus in corpora for language in corpus.languages))
+    columns = _columns(_languages(corpora), corpora)
     for number, corpus in enumerate(corpora):
         known, first = own_keys[number][0], first_key[number]
         for own, language in enumerate(corpus.languages):
             rows = slice(starts[number], starts[number] + len(corpus))
-            mine = negative_keys[rows, languages.index(language), : corpus.negatives.shape[2]]
+            mine = negative_keys[rows, columns[language], : corpus.negatives.shape[2]]
             place = np.minimum(known.searchsorted(mine), len(known) - 1)
             text = shared[number][corpus.negatives[:, own]]
             elsewhere = np.where(text == ABSENT, ABSENT, of_texts[text])

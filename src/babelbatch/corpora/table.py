@@ -10,7 +10,7 @@ from pathlib import Path
 
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
-from babelbatch.records import Corpus
+from babelbatch.records import Corpus, LanguageCodes
 from babelbatch.sources.columns import (
     LANGUAGE,
     WIDE,
@@ -21,6 +21,7 @@ from babelbatch.sources.columns import (
     find_layout,
     is_wide,
 )
+from babelbatch.sources.languages import chosen_languages
 from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
 from babelbatch.storage import file_signatures
@@ -55,15 +56,17 @@ def load_corpus(
         {en: query, de: frage}, passage: {en: text, de: antwort}}`.
     language: of all rows, if there is no column of languages. A separate file for each language needs neither: its name
         is then the language (`de.jsonl`).
-    languages: only these; default all, in the order of their first rows.
+    languages: only these; default all, in the order of their first rows. Codes are read in any spelling, see
+        `records.canonical_language`.
     negatives: the first so many of each item and language; default all.
     Raises ValueError, with file and line, for an unreadable row, a missing value, and two rows of one id and language.
     """
     if (path is None) == (hub is None):
         raise ValueError("corpus=table: set either path, to a file or folder, or hub, to a data set of the hub")
-    if languages is not None and (not languages or len(set(languages)) < len(languages)):
-        raise ValueError(f"languages: {languages} names no language, or one twice; name each once")
-    reader = _Reader(complete_columns(columns), frozenset(columns or ()), language, languages)
+    codes = LanguageCodes("corpus table")
+    languages = chosen_languages(languages)
+    language = None if language is None else codes(language, "language")
+    reader = _Reader(complete_columns(columns), frozenset(columns or ()), language, languages, codes)
     inputs: dict[str, object] = {
         "columns": reader.columns, "given": sorted(reader.given), "language": language, "languages": languages,
         "negatives": negatives,
@@ -92,6 +95,7 @@ def _build(
         if missing or not reader.seen:
             found = ", ".join(sorted(reader.seen | reader.left_out)) or "none"
             raise ValueError(f"languages: no row is in '{', '.join(missing)}'; the table has: {found}")
+        reader.codes.report()
         assembly.finish(negatives)
         return assembly.languages
 
@@ -105,8 +109,10 @@ class _Reader:
         given: frozenset[str],
         language: str | None,
         languages: list[str] | None,
+        codes: LanguageCodes,
     ) -> None:
         self.columns, self.given, self.languages = dict(columns), given, languages
+        self.codes = codes
         self.seen: set[str] = set()
         self.left_out: set[str] = set()
         self._language = language
@@ -159,13 +165,16 @@ class _Reader:
                 )
         for language, text in texts["question"].items():
             assert language is not None, "the layout is wide"
+            language = self.codes(language, place)
             if self._is_selected(language):
                 assembly.query(id_, language, text, place.path, place.line)
         for language, text in texts["passage"].items():
             assert language is not None, "the layout is wide"
+            wrong = columns.negatives.get(language, ())
+            language = self.codes(language, place)
             if self._is_selected(language):
                 assembly.passage(id_, language, text, place.path, place.line, key)
-                self._add_negatives(place, record, columns.negatives.get(language, ()), id_, language, assembly)
+                self._add_negatives(place, record, wrong, id_, language, assembly)
 
     def _add_negatives(
         self, place: Place, record: Record, names: tuple[str, ...], id_: str, language: str, assembly: Assembly
@@ -181,10 +190,7 @@ class _Reader:
 
     def _language_of(self, place: Place, record: Record, columns: Layout) -> str:
         if columns.language is not None:
-            language = text_in(record, columns.language, place)
-            if not re.fullmatch(LANGUAGE, language):
-                raise ValueError(f"{place}: '{language[:40]}' is not a language; write a code such as en or zh-Hant")
-            return language
+            return self.codes(text_in(record, columns.language, place), place)
         if self._language is not None:
             return self._language
         language = place.path.name.partition(".")[0]
@@ -193,7 +199,7 @@ class _Reader:
                 f"{place}: no column '{self.columns['language']}'; there are: {', '.join(record)}; name it in "
                 "columns.language, set language=en if all rows are in one, or give each language a file: en.jsonl"
             )
-        return language
+        return self.codes(language, place)
 
     def _new_layout(self, names: tuple[str, ...]) -> Layout:
         return find_layout(names, self.columns, self.given)

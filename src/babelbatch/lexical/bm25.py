@@ -15,6 +15,8 @@ from babelbatch.lexical.terms import stemmer, terms
 from babelbatch.progress import bar, waiting
 from babelbatch.records import Benchmark
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class BM25:
@@ -45,6 +47,9 @@ class BM25:
 
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets DEBUG when it is imported
         languages = benchmark.languages
+        without = [language for language in languages if self.stem and stemmer(language) is None]
+        if without:
+            log.info("%s: no stemmer exists for %s; words are compared as they are", benchmark.name, ", ".join(without))
         number: dict[str, int] = {}
         candidates = [
             [number.setdefault(term, len(number)) for term in found]

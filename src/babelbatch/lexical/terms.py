@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import regex  # has \p{M}: the standard library's \w excludes vowel signs, which would split Hindi words
 
+from babelbatch.records import primary_language
+
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー"
 _PIECES = regex.compile(
     rf"(?P<run>(?:[{_UNSPACED}--\p{{P}}]\p{{M}}*)+)|(?:[[\p{{L}}\p{{N}}]--[{_UNSPACED}]]\p{{M}}*)+", regex.V1
@@ -26,7 +28,7 @@ _STEMMERS = {
 
 def folded(text: str, language: str) -> str:
     """The text in Unicode form NFKC, case-folded; in Turkish and Azerbaijani I is the capital of ı."""
-    if language in {"tr", "az"}:
+    if primary_language(language) in {"tr", "az"}:
         text = text.translate(_TURKIC)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
@@ -51,8 +53,8 @@ def terms(text: str, language: str, stem: Callable[[str], str] | None = None) ->
 
 
 def stemmer(language: str) -> Callable[[str], str] | None:
-    """The Snowball stemmer of a language (ISO 639-1), or None if it has none."""
-    name = _STEMMERS.get(language)
+    """The Snowball stemmer of a language, in any spelling of its code, or None if it has none."""
+    name = _STEMMERS.get(primary_language(language))
     if name is None:
         return None
     import Stemmer

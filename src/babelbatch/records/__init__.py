@@ -9,6 +9,13 @@ from babelbatch.records.batch import Batch, BatchRequirements, Padded, PairedTex
 from babelbatch.records.benchmark import Benchmark
 from babelbatch.records.checks import RecordError
 from babelbatch.records.corpus import ABSENT, Corpus, Mixture
+from babelbatch.records.languages import (
+    LanguageCodes,
+    canonical_language,
+    find_language,
+    primary_language,
+    same_language,
+)
 
 __all__ = [
     "ABSENT",
@@ -16,6 +23,7 @@ __all__ = [
     "BatchRequirements",
     "Benchmark",
     "Corpus",
+    "LanguageCodes",
     "Mixture",
     "Padded",
     "PairedTexts",
@@ -23,4 +31,8 @@ __all__ = [
     "RecordError",
     "TeacherBatch",
     "Workload",
+    "canonical_language",
+    "find_language",
+    "primary_language",
+    "same_language",
 ]

@@ -59,7 +59,7 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         checks = Checks("benchmark", self.name)
-        checks.names("languages", self.languages)
+        checks.languages("languages", self.languages)
         for name in ("protocol", "metric", "cluster_unit"):
             checks.text(name, getattr(self, name))
         checks.flag("pooled", self.pooled)

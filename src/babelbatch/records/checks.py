@@ -7,11 +7,14 @@ texts that are not a tuple or a list may be on disk: only their length and their
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from babelbatch.records.languages import same_language
 
 _BLOCK = 1 << 18  # numbers at a time, which stay in the processor's cache
 
@@ -61,6 +64,16 @@ class Checks:
                 raise self.refuse(field, f"holds {described(name)}; give strings that are not empty")
         if (repeated := _repeated(value)) is not None:
             raise self.refuse(field, f"'{repeated}' occurs twice; name each once")
+
+    def languages(self, field: str, value: object) -> None:
+        """A tuple of names without blanks and slashes, which become parts of keys and file names; no language twice."""
+        self.names(field, value)
+        assert isinstance(value, tuple)
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*", name):
+                raise self.refuse(field, f"'{name[:40]}' is not a language; give a code such as en or zh-Hant")
+        if (twice := same_language(value)) is not None:
+            raise self.refuse(field, f"'{twice[0]}' and '{twice[1]}' are one language; give both rows one code")
 
     def texts(self, field: str, value: object, length: int | None = None, of: str = "") -> None:
         """A sequence of strings, `length` of them if that is not None. of: the field that gives the length."""

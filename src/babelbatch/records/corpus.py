@@ -66,7 +66,7 @@ class Corpus:
 
     def __post_init__(self) -> None:
         checks = Checks("corpus", self.name)
-        checks.names("languages", self.languages)
+        checks.languages("languages", self.languages)
         checks.texts("ids", self.ids)
         if len(self.ids) == 0:
             raise checks.refuse("ids", "there are none; a corpus needs an item")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from babelbatch.records import find_language
 from babelbatch.report.comparisons import Study, reference_of
 from babelbatch.report.grouping import Group
 from babelbatch.report.interactions import Interaction, interactions, named, sentences, sure
@@ -43,14 +44,27 @@ def kinds(study: Study) -> list[Kind]:
     languages = {trained_languages(run) for run in trained}
     if len(languages) == 1 and (seen := next(iter(languages))):
         note = f"Trained on {', '.join(seen)}."
-        found.append(Kind("seen", "seen and unseen languages", note, lambda code: "seen" if code in seen else "unseen"))
+        found.append(
+            Kind(
+                "seen",
+                "seen and unseen languages",
+                note,
+                lambda code: "seen" if find_language(code, seen) else "unseen",
+            )
+        )
     return found
+
+
+def _seen(code: str, trained: tuple[str, ...]) -> str:
+    return "seen" if find_language(code, trained) else "unseen"
 
 
 def trained_languages(run: Run) -> tuple[str, ...]:
     """The languages that batches were drawn from: of the corpus, as far as `sampling.languages` takes them."""
     chosen = run.settings.get("sampling.languages")
-    return tuple(code for code in run.metrics.get("languages/corpus") or () if chosen is None or code in chosen)
+    return tuple(
+        code for code in run.metrics.get("languages/corpus") or () if chosen is None or find_language(code, chosen)
+    )
 
 
 def by_kind(study: Study, kind: Kind) -> Section | None:

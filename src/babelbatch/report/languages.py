@@ -12,6 +12,8 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from babelbatch.records import canonical_language, primary_language
+
 DISTANCES = ("syntactic", "featural", "genetic", "geographic")
 
 
@@ -41,7 +43,8 @@ class _Distances(TypedDict):
 
 def language(code: str) -> Language:
     """The facts about a language code. An unknown language is named by its code."""
-    facts = _languages()["languages"].get(code)
+    table = _languages()["languages"]
+    facts = next((table[each] for each in _spellings(code) if each in table), None)
     if facts is None:
         return Language(code, code, code, None, None)
     return Language(code, facts["name"], facts["own"], facts["script"], facts["class"])
@@ -51,9 +54,19 @@ def distance(kind: str, a: str, b: str) -> float | None:
     """The URIEL+ distance of two languages, in [0, 1]; None if one is not in the table."""
     table = _distances()
     codes = table["languages"]
-    if a not in codes or b not in codes:
+    rows = [next((codes.index(each) for each in _spellings(code) if each in codes), None) for code in (a, b)]
+    if rows[0] is None or rows[1] is None:
         return None
-    return table["distances"][kind][codes.index(a)][codes.index(b)]
+    return table["distances"][kind][rows[0]][rows[1]]
+
+
+@cache
+def _spellings(code: str) -> tuple[str, ...]:
+    """The code, its canonical form and the language without script and region, which the tables are searched for."""
+    try:
+        return code, canonical_language(code), primary_language(code)
+    except ValueError:
+        return (code,)
 
 
 def distance_matrix(kind: str, codes: Sequence[str]) -> NDArray[np.float64]:

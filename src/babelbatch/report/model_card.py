@@ -12,6 +12,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.records import primary_language
 from babelbatch.report.comparisons import PREFERENCE, SAME_LANGUAGE, Study, study
 from babelbatch.report.grouping import grouped
 from babelbatch.report.licences import data_sources
@@ -64,7 +65,8 @@ def metadata(run: Run, exported: bool) -> ModelCardData:
     sentence-transformers reads the folder."""
     name = str(run.metrics.get("name", run.folder.name))
     base = run.settings.get("encoder.name_or_path")
-    languages = [each for each in run.metrics.get("languages/corpus") or () if re.fullmatch(r"[a-z]{2,3}", each)]
+    codes = dict.fromkeys(map(primary_language, run.metrics.get("languages/corpus") or ()))
+    languages = [code for code in codes if re.fullmatch(r"[a-z]{2,3}", code)]
     return ModelCardData(
         model_name=name,
         language=languages or None,

@@ -15,7 +15,7 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.records import Corpus, Mixture, Plan
+from babelbatch.records import Corpus, Mixture, Plan, find_language
 from babelbatch.sampling.alpha import alpha_schedule
 from babelbatch.sampling.part import Part
 from babelbatch.sampling.pools import Availability, Pool
@@ -124,6 +124,7 @@ def _columns(corpus: Corpus, languages: list[str] | None) -> NDArray[np.int64]:
         return np.arange(len(corpus.languages))
     if not languages or len(set(languages)) < len(languages):
         raise ValueError(f"sampling.languages: {languages} names no language, or one twice; name each once")
+    languages = [find_language(language, corpus.languages) or language for language in languages]
     unknown = [language for language in languages if language not in corpus.languages]
     if unknown:
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.records import Plan
+from babelbatch.records import Plan, primary_language
 from babelbatch.sampling.language_pairs import CrossLanguage, SameLanguage
 from babelbatch.sampling.part import Part
 from babelbatch.sampling.pools import Pool
@@ -168,12 +168,12 @@ def _allowed_pairs(sampling: Sampling, corpus: str, languages: list[str]) -> NDA
     """(L, L) whether X-Y pairs may have that query language and that passage language."""
     if len(languages) < 2:
         raise ValueError(f"X-Y pairs need two languages, there is only '{languages[0]}'; set sampling=x_x")
-    if sampling.cross_language != "any" and _ENGLISH not in languages:
+    if sampling.cross_language != "any" and _ENGLISH not in map(primary_language, languages):
         raise ValueError(
             f"sampling.cross_language: {sampling.cross_language} pairs languages with English, but '{corpus}' is "
             f"trained on in {', '.join(languages)}; set sampling.cross_language=any"
         )
-    english = np.array(languages) == _ENGLISH
+    english = np.array(list(map(primary_language, languages))) == _ENGLISH
     to_english = np.broadcast_to(english, (len(languages),) * 2)
     from_english = to_english.T
     pairs = {

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from babelbatch.records import LanguageCodes
 from babelbatch.sources.lines import Place, lines, suffix, text_in
 from babelbatch.sources.records import is_table, records
 from babelbatch.sources.tables import files_of
@@ -45,12 +46,14 @@ def read_passages(path: str, text_column: str, language_column: str, language: s
     `language`. Raises ValueError, with file and line, for a row that cannot be read, an empty text, and a passage
     without a language where others have one.
     """
+    codes = LanguageCodes(path)
     texts: list[str] = []
     names: list[str | None] = []
     places: dict[bool, Place] = {}  # whether a language is given -> the first such row
     for file, of_file in _files(path):
         for place, text, of_row in _rows(file, text_column, language_column):
             name = of_file or of_row or language
+            name = None if name is None else codes(name, place)
             texts.append(text)
             names.append(name)
             places.setdefault(name is not None, place)
@@ -61,6 +64,7 @@ def read_passages(path: str, text_column: str, language_column: str, language: s
             f"{places[False]}: no language, and others have one ({places[True]}); add it in the column "
             f"'{language_column}', or set language="
         )
+    codes.report()
     by_script = False in places
     found = [script_of(text) for text in texts] if by_script else [str(name) for name in names]
     languages = tuple(sorted(set(found)))

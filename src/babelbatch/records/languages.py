@@ -1,0 +1,101 @@
+"""Language codes: one tag for each language, however data spell it.
+
+A code may be in the form of BCP 47 (`en`, `en-US`, `zh-Hant`), with an underscore (`pt_BR`), in any letter case, with
+the three letters of ISO 639-3 (`eng`), or as in FLORES-200 (`eng_Latn`, `zho_Hans`).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from functools import cache
+
+log = logging.getLogger(__name__)
+
+_ALSO = {"ko": "Hang"}  # the usual script is "Kore", which is Hangul with Han
+_FORM = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+
+
+@cache
+def canonical_language(code: str) -> str:
+    """The canonical BCP 47 tag: the shortest code of the language, a script only if it is not the usual one, the
+    region and variants as they are. `EN`, `eng` and `eng_Latn` are `en`, `zho_Hans` is `zh`, `zh_Hant` is `zh-Hant`,
+    `arb_Arab` is `ar`, `pt_BR` is `pt-BR`.
+
+    Raises ValueError for what has not the form of a code.
+    """
+    from langcodes import Language, standardize_tag  # its tables take a while to load
+
+    try:
+        tag = Language.get(standardize_tag(code, macro=True)) if _FORM.fullmatch(code) else None
+    except ValueError:
+        tag = None
+    if tag is None or tag.language is None:
+        raise ValueError(f"'{code[:40]}' is not a language; write a code such as en or zh-Hant")
+    if tag.script is not None and tag.script in {Language.get(tag.language).maximize().script, _ALSO.get(tag.language)}:
+        tag = Language.make(**{**tag.to_dict(), "script": None})
+    return tag.to_tag()
+
+
+@cache
+def primary_language(code: str) -> str:
+    """The language without script and region, for what is known of a language as a whole: `en` for `en-US`. What is no
+    code is returned unchanged."""
+    try:
+        return canonical_language(code).partition("-")[0]
+    except ValueError:
+        return code
+
+
+def find_language(code: str, languages: Sequence[str]) -> str | None:
+    """The one of `languages` that is `code`, in whatever spelling; None if there is none."""
+    if code in languages:
+        return code
+    wanted = _tag(code)
+    return next((language for language in languages if _tag(language) == wanted), None)
+
+
+def same_language(languages: Sequence[str]) -> tuple[str, str] | None:
+    """Two spellings of one language among `languages`; None if there are none."""
+    first: dict[str, str] = {}
+    for language in languages:
+        if (other := first.setdefault(_tag(language), language)) != language:
+            return other, language
+    return None
+
+
+class LanguageCodes:
+    """Turns the codes of a data set into canonical ones, and notes the other spellings. name: of the data set."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._spellings: dict[str, list[str]] = {}
+        self._canonical: dict[str, str] = {}
+
+    def __call__(self, code: str, where: object) -> str:
+        """The canonical code. where: for the message. Raises ValueError for what is no code."""
+        if (known := self._canonical.get(code)) is not None:
+            return known
+        try:
+            found = canonical_language(code)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+        self._canonical[code] = found
+        self._spellings.setdefault(found, []).append(code)
+        return found
+
+    def report(self) -> None:
+        """Logs which codes are read as another."""
+        for found, spellings in sorted(self._spellings.items()):
+            if spellings != [found]:
+                others = ", ".join(code for code in spellings if code != found)
+                one = ": one language" if len(spellings) > 1 else ""
+                log.info("%s: %s is read as the language %s%s", self._name, others, found, one)
+
+
+def _tag(code: str) -> str:
+    try:
+        return canonical_language(code)
+    except ValueError:
+        return code
