@@ -16,8 +16,9 @@ SHORTENED = while IFS= read -r -t 30 line || { [ $$? -gt 128 ] && line="so far $
 demo: $(VENV)/installed
 	$(VENV)/bin/babelbatch-train -m experiment=demo sampling=x_x,x_y,hybrid
 
+# Three at a time on two cores, because many tests wait for processes that end or time out.
 test: $(VENV)/installed
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check

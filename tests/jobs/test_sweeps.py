@@ -111,8 +111,8 @@ def test_an_evaluation_typed_again_is_skipped(tmp_path: Path) -> None:
 
 
 def test_fresh_processes_change_nothing_but_the_process(tmp_path: Path) -> None:
-    for place, launcher in (("here", "basic"), ("apart", "fresh")):
-        run(
+    for place, launcher, started_by in (("here", "basic", run_forked), ("apart", "fresh", run)):
+        started_by(
             "babelbatch-train", "-m", *TINY, "sampling=x_x,x_y", f"hydra/launcher={launcher}", f"output_dir={place}",
             cwd=tmp_path,
         )  # fmt: skip

@@ -41,6 +41,7 @@ RUN = [  # a minute of nothing but training, if it were let: dropout, accumulati
     "output_dir=run",
 ]
 MORE = {"one process": [], "two ranks": ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]}
+EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9, "power cut": -9}
 NO_ROOM = "no checkpoint could be saved ("
 UNEQUAL = ("seconds/", "versions/", "commit", "memory/")  # what may differ between two equal runs
 
@@ -91,51 +92,41 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize(
-    ("processes", "how"),
-    [
-        *(("one process", how) for how in ("SIGKILL", "SIGTERM", "SIGINT", "power cut")),
-        *(("two ranks", how) for how in ("SIGTERM", "power cut")),  # SIGKILL: below; SIGINT: test_supervisor.py
-    ],
+    ("processes", "ends"),
+    [("one process", ["SIGINT", "SIGTERM", "SIGKILL", "power cut"]), ("two ranks", ["SIGTERM", "power cut"])],
 )
-def test_killed_and_typed_again(whole: Callable[[str], Path], tmp_path: Path, processes: str, how: str) -> None:
+def test_ended_and_typed_again(whole: Callable[[str], Path], tmp_path: Path, processes: str, ends: list[str]) -> None:
+    """One run that is ended again and again, each time some steps later, and at last in the final evaluation, when no
+    step is left to train."""
     more, expected = MORE[processes], whole(processes)
     folder = tmp_path / "run"
-    with command(tmp_path, *more) as process:
-        until_saved(folder, 5, process)
-        all_of_it = descendants(process.pid)
-        signum = signal.SIGKILL if how == "power cut" else getattr(signal, how)
-        process.send_signal(signum)
-        output, _ = ended(process)
-    codes = {"SIGTERM": 143, "SIGINT": 130}
-    assert process.returncode == codes.get(how, -signal.SIGKILL), output
-    assert not (folder / "metrics.json").exists()
-    if how == "power cut":
-        until(lambda: not any(map(alive, all_of_it)))  # ranks that lost their parent, and their workers
-        newest = max((folder / "checkpoints").glob("step-*"))
-        os.truncate(newest, newest.stat().st_size // 3)
-    output = finish(tmp_path, *more)
-    assert "resuming from " in output
-    if how == "power cut":
-        assert f"{newest} cannot be read (" in output
-    weights, metrics, curve = outcome(folder)
-    assert weights == outcome(expected)[0]
-    assert metrics == outcome(expected)[1]
-    assert curve == outcome(expected)[2]
-    assert len(list((folder / "checkpoints").glob("step-*"))) == 1
-
-
-@pytest.mark.parametrize("processes", list(MORE))
-def test_killed_in_the_final_evaluation(whole: Callable[[str], Path], tmp_path: Path, processes: str) -> None:
-    """All that is left to do is to evaluate: no step is trained twice."""
-    more, expected = MORE[processes], whole(processes)
-    folder = tmp_path / "run"
+    known: list[str] = []  # what the next command must print
+    for step, how in zip(range(5, 40, 8), ends, strict=False):
+        with command(tmp_path, *more) as process:
+            until_saved(folder, step, process)
+            all_of_it = descendants(process.pid)
+            signum = signal.SIGKILL if how == "power cut" else getattr(signal, how)
+            process.send_signal(signum)
+            output, _ = ended(process)
+        assert process.returncode == EXIT_CODES[how], output
+        assert all(line in output for line in known), output
+        assert not (folder / "metrics.json").exists()
+        known = ["resuming from "]
+        if how == "power cut":
+            until(lambda: not any(map(alive, all_of_it)))  # noqa: B023  # ranks that lost their parent, and workers
+            newest = max((folder / "checkpoints").glob("step-*"))
+            os.truncate(newest, newest.stat().st_size // 3)
+            known.append(f"{newest} cannot be read (")
     with command(tmp_path, *more) as process:
         until_saved(folder, 40, process)
         process.kill()
-        ended(process)
+        output, _ = ended(process)
+    assert all(line in output for line in known), output
     if not (folder / "metrics.json").exists():  # it may have been faster
         assert "resuming from " in finish(tmp_path, *more)
-    assert outcome(folder)[:2] == outcome(expected)[:2]
+    for part, undisturbed in zip(outcome(folder), outcome(expected), strict=True):
+        assert part == undisturbed
+    assert len(list((folder / "checkpoints").glob("step-*"))) == 1
 
 
 def test_a_checkpoint_of_another_configuration(tmp_path: Path) -> None:

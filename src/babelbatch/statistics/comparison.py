@@ -11,7 +11,7 @@ from scipy import stats
 
 from babelbatch.statistics.permutation import permutation_p_value
 from babelbatch.statistics.scores import Floats, Scores, contributions
-from babelbatch.statistics.variance import Group, Spread, one_group, query_variance, spread, two_groups
+from babelbatch.statistics.variance import Group, Spread, one_group, query_variance, spread, two_groups, widening
 
 OVER_BOTH, OVER_QUERIES = "queries and seeds", "queries"
 
@@ -84,14 +84,16 @@ class NonInferiority:
 def estimate(runs: Sequence[Scores], level: float = 0.95) -> Estimate:
     """The mean score over runs. runs: the seeds of one group, in any order.
 
-    The interval is a t interval, with the variance of `variance.spread`.
+    The interval is a t interval, with the variance of `variance.spread`, widened by `variance.widening`.
     Raises ValueError for fewer than two clusters, and for runs that do not score the same rows.
     """
     _check_level(level)
     group = one_group(runs)
     value = float(group.macros.mean())
-    around = spread([group], query_variance(group.influences.mean(axis=0)))
-    half = _quantile(around, (1 + level) / 2) * math.sqrt(around.variance)
+    influences = group.influences.mean(axis=0)
+    over_queries = query_variance(influences)
+    around = spread([group], over_queries)
+    half = _quantile(around, (1 + level) / 2) * math.sqrt(around.variance) * widening(around, influences, over_queries)
     over = OVER_BOTH if group.runs > 1 else OVER_QUERIES
     return Estimate(value, value - half, value + half, level, group.runs, group.influences.shape[1], over)
 

@@ -115,6 +115,20 @@ def spread(groups: Sequence[Group], over_queries: float) -> Spread:
     return Spread(variance, float(degrees_of_freedom(parts, rest)), min(of_all, 1e9))
 
 
+def widening(around: Spread, influences: Floats, over_queries: float) -> float:
+    """Factor, 1 or more, by which a t interval of a mean is widened because a few clusters dominate it.
+
+    1 + 3 * g^2 / K * (the queries' share of the variance), g: skewness of the (K,) influences. The second-order term
+    of the distribution of Student's t has 1.1 in place of 3 (Hall 1992, The Bootstrap and Edgeworth Expansion), for
+    the skewness of the population; the squared skewness of a sample with a long tail is several times too small. With
+    3 the intervals of `bench/statistics_simulation.py` cover also where queries are log-normal.
+    """
+    if not over_queries or not around.variance:
+        return 1.0
+    skewness = float((influences**3).mean()) / float((influences**2).mean()) ** 1.5
+    return 1 + 3 * skewness**2 / len(influences) * min(1.0, over_queries / around.variance)
+
+
 def degrees_of_freedom(parts: Sequence[tuple[float | Floats, int]], known: float) -> Floats:
     """Of a sum of estimated variances and a known one; infinite if only the known one counts.
 
