@@ -1,7 +1,8 @@
 """What is wrong with a configuration, as a user types it."""
 
 from babelbatch.configuration.schema import ConfigError, register
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.configuration.shipped import CONF
+from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs
 
 GROUPS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import babelbatch
-from babelbatch.jobs.overrides import CONF
+from babelbatch.configuration.shipped import CONF
 from babelbatch.runs.provenance import checked_out_commit, version_text
 from commands import BIN, SMALL
 from processes import ended, finished, python, started

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -177,10 +176,11 @@ def _print_evaluations(folders: list[Path], multirun: bool) -> None:
 def _print_minings(folders: list[Path], multirun: bool) -> None:
     """Prints what each finished mining of a command found, and how to train on it."""
     from babelbatch.progress import percent
-    from babelbatch.runs.files import METRICS_FILE, NEGATIVES_FILE
+    from babelbatch.runs.files import NEGATIVES_FILE
+    from babelbatch.runs.metrics_file import read_metrics
 
     for folder in folders:
-        found = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+        found = read_metrics(folder)
         queries = f"{found['slots_filled']:,} of {found['slots']:,} queries (an item in a language)"
         parts = [f"{found['negatives']:,} hard negatives for {queries}"]
         if found["negatives"]:

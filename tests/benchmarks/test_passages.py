@@ -16,10 +16,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from babelbatch.benchmarks import belebele, lareqa, mlqa, tydiqa_goldp, xquad
+from babelbatch.configuration.shipped import CONF
 from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scoring import score
-from babelbatch.jobs.overrides import CONF
 from babelbatch.records import Benchmark
 from babelbatch.sources.lareqa import read
 

@@ -13,12 +13,12 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from babelbatch.benchmarks.tatoeba import XTREME, XTREME_R, load_benchmark
+from babelbatch.configuration.shipped import CONF
 from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result, score
 from babelbatch.evaluation.search_ranking import search_ranks, storage_order
 from babelbatch.evaluation.trec import write_trec
-from babelbatch.jobs.overrides import CONF
 from babelbatch.records import Benchmark
 from babelbatch.search.index import Exact
 from babelbatch.search.vectors import VectorWriter

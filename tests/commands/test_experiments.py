@@ -17,8 +17,9 @@ import babelbatch
 from babelbatch.benchmarks.belebele import DEFAULT, FLORES
 from babelbatch.commands.build import build
 from babelbatch.configuration.schema import register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.job import run_in_process
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.sampling.alpha import alpha_schedule
 from babelbatch.sources.mmarco import NAMES

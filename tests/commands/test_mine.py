@@ -20,10 +20,11 @@ from babelbatch.batches.negatives import read_negatives
 from babelbatch.commands import mine as mine_module
 from babelbatch.commands.mine import corpus_of_run, fingerprint, mine
 from babelbatch.configuration.schema import register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import Encoder, save, static
 from babelbatch.evaluation.evaluation import encode
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.overrides import force_overrides
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.search.vectors import Vectors
@@ -177,12 +178,15 @@ def test_the_fingerprint_of_an_encoder(corpus, encoder):
     assert fingerprint(other) != fingerprint(made)
 
 
+WORLD_FACTS = "babelbatch.corpora.world_facts.load_corpus"
+
+
 def test_the_corpus_of_a_run(tmp_path):
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     (tmp_path / "run" / "encoder").mkdir()
-    OmegaConf.save({"corpus": {"_target_": "x", "languages": ["en"]}}, tmp_path / "run" / "config.yaml")
+    OmegaConf.save({"corpus": {"_target_": WORLD_FACTS, "languages": ["en"]}}, tmp_path / "run" / "config.yaml")
     for place in ("run", "run/encoder", "run/checkpoints/step-1.ckpt"):
-        assert corpus_of_run(tmp_path / place) == {"_target_": "x", "languages": ["en"]}
+        assert corpus_of_run(tmp_path / place) == {"_target_": WORLD_FACTS, "languages": ["en"]}
     with pytest.raises(ValueError, match="does not say which corpus it was trained on; choose one: corpus="):
         corpus_of_run(tmp_path / "encoder")
 

@@ -17,9 +17,10 @@ from babelbatch.batches.code_switching import read_dictionary
 from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.configuration.schema import register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.corpora.world_facts import load_corpus as built_in
 from babelbatch.encoder import static
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.records import ABSENT, BatchRequirements
 from commands import SMALL, metrics, run_forked

@@ -11,7 +11,7 @@ from babelbatch.configuration.schema import (
     ConfigError,
     register,
 )
-from babelbatch.jobs.overrides import CONF
+from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.plan import check_jobs
 from configurations import problems
 from processes import python

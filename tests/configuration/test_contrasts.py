@@ -5,7 +5,7 @@ from __future__ import annotations
 from hydra import compose, initialize_config_dir
 
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.overrides import CONF
+from babelbatch.configuration.shipped import CONF
 from babelbatch.report.contrasts import contrasts_of
 from configurations import problems
 

@@ -6,8 +6,9 @@ import pytest
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from babelbatch.configuration.former_targets import FORMER_TARGETS, current_setting, load_config
+from babelbatch.configuration.former_targets import FORMER_TARGETS, current_setting
 from babelbatch.configuration.identity import config_hash, differences, identity
+from babelbatch.configuration.saved import load_config
 from babelbatch.configuration.signatures import parameters
 from hydra_plugins.babelbatch_launcher.fresh import FreshLauncher
 

@@ -14,9 +14,10 @@ from babelbatch.configuration import inputs
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import changed_inputs, input_versions
 from babelbatch.configuration.schema import register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.job import skip_finished
 from babelbatch.jobs.outcome import FINISHED_EARLIER
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.overrides import force_overrides
 from commands import SMALL, metrics, run_forked
 
 

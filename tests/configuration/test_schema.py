@@ -9,7 +9,7 @@ import yaml
 
 import babelbatch
 from babelbatch.configuration.schema import SCHEMAS
-from babelbatch.jobs.overrides import CONF
+from babelbatch.configuration.shipped import CONF
 
 PACKAGE = Path(babelbatch.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -14,7 +14,8 @@ from babelbatch.batches import TrainingInputs
 from babelbatch.commands.build import build, build_encoder
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.configuration.shipped import CONF
+from babelbatch.jobs.overrides import force_overrides
 from babelbatch.records import ABSENT
 from babelbatch.sources.mmarco import NAMES
 from small_files import question, write_pairs

@@ -16,7 +16,8 @@ from babelbatch.batches.data_module import PairData
 from babelbatch.commands.build import build, build_encoder
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.configuration.shipped import CONF
+from babelbatch.jobs.overrides import force_overrides
 from small_files import (
     OF_XTREME,
     mintaka_row,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.jobs.overrides import CONF
+from babelbatch.configuration.shipped import CONF
 from pages import DOCS, tool
 
 

@@ -119,11 +119,15 @@ def test_what_nothing_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind: [trec", "system.yaml, line 1: it is not valid YAML; write a key and its value on each line"),
-        ("- trec", "system.yaml: it is no mapping; write a key and its value on each line, such as kind: trec"),
+        ("kind: [trec", "system.yaml, line 2: did not find expected ',' or ']'; write a key and its value on each "
+         "line, such as kind: trec"),
+        ("- trec", "system.yaml: no mapping but a list; write a key and its value on each line, such as kind: trec"),
         ("!!python/object/apply:os.system ['touch pwned']",
-         "system.yaml, line 1: it is not valid YAML; write a key and its value on each line"),
-        ("[" * 5_000, "system.yaml: it is not valid YAML; write a key and its value on each line"),
+         "system.yaml: could not determine a constructor for the tag "
+         "'tag:yaml.org,2002:python/object/apply:os.system'; "
+         "write a key and its value on each line, such as kind: trec"),
+        ("[" * 5_000, "system.yaml: nested deeper than 100 levels; write a key and its value on each line, such as "
+         "kind: trec"),
         ("a: " + "x" * 70_000, "system.yaml: it is larger than 65,536 bytes; a declaration is a few lines"),
     ],
 )  # fmt: skip
@@ -179,7 +183,7 @@ def test_what_a_file_says_is_short_and_escaped_in_a_message(tmp_path: Path) -> N
         ("a.json", '{"q1/de":\n {',
          "a.json, line 2: it is not JSON (Expecting property name enclosed in double quotes); write it again"),
         ("a.json", '{"q1/de": 1}', "a.json: query 'q1/de' is no object of measures with finite numbers; mend it"),
-        ("a.json", "[" * 100_000, "a.json: it is not JSON; write it again"),
+        ("a.json", "[" * 100_000, "a.json: it is not JSON (nested deeper than 100 levels); write it again"),
         ("a.json", "[]", "a.json: it is no object of queries; write what RelevanceEvaluator.evaluate returns"),
     ],
 )  # fmt: skip

@@ -16,10 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.schema import register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs import job
 from babelbatch.jobs.job import run_in_process, save_config
 from babelbatch.jobs.outcome import FINISHED, FINISHED_EARLIER, RESUMED, Outcome
-from babelbatch.jobs.overrides import CONF
 from babelbatch.runs.lock import locked
 from babelbatch.runs.stopping import Stopped
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 from babelbatch.configuration.schema import register
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.configuration.shipped import CONF
+from babelbatch.jobs.overrides import force_overrides
 from configurations import problems
 
 

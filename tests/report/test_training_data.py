@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 import babelbatch
-from babelbatch.jobs.overrides import CONF
+from babelbatch.configuration.shipped import CONF
 from babelbatch.report.grouping import grouped
 from babelbatch.report.page import write_report
 from babelbatch.report.runs import find_runs

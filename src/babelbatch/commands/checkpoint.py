@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import identity
+from babelbatch.configuration.saved import UnreadableConfig, load_config, saved_part
 from babelbatch.encoder import Encoder, load, load_architecture
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE, TRAINED
+from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint
+from babelbatch.storage.documents import UnreadableDocument, read_json_object
+
+_REMEDY = "remove it to use the encoder alone, or run the job again"
 
 
 def facts_of_run(checkpoint: Path) -> dict[str, object]:
@@ -22,19 +25,30 @@ def facts_of_run(checkpoint: Path) -> dict[str, object]:
     place = checkpoint.absolute()
     folder = place.parent.parent if place.is_file() else place.parent if place.name == ENCODER_FOLDER else place
     if (folder / MERGE_FILE).is_file():
-        facts: dict[str, object] = json.loads((folder / MERGE_FILE).read_text(encoding="utf-8"))
+        facts = _merge_facts(folder / MERGE_FILE)
         return {key: value for key, value in facts.items() if not key.startswith(TRAINED)} | _trained_with(
             {key.removeprefix(TRAINED): value for key, value in facts.items() if key.startswith(TRAINED)}
         )
     if not ((folder / METRICS_FILE).is_file() and (folder / CONFIG_FILE).is_file()):
         return {}
-    metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
-    settings = identity(load_config(folder / CONFIG_FILE))
+    try:
+        metrics, settings = read_metrics(folder), identity(load_config(folder / CONFIG_FILE))
+    except UnreadableConfig as error:
+        raise ValueError(f"checkpoint: {folder / CONFIG_FILE} is not a configuration ({error}); {_REMEDY}") from None
+    except DamagedMetrics as error:
+        raise ValueError(f"checkpoint: {error}; {_REMEDY}") from None
     facts = {key: metrics.get(key) for key in ("strategy", "alpha", "seed")} | _trained_with(settings)
     if not place.is_file():
         validation = ("validation/", "fingerprint/validation_queries")
         facts |= {key: value for key, value in metrics.items() if key.startswith(validation)}
     return facts
+
+
+def _merge_facts(path: Path) -> dict[str, object]:
+    try:
+        return read_json_object(path)
+    except UnreadableDocument as error:
+        raise ValueError(f"checkpoint: {path} is not valid JSON ({error}); merge the runs again") from None
 
 
 def _trained_with(settings: Mapping[str, object]) -> dict[str, object]:
@@ -61,7 +75,10 @@ def load_checkpoint(path: Path) -> Encoder:
         if any(".lora_A." in name for name in state):  # the run's tuning adds the adapters that the weights are for
             from babelbatch.commands.build import build  # imports Lightning, which nothing else here needs
 
-            build(load_config(path.parent.parent / CONFIG_FILE).tuning)(encoder)
+            tuning = saved_part(path.parent.parent / CONFIG_FILE, "tuning")
+            if tuning is None:
+                raise ValueError(f"checkpoint: {path} has adapters, and {CONFIG_FILE} of its run has no tuning")
+            build(tuning)(encoder)
         prefix = "encoder."
         encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
         return encoder

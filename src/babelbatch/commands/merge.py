@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import identity
+from babelbatch.configuration.saved import UnreadableConfig, load_config
 from babelbatch.encoder import interpolated, load, save
 from babelbatch.progress import announce
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, INITIAL_WEIGHTS, MERGE_FILE, METRICS_FILE, TRAINED
+from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 from babelbatch.runs.provenance import provenance
 from babelbatch.storage import write_atomically
+from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 STRATEGY = "merged"
 _SUMMED = ("steps", "tokens/encoded", "tokens/padded", "tokens/teacher", "flops/train", "seconds/train")
@@ -65,12 +67,17 @@ def read_merged_run(folder: Path) -> MergedRun:
             f"runs: {folder} is not a finished training run ({METRICS_FILE} or {ENCODER_FOLDER}/ is missing); name the "
             "folder that babelbatch-train wrote"
         )
-    metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+    try:
+        metrics, settings = read_metrics(folder), identity(load_config(folder / CONFIG_FILE))
+    except DamagedMetrics as error:
+        raise ValueError(f"runs: {error}; run the job again") from None
+    except UnreadableConfig as error:
+        raise ValueError(f"runs: {folder / CONFIG_FILE} is not a configuration ({error}); run the job again") from None
     if INITIAL_WEIGHTS not in metrics:
         raise ValueError(
             f"runs: {folder} has no digest of its initial weights, like all runs of earlier versions; train it again"
         )
-    return MergedRun(folder, metrics, identity(load_config(folder / CONFIG_FILE)))
+    return MergedRun(folder, metrics, settings)
 
 
 def refuse_different(one: MergedRun, other: MergedRun) -> None:
@@ -124,18 +131,20 @@ def _is_free(output: Path, facts: Mapping[str, Any]) -> bool:
     if inside <= {ENCODER_FOLDER}:  # nothing, or what an interrupted merge has left
         return True
     try:
-        there = json.loads((output / MERGE_FILE).read_text(encoding="utf-8"))
+        there = read_json_object(output / MERGE_FILE)
     except (OSError, ValueError):
         there = None
     keys = ("merged/weights", "merged/config_hashes")
-    if isinstance(there, dict) and all(there.get(key) == facts[key] for key in keys):
+    if there is not None and all(there.get(key) == facts[key] for key in keys):
         return False
     raise ValueError(f"output: {output} has something else in it; choose another folder, or remove that one")
 
 
 def _settings_of(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return content
+    try:
+        return read_json_object(path) if path.is_file() else {}
+    except UnreadableDocument as error:
+        raise ValueError(f"runs: {path} is not valid JSON ({error}); run the job again") from None
 
 
 def _vocabulary(encoder: Path) -> dict[str, bytes]:

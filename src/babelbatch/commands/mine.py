@@ -21,9 +21,9 @@ from babelbatch.batches import Mined, concatenated, write_negatives
 from babelbatch.commands.build import build
 from babelbatch.commands.checkpoint import load_checkpoint
 from babelbatch.commands.data import build_corpus
-from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
+from babelbatch.configuration.saved import saved_part
 from babelbatch.encoder import Encoder, Role, device_of, weights_digest
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import bar, waiting
@@ -128,9 +128,8 @@ def corpus_of_run(checkpoint: Path) -> DictConfig:
     """
     for folder in (checkpoint, *checkpoint.absolute().parents[:2]):
         if (folder / CONFIG_FILE).is_file():
-            cfg = load_config(folder / CONFIG_FILE)
-            if "corpus" in cfg:
-                corpus: DictConfig = cfg.corpus
+            corpus = saved_part(folder / CONFIG_FILE, "corpus")
+            if corpus is not None:
                 return corpus
     raise ValueError(f"checkpoint: {checkpoint} does not say which corpus it was trained on; choose one: corpus=...")
 

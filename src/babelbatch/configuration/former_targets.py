@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 FORMER_TARGETS = {
@@ -40,14 +38,6 @@ def current_setting(path: str, value: object) -> tuple[str, object]:
     return f"{parents}{dot}{_current_key(key)}", _current_value(key, value)
 
 
-def load_config(path: Path) -> DictConfig:
-    """The configuration in a run's file, in its current form."""
-    cfg = OmegaConf.load(path)
-    assert isinstance(cfg, DictConfig)
-    _translate(cfg)
-    return cfg
-
-
 def _current_key(key: str) -> str:
     return FORMER_KEYS.get(key, key)
 
@@ -58,17 +48,18 @@ def _current_value(key: str, value: object) -> object:
     return FORMER_TARGETS.get(value, value) if key == "_target_" else FORMER_VALUES.get((key, value), value)
 
 
-def _translate(node: object) -> None:
+def translate(node: object) -> None:
+    """Puts a configuration into its current form."""
     if isinstance(node, DictConfig):
         for key in list(node):
             if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
                 continue
             value = node[key]
-            _translate(value)
+            translate(value)
             if (current := _current_key(key)) != key:
                 del node[key]
             if current != key or isinstance(value, str):
                 node[current] = _current_value(current, value)
     elif isinstance(node, ListConfig):
         for each in node:
-            _translate(each)
+            translate(each)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import starmap
 from pathlib import Path
@@ -42,7 +43,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
 def resolved_yaml(cfg: DictConfig) -> str:
     """The resolved configuration as the run's config.yaml. Values with `output_dir` still refer to it, so that
     the file has the identity of `cfg`."""
-    values: dict[str, Any] = _replaced(_resolved(cfg), _OUTPUT_DIR, "${output_dir}") | {"output_dir": cfg.output_dir}
+    values: dict[str, Any] = _replaced(_resolved(cfg)) | {"output_dir": cfg.output_dir}
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
@@ -90,12 +91,16 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
     return plain(whole)
 
 
-def _replaced(value: Any, old: str, new: str) -> Any:
+def _replaced(value: Any) -> Any:
+    """With references to `output_dir`, and with what only looks like a reference escaped."""
     if isinstance(value, list):
-        return [_replaced(item, old, new) for item in value]
+        return [_replaced(item) for item in value]
     if isinstance(value, dict):
-        return {key: _replaced(item, old, new) for key, item in value.items()}
-    return value.replace(old, new) if isinstance(value, str) else value
+        return {key: _replaced(item) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", value)
+    return literal.replace(_OUTPUT_DIR, "${output_dir}")
 
 
 def _canonical(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from omegaconf import DictConfig
 
 from babelbatch.configuration.identity import identity
 from babelbatch.configuration.schema import sha256_of
-from babelbatch.runs.files import METRICS_FILE
+from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 
 _GROUPS = ("corpus", "validation", "benchmarks", "transform")
 _KEYS = ("path", "data_dir", "dictionaries", "hub")  # `hub` may be a folder
@@ -42,7 +41,10 @@ def changed_inputs(cfg: DictConfig, folder: Path) -> list[str]:
 
     Empty for a run that did not record its inputs.
     """
-    metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+    try:
+        metrics = read_metrics(folder)
+    except DamagedMetrics as error:
+        raise ValueError(f"{error}; remove that folder and run the job again") from None
     saved = {key: value for key, value in metrics.items() if key.startswith(_PREFIX)}
     if not saved:
         return []

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import yaml
 
+from babelbatch.configuration.shipped import CONF
 from babelbatch.configuration.signatures import closest
 from babelbatch.dashboard.runs import LocalRuns, read_runs
-from babelbatch.jobs.overrides import CONF
 from babelbatch.progress import announce
 
 USER_ERROR = 2

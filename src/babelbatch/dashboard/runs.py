@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE
+from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
+from babelbatch.storage.documents import UnreadableDocument, read_yaml_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +35,19 @@ def read_runs(place: Path) -> LocalRuns:
         metrics = _read(folder / METRICS_FILE)
         for name in metrics.get("benchmarks") or ():
             benchmarks.setdefault(name, metrics.get(f"metric/{name}", "map"))
-        logged = ((_read(folder / CONFIG_FILE).get("logger") or {}).get("wandb")) or {}
+        loggers = _read(folder / CONFIG_FILE).get("logger")
+        logged = loggers.get("wandb") if isinstance(loggers, dict) else None
         for names, key in ((entities, "entity"), (projects, "project")):
-            if logged.get(key):
-                names[logged[key]] = None
+            if isinstance(logged, dict) and isinstance(name := logged.get(key), str) and name:
+                names[name] = None
     return LocalRuns(tuple(folders), benchmarks, tuple(entities), tuple(projects))
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """A file of a run; empty if it is missing."""
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        return read_metrics(path.parent) if path.name == METRICS_FILE else read_yaml_object(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); remove the folder or repeat its run"
-        ) from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged; remove the folder or repeat its run")
-    return content
+    except (DamagedMetrics, UnreadableDocument, OSError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); remove the folder or repeat its run") from None

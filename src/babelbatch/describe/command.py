@@ -23,10 +23,11 @@ from babelbatch.benchmarks.leakage import overlaps
 from babelbatch.commands.data import build_benchmarks, build_corpus
 from babelbatch.configuration.check import check
 from babelbatch.configuration.schema import ConfigError, register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
-from babelbatch.jobs.overrides import CONF, force_overrides, search_path
+from babelbatch.jobs.overrides import force_overrides, search_path
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.storage import write_atomically
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from babelbatch.encoder.huggingface import quiet
+from babelbatch.encoder.json_files import read_json_object
 from babelbatch.encoder.merging import merged_state_dict
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def base_of(folder: Path) -> str | None:
     """
     if not (folder / ADAPTER_FILE).exists() or (folder / "config.json").exists():
         return None
-    config = json.loads((folder / ADAPTER_FILE).read_text(encoding="utf-8"))
+    config = read_json_object(folder / ADAPTER_FILE)
     kind, base = config.get("peft_type"), config.get("base_model_name_or_path")
     if not base:
         raise _refused(folder, "an adapter that does not name its model")

@@ -70,9 +70,15 @@ def load(folder: Path) -> Encoder:
 
 def load_architecture(folder: Path) -> Encoder:
     """Reads what `save_architecture` wrote. The weights are random."""
-    config = AutoConfig.from_pretrained(folder)
-    build = model_class(config).from_config
-    backbone = build(config)  # type: ignore[no-untyped-call]  # transformers does not annotate it
+    try:
+        config = AutoConfig.from_pretrained(folder)
+        build = model_class(config).from_config
+        backbone = build(config)  # type: ignore[no-untyped-call]  # transformers does not annotate it
+    except Exception as error:  # transformers raises any of a dozen types for a damaged config.json
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ValueError(
+            f"{folder / 'config.json'} describes no model ({reason}); save the model there again"
+        ) from error
     return Encoder(backbone, load_tokenizer(str(folder), False), Settings(**load_settings(folder)))
 
 

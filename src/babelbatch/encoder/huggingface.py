@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -80,7 +79,7 @@ def load_backbone(
                 dtype=dtype,
                 output_loading_info=True,
             )
-    except (OSError, ValueError, SafetensorError) as error:
+    except Exception as error:  # transformers raises any of a dozen types for damaged files
         raise _not_loadable(name_or_path, "model", error) from error
     missing = sorted(key for key in report["missing_keys"] if with_pooler or not key.startswith("pooler."))
     if missing:
@@ -99,7 +98,7 @@ def load_tokenizer(name_or_path: str, trust_remote_code: bool) -> PreTrainedToke
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             name_or_path, trust_remote_code=trust_remote_code
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # that of the tokenizers library is a bare Exception
         raise _not_loadable(name_or_path, "tokenizer", error) from error
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token is None:
@@ -140,8 +139,8 @@ def _not_loadable(name_or_path: str, part: str, reason: object) -> ValueError:
             f"encoder.trust_remote_code: {name_or_path} needs code that it brings with it; read that code, then set "
             "encoder.trust_remote_code=true with encoder.name_or_path"
         )
+    first_line = next(iter(str(reason).strip().splitlines()), type(reason).__name__)
     return ValueError(
-        f"encoder.name_or_path: no {part} could be loaded from '{name_or_path}' "
-        f"({str(reason).strip().splitlines()[0]}); "
+        f"encoder.name_or_path: no {part} could be loaded from '{name_or_path}' ({first_line}); "
         "give a folder that holds it, or a hub name while the hub can be reached"
     )

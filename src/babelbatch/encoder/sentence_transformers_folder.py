@@ -68,7 +68,19 @@ def read_folder(folder: Path) -> SentenceTransformersFolder | None:
     """
     if not (folder / MODULES_FILE).exists():
         return None
-    modules = [(_name(module["type"], folder), folder / module["path"]) for module in read_json(folder / MODULES_FILE)]
+    try:
+        return _read_modules(folder)
+    except (AttributeError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise ValueError(
+            f"{folder}: a JSON file of its modules has other values than sentence-transformers writes "
+            f"({type(error).__name__}: {error}); save the model there again"
+        ) from error
+
+
+def _read_modules(folder: Path) -> SentenceTransformersFolder:
+    modules = [
+        (_name(module["type"], folder), _inside(folder, module["path"])) for module in read_json(folder / MODULES_FILE)
+    ]
     names = [name for name, _ in modules]
     is_static = names[:1] == ["StaticEmbedding"]
     rest = names[1:] if is_static else names[2:]
@@ -89,6 +101,13 @@ def read_folder(folder: Path) -> SentenceTransformersFolder | None:
     if dense:
         settings["dense"] = tuple(_dense(path) for path in dense)
     return SentenceTransformersFolder(settings, modules[0][1], is_static, dense)
+
+
+def _inside(folder: Path, path: str) -> Path:
+    """The folder of a module. Raises ValueError if it is not inside the model's."""
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise _refused(folder, f"a module in '{path}'", "it leads out of the folder")
+    return folder / path
 
 
 def _name(kind: str, folder: Path) -> str:

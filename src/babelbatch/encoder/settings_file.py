@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from babelbatch.encoder.dense import Dense
-from babelbatch.encoder.json_files import read_json
+from babelbatch.encoder.json_files import read_json_object
 from babelbatch.encoder.model import Settings
 
 SETTINGS_FILE = "babelbatch.json"
@@ -28,8 +28,23 @@ def load_settings(folder: Path) -> dict[str, Any]:
     """The arguments of `Settings` that the folder stores; none if babelbatch did not save it."""
     if not (folder / SETTINGS_FILE).exists():
         return {}
-    content = {_FORMER_NAMES.get(name, name): value for name, value in read_json(folder / SETTINGS_FILE).items()}
+    path = folder / SETTINGS_FILE
+    content = {_FORMER_NAMES.get(name, name): value for name, value in read_json_object(path).items()}
     known = {field.name: content[field.name] for field in fields(Settings) if field.name in content}
-    if "dense" in known:
-        known["dense"] = tuple(Dense(**layer) for layer in known["dense"])
+    try:
+        if "dense" in known:
+            known["dense"] = tuple(Dense(**layer) for layer in known["dense"])
+        for name, value in known.items():
+            _refuse_other_type(name, value)
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}; save the model there again") from None
     return known
+
+
+def _refuse_other_type(name: str, value: object) -> None:
+    """Raises TypeError for a value that no setting of this name has."""
+    annotation = str(Settings.__annotations__[name])
+    kinds: dict[str, type] = {"str": str, "bool": bool, "int": int, "None": type(None), "tuple": tuple}
+    allowed = tuple(kinds[each.split("[")[0]] for each in annotation.replace(" ", "").split("|") if each in kinds)
+    if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and "bool" not in annotation)):
+        raise TypeError(f"{name} is {str(value)[:40]!r}, not {annotation}")

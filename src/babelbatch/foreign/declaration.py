@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import regex
-import yaml
 
 from babelbatch.evaluation.metrics import SETTINGS
+from babelbatch.storage.documents import UnreadableDocument, parse_yaml_object
 
 SYSTEM_FILE = "system.yaml"
 KINDS = ("trec", "table", "mteb")
@@ -119,14 +119,12 @@ def shown(text: str) -> str:
 
 def _mapping(text: str, place: str) -> dict[str, object]:
     try:
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise ValueError(f"{place}{line}: it is not valid YAML; write a key and its value on each line") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{place}: it is no mapping; write a key and its value on each line, such as kind: trec")
-    return {str(key): value for key, value in found.items()}
+        return parse_yaml_object(text)
+    except UnreadableDocument as error:
+        line = f", line {error.line}" if error.line else ""
+        raise ValueError(
+            f"{place}{line}: {error}; write a key and its value on each line, such as kind: trec"
+        ) from None
 
 
 def _declaration(found: Mapping[str, object], place: str, folder: Path, *, inside: bool) -> Declaration:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from babelbatch.foreign.declaration import shown
 from babelbatch.progress import bar
+from babelbatch.storage import documents
 
 _LONGEST = 65_536  # bytes of a line
 _MOST_LINES = 200_000_000
@@ -53,6 +53,14 @@ def finite(path: Path, line: int, name: str, text: str) -> float:
     return value
 
 
+def is_finite(value: float) -> bool:
+    """Whether a number is finite as a float; whole numbers of hundreds of digits are not."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def pairs(path: Path, second: str) -> dict[str, str]:
     """id -> value of a file with an id, a tab and a value on each line. second: what the value is, for messages.
 
@@ -71,11 +79,8 @@ def pairs(path: Path, second: str) -> dict[str, str]:
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises ValueError, with the line, if it is not JSON or larger than 1 GiB."""
-    if path.stat().st_size > _LARGEST_JSON:
-        raise ValueError(f"{path}: it is larger than {_LARGEST_JSON:,} bytes; split it")
     try:
-        return json.loads(path.read_bytes())
-    except json.JSONDecodeError as error:
-        raise fault(path, error.lineno, f"it is not JSON ({error.msg}); write it again") from None
-    except (UnicodeDecodeError, RecursionError, ValueError):
-        raise ValueError(f"{path}: it is not JSON; write it again") from None
+        return documents.read_json(path, _LARGEST_JSON, finite=False)
+    except documents.UnreadableDocument as error:
+        place = f"{path}, line {error.line}" if error.line else f"{path}"
+        raise ValueError(f"{place}: it is not JSON ({error}); write it again") from None

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from babelbatch.foreign.declaration import shown
-from babelbatch.foreign.lines import read_json
+from babelbatch.foreign.lines import is_finite, read_json
 from babelbatch.foreign.trec import Lists, sorted_lists
 
 PREDICTIONS = "_predictions.json"
@@ -93,6 +92,6 @@ def _one_split(path: Path, splits: Mapping[str, object]) -> None:
 
 
 def _number(path: Path, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_finite(value):
         raise ValueError(f"{path}: {shown(str(value))} is no finite score; write it again")
     return float(value)

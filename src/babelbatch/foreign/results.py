@@ -16,6 +16,7 @@ from babelbatch.foreign.names import Names, Query, names_of
 from babelbatch.foreign.ranked_lists import Coverage, Judgement, RankedFile, score_files
 from babelbatch.foreign.score_tables import RELEVANT, our_measure, read_scores
 from babelbatch.foreign.trec import Lists, read_qrels, read_run
+from babelbatch.records import problem_of_name
 
 _LANGUAGES = ("language", "candidate_language")
 _COLUMNS = pa.schema(
@@ -247,6 +248,8 @@ def _owner(declaration: Declaration, path: Path, groups: Mapping[str, str], mode
             f"{declaration.place}: nothing says the benchmark of {path.name}; write benchmark:, or a group "
             "(?P<benchmark>...) into files:"
         )
+    if (problem := problem_of_name(benchmark)) is not None:
+        raise ValueError(f"{declaration.place}: the benchmark {shown(benchmark)} {problem}; name it as in our runs")
     seed = groups.get("seed")
     if seed is None:
         return _Owner(name, declaration.seed, benchmark)

@@ -6,14 +6,13 @@ JSON object, query -> measure -> value. Their summary over all queries is left o
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from babelbatch.foreign.declaration import shown
-from babelbatch.foreign.lines import fault, finite, lines, read_json
+from babelbatch.foreign.lines import fault, finite, is_finite, lines, read_json
+from babelbatch.storage.documents import parse_json
 
 _SUMMARY = "all"
 _SAME = {
@@ -71,9 +70,9 @@ def _tab_separated(path: Path) -> Iterator[tuple[int, str, str, float]]:
 def _json_lines(path: Path) -> Iterator[tuple[int, str, str, float]]:
     for number, line in lines(path):
         try:
-            found = json.loads(line)
+            found = parse_json(line, finite=False)
             query, measure, value = (found[key] for key in ("query_id", "measure", "value"))
-        except (ValueError, RecursionError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             raise fault(path, number, "it is not an object with query_id, measure and value; mend it") from None
         if not isinstance(query, str) or not isinstance(measure, str) or not _is_number(value):
             raise fault(path, number, "query_id and measure are texts, and value is a finite number; mend it")
@@ -95,4 +94,4 @@ def _nested(path: Path) -> dict[str, dict[str, float]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and is_finite(value)

@@ -13,10 +13,12 @@ from hydra._internal.utils import get_args_parser
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from babelbatch.configuration.saved import allow_own_targets
 from babelbatch.configuration.schema import ConfigError, register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.failures import is_user_error, print_error
 from babelbatch.jobs.outcome import EXIT_USER_ERROR
-from babelbatch.jobs.overrides import CONF, force_overrides, search_path
+from babelbatch.jobs.overrides import force_overrides, search_path
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.runs.stopping import signal_exit_code
 
@@ -41,6 +43,7 @@ def run_directly(root: str, work: Callable[[DictConfig], None], texts: Sequence[
         if arguments.multirun:
             raise ConfigError(["-m: this command has no jobs to sweep over; leave it out"])
         overrides = force_overrides(arguments.overrides)
+        allow_own_targets(arguments.config_dir)
         check_jobs(root, overrides, multirun=False, config_dir=arguments.config_dir)
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose(root, [*search_path(arguments.config_dir), *overrides])

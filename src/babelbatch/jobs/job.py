@@ -12,10 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.check import check
-from babelbatch.configuration.former_targets import load_config
 from babelbatch.configuration.identity import config_hash, differences, identity, resolved_yaml
 from babelbatch.configuration.inputs import changed_inputs
 from babelbatch.configuration.plain import without_hydra
+from babelbatch.configuration.saved import load_config
 from babelbatch.configuration.schema import ConfigError
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.failures import run_reporting_failures

@@ -12,6 +12,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 
 from babelbatch.configuration.schema import ConfigError, register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.failures import print_error
 from babelbatch.jobs.outcome import (
@@ -25,7 +26,7 @@ from babelbatch.jobs.outcome import (
     command_exit_code,
     outcome_from_folder,
 )
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs, experiment_sweep
 from babelbatch.jobs.sweep import JobRunner
 from babelbatch.runs.files import is_finished
@@ -58,7 +59,7 @@ def _launch(root: str, show: Show) -> int:
     arguments = get_args_parser().parse_args()
     # `-sc query=bash` is no setting
     overrides = arguments.overrides if arguments.shell_completion else force_overrides(arguments.overrides)
-    runner = JobRunner(root)
+    runner = JobRunner(root, arguments.config_dir)
     run = hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(runner)
     try:
         _rewrite_command_line(root, arguments, overrides)

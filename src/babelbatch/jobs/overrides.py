@@ -15,11 +15,8 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.configuration.schema import ConfigError
+from babelbatch.configuration.shipped import CONF
 from babelbatch.configuration.signatures import closest
-
-_PACKAGE = Path(__file__).parents[1]
-CONF = next(path for path in (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf") if path.is_dir())
-"""The shipped configuration: inside the package when installed from a wheel, at the top of a checkout."""
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
 """What Hydra raises where overrides do not compose; a ValueError for `group=null`."""

@@ -14,9 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 from babelbatch.configuration.check import check
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.schema import ConfigError
+from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.overrides import (
     COMPOSITION_ERRORS,
-    CONF,
     force_overrides,
     one_line,
     parse_overrides,

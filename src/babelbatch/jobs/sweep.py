@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.plain import plain
+from babelbatch.configuration.saved import allow_own_targets
 from babelbatch.configuration.schema import register
 from babelbatch.distributed.ranks import devices_per_node, global_rank, world_size
 from babelbatch.jobs.job import run_in_process, skip_finished
@@ -28,11 +29,13 @@ _LAUNCHERS_HERE = (".BasicLauncher", ".FreshLauncher")  # others call the jobs i
 class JobRunner:
     """Called by Hydra with the configuration of each job.
 
-    root: name of the root configuration. outcomes: folder -> outcome, in the order of the jobs.
+    root: name of the root configuration. config_dir: the folder with the user's own options, or None. outcomes: folder
+        -> outcome, in the order of the jobs.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, config_dir: str | None = None) -> None:
         self.root = root
+        self._config_dir = None if config_dir is None else str(Path(config_dir).absolute())
         self.outcomes: dict[Path, Outcome] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -41,6 +44,7 @@ class JobRunner:
         self.__dict__ |= state
 
     def __call__(self, cfg: DictConfig) -> None:
+        allow_own_targets(self._config_dir)
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
         finished = is_finished(folder, config_hash(cfg))
@@ -59,7 +63,7 @@ class JobRunner:
         ranks_exist = (world_size() or 1) > 1
         if ranks_exist or (processes == 1 and not _launcher(hydra).endswith(".FreshLauncher")):
             return run_in_process(self.root, cfg, folder)
-        return run_in_workers(self.root, cfg, folder, processes, _logging_settings(hydra))
+        return run_in_workers(self.root, cfg, folder, processes, _worker_settings(hydra, self._config_dir))
 
 
 def _launcher(hydra: HydraConf) -> str:
@@ -73,8 +77,9 @@ def _log_to(path: Path) -> None:
             handler.baseFilename = str(path)
 
 
-def _logging_settings(hydra: HydraConf) -> Mapping[str, object]:
+def _worker_settings(hydra: HydraConf, config_dir: str | None) -> Mapping[str, object]:
     return {
+        "config_dir": config_dir,
         "job_logging": OmegaConf.to_container(hydra.job_logging, resolve=True),
         "verbose": plain(hydra, resolve=False)["verbose"],
     }

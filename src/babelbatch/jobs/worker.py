@@ -16,7 +16,7 @@ from typing import Any
 from hydra.core.utils import configure_log
 from omegaconf import OmegaConf
 
-from babelbatch.configuration.former_targets import load_config
+from babelbatch.configuration.saved import allow_own_targets, load_config
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.job import run_in_process
 from babelbatch.runs.files import CONFIG_FILE
@@ -27,7 +27,9 @@ def main() -> None:
     """Ends with the exit code of the job."""
     raise_on_sigterm()
     root, folder = sys.argv[1], Path(sys.argv[2])
-    _configure_logging(**json.loads(_first_line()))
+    settings = json.loads(_first_line())
+    allow_own_targets(settings.pop("config_dir", None))
+    _configure_logging(**settings)
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     sys.exit(run_in_process(root, load_config(folder / CONFIG_FILE), folder).code)
 

@@ -30,7 +30,7 @@ _LINES_SHOWN = 30  # of the log of a rank that failed
 def run_in_workers(root: str, cfg: DictConfig, folder: Path, processes: int, settings: Mapping[str, object]) -> Outcome:
     """Runs a job in `processes` fresh processes, its ranks. Rank 0 takes the folder's lock over.
 
-    settings: Hydra's `job_logging` and `verbose`, by which the workers log.
+    settings: Hydra's `job_logging` and `verbose`, by which the workers log, and the `config_dir` of the command line.
     """
 
     def work() -> Outcome:

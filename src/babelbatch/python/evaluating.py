@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from babelbatch.commands.data import build_benchmarks
 from babelbatch.configuration.schema import ConfigError, register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.encoder import Encoder
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
-from babelbatch.jobs.overrides import CONF
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.lexical import BM25, CharNgrams
 from babelbatch.progress import silent, waiting

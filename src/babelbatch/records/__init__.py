@@ -16,6 +16,7 @@ from babelbatch.records.languages import (
     primary_language,
     same_language,
 )
+from babelbatch.records.names import problem_of_name
 
 __all__ = [
     "ABSENT",
@@ -34,5 +35,6 @@ __all__ = [
     "canonical_language",
     "find_language",
     "primary_language",
+    "problem_of_name",
     "same_language",
 ]

@@ -60,6 +60,7 @@ class Benchmark:
     def __post_init__(self) -> None:
         checks = Checks("benchmark", self.name)
         checks.languages("languages", self.languages)
+        checks.file_names("name", (self.name,))
         for name in ("protocol", "metric", "cluster_unit"):
             checks.text(name, getattr(self, name))
         checks.flag("pooled", self.pooled)

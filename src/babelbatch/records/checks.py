@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from babelbatch.records.languages import same_language
+from babelbatch.records.names import problem_of_name
 
 _BLOCK = 1 << 18  # numbers at a time, which stay in the processor's cache
 
@@ -74,6 +75,12 @@ class Checks:
                 raise self.refuse(field, f"'{name[:40]}' is not a language; give a code such as en or zh-Hant")
         if (twice := same_language(value)) is not None:
             raise self.refuse(field, f"'{twice[0]}' and '{twice[1]}' are one language; give both rows one code")
+
+    def file_names(self, field: str, value: tuple[str, ...]) -> None:
+        """Names that files can be called by."""
+        for name in value:
+            if (problem := problem_of_name(name)) is not None:
+                raise self.refuse(field, f"{name[:60]!r} {problem}, and files are called by it; give another one")
 
     def texts(self, field: str, value: object, length: int | None = None, of: str = "") -> None:
         """A sequence of strings, `length` of them if that is not None. of: the field that gives the length."""

@@ -11,12 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf
 
 from babelbatch.configuration.former_targets import current_setting
 from babelbatch.configuration.identity import identity
+from babelbatch.configuration.saved import UnreadableConfig, load_config
 from babelbatch.evaluation.custom import CUSTOM
 from babelbatch.evaluation.metrics import NAMES, SETTINGS
 from babelbatch.foreign import SYSTEM_FILE
@@ -24,6 +23,7 @@ from babelbatch.progress import bar
 from babelbatch.report.contrasts import Contrast, contrasts_of
 from babelbatch.report.selection_rule import Rule, rule_of
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE, PER_QUERY_FILE, TRAINED
+from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 
 REQUIRED_COLUMNS = ("benchmark", "setting", "query_id", "query_language", "candidate_language", "map", "rank_distance")
 """Columns of per_query.parquet without which there is no report."""
@@ -120,13 +120,11 @@ def read_run(folder: Path) -> Run:
     metrics = _metrics(folder / METRICS_FILE)
     path = folder / CONFIG_FILE
     try:
-        config = OmegaConf.load(path)
-        if not isinstance(config, DictConfig):
-            raise TypeError("it is a list")
+        config = load_config(path)
         settings = identity(config)
     except FileNotFoundError:
         raise ValueError(f"{path} is missing, and the report needs it to name the run; {REMEDY}") from None
-    except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
+    except (UnreadableConfig, OSError) as error:
         raise ValueError(f"{path} is not a configuration ({_first_line(error)}); {REMEDY}") from None
     per_query = _per_query(folder / PER_QUERY_FILE, metrics)
     try:
@@ -199,10 +197,10 @@ def _run_folders(folder: Path, depth: int) -> list[Path]:
 
 def _metrics(path: Path) -> dict[str, Any]:
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({_first_line(error)}); {REMEDY}") from None
-    if not isinstance(metrics, dict) or not metrics.get("benchmarks"):
+        metrics = read_metrics(path.parent)
+    except DamagedMetrics as error:
+        raise ValueError(f"{error}; {REMEDY}") from None
+    if not metrics.get("benchmarks"):
         raise ValueError(f"{path} names no benchmarks; {REMEDY}")
     for name in metrics["benchmarks"]:
         if f"fingerprint/{name}" not in metrics:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Column, Table
 from babelbatch.evaluation.metrics import POOL_NAMES, SETTINGS, TITLES
 from babelbatch.report.numbers import fixed, percent, with_unit
 from babelbatch.runs.files import METRICS_FILE
+from babelbatch.runs.metrics_file import read_metrics
 
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
 _RANKED = ("map", "map@20", "recall@1", "recall@10")  # fits 80 characters together with the rank distance
@@ -56,7 +56,7 @@ def read_rows(folders: Iterable[Path]) -> list[Row]:
     """The rows of the finished training runs in `folders`, sorted by benchmark and metric. Skips other folders, such
     as evaluations."""
     finished = [folder for folder in folders if (folder / METRICS_FILE).exists()]
-    runs = [(folder.name, json.loads((folder / METRICS_FILE).read_text())) for folder in finished]
+    runs = [(folder.name, read_metrics(folder)) for folder in finished]
     trained = [(name, run) for name, run in runs if "seconds/train" in run]
     rows = [_row(name, benchmark, run) for name, run in trained for benchmark in run["benchmarks"]]
     return sorted(rows, key=lambda row: (row.benchmark, row.metric))
@@ -114,7 +114,7 @@ def print_scores(folders: Iterable[Path]) -> None:
     """Prints the macro scores of finished runs, one table a run and benchmark."""
     folders = list(folders)
     for folder in folders:
-        metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+        metrics = read_metrics(folder)
         for benchmark in metrics["benchmarks"]:
             title = f"{benchmark}: {folder.name}" if len(folders) > 1 else benchmark
             searched = f"search/{benchmark}" in metrics

@@ -1,7 +1,8 @@
 """The folder of a run: the names of its files, its results, its lock.
 
-Start at `files.py`. `results` writes metrics.json, which makes a run complete; `provenance` has the versions behind it;
+Start at `files.py`. `results` writes metrics.json, which makes a run complete, and
+`metrics_file` reads it back; `provenance` has the versions behind it;
 `lock` keeps a second process out of the folder; `stopping` turns SIGTERM into an exception, so that a run can save.
 """
 
-__all__ = ["files", "lock", "provenance", "results", "stopping"]
+__all__ = ["files", "lock", "metrics_file", "provenance", "results", "stopping"]

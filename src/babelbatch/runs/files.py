@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 METRICS_FILE = "metrics.json"
 PER_QUERY_FILE = "per_query.parquet"
@@ -27,7 +28,6 @@ def is_finished(folder: Path, config_hash: str) -> bool:
     """Whether the folder has the complete results of the configuration with this hash, which metrics.json, written
     last, records."""
     try:
-        metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return read_json_object(folder / METRICS_FILE).get("config_hash") == config_hash
+    except (FileNotFoundError, NotADirectoryError, UnreadableDocument):
         return False
-    return isinstance(metrics, dict) and metrics.get("config_hash") == config_hash

@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from babelbatch.storage import write_atomically
+from babelbatch.storage.documents import read_json_object
 
 LOCK_FILE = "run.lock"
 HOLDER_FILE = "run.lock.json"
@@ -59,8 +60,8 @@ def locked(folder: Path, patience: float = 0.5) -> Iterator[None]:
 
 def _holder(folder: Path) -> str:
     try:
-        return "pid {pid} on {host} since {since}".format(**json.loads((folder / HOLDER_FILE).read_text()))
-    except (OSError, ValueError, KeyError):
+        return "pid {pid} on {host} since {since}".format(**read_json_object(folder / HOLDER_FILE))
+    except (OSError, ValueError, KeyError, TypeError):
         return "in another process"
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "cache_entry",
     "cache_folder",
     "checkpoint_file",
+    "documents",
     "file_signatures",
     "flush_file",
     "flush_folder",

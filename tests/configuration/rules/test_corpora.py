@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 from babelbatch.configuration.schema import (
     register,
 )
-from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.configuration.shipped import CONF
+from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs
 from configurations import GROUPS, problems
 
