@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from torch.nn.functional import normalize
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from babelbatch.encoder import Encoder, load, load_architecture, pretrained, save, save_architecture, static, tiny
+from babelbatch.encoder.backbones import split_runs, train_tokenizer
 from babelbatch.encoder.model import Settings
 from babelbatch.records import Padded
 from babelbatch.tokens import tokenise
@@ -366,3 +368,14 @@ def test_what_an_earlier_version_saved_is_read(tmp_path):
     for found in (read, other):
         for name, value in encoder.state_dict().items():
             assert torch.equal(found.state_dict()[name], value), name
+
+
+def test_a_run_without_a_blank_does_not_stall_the_training_of_a_tokenizer():
+    """Without the bound the training takes 75 times as long for 300,000 characters as for 35,000."""
+    draw = random.Random(0)
+    run = "".join(draw.choice("abcdefgh") for _ in range(25_000))
+    assert [len(part) for part in split_runs(f"before {run} after").split(" ")] == [6, 10_000, 10_000, 5_000, 5]
+    for whole in (run[:10_000], "x " * 9_000, ""):
+        assert split_runs(whole) == whole
+    found, expected = (train_tokenizer([text], 60).get_vocab() for text in (run, split_runs(run)))
+    assert found == expected

@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor
-from unicodedata import normalize
 
 import regex
 
 from babelbatch.progress import track
-from babelbatch.records import Benchmark, Corpus
+from babelbatch.records import Benchmark, Corpus, same_text
 
 REFUSED_SHARE = 0.01
 """A benchmark with a larger share of its queries in the corpus is not evaluated."""
@@ -52,12 +51,11 @@ class Overlap:
 
 
 def normalised(text: str) -> str:
-    """The text in NFKC, case-folded, without punctuation, white space and control characters. Queries with equal
-    results are identical. A text of only such characters is returned unchanged."""
+    """The text as `records.same_text` has it, without punctuation, white space and control characters. Queries with
+    equal results are identical. A text of only such characters is returned unchanged."""
     if text.isascii():  # bytes suffice, and are ten times as fast
         return text.encode().translate(_LOWER, _DROPPED_BYTES).decode() or text
-    # Case folding can produce characters that NFKC composes, hence twice (Unicode 3.13, toNFKC_Casefold).
-    return _DROPPED.sub("", normalize("NFKC", normalize("NFKC", text).casefold())) or text
+    return _DROPPED.sub("", same_text(text)) or text
 
 
 def overlaps(texts: Iterable[str], benchmarks: Mapping[str, Benchmark], *, near: bool) -> list[Overlap]:

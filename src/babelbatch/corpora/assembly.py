@@ -6,6 +6,7 @@ are compared by 128-bit BLAKE2 hashes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,17 +15,20 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES
-from babelbatch.records import ABSENT
+from babelbatch.records import ABSENT, escaped, same_id, same_text
 from babelbatch.sources.lines import Place
 from babelbatch.storage import TextWriter, abandon_build, select_texts, text_hash
 
+log = logging.getLogger(__name__)
+
 _ROW = np.dtype(
     [
-        *((name, "u8") for name in ("id", "id_check", "text", "text_check", "key", "key_check")),
+        *((name, "u8") for name in ("id", "id_check", "text", "text_check", "same", "same_check", "key", "key_check")),
         *(("language", "i2"), ("number", "i8"), ("order", "i8"), ("file", "i4"), ("line", "i8")),
     ]
 )
 _WAITING = 16_384
+_UNUSUAL = 100_000  # ids to compare, which stay in memory
 
 
 class Assembly:
@@ -44,6 +48,8 @@ class Assembly:
         self._rows = {name: _Rows(folder / f"{name}.rows") for name in ("query", "passage", "negative")}
         self._files: dict[Path, int] = {}
         self._order = 0
+        self._unusual: dict[str, tuple[str, Place]] = {}  # id in its plain form -> as it is
+        self._alike: dict[str, tuple[str, Place]] = {}  # id -> an id that looks the same
 
     def __enter__(self) -> Assembly:
         return self
@@ -72,7 +78,8 @@ class Assembly:
         """Writes ids, texts and tables.
 
         negatives: the first so many of each item and language; None for all.
-        Passages share a passage key if they have equal texts or equal given keys, also through a chain of these.
+        Passages share a passage key if they have the same text (`records.same_text`) or equal given keys, also through
+        a chain of these. Ids that only look equal are logged.
         Raises ValueError, with both places, if an item has two queries or two passages in a language.
         """
         self._ids.close()
@@ -89,7 +96,10 @@ class Assembly:
         text = self._distinct(PASSAGES, np.concatenate([passages, wrong]))
         of_passages, of_wrong = text[: len(passages)], text[len(passages) :]
         self._table("passages", "passage", shape, at[1], passages, of_passages)
-        keys, key_of_wrong = _keys(shape[0], at[1], passages, of_passages, wrong, of_wrong)
+        same = _same_texts(np.concatenate([passages, wrong]))
+        split = len(passages)
+        keys, key_of_wrong = _keys(shape[0], at[1], passages, same[:split], wrong, same[split:])
+        self._report_ids(queries, passages)
         np.save(self._folder / "passage_keys.npy", keys)
         self._negatives(shape, at[2], wrong, of_wrong, key_of_wrong, negatives)
         for rows in self._rows.values():
@@ -100,12 +110,39 @@ class Assembly:
     ) -> None:
         if self._open and language not in self._column:
             self._column[language] = len(self._column)
+        self._compare_id(id_, path, line)
         number = self._texts[file].append(text)
         self._ids.append(id_)
         place = self._files.setdefault(path, len(self._files))
-        hashes = (*text_hash(id_), *text_hash(text), *((0, 0) if key is None else text_hash(key)))
+        of_text = text_hash(text)
+        same = of_text if file == QUERIES or (plain := same_text(text)) == text else text_hash(plain)
+        hashes = (*text_hash(id_), *of_text, *same, *((0, 0) if key is None else text_hash(key)))
         self._rows[kind].append((*hashes, self._column[language], number, self._order, place, line))
         self._order += 1
+
+    def _compare_id(self, id_: str, path: Path, line: int) -> None:
+        """Notes an id that is not in its plain form, and one that looks like an id noted before."""
+        if not (id_.isascii() and " " not in id_) and len(self._unusual) < _UNUSUAL:
+            plain = same_id(id_)
+            if plain != id_:
+                first, _ = self._unusual.setdefault(plain, (id_, Place(path, line)))
+                if first != id_:
+                    self._alike.setdefault(id_, (first, Place(path, line)))
+        elif id_ != id_.strip():
+            self._unusual.setdefault(same_id(id_), (id_, Place(path, line)))
+
+    def _report_ids(self, *rows: np.ndarray) -> None:
+        known = np.unique(np.concatenate([each["id"] for each in rows]))
+        for plain, (id_, place) in self._unusual.items():
+            if text_hash(plain)[0] in known:
+                self._alike.setdefault(id_, (plain, place))
+        if self._alike:
+            id_, (other, place) = next(iter(self._alike.items()))
+            log.warning(
+                "%s: the id %s looks like %s and differs from it in blanks or Unicode form (%d such ids), so they are "
+                "different items; give both one spelling",
+                place, escaped(id_), escaped(other), len(self._alike),
+            )  # fmt: skip
 
     def _distinct(self, file: str, rows: np.ndarray) -> np.ndarray:
         """Removes repeated texts from the file, in the order of their first rows. Returns (R,), the number of each
@@ -204,6 +241,13 @@ def _in_order(hashes: np.ndarray, checks: np.ndarray, order: np.ndarray) -> tupl
     rank = np.empty_like(by_occurrence)
     rank[by_occurrence] = np.arange(len(by_occurrence))
     return rank[inverse], first[by_occurrence]
+
+
+def _same_texts(rows: np.ndarray) -> np.ndarray:
+    """(R,) a number for each row, equal for texts that count as the same."""
+    _, first, number = np.unique(rows["same"], return_index=True, return_inverse=True)
+    assert np.array_equal(rows["same_check"][first][number], rows["same_check"]), "two texts agree in 64 bits"
+    return np.asarray(number, np.int64)
 
 
 def _items(kinds: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

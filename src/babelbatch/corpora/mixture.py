@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from babelbatch.records import ABSENT, Corpus, Mixture, find_language
+from babelbatch.records import ABSENT, Corpus, Mixture, find_language, same_text
 from babelbatch.storage import ConcatTexts, text_hash
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,9 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
     exponent: a batch comes from a part with probability proportional to n ** exponent, where n is the number of its
         items that a batch of the step's kind can contain: 1 is by size, 0 is uniform over the parts that have any.
 
-    Parts have different passage keys, except where both have a passage with the same text: its items then share a key,
-    so the validation split holds all of them out or none. Texts are not copied; tables are, in memory.
+    Parts have different passage keys, except where both have the same passage text (`records.same_text`): its items
+    then share a key, so the validation split holds all of them out or none. Texts are not copied; tables are, in
+    memory.
     Raises ValueError for no parts and for a mixture as a part.
     """
     if not parts:
@@ -155,7 +156,9 @@ def _shared_texts(corpora: list[Corpus]) -> tuple[list[np.ndarray], int]:
     starts = _starts(sizes)
     hashes = np.concatenate(
         [
-            np.fromiter((text_hash(text)[0] for text in corpus.passage_texts), np.uint64, len(corpus.passage_texts))
+            np.fromiter(
+                (text_hash(same_text(text))[0] for text in corpus.passage_texts), np.uint64, len(corpus.passage_texts)
+            )
             for corpus in corpora
         ]
     )
@@ -165,7 +168,7 @@ def _shared_texts(corpora: list[Corpus]) -> tuple[list[np.ndarray], int]:
     number = np.full(len(hashes), ABSENT)
     count = 0
     for one, other in zip(order[repeated].tolist(), order[repeated + 1].tolist(), strict=True):
-        if texts[one] == texts[other]:
+        if same_text(texts[one]) == same_text(texts[other]):
             if number[one] == ABSENT:
                 number[one], count = count, count + 1
             number[other] = number[one]

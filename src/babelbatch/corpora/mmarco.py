@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, stored_corpus
 from babelbatch.corpora.triples import Sample, sample
-from babelbatch.records import ABSENT, Corpus
+from babelbatch.records import ABSENT, Corpus, same_text
 from babelbatch.sources import mmarco
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import select_languages
@@ -149,7 +149,7 @@ def _read(
     for id_, text in mmarco.texts(path, wanted, check):
         found.append(id_)
         rows.append(writer.append(text))
-        hashes.append(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))
+        hashes.append(int.from_bytes(blake2b(same_text(text).encode(), digest_size=8).digest(), "little"))
     place = np.searchsorted(wanted, np.array(found, np.int32))
     row_of, hash_of = np.full(len(wanted), ABSENT, np.int32), np.zeros(len(wanted), np.uint64)
     row_of[place], hash_of[place] = np.array(rows, np.int32), np.array(hashes, np.uint64)

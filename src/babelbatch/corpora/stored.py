@@ -11,7 +11,7 @@ from babelbatch.progress import waiting
 from babelbatch.records import Corpus
 from babelbatch.storage import Texts, cache_entry, open_entry
 
-FORMAT = 2
+FORMAT = 3
 """Version of the files' format."""
 
 IDS, QUERIES, PASSAGES = "ids.txt", "queries.txt", "passages.txt"

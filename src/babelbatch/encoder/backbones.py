@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]  # in XLM-R's order, which its configuration assumes
+
+_LONGEST_RUN = 10_000  # characters; the time that training takes grows with the square of it
+_RUN = re.compile(rf"[^ ]{{{_LONGEST_RUN}}}(?=[^ ])")
 
 
 def pretrained(
@@ -143,8 +147,16 @@ def static(
     return Encoder(new_static_model(len(tokenizer), hidden_size), tokenizer, settings)
 
 
+def split_runs(text: str) -> str:
+    """The text with a blank after every 10,000 characters of a run without one."""
+    return _RUN.sub(r"\g<0> ", text) if len(text) > _LONGEST_RUN else text
+
+
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """Trains a byte-pair tokenizer (Sennrich et al. 2016) on NFKC text, with XLM-R's special tokens. Deterministic."""
+    """Trains a byte-pair tokenizer (Sennrich et al. 2016) on NFKC text, with XLM-R's special tokens. Deterministic.
+
+    Runs of more than 10,000 characters without a blank, such as encoded files, are split for the training.
+    """
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -152,7 +164,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
     trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=_SPECIAL_TOKENS, show_progress=False)
     announce("training the tokenizer of a new encoder")
     with waiting("training the tokenizer"):
-        tokenizer.train_from_iterator(texts, trainer)
+        tokenizer.train_from_iterator(map(split_runs, texts), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("<s>", "</s>")]
     )

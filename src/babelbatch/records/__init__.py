@@ -17,6 +17,7 @@ from babelbatch.records.languages import (
     same_language,
 )
 from babelbatch.records.names import problem_of_name
+from babelbatch.records.text_identity import escaped, same_id, same_text
 
 __all__ = [
     "ABSENT",
@@ -33,8 +34,11 @@ __all__ = [
     "TeacherBatch",
     "Workload",
     "canonical_language",
+    "escaped",
     "find_language",
     "primary_language",
     "problem_of_name",
+    "same_id",
     "same_language",
+    "same_text",
 ]

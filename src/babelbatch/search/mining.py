@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.progress import bar
-from babelbatch.records import ABSENT, Corpus
+from babelbatch.records import ABSENT, Corpus, same_text
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,12 @@ def answer_groups(corpus: Corpus) -> NDArray[np.int64]:
     """(N,) the group of each item. Items of one group answer each other's queries.
 
     They share a passage key, a passage text or a query text, in any language, directly or through other items
-    (connected components). Texts are compared by `comparable`.
+    (connected components). Texts are compared by `records.same_text`.
     """
     count = len(corpus)
     sides = [corpus.passage_keys[:, None]]
     for rows, texts in ((corpus.queries, corpus.query_texts), (corpus.passages, corpus.passage_texts)):
-        number_of = _number_texts(map(comparable, texts), len(texts))
+        number_of = _number_texts(map(same_text, texts), len(texts))
         sides.append(np.where(rows == ABSENT, ABSENT, number_of[rows]))
     items, nodes, first = [], [], count
     for shared in sides:
@@ -92,11 +91,6 @@ def answer_groups(corpus: Corpus) -> NDArray[np.int64]:
     graph = coo_array((np.ones(len(row), bool), (row, column)), shape=(first, first))
     groups: NDArray[np.int64] = connected_components(graph, directed=False)[1][:count].astype(np.int64)
     return groups
-
-
-def comparable(text: str) -> str:
-    """The text without differences of case, white space and Unicode composition."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def search_pools(corpus: Corpus, groups: NDArray[np.int64], languages: Literal["same", "any"]) -> list[SearchPool]:
