@@ -47,7 +47,7 @@ def text(run: Path) -> str:
 def test_the_metadata_is_what_the_hub_reads(run: Path) -> None:
     path = run / "encoder" / "README.md"
     found = metadata_load(path)
-    assert found["language"] == ["en", "th"]
+    assert found["language"] == ["en", "zh", "th"]
     assert found["base_model"] == "xlm-roberta-base"
     assert found["library_name"] == "sentence-transformers"
     assert found["pipeline_tag"] == "feature-extraction"
