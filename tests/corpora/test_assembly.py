@@ -146,12 +146,37 @@ def test_a_build_that_failed_leaves_no_files(tmp_path, row):
     assert list(folder.iterdir()) == []
 
 
-def test_a_damaged_folder_is_named(tmp_path):
-    assembled(tmp_path / "small", ROWS)
+def test_a_damaged_entry_is_built_again_with_a_line(tmp_path, caplog):
+    """A byte less, and each of many flipped bits in each of its files: never another corpus."""
+    whole = assembled(tmp_path / "small", ROWS).fingerprint
+    (entry,) = (path for path in (tmp_path / "cache" / "corpora").glob("small-*") if path.is_dir())
+    files = sorted(entry.iterdir())
+    assert len(files) == 12
+    random = np.random.default_rng(0)
+    for file in files:
+        content = file.read_bytes()
+        for bit in random.choice(8 * len(content), min(6, 8 * len(content)), replace=False) if content else ():
+            altered = bytearray(content)
+            altered[bit // 8] ^= 1 << bit % 8
+            file.write_bytes(altered)
+            caplog.clear()
+            assert assembled(tmp_path / "small", ROWS).fingerprint == whole
+            (line,) = (text for text in caplog.messages if "is damaged" in text)
+            assert re.fullmatch(re.escape(str(entry)) + r" is damaged \(.+\): it is built again", line)
+    (entry / "passages.txt").write_bytes((entry / "passages.txt").read_bytes()[:-1])
+    caplog.clear()
+    assert assembled(tmp_path / "small", ROWS).fingerprint == whole
+    assert "is damaged (passages.txt has " in caplog.text
+
+
+def test_a_symbolic_link_in_an_entry_is_not_followed(tmp_path, caplog):
+    whole = assembled(tmp_path / "small", ROWS).fingerprint
     (file,) = (tmp_path / "cache" / "corpora").glob("small-*/passages.txt")
-    file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"is damaged \(passages.txt has .* bytes instead of .*\); remove it, and it"):
-        assembled(tmp_path / "small", ROWS)
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    assert assembled(tmp_path / "small", ROWS).fingerprint == whole
+    assert "is damaged (passages.txt is a symbolic link): it is built again" in caplog.text
+    assert not file.is_symlink()
 
 
 _MANY = """

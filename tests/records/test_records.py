@@ -258,5 +258,4 @@ def test_a_builder_that_stores_a_wrong_table_is_told_so_and_a_damaged_one_to_rem
     stored_corpus("mine", {}, build)
     (file,) = tmp_path.rglob("queries.npy")
     np.save(file, np.full((1, 1), 3, np.int32))
-    with pytest.raises(ValueError, match=r" is damaged \(corpus 'mine', queries: .*\); remove it, and it will be "):
-        stored_corpus("mine", {}, build)
+    assert stored_corpus("mine", {}, build).query_texts[0] == "text"

@@ -6,12 +6,12 @@ _LONGEST = 100  # characters; a file's name may have 255 bytes, suffixes include
 _FORBIDDEN = frozenset("/\\")
 
 
-def problem_of_name(name: object) -> str | None:
+def problem_of_name(name: object, longest: int = _LONGEST) -> str | None:
     """Why a name cannot be part of a file's name; None if it can. Any letters will do, and spaces within."""
     if not isinstance(name, str) or not name:
         return "is no text, or an empty one"
-    if len(name) > _LONGEST:
-        return f"is longer than {_LONGEST} characters"
+    if len(name) > longest:
+        return f"is longer than {longest} characters"
     if _FORBIDDEN & set(name) or not name.isprintable():
         return "has a slash, a backslash or a control character in it"
     if name[0] in ". " or name[-1] == " ":

@@ -17,6 +17,7 @@ from babelbatch.report.comparisons import PREFERENCE, SAME_LANGUAGE, Study, stud
 from babelbatch.report.grouping import grouped
 from babelbatch.report.licences import data_sources
 from babelbatch.report.numbers import MISSING, fixed, general, percent
+from babelbatch.report.places import without_html
 from babelbatch.report.runs import Run, read_run
 from babelbatch.report.tables import column_title
 from babelbatch.runs.files import COMMAND_FILE
@@ -48,7 +49,7 @@ def write_card(run_folder: Path, encoder_folder: Path, note: str = "") -> None:
     exported = (encoder_folder / "modules.json").is_file()
     parts = [
         f"---\n{metadata(run, exported).to_yaml()}\n---\n",
-        f"# {run.metrics.get('name', run_folder.name)}\n",
+        f"# {without_html(str(run.metrics.get('name', run_folder.name)))}\n",
         "An encoder of queries and passages for retrieval within and across languages, trained by babelbatch with the "
         "batches of [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).\n",
         *([f"{note}\n"] if note else []),

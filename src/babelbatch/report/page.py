@@ -28,6 +28,7 @@ from babelbatch.report.languages import language
 from babelbatch.report.measures import RANK_DISTANCE
 from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
+from babelbatch.report.places import data_file, without_html
 from babelbatch.report.planned import sentences as planned_sentences
 from babelbatch.report.plots import alpha_curves, learning_curves
 from babelbatch.report.runs import FoundRuns
@@ -93,11 +94,13 @@ def _write(report: Report, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / "data").mkdir(exist_ok=True)
     for table in data:
-        write_atomically(output / "data" / f"{table.name}.csv", to_csv(table))
+        write_atomically(data_file(output / "data", table.name, ".csv"), to_csv(table))
     for each in report.studies:
-        write_atomically(output / "data" / f"{each.benchmark}.tex", to_latex(results(each), report.settings.level))
+        place = data_file(output / "data", each.benchmark, ".tex")
+        write_atomically(place, to_latex(results(each), report.settings.level))
     for section in [*([report.selection] if report.selection else []), *report.sections]:
-        write_atomically(output / "data" / f"{section.data.name}.tex", grid_to_latex(section.grid, section.title))
+        place = data_file(output / "data", section.data.name, ".tex")
+        write_atomically(place, grid_to_latex(section.grid, section.title))
     write_atomically(output / "report.md", markdown(report))
     write_atomically(output / PAGE, html(report, data))
 
@@ -168,7 +171,7 @@ def markdown(report: Report) -> str:
         parts += [f"{sentence}\n" for sentence in [*planned, *verdicts.sentences(each), *verdicts.margins(each)]]
         parts.append(to_markdown(results(each), report.settings.level))
     parts += [f"* {note}" for note in verdicts.caveats(report.studies[0], report.found)]
-    return "\n".join(parts).rstrip() + "\n"
+    return without_html("\n".join(parts).rstrip() + "\n")
 
 
 def html(report: Report, data: Sequence[Data]) -> str:

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from babelbatch.evaluation.metrics import POOL_NAMES, SETTINGS, TITLES
 from babelbatch.report.numbers import fixed, percent, with_unit
+from babelbatch.report.places import without_html
 from babelbatch.runs.files import METRICS_FILE
 from babelbatch.runs.metrics_file import read_metrics
 
@@ -154,4 +155,4 @@ def to_markdown(rows: list[Row]) -> str:
         rule = ["---" if column in {"strategy", "run"} else "---:" for column in header]
         table = "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *lines))
         text += f"{benchmark}, {metric} by setting:\n\n{table}\n"
-    return text
+    return without_html(text)

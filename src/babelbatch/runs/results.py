@@ -14,7 +14,7 @@ from babelbatch.evaluation.metrics import TITLES
 from babelbatch.evaluation.scoring import Result
 from babelbatch.records import Benchmark
 from babelbatch.runs.files import METRICS_FILE, PER_QUERY_FILE
-from babelbatch.storage import write_atomically
+from babelbatch.storage import replaced_file, write_atomically
 
 
 def write_results(folder: Path, results: list[Result], facts: dict[str, object]) -> None:
@@ -29,9 +29,8 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
     from babelbatch.evaluation.heatmap import draw  # with Matplotlib, for which the first step need not wait
 
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(
-        pa.concat_tables([result.per_query for result in results]), folder / PER_QUERY_FILE, compression="zstd"
-    )
+    with replaced_file(folder / PER_QUERY_FILE) as file:  # flushed to the disk before metrics.json is there
+        pq.write_table(pa.concat_tables([result.per_query for result in results]), file, compression="zstd")
     metrics: dict[str, object] = {}
     for result in results:
         metrics |= result.metrics

@@ -5,6 +5,7 @@ the cache; `lock` lets one process build it while others wait; `texts` reads and
 """
 
 from babelbatch.storage.cache import cache_folder
+from babelbatch.storage.checksum import file_crc32
 from babelbatch.storage.durable import flush_file, flush_folder, replaced_file, write_atomically
 from babelbatch.storage.entry import abandon_build, cache_entry, file_signatures, open_entry
 from babelbatch.storage.lock import locked, try_lock
@@ -19,6 +20,7 @@ __all__ = [
     "cache_folder",
     "checkpoint_file",
     "documents",
+    "file_crc32",
     "file_signatures",
     "flush_file",
     "flush_folder",

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from os import PathLike
@@ -15,7 +16,9 @@ from typing import Any, Protocol
 
 from babelbatch import __version__
 from babelbatch.storage.cache import cache_folder
-from babelbatch.storage.durable import flush_folder, write_atomically
+from babelbatch.storage.checksum import file_crc32
+from babelbatch.storage.documents import UnreadableDocument, read_json_object
+from babelbatch.storage.durable import flush_file, flush_folder, write_atomically
 from babelbatch.storage.lock import locked
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,8 @@ def cache_entry(
         files differently.
     build: fills a folder, which may contain files of an interrupted call, and returns what the manifest should store.
 
-    One process builds while the others wait. The folder gets its name when it is complete. Raises ValueError if the
+    One process builds while the others wait. The folder gets its name when it is complete. An entry that exists is
+    verified, and built again, with a warning, if it is damaged. Raises ValueError if the
     cache cannot be written to, and passes on what `build` raises.
     """
     identity = json.dumps({**inputs, "name": name, "babelbatch": __version__}, sort_keys=True)
@@ -48,13 +52,43 @@ def cache_entry(
     entry = cache_folder(_FOLDERS[kind]) / f"{file_name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     manifest = entry / f"{kind}.json"
     with _disk_errors_explained(entry.parent):
-        if not manifest.is_file():
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            with locked(entry.with_suffix(".lock"), f"building {entry}"):
-                if not manifest.is_file():  # another process may have built it meanwhile
-                    log.info("building the %s %s in %s", kind, name, entry)
-                    _build(entry, manifest.name, name, json.loads(identity), build)
+        if manifest.is_file() and find_damage(entry, kind) is None:
+            return entry
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with locked(entry.with_suffix(".lock"), f"building {entry}"):
+            if manifest.is_file():  # another process may have built it meanwhile
+                if (reason := find_damage(entry, kind)) is None:
+                    return entry
+                log.warning("%s is damaged (%s): it is built again", entry, reason)
+            log.info("building the %s %s in %s", kind, name, entry)
+            _build(entry, manifest.name, name, json.loads(identity), build)
     return entry
+
+
+def find_damage(entry: Path, kind: str) -> str | None:
+    """What is wrong with an entry, after reading all of it; None if it is as it was built.
+
+    A symbolic link in it counts as damage: none is made, so another file may be behind it tomorrow.
+    """
+    try:
+        manifest = read_json_object(entry / f"{kind}.json")
+        if manifest.pop("checksum", None) != _checksum_of(manifest):
+            return f"{kind}.json was altered"
+        for name, size in manifest["bytes"].items():
+            if (entry / name).is_symlink():
+                return f"{name} is a symbolic link"
+            if (actual := (entry / name).stat().st_size) != size:
+                return f"{name} has {actual:,} bytes instead of {size:,}"
+        for name, crc32 in manifest["crc32"].items():
+            if file_crc32(entry / name, f"verifying the cached {kind}") != crc32:
+                return f"{name} was altered"
+    except (OSError, UnreadableDocument) as error:
+        return str(error)
+    return None
+
+
+def _checksum_of(manifest: Mapping[str, object]) -> int:
+    return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
 
 
 def _build(
@@ -63,9 +97,14 @@ def _build(
     temporary = entry.with_suffix(".tmp")
     temporary.mkdir(exist_ok=True)
     facts = build(temporary)
-    sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir()) if path.is_file()}
-    content = {**facts, "name": name, "inputs": inputs, "bytes": sizes}
-    write_atomically(temporary / manifest, json.dumps(content, indent=1))
+    files = [path for path in sorted(temporary.iterdir()) if path.is_file()]
+    for path in files:
+        flush_file(path)
+    sizes = {path.name: path.stat().st_size for path in files}
+    checksums = {path.name: file_crc32(path, f"computing checksums of {name}") for path in files}
+    content = {**facts, "name": name, "inputs": inputs, "bytes": sizes, "crc32": checksums}
+    content = json.loads(json.dumps(content))  # as it is read back
+    write_atomically(temporary / manifest, json.dumps(content | {"checksum": _checksum_of(content)}, indent=1))
     shutil.rmtree(entry, ignore_errors=True)
     temporary.rename(entry)
     flush_folder(entry.parent)
@@ -73,16 +112,12 @@ def _build(
 
 @contextmanager
 def open_entry(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
-    """Yields the manifest of a cache entry while the caller opens its files.
+    """Yields the manifest of a cache entry, which `cache_entry` has verified, while the caller opens its files.
 
-    Raises ValueError, with the remedy, if a file has changed its size or cannot be opened.
+    Raises ValueError, with the remedy, if a file cannot be opened or is not what the caller expects.
     """
     try:
-        manifest = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
-        for file, size in manifest["bytes"].items():
-            if (actual := (folder / file).stat().st_size) != size:
-                raise ValueError(f"{file} has {actual:,} bytes instead of {size:,}")
-        yield manifest
+        yield read_json_object(folder / f"{kind}.json")
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder} is damaged ({error}); remove it, and it will be built again") from error
 

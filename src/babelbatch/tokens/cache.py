@@ -15,15 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.progress import bar
-from babelbatch.storage import flush_folder, locked, try_lock
+from babelbatch.storage import file_crc32, flush_folder, locked, try_lock
 from babelbatch.tokens.store import IDS_FILE, IDS_TYPE, OFFSETS_FILE, OFFSETS_TYPE
 
 FORMAT = 1
 """Increased when the meaning of the files changes."""
 
 META_FILE = "meta.json"
-_BLOCK_BYTES = 4 << 20
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +74,7 @@ def find_damage(entry: Path) -> str | None:
             if size != expected["bytes"]:
                 return f"{file} has {size:,} bytes instead of {expected['bytes']:,}"
         for file, expected in meta["files"].items():
-            if _checksum(entry / file) != expected["crc32"]:
+            if file_crc32(entry / file, "verifying cached token ids") != expected["crc32"]:
                 return f"{file} was altered"
     except OSError as error:
         return f"{Path(error.filename or entry).name}: {error.strerror}"
@@ -143,20 +141,6 @@ class _ChecksummedFile:
             if kind is None:
                 self._file.flush()
                 os.fsync(self._file.fileno())
-
-
-def _checksum(path: Path) -> int:
-    """CRC-32 of a file, which is read and not mapped: mapped pages would count as this process's memory."""
-    crc32 = 0
-    buffer = bytearray(_BLOCK_BYTES)
-    with (
-        path.open("rb", buffering=0) as file,
-        bar("verifying cached token ids", path.stat().st_size, unit="bytes") as progress,
-    ):
-        while count := file.readinto(buffer):
-            crc32 = zlib.crc32(memoryview(buffer)[:count], crc32)
-            progress.advance(count)
-    return crc32
 
 
 @contextmanager
