@@ -10,6 +10,7 @@ import ast
 import inspect
 import re
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sphinx.application import Sphinx
 import babelbatch
 
 PACKAGE = Path(babelbatch.__file__).parent
+_RAISES = re.compile(r"(?<=\.)\s+(?=Raises [A-Z])")  # is no part of the note on the last parameter
 HEADER = """# API
 
 Made from the docstrings of the source. [Extend](../extend.md) shows which classes and functions you may write
@@ -62,7 +64,7 @@ def to_restructured_text(app: Sphinx, what: str, name: str, documented: Any, opt
 
 def _converted(docstring: str, names: set[str]) -> str:
     blocks: list[str] = []
-    for paragraph in paragraphs(docstring):
+    for paragraph in chain.from_iterable(map(_RAISES.split, paragraphs(docstring))):
         if not paragraph:
             continue
         if all(line.startswith("    ") for line in paragraph.splitlines()):
