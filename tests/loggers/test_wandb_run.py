@@ -28,6 +28,8 @@ JOB = """
 import json, logging, os, signal, sys, time
 from types import SimpleNamespace
 import numpy as np
+from babelbatch.jobs.lightning_import import import_lightning
+import_lightning()
 from babelbatch.loggers import wandb_run, wandb_start
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
