@@ -16,9 +16,11 @@ from scipy.stats import chisquare
 
 from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
+from babelbatch.batches.tokenized import TokenizedCorpus
+from babelbatch.batches.validation_benchmark import validation_benchmark
 from babelbatch.batches.validation_split import held_out
 from babelbatch.corpora.mixture import load_corpus
-from babelbatch.encoder import static
+from babelbatch.encoder import Encoder, static
 from babelbatch.records import ABSENT, Corpus, Mixture
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.sampling.proportional_schedule import ProportionalSchedule
@@ -477,3 +479,29 @@ def test_what_is_held_out_of_one_part_is_no_negative_in_another(make_corpus):
         assert not held & set(wrong)
         parts[batch.plan.part] += len(wrong)
     assert parts["a"] == 0 < parts["b"]
+
+
+def test_a_part_has_its_prompt(mixture: Corpus) -> None:
+    """In training and in the validation benchmark."""
+    corpus = mixture
+    assert corpus.mixture is not None
+    made = static([*corpus.query_texts, *corpus.passage_texts, "red green"], vocab_size=300)
+    names = corpus.mixture.names
+    settings = replace(made.settings, query_prefix="red ", query_prompts={names[1]: "green "})
+    encoder = Encoder(made.tower("query").backbone, made.tokenizer, settings)
+    tokens = TokenizedCorpus(corpus, encoder)._queries
+    tasks = corpus.query_tasks()
+    assert tasks is not None
+    assert {*tasks} == {*names}
+    for name, start, stop in corpus.mixture.spans(len(corpus)):
+        prefix = "green " if name == names[1] else "red "
+        for row in np.unique(corpus.queries[start:stop]):
+            if row == ABSENT:
+                continue
+            assert tasks[row] == name
+            text = prefix + corpus.query_texts[int(row)]
+            ids = tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]]
+            assert ids.tolist() == encoder.tokenizer(text, truncation=True, max_length=48)["input_ids"]
+    benchmark = validation_benchmark(corpus, None, 500)
+    assert benchmark is not None
+    assert benchmark.query_tasks == tuple(id_.split("/")[0] for id_ in benchmark.query_ids)

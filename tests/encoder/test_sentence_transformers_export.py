@@ -150,6 +150,40 @@ def test_equal_vectors(case: str, tmp_path: Path) -> None:
     )
 
 
+def test_prompts_of_tasks(tmp_path: Path) -> None:
+    """They are named prompts there, and a query of a task has the vector of `encode(prompt=...)`."""
+    prompts = {"mlqa_r": "Which passage? ", "facts": ""}
+    encoder = new(query_prompts=prompts, query_length=24, **PREFIXES)
+    save(encoder, tmp_path)
+    with pytest.raises(
+        ValueError, match="encoder.query_prompts.mlqa_r: it has 17 tokens, and a query is cut to 12, so"
+    ):
+        pretrained(str(tmp_path), query_length=12)
+    with pytest.raises(ValueError, match="encoder.query_prompts.document: in sentence-transformers this is the prompt"):
+        pretrained(str(tmp_path), query_prompts={"document": "passage: "})
+    theirs = SentenceTransformer(str(tmp_path), device="cpu")
+    assert {name: theirs.prompts[name] for name in ("mlqa_r", "facts")} == {"mlqa_r": "Which passage? ", "facts": ""}
+    loaded = load(tmp_path)
+    assert loaded.settings == encoder.settings
+    for task, prompt in {"mlqa_r": "Which passage? ", "facts": "", "another": PREFIXES["query_prefix"]}.items():
+        ours = encode(encoder, TEXTS, "query", 256, task=task)
+        np.testing.assert_allclose(theirs.encode_query(TEXTS, prompt=prompt), ours, atol=1e-5)
+        np.testing.assert_allclose(encode(loaded, TEXTS, "query", 256, task=task), ours, atol=1e-6)
+    np.testing.assert_allclose(
+        theirs.encode_query(TEXTS, prompt_name="mlqa_r"), encode(encoder, TEXTS, "query", 256, task="mlqa_r"), atol=1e-5
+    )
+    each = encode(encoder, TEXTS[:3], "query", 256, task=["mlqa_r", "facts", "another"])
+    alone = [
+        encode(encoder, TEXTS[row : row + 1], "query", 256, task=task)[0]
+        for row, task in enumerate(("mlqa_r", "facts", None))
+    ]
+    np.testing.assert_allclose(each, alone, atol=1e-6)
+    assert abs(each[0] - encode(encoder, TEXTS[:1], "query", 256)[0]).max() > 0.01
+    np.testing.assert_array_equal(
+        encode(encoder, TEXTS, "passage", 256, task="mlqa_r"), encode(encoder, TEXTS, "passage", 256)
+    )
+
+
 def test_what_sentence_transformers_cannot_compute(tmp_path: Path) -> None:
     long = static_with(passage_length=70_000)
     assert why_not_exportable(long) == (

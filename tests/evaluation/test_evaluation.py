@@ -384,3 +384,31 @@ def test_every_long_step_of_a_search_is_shown(encoder, works):
 def test_every_long_step_of_bm25_is_shown(works):
     Evaluation()(BM25(), words())
     assert steps(works) >= {"splitting N candidates into terms", "splitting N queries into terms", "indexing small"}
+
+
+def test_a_benchmark_has_its_prompt() -> None:
+    """The scores are those of an encoder with the prompt as its prefix, and cached vectors are not mixed up."""
+    benchmark = words()
+    other = replace(benchmark, name="other")
+
+    def encoder(**settings: object) -> Encoder:
+        torch.manual_seed(0)
+        made = tiny(TEXTS, vocab_size=120, hidden_size=16, layers=1, heads=2)
+        return Encoder(made.tower("query").backbone, made.tokenizer, Settings(**settings))
+
+    evaluation = Evaluation(vector_cache=True)
+    prompted = encoder(query_prefix="red ", query_prompts={benchmark.name: "green blue "})
+    for of, prefix in ((benchmark, "green blue "), (other, "red ")):
+        assert evaluation(prompted, of).metrics == Evaluation()(encoder(query_prefix=prefix), of).metrics
+    mixed = replace(
+        benchmark, query_tasks=tuple(["x", benchmark.name] * len(benchmark.query_ids))[: len(benchmark.query_ids)]
+    )
+    whole, _ = Evaluation()._vectors(prompted, mixed, None)
+    for start, prefix in ((0, "red "), (1, "green blue ")):
+        expected = encode(encoder(query_prefix=prefix), benchmark.query_texts, "query")
+        np.testing.assert_allclose(whole[start::2], expected[start::2], atol=1e-6)
+    sample = sample_queries(mixed, 1)
+    assert sample.query_tasks is not None
+    assert set(zip(sample.query_texts, sample.query_tasks, strict=True)) <= set(
+        zip(mixed.query_texts, mixed.query_tasks or (), strict=True)
+    )

@@ -38,7 +38,8 @@ class TokenizedCorpus:
     def __init__(self, corpus: Corpus, encoder: Encoder) -> None:
         self.corpus = corpus
         self._shared = encoder.settings.shared
-        self._queries = tokenise_texts(encoder, corpus.query_texts, "query")
+        tasks = corpus.query_tasks() if encoder.settings.query_prompts else None
+        self._queries = tokenise_texts(encoder, corpus.query_texts, "query", tasks)
         self._passages = tokenise_texts(encoder, corpus.passage_texts, "passage")
 
     def chunks(

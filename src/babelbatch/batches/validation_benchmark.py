@@ -36,6 +36,7 @@ def validation_benchmark(corpus: Corpus, items: NDArray[np.int64] | None, most: 
     relevant = [answers[item] for item in query_items]
     clusters = np.unique(keys, return_inverse=True)[1]
     texts = corpus.queries[chosen][query_items, query_languages]
+    tasks = corpus.query_tasks()
     return Benchmark(
         name=NAME,
         languages=corpus.languages,
@@ -53,6 +54,7 @@ def validation_benchmark(corpus: Corpus, items: NDArray[np.int64] | None, most: 
         protocol=f"validation items of {corpus.name}",
         clusters=clusters[query_items].astype(np.int32),
         cluster_unit="passage",
+        query_tasks=None if tasks is None else tuple(tasks[texts]),
     )
 
 

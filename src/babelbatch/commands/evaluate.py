@@ -14,7 +14,7 @@ from babelbatch.commands.data import build_benchmarks
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, device_of
-from babelbatch.evaluation.encoded_texts import encoded_texts
+from babelbatch.evaluation.encoded_texts import encoded_texts, first_queries
 from babelbatch.lexical import Lexical
 from babelbatch.progress import waiting
 from babelbatch.runs.provenance import provenance
@@ -40,7 +40,9 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
         facts |= facts_of_run(Path(cfg.checkpoint))
     if isinstance(encoder, Encoder):
         first = next(iter(benchmarks.values()))
-        facts |= encoded_texts(encoder, first.query_texts[0], first.candidate_texts[0])
+        facts |= encoded_texts(
+            encoder, first.query_texts[0], first.candidate_texts[0], first.name, first_queries(None, benchmarks)
+        )
     with running_loggers(cfg, folder, "evaluate", facts) as loggers:
         started = time.perf_counter()
         results = []

@@ -106,7 +106,8 @@ def mine_pools(
     """The negatives of all pools, and the recall of the index in each, measured where it is approximate."""
     index: Index = build(cfg.index)
     used = used_queries(pools)
-    queries = vectors.encoded(corpus.query_texts, used, "query", "queries")
+    tasks = corpus.query_tasks() if vectors.encoder.settings.query_prompts else None
+    queries = vectors.encoded(corpus.query_texts, used, "query", "queries", tasks)
     parts, recalls = [], {}
     for number, pool in enumerate(pools):
         if len(pool.items) == 0:  # a language without passages
@@ -155,15 +156,27 @@ class VectorsOf:
     folder: Path
     token_budget: int | None
 
-    def encoded(self, texts: Sequence[str], rows: NDArray[np.integer[Any]], role: Role, name: str) -> Vectors:
-        """The vectors of texts[rows] in the folder `name`, encoded shard by shard. Existing shards are reused."""
+    def encoded(
+        self,
+        texts: Sequence[str],
+        rows: NDArray[np.integer[Any]],
+        role: Role,
+        name: str,
+        tasks: NDArray[np.object_] | None = None,
+    ) -> Vectors:
+        """The vectors of texts[rows] in the folder `name`, encoded shard by shard. Existing shards are reused.
+
+        tasks: of each text, for its prompt.
+        """
         identity = hashlib.sha256(f"{self.weights} {role}".encode())
         for row in rows:
-            identity.update(texts[row].encode() + b"\0")
+            prompt = "" if tasks is None else self.encoder.settings.prefix(role, tasks[row])
+            identity.update((prompt + texts[row]).encode() + b"\0")
         writer = VectorWriter(self.folder / name, self.encoder.dimensions, identity.hexdigest(), _SHARD_TEXTS)
         for start in range(writer.rows, len(rows), _SHARD_TEXTS):
-            shard = [texts[row] for row in rows[start : start + _SHARD_TEXTS]]
-            writer.append(encode(self.encoder, shard, role, self.token_budget))
+            some = rows[start : start + _SHARD_TEXTS]
+            of_some = None if tasks is None else tasks[some]
+            writer.append(encode(self.encoder, [texts[row] for row in some], role, self.token_budget, task=of_some))
         return writer.close()
 
 

@@ -35,7 +35,7 @@ from babelbatch.corpora import with_language_fraction
 from babelbatch.distributed.collectives import leave_group
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.encoder import Encoder, check_saved, save, save_architecture, weights_digest
-from babelbatch.evaluation.encoded_texts import encoded_texts
+from babelbatch.evaluation.encoded_texts import encoded_texts, first_queries
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import waiting
@@ -205,7 +205,13 @@ def assemble(run: Run) -> Parts:
             run.folder / UNTRAINED_FOLDER,
             trust_remote_code=cfg.encoder.get("trust_remote_code", False),
         )
-    encoded = encoded_texts(encoder, run.corpus.query_texts[0], run.corpus.passage_texts[0])
+    encoded = encoded_texts(
+        encoder,
+        run.corpus.query_texts[0],
+        run.corpus.passage_texts[0],
+        None if (tasks := run.corpus.query_tasks()) is None else tasks[0],
+        first_queries(run.corpus, run.benchmarks),
+    )
     initial_weights = weights_digest(encoder)
     loss = build_loss(cfg.loss, encoder)
     refuse_other_sizes(loss, encoder)

@@ -86,6 +86,7 @@ def corpus_facts(corpus: Corpus, encoder: Encoder | None, sample: int) -> Corpus
     encoder: also count tokens. sample: of so many texts a language.
     """
     cells, crosslingual = _cells(corpus)
+    tasks = corpus.query_tasks()
     query_sizes = characters(corpus.query_texts, "queries")
     passage_sizes = characters(corpus.passage_texts, "passages")
     languages: dict[str, LanguageFacts] = {}
@@ -103,7 +104,9 @@ def corpus_facts(corpus: Corpus, encoder: Encoder | None, sample: int) -> Corpus
             "ambiguous_queries": ambiguous,
             "repeated_pairs": len(pairs) - len(np.unique(pairs)),
         }
-        _add_lengths(facts, "query", query_sizes, corpus.query_texts, queries[queries != ABSENT], encoder, sample)
+        _add_lengths(
+            facts, "query", query_sizes, corpus.query_texts, queries[queries != ABSENT], encoder, sample, tasks
+        )
         _add_lengths(
             facts, "passage", passage_sizes, corpus.passage_texts, passages[passages != ABSENT], encoder, sample
         )
@@ -147,7 +150,7 @@ def benchmark_facts(benchmark: Benchmark, encoder: Encoder | None, sample: int) 
             "relevant": float(answers[queries].mean()) if len(queries) else None,
             "repeated_queries": _repeated(text_of[queries], text_of[queries])[0],
         }
-        _add_lengths(facts, "query", query_sizes, benchmark.query_texts, queries, encoder, sample)
+        _add_lengths(facts, "query", query_sizes, benchmark.query_texts, queries, encoder, sample, benchmark.name)
         _add_lengths(facts, "candidate", candidate_sizes, benchmark.candidate_texts, candidates, encoder, sample)
         languages[language] = facts
     return {
@@ -169,11 +172,12 @@ def _add_lengths(
     rows: npt.NDArray[np.integer],
     encoder: Encoder | None,
     sample: int,
+    task: str | npt.NDArray[np.object_] | None = None,
 ) -> None:
     facts[CHARACTERS[kind]] = summary(sizes[rows])
     if encoder is not None:
         role: Literal["query", "passage"] = "query" if kind == "query" else "passage"
-        facts[TOKENS[kind]] = tokens(encoder, texts, rows, role, sample)
+        facts[TOKENS[kind]] = tokens(encoder, texts, rows, role, sample, task)
 
 
 def _cells(corpus: Corpus) -> tuple[npt.NDArray[np.int64], int]:

@@ -54,18 +54,26 @@ def summary(lengths: npt.NDArray[np.integer]) -> Lengths | None:
 
 
 def tokens(
-    encoder: Encoder, texts: Sequence[str], rows: npt.NDArray[np.integer], role: Role, sample: int
+    encoder: Encoder,
+    texts: Sequence[str],
+    rows: npt.NDArray[np.integer],
+    role: Role,
+    sample: int,
+    task: str | npt.NDArray[np.object_] | None = None,
 ) -> TokenLengths | None:
     """Tokens of the texts in `rows` before truncation, with prefix and special tokens; None without texts.
 
     sample: the number of distinct texts that are tokenised, evenly spaced, where there are more.
+    task: of all texts, or of each, for the prompt.
     """
     rows = np.unique(rows)
     if len(rows) == 0:
         return None
     sampled = rows[np.linspace(0, len(rows) - 1, min(sample, len(rows))).astype(np.int64)]
-    prefix = encoder.settings.prefix(role)
-    inputs = [prefix + texts[row] for row in sampled.tolist()]
+    one, each = (task, None) if isinstance(task, str) else (None, task)
+    inputs = [
+        encoder.settings.prefix(role, one if each is None else each[row]) + texts[row] for row in sampled.tolist()
+    ]
     logger = logging.getLogger("transformers.tokenization_utils_base")
     before = logger.level
     logger.setLevel(logging.ERROR)  # it warns of texts longer than the model reads, which are what is counted here

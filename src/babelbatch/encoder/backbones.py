@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -44,6 +44,7 @@ def pretrained(
     append_eos: bool = False,
     dtype: WeightDtype = "float32",
     trust_remote_code: bool = False,
+    query_prompts: Mapping[str, str] | None = None,
 ) -> Encoder:
     """An encoder from a folder that Hugging Face, sentence-transformers or babelbatch saved, on disk or on the hub.
 
@@ -57,6 +58,8 @@ def pretrained(
     dtype: of the backbone's weights. With another than float32 a teacher or an evaluation takes half of the memory, and
         vectors differ by a percent. Pooling and what follows are computed in float32. A trained encoder has float32.
     trust_remote_code: run the code that a model of the hub brings with it.
+    query_prompts: prefixes for the queries of benchmarks, and of parts of a mixture of corpora, by their names,
+        where it is not `query_prefix`: instructions of models such as Qwen3-Embedding differ by task.
     Raises ValueError if the configuration, the tokenizer or weights are missing or damaged.
     """
     announce(f"loading encoder {name_or_path}")
@@ -70,6 +73,7 @@ def pretrained(
         "dimensions": dimensions,
         "normalise": normalise,
         "shared": shared,
+        "query_prompts": query_prompts,
     }
     return load_pretrained(
         name_or_path,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -26,6 +27,8 @@ class Settings:
     pooling: how token vectors are combined, see `pooled`; `pooler`: the backbone's own head on the first token (dense
         and tanh), as LaBSE uses.
     query_prefix, passage_prefix: prepended to each text of that role.
+    query_prompts: prefixes of the queries of single tasks, in place of `query_prefix`: task -> prefix. A task is a
+        benchmark, or a part of a mixture of corpora, by its name in the configuration.
     query_length, passage_length: longest texts in tokens, special ones included; longer ones are cut off.
     dimensions: size of a linear projection after the pooling and the dense layers; None for no projection.
     normalise: scale to unit length, so that the dot product is the cosine.
@@ -42,9 +45,13 @@ class Settings:
     normalise: bool = True
     shared: bool = True
     dense: tuple[Dense, ...] = ()
+    query_prompts: Mapping[str, str] = field(default_factory=dict)
 
-    def prefix(self, role: Role) -> str:
-        return self.query_prefix if role == "query" else self.passage_prefix
+    def prefix(self, role: Role, task: str | None = None) -> str:
+        """What is prepended to a text of a role; to a query of a task, its own prompt if it has one."""
+        if role == "passage":
+            return self.passage_prefix
+        return self.query_prompts.get(task or "", self.query_prefix)
 
     def max_length(self, role: Role) -> int:
         return self.query_length if role == "query" else self.passage_length

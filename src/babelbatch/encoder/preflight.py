@@ -29,6 +29,7 @@ def check_vectors(encoder: Encoder, name: str) -> None:
     if encoder.tower("query").backbone.config._attn_implementation == "flash_attention_2":
         return
     _require_embeddings(encoder, name)
+    _require_room_for_queries(encoder)
     training = encoder.training
     encoder.eval()
     try:
@@ -48,6 +49,21 @@ def _require_embeddings(encoder: Encoder, name: str) -> None:
                 f"encoder.name_or_path: the tokenizer of {name} has {tokens:,} tokens, but the model has embeddings "
                 f"for {rows:,}; call model.resize_token_embeddings({tokens}) and save both again, or use the "
                 "tokenizer that belongs to the model"
+            )
+
+
+def _require_room_for_queries(encoder: Encoder) -> None:
+    longest = encoder.settings.query_length
+    for task, prompt in encoder.settings.query_prompts.items():
+        if task in ("query", "document"):
+            raise ValueError(
+                f"encoder.query_prompts.{task}: in sentence-transformers this is the prompt of all queries or "
+                f"passages; set encoder.{'query' if task == 'query' else 'passage'}_prefix"
+            )
+        if (tokens := len(encoder.tokenizer(prompt)["input_ids"])) >= longest:
+            raise ValueError(
+                f"encoder.query_prompts.{task}: it has {tokens} tokens, and a query is cut to {longest}, so nothing of "
+                f"its text would be left; set encoder.query_length to {tokens} plus the tokens of a query"
             )
 
 

@@ -84,7 +84,7 @@ def write_modules(encoder: Encoder, folder: Path) -> None:
         for number, (path, kind) in enumerate(modules)
     ]
     _write_json(folder / MODULES_FILE, listed)
-    prompts = {_TASKS[role]: settings.prefix(role) for role in _TASKS}
+    prompts = {_TASKS[role]: settings.prefix(role) for role in _TASKS} | dict(settings.query_prompts)
     _write_json(
         folder / "config_sentence_transformers.json",
         {

@@ -69,11 +69,11 @@ def write_as_transformer(encoder: Encoder, folder: Path, role: Role) -> None:
         pad_token_id=encoder.tokenizer.pad_token_id,
     )
     model = MobileBertModel(config, add_pooling_layer=False)
-    model.to(dtype=embeddings.dtype)
-    state = {name: torch.zeros_like(weight) for name, weight in model.state_dict().items()}
+    dtype = embeddings.dtype
+    state = {name: torch.zeros_like(weight, dtype=dtype) for name, weight in model.state_dict().items()}
     state["embeddings.word_embeddings.weight"] = embeddings
-    state["embeddings.LayerNorm.weight"] = torch.ones(size, dtype=embeddings.dtype)
-    model.load_state_dict(state)
+    state["embeddings.LayerNorm.weight"] = torch.ones(size, dtype=dtype)
+    model.load_state_dict(state, assign=True)
     with quiet():
         model.save_pretrained(folder)
     encoder.tokenizer.save_pretrained(folder)

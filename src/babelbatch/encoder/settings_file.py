@@ -17,10 +17,12 @@ _FORMER_NAMES = {"question_prefix": "query_prefix", "question_length": "query_le
 
 
 def save_settings(settings: Settings, folder: Path) -> None:
-    """Writes the settings. Dense layers are left out where there are none, as earlier versions wrote the file."""
+    """Writes the settings. Dense layers and prompts of tasks are left out where there are none, as earlier versions
+    wrote the file."""
     content = asdict(settings)
-    if not settings.dense:
-        del content["dense"]
+    for name in ("dense", "query_prompts"):
+        if not content[name]:
+            del content[name]
     (folder / SETTINGS_FILE).write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -16,7 +16,7 @@ from babelbatch.distributed.collectives import max_over_ranks, rank, sum_over_ra
 from babelbatch.progress import bar
 from babelbatch.search import vector_cache
 from babelbatch.storage import cache_folder
-from babelbatch.tokens import Tokens, tokenise
+from babelbatch.tokens import PrefixedTexts, Tokens, tokenise
 
 if TYPE_CHECKING:
     from babelbatch.encoder import Encoder, Role
@@ -26,12 +26,27 @@ _PLURALS = {"query": "queries", "passage": "passages"}
 MatmulPrecision = Literal["float32", "bfloat16"]
 
 
-def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Tokens:
-    """Token ids of the texts with the encoder's prefix and maximum length for the role, from the cache."""
+Task = str | Sequence[str] | NDArray[np.object_] | None
+"""What texts are queries of: a benchmark or a part of a mixture, by its name; one for each text; or None. Encoders may
+have a prompt for each, see `Settings.query_prompts`."""
+
+
+def tokenise_texts(encoder: Encoder, texts: Sequence[str], role: Role, task: Task = None) -> Tokens:
+    """Token ids of the texts with the encoder's prefix and maximum length for the role, from the cache.
+
+    task: selects the prefix of queries.
+    """
+    settings, prefix = encoder.settings, ""
+    prefixed: Sequence[str] | PrefixedTexts = texts
+    if role == "passage" or task is None or isinstance(task, str) or not settings.query_prompts:
+        prefix = settings.prefix(role, task if isinstance(task, str) else None)
+    else:
+        prompts = {name: settings.prefix(role, name) for name in dict.fromkeys(task)}
+        prefixed = PrefixedTexts(texts, [prompts[name] for name in task])
     return tokenise(
-        texts,
+        prefixed,
         encoder.tokenizer,
-        prefix=encoder.settings.prefix(role),
+        prefix=prefix,
         max_length=encoder.settings.max_length(role),
         description=f"tokenising {_PLURALS[role]}",
         cache=cache_folder("tokens"),
@@ -45,6 +60,7 @@ def encode(
     token_budget: int | None = None,
     cache: Path | None = None,
     precision: MatmulPrecision = "float32",
+    task: Task = None,
 ) -> NDArray[np.float32]:
     """(T, d) vectors of T texts, in batches of similar length. Several ranks share the work; each gets all vectors.
 
@@ -54,11 +70,12 @@ def encode(
     token_budget: tokens in one batch, padding included; None is `default_token_budget`. cache: a folder for the
         vectors, or None. Vectors of the same weights, settings and tokens are read from it instead of computed.
     precision: "bfloat16" computes matrix products in bfloat16 (autocast). The vectors are float32 all the same.
+    task: selects the prefix of queries, see `tokenise_texts`.
     Raises ValueError if a vector is not finite.
     """
     device = next(encoder.parameters()).device
     token_budget = token_budget or default_token_budget(device)
-    tokens = tokenise_texts(encoder, texts, role)
+    tokens = tokenise_texts(encoder, texts, role, task)
     first, distinct_of = tokens.distinct()
     name = _cache_name(encoder, tokens, role, token_budget, precision) if cache else ""
     vectors = vector_cache.load(cache, name, (len(first), encoder.dimensions)) if cache else None

@@ -18,7 +18,7 @@ from babelbatch.evaluation.cell_ranking import rank_cells
 from babelbatch.evaluation.custom import Metric, check_metrics
 from babelbatch.evaluation.debias import Method, debiased
 from babelbatch.evaluation.dimensions import at_dimensions
-from babelbatch.evaluation.encoding import MatmulPrecision, encode
+from babelbatch.evaluation.encoding import MatmulPrecision, Task, encode
 from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scorer import Matrix
@@ -142,7 +142,7 @@ class Evaluation:
         """
         from babelbatch.evaluation.search_ranking import search_ranks, storage_order  # imports faiss
 
-        queries = self._encode(encoder, benchmark.query_texts, "query", cache)
+        queries = self._queries(encoder, benchmark, cache)
         order = storage_order(benchmark)
         pools = cache_folder("pools")
         pools.mkdir(parents=True, exist_ok=True)
@@ -161,8 +161,13 @@ class Evaluation:
     def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Matrix, Matrix]:
         if isinstance(encoder, Lexical):
             return encoder.vectors(benchmark)
-        queries = self._encode(encoder, benchmark.query_texts, "query", cache)
+        queries = self._queries(encoder, benchmark, cache)
         return queries, self._encode(encoder, benchmark.candidate_texts, "passage", cache)
 
-    def _encode(self, encoder: Encoder, texts: Sequence[str], role: Role, cache: Path | None) -> NDArray[np.float32]:
-        return encode(encoder, texts, role, self.token_budget, cache, self.precision)
+    def _queries(self, encoder: Encoder, benchmark: Benchmark, cache: Path | None) -> NDArray[np.float32]:
+        return self._encode(encoder, benchmark.query_texts, "query", cache, benchmark.query_tasks or benchmark.name)
+
+    def _encode(
+        self, encoder: Encoder, texts: Sequence[str], role: Role, cache: Path | None, task: Task = None
+    ) -> NDArray[np.float32]:
+        return encode(encoder, texts, role, self.token_budget, cache, self.precision, task)

@@ -30,4 +30,5 @@ def sample_queries(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark
         relevant=benchmark.relevant[pairs],
         gains=None if benchmark.gains is None else benchmark.gains[pairs],
         clusters=None if benchmark.clusters is None else benchmark.clusters[rows],
+        query_tasks=None if benchmark.query_tasks is None else tuple(benchmark.query_tasks[row] for row in rows),
     )

@@ -36,15 +36,21 @@ class TextEncoder:
         return self.encoder.dimensions
 
     def encode_queries(
-        self, texts: Sequence[str], *, token_budget: int | None = None, progress: bool = True
+        self, texts: Sequence[str], *, task: str | None = None, token_budget: int | None = None, progress: bool = True
     ) -> NDArray[np.float32]:
         """(n, dimensions) float32 vectors of n queries, those that an evaluation computes.
 
+        task: one of the encoder's `query_prompts`; None: the prompt is `query_prefix`.
         token_budget: tokens in one forward pass, padding included; texts of similar length share one. None: as in an
             evaluation. progress: whether to show a bar.
-        Raises ValueError for what is no list of texts, and for vectors that are not finite.
+        Raises ValueError for what is no list of texts, for an unknown task, and for vectors that are not finite.
         """
-        return self._encode(texts, "query", token_budget, progress)
+        known = list(self.encoder.settings.query_prompts)
+        if task is not None and task not in known:
+            raise ValueError(
+                f"task: the encoder has no prompt '{task}'{closest(task, known)} (it has: {', '.join(known) or 'none'})"
+            )
+        return self._encode(texts, "query", token_budget, progress, task)
 
     def encode_passages(
         self, texts: Sequence[str], *, token_budget: int | None = None, progress: bool = True
@@ -57,7 +63,7 @@ class TextEncoder:
         save(self.encoder, Path(folder))
 
     def _encode(
-        self, texts: Sequence[str], role: Role, token_budget: int | None, progress: bool
+        self, texts: Sequence[str], role: Role, token_budget: int | None, progress: bool, task: str | None = None
     ) -> NDArray[np.float32]:
         if isinstance(texts, str):
             raise ValueError("texts: it is one text; give a list of texts")
@@ -70,7 +76,7 @@ class TextEncoder:
         if not texts:
             return np.empty((0, self.dimensions), np.float32)
         with nullcontext() if progress else silent():
-            return encode(self.encoder, texts, role, token_budget)
+            return encode(self.encoder, texts, role, token_budget, task=task)
 
 
 def load(folder_or_name: str | Path, *, device: str = "auto", **settings: Any) -> TextEncoder:

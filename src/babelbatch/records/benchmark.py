@@ -37,6 +37,7 @@ class Benchmark:
         independent; statistics resample whole clusters. Rows with one query id share a cluster. None: each query id is
         a cluster.
     cluster_unit: what a cluster is, in the singular, as the report names it: `article`, `passage`, `subject`.
+    query_tasks: Q names, by which an encoder may have a prompt for each query. None: the benchmark's name.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Benchmark:
     metric: str = field(default="map", metadata={"fingerprint": False})
     clusters: npt.NDArray[np.int32] | None = field(default=None, metadata={"fingerprint": False})
     cluster_unit: str = field(default="query", metadata={"fingerprint": False})
+    query_tasks: tuple[str, ...] | None = field(default=None, metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
         checks = Checks("benchmark", self.name)
@@ -80,6 +82,8 @@ class Benchmark:
                 )
         if self.clusters is not None:
             self._check_clusters(self.clusters, checks)
+        if self.query_tasks is not None:
+            checks.texts("query_tasks", self.query_tasks, len(self.query_ids), "query_ids")
 
     @property
     def fingerprint(self) -> str:

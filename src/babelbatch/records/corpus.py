@@ -101,6 +101,17 @@ class Corpus:
         """16 hex digits that change with any text, id, language or relation."""
         return fingerprint(self)
 
+    def query_tasks(self) -> npt.NDArray[np.object_] | None:
+        """The name of the part that each of `query_texts` belongs to, by which an encoder may have a prompt for it.
+        None for a corpus of one part."""
+        if self.mixture is None:
+            return None
+        tasks = np.full(len(self.query_texts), self.mixture.names[0], object)
+        for name, start, stop in self.mixture.spans(len(self))[1:]:
+            rows = np.asarray(self.queries[start:stop])
+            tasks[rows[rows != ABSENT]] = name
+        return tasks
+
     def _place(self, index: tuple[int, ...]) -> str:
         return f"item '{self.ids[index[0]]}' in '{self.languages[index[1]]}'"
 

@@ -114,6 +114,10 @@ def _use(settings: dict[str, Any], exported: bool) -> list[str]:
         )
         for role in ("query", "passage")
     ]
+    rows += [
+        (f"query of {task}", f"`{json.dumps(prompt, ensure_ascii=False)}`", rows[0][2])
+        for task, prompt in settings.get("query_prompts", {}).items()
+    ]
     scaled = "scaled to unit length" if settings["normalise"] else "not scaled"
     return [
         "## How to use it\n",

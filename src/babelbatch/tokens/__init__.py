@@ -5,6 +5,7 @@ Start at `tokenizing.tokenise`. `cache` stores the ids on disk, where all jobs o
 """
 
 from babelbatch.tokens.store import Tokens
+from babelbatch.tokens.texts import PrefixedTexts
 from babelbatch.tokens.tokenizing import tokenise
 
-__all__ = ["Tokens", "tokenise"]
+__all__ = ["PrefixedTexts", "Tokens", "tokenise"]

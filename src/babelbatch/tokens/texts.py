@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +20,19 @@ class Texts(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[str]: ...
+
+
+class PrefixedTexts:
+    """Texts, each with a prefix of its own: `prefixes[row] + texts[row]`."""
+
+    def __init__(self, texts: Texts, prefixes: Sequence[str]) -> None:
+        self._texts, self._prefixes = texts, prefixes
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __iter__(self) -> Iterator[str]:
+        return (prefix + text for prefix, text in zip(self._prefixes, self._texts, strict=True))
 
 
 def chunks(texts: Texts) -> Iterator[list[str]]:

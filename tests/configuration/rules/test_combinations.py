@@ -67,6 +67,15 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
             "evaluation.trec_files: a search does not score all candidates; leave it out, or set evaluation=default",
         ),
         (
+            ["encoder=xlmr_base", "encoder.query_prompts.world_fact='Which fact? '"],
+            "encoder.query_prompts.world_fact: there is no benchmark or part of a mixture of this name, did you mean "
+            "'world_facts'? (there are: world_facts); for all queries, set encoder.query_prefix",
+        ),
+        (
+            ["encoder=xlmr_base", "encoder.query_prompts.world_facts=3"],
+            "encoder.query_prompts.world_facts: 3 is no text; quote it",
+        ),
+        (
             ["encoder=xlmr_base", "encoder.dtype=bfloat16"],
             "encoder.dtype: bfloat16 loses small updates of trained weights; leave it out, and set "
             "trainer.precision=bf16-mixed, or loss.teacher.dtype for a teacher",

@@ -17,6 +17,7 @@ from babelbatch.configuration.rules.corpora import (
     problems_of_versions,
 )
 from babelbatch.configuration.rules.lexical import is_lexical, problems_of_lexical
+from babelbatch.configuration.rules.prompts import problems_of_prompts
 from babelbatch.configuration.rules.ranges import leaves, problems_of_ranges
 from babelbatch.configuration.rules.report_selection import problems_of_report_selection
 from babelbatch.configuration.rules.sampling import problems_of_sampling
@@ -48,6 +49,7 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
             yield from problems_of_corpus(cfg[path], path)
     if schema in {"train", "evaluate"}:
         yield from _problems_of_scoring(cfg, schema)
+    yield from problems_of_prompts(cfg)
     if "encoder" in cfg and is_lexical(cfg["encoder"]):
         yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
