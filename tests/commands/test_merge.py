@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
+from huggingface_hub.repocard import metadata_load
 from safetensors.torch import load_file
 
 from babelbatch.commands.merge_command import Merge, parse
@@ -54,6 +56,24 @@ def test_the_average(sweep: dict[str, Path], tmp_path: Path) -> None:
     assert (facts["strategy"], facts["alpha"], facts["seed"]) == ("merged", None, 0)
     for name in ("steps", "tokens/encoded", "flops/train"):
         assert facts[name] == both[0][name] + both[1][name]
+
+
+def test_the_card_names_the_runs(sweep: dict[str, Path], tmp_path: Path) -> None:
+    merge(sweep, "weights=0.25,0.75", "output=merged", place=tmp_path)
+    path = tmp_path / "merged" / "encoder" / "README.md"
+    found, text = metadata_load(path), path.read_text(encoding="utf-8")
+    assert found["tags"] == ["babelbatch", "merge", "multilingual", "retrieval"]
+    assert found["library_name"] == "sentence-transformers"
+    assert ModelCard.load(path).data.language == sorted(metrics(sweep["x_x 0"])["languages/corpus"])
+    for name, share in (("x_x", "0.25"), ("x_y", "0.75")):
+        run, facts = sweep[f"{name} 0"], metrics(sweep[f"{name} 0"])
+        row = f"| {run.name} | {share} | {name} | 0 | 6 | {facts['tokens/encoded']:,} | `{facts['config_hash']}` |"
+        assert row in text
+    assert "| sampling.name | x_x | x_y |" in text
+    assert "\noptimizer.lr: " in text.partition("Configuration that the runs share")[2]
+    assert "| corpus | World facts | built in, from CLDR |  |" in text
+    assert f"| fingerprint/corpus | `{metrics(sweep['x_x 0'])['fingerprint/corpus']}` |" in text
+    assert str(tmp_path) not in text
 
 
 def test_a_sweep_ends_in_the_runs_themselves(sweep: dict[str, Path], tmp_path: Path) -> None:

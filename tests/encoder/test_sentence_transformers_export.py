@@ -156,10 +156,12 @@ def test_prompts_of_tasks(tmp_path: Path) -> None:
     encoder = new(query_prompts=prompts, query_length=24, **PREFIXES)
     save(encoder, tmp_path)
     with pytest.raises(
-        ValueError, match="encoder.query_prompts.mlqa_r: it has 17 tokens, and a query is cut to 12, so"
+        ValueError, match=r"encoder\.query_prompts\.mlqa_r: it has 17 tokens, and a query is cut to 12, so"
     ):
         pretrained(str(tmp_path), query_length=12)
-    with pytest.raises(ValueError, match="encoder.query_prompts.document: in sentence-transformers this is the prompt"):
+    with pytest.raises(
+        ValueError, match=r"encoder\.query_prompts\.document: in sentence-transformers this is the prompt"
+    ):
         pretrained(str(tmp_path), query_prompts={"document": "passage: "})
     theirs = SentenceTransformer(str(tmp_path), device="cpu")
     assert {name: theirs.prompts[name] for name in ("mlqa_r", "facts")} == {"mlqa_r": "Which passage? ", "facts": ""}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoModel
 from transformers.utils import generic
 
-from babelbatch.encoder import Encoder, load, save, static, tiny
+from babelbatch.encoder import Encoder, check_saved, in_float32, load, pretrained, save, static, tiny
 from babelbatch.loss import Contrastive
 from babelbatch.records import Padded
 from babelbatch.training.tuning import full, lora, parameter_groups
@@ -381,3 +381,45 @@ def test_the_shipped_configurations_name_these_functions():
     assert found == {
         name: {"_target_": f"babelbatch.training.tuning.{name}", "_partial_": True} for name in ("full", "lora")
     }
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_adapters_in_float32_over_frozen_weights_in_bfloat16(tmp_path, shared):
+    save(new(shared=shared, dimensions=8, dropout=0.0), tmp_path / "start")
+    half = pretrained(str(tmp_path / "start"), dtype="bfloat16")
+    check_saved(half, "half", tmp_path / "untrained")
+    whole = pretrained(str(tmp_path / "start"))
+    of_backbones = [
+        sum(weight.nbytes for name, weight in each.named_parameters() if ".backbone." in name) for each in (half, whole)
+    ]
+    assert of_backbones[0] == of_backbones[1] / 2
+    frozen = {name: weight.clone() for name, weight in lora(half, rank=4, alpha=2.0).named_parameters()}
+    types = {name: weight.dtype for name, weight in half.named_parameters()}
+    assert {types[name] for name in trained(half)} == {torch.float32}
+    assert {type_ for name, type_ in types.items() if name not in trained(half)} == {torch.bfloat16}
+    optimizer = torch.optim.AdamW(parameter_groups(half, nn.Identity()), lr=0.01)
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss_of(half).backward()
+        optimizer.step()
+    assert {name for name, weight in half.named_parameters() if not torch.equal(weight, frozen[name])} == trained(half)
+
+    trained_whole = in_float32(half.eval()).eval()
+    assert in_float32(trained_whole) is trained_whole
+    assert list(trained_whole.state_dict()) == list(whole.state_dict())
+    name = "backbone.encoder.layer.1.attention.self.value"
+    layer = half.towers["passage"].get_submodule(name)
+    change = layer.lora_B["default"].weight @ layer.lora_A["default"].weight
+    torch.testing.assert_close(
+        trained_whole.towers["passage"].get_submodule(name).weight,
+        layer.base_layer.weight.float() + 0.5 * change,
+        rtol=0,
+        atol=1e-7,
+    )
+    save(trained_whole, tmp_path / "trained")
+    back = load(tmp_path / "trained").eval()
+    for role in ("query", "passage"):
+        vectors = trained_whole(batch(), role)
+        assert torch.equal(back(batch(), role), vectors)
+        assert 1e-6 < (half(batch(), role) - vectors).norm(dim=1).max() < 0.05
+        assert (whole.eval()(batch(), role) - vectors).norm(dim=1).max() > 0.05

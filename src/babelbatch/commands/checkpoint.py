@@ -7,7 +7,7 @@ from pathlib import Path
 
 from babelbatch.configuration.identity import identity
 from babelbatch.configuration.saved import UnreadableConfig, load_config, saved_part
-from babelbatch.encoder import Encoder, load, load_architecture
+from babelbatch.encoder import Encoder, in_float32, load, load_architecture
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE, TRAINED
 from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint
@@ -81,7 +81,7 @@ def load_checkpoint(path: Path) -> Encoder:
             build(tuning)(encoder)
         prefix = "encoder."
         encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
-        return encoder
+        return in_float32(encoder)
     return load(encoder_folder(path))
 
 

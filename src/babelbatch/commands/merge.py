@@ -12,6 +12,7 @@ from babelbatch.configuration.identity import identity
 from babelbatch.configuration.saved import UnreadableConfig, load_config
 from babelbatch.encoder import interpolated, load, save
 from babelbatch.progress import announce
+from babelbatch.report.merged_card import Parent, write_merged_card
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, INITIAL_WEIGHTS, MERGE_FILE, METRICS_FILE, TRAINED
 from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 from babelbatch.runs.provenance import provenance
@@ -57,6 +58,11 @@ def merge(folders: Sequence[Path], weights: Sequence[float], output: Path) -> No
         return
     merged = interpolated((load(run.encoder) for run in runs), weights)
     save(merged, output / ENCODER_FOLDER)
+    parents = [
+        Parent(run.folder.name, weight, run.strategy, run.metrics, run.settings)
+        for run, weight in zip(runs, weights, strict=True)
+    ]
+    write_merged_card(output / ENCODER_FOLDER, output.name, parents, provenance())
     write_atomically(output / MERGE_FILE, json.dumps(facts, indent=1, allow_nan=False) + "\n")
 
 

@@ -34,7 +34,7 @@ from babelbatch.configuration.inputs import input_versions
 from babelbatch.corpora import with_language_fraction
 from babelbatch.distributed.collectives import leave_group
 from babelbatch.distributed.ranks import global_rank
-from babelbatch.encoder import Encoder, check_saved, save, save_architecture, weights_digest
+from babelbatch.encoder import Encoder, check_saved, in_float32, save, save_architecture, weights_digest
 from babelbatch.evaluation.encoded_texts import encoded_texts, first_queries
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
@@ -306,25 +306,28 @@ def evaluate(run: Run, parts: Parts, trainer: pl.Trainer) -> Evaluated:
     started = time.perf_counter()
     step = load_best(parts.learner, trainer, parts.callback("best", ModelCheckpoint))
     parts.learner.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
+    encoder = in_float32(parts.encoder)
     if trainer.is_global_zero:
-        save(parts.encoder, run.folder / ENCODER_FOLDER)
+        save(encoder, run.folder / ENCODER_FOLDER)
     log.info("evaluating the weights of step %d on %s", step, ", ".join(run.benchmarks))
-    results = [parts.evaluation(parts.encoder, benchmark, run.folder) for benchmark in run.benchmarks.values()]
-    validation = validate(parts)
+    results = [parts.evaluation(encoder, benchmark, run.folder) for benchmark in run.benchmarks.values()]
+    validation = validate(parts, encoder)
     seconds = time.perf_counter() - started
     if trainer.is_global_zero:
         log_final(trainer.loggers, results, trainer.global_step)
     return Evaluated(step, results, validation, seconds)
 
 
-def validate(parts: Parts) -> dict[str, object]:
-    """The macro retrieval scores on validation items, by which hyperparameters are selected, and the fingerprint of
-    these items. They are scored as the benchmarks are, but over all candidates. Empty without validation items."""
+def validate(parts: Parts, encoder: Encoder) -> dict[str, object]:
+    """The encoder's macro retrieval scores on validation items, by which hyperparameters are selected, and the
+    fingerprint of these items. They are scored as the benchmarks are, but over all candidates. Empty without validation
+    items.
+    """
     benchmark = parts.data.validation_benchmark
     if benchmark is None:
         return {}
     exact = replace(parts.evaluation, index=None, trec_files=False, vector_cache=False, dimensions=None)
-    metrics = exact(parts.encoder, benchmark).metrics
+    metrics = exact(encoder, benchmark).metrics
     scores: dict[str, object] = {key: value for key, value in metrics.items() if key.count("/") == 2}
     return scores | {f"fingerprint/{benchmark.name}_queries": benchmark.fingerprint}
 

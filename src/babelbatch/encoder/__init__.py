@@ -8,6 +8,7 @@ from babelbatch.encoder.attention import is_unpadded
 from babelbatch.encoder.backbones import pretrained, static, tiny
 from babelbatch.encoder.device import device_of
 from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
+from babelbatch.encoder.float32 import in_float32
 from babelbatch.encoder.folder import load, load_architecture, save, save_architecture
 from babelbatch.encoder.graphs import Format, require_packages, write_graphs
 from babelbatch.encoder.interpolation import interpolated
@@ -23,6 +24,7 @@ __all__ = [
     "Role",
     "check_saved",
     "device_of",
+    "in_float32",
     "interpolated",
     "is_unpadded",
     "load",

@@ -56,7 +56,8 @@ def pretrained(
         leaves it as the folder states. It is saved with the encoder.
     append_eos: end each text with the tokenizer's end-of-text token, as decoders with `pooling=last` need; saved, too.
     dtype: of the backbone's weights. With another than float32 a teacher or an evaluation takes half of the memory, and
-        vectors differ by a percent. Pooling and what follows are computed in float32. A trained encoder has float32.
+        vectors differ by a percent. Pooling and what follows are computed in float32. In training only weights that are
+        frozen may be in bfloat16, those under the adapters of tuning=lora; the encoder is saved in float32.
     trust_remote_code: run the code that a model of the hub brings with it.
     query_prompts: prefixes for the queries of benchmarks, and of parts of a mixture of corpora, by their names,
         where it is not `query_prefix`: instructions of models such as Qwen3-Embedding differ by task.

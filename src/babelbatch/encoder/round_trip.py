@@ -8,8 +8,15 @@ from pathlib import Path
 import torch
 
 from babelbatch.encoder.folder import load_pretrained, save
+from babelbatch.encoder.huggingface import WeightDtype
 from babelbatch.encoder.model import Encoder
 from babelbatch.encoder.preflight import TEXTS, TOLERANCE, relative_difference, token_ids, vectors_alone
+
+_NAMES: dict[torch.dtype, WeightDtype] = {
+    torch.float32: "float32",
+    torch.bfloat16: "bfloat16",
+    torch.float16: "float16",
+}
 
 
 def check_saved(encoder: Encoder, name: str, folder: Path, *, trust_remote_code: bool = False) -> None:
@@ -27,7 +34,8 @@ def check_saved(encoder: Encoder, name: str, folder: Path, *, trust_remote_code:
     try:
         save(encoder, folder)
         with torch.random.fork_rng(devices=[]), torch.inference_mode():  # a projection is drawn before it is loaded
-            saved = load_pretrained(str(folder), overrides={}, trust_remote_code=trust_remote_code)
+            dtype = _NAMES[encoder.tower("query").backbone.dtype]  # rounding must not pass for a loss
+            saved = load_pretrained(str(folder), overrides={}, trust_remote_code=trust_remote_code, dtype=dtype)
             _compare(encoder.eval(), saved.eval(), name)
     finally:
         encoder.train(training)

@@ -15,7 +15,7 @@ from babelbatch.evaluation.metrics import TITLES
 from babelbatch.records import primary_language
 from babelbatch.report.comparisons import PREFERENCE, SAME_LANGUAGE, Study, study
 from babelbatch.report.grouping import grouped
-from babelbatch.report.licences import data_sources
+from babelbatch.report.licences import DataSource, data_sources
 from babelbatch.report.numbers import MISSING, fixed, general, percent
 from babelbatch.report.places import without_html
 from babelbatch.report.runs import Run, read_run
@@ -53,7 +53,7 @@ def write_card(run_folder: Path, encoder_folder: Path, note: str = "") -> None:
         "An encoder of queries and passages for retrieval within and across languages, trained by babelbatch with the "
         "batches of [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).\n",
         *([f"{note}\n"] if note else []),
-        *_use(settings, exported),
+        *use_section(settings, exported),
         *_training(run, run_folder),
         *(part for each in studies for part in _scores(run, each)),
         *_provenance(run),
@@ -71,7 +71,7 @@ def metadata(run: Run, exported: bool) -> ModelCardData:
     return ModelCardData(
         model_name=name,
         language=languages or None,
-        base_model=base if isinstance(base, str) and _is_on_the_hub(base) else None,
+        base_model=base if isinstance(base, str) and is_on_the_hub(base) else None,
         library_name="sentence-transformers" if exported else None,
         pipeline_tag="feature-extraction",
         tags=["babelbatch", "multilingual", "retrieval"],
@@ -92,7 +92,7 @@ def metadata(run: Run, exported: bool) -> ModelCardData:
     )
 
 
-def _use(settings: dict[str, Any], exported: bool) -> list[str]:
+def use_section(settings: Mapping[str, Any], exported: bool) -> list[str]:
     """Five lines for each library, and what turns a text into a vector."""
     theirs = (
         "from sentence_transformers import SentenceTransformer", "",
@@ -121,10 +121,10 @@ def _use(settings: dict[str, Any], exported: bool) -> list[str]:
     scaled = "scaled to unit length" if settings["normalise"] else "not scaled"
     return [
         "## How to use it\n",
-        *(_code("python", theirs) if exported else []),
-        *_code("python", ours),
+        *(code_block("python", theirs) if exported else []),
+        *code_block("python", ours),
         *([] if exported else ["sentence-transformers cannot compute the vectors of this encoder.\n"]),
-        _table(("text", "prompt", "cut to"), rows),
+        table(("text", "prompt", "cut to"), rows),
         f"Pooling: {settings['pooling']}. Vectors are {scaled}.\n",
     ]
 
@@ -132,22 +132,30 @@ def _use(settings: dict[str, Any], exported: bool) -> list[str]:
 def _training(run: Run, folder: Path) -> list[str]:
     recipe = [(title, _shown(run.metrics[key])) for key, title in _RECIPE.items() if run.metrics.get(key) is not None]
     command = folder / COMMAND_FILE
-    sources = data_sources(run.settings)
-    limited = [each for each in sources if each.limits and not each.key.startswith("benchmarks.")]
-    data = [(each.key, each.name, each.licence, each.limits) for each in sources]
     return [
         "## Training\n",
-        _table(("", ""), recipe),
+        table(("", ""), recipe),
         *(
-            _code("bash", [_FOLDER.sub("...", command.read_text(encoding="utf-8").strip())])
+            code_block("bash", [_FOLDER.sub("...", command.read_text(encoding="utf-8").strip())])
             if command.is_file()
             else []
         ),
         "<details><summary>Configuration</summary>\n",
-        *_code("yaml", [yaml.safe_dump(without_folders(run.settings), allow_unicode=True, width=110).strip()]),
+        *code_block("yaml", [yaml.safe_dump(without_folders(run.settings), allow_unicode=True, width=110).strip()]),
         "</details>\n",
+        *data_section(data_sources(run.settings)),
+    ]
+
+
+def data_section(sources: Sequence[DataSource]) -> list[str]:
+    """The data with their licences, and a sentence for each that limits the use of the model."""
+    limited = [each for each in sources if each.limits and not each.key.startswith("benchmarks.")]
+    return [
         "## Data and licences\n",
-        _table(("setting", "data", "licence", "limits"), data),
+        table(
+            ("setting", "data", "licence", "limits"),
+            [(each.key, each.name, each.licence, each.limits) for each in sources],
+        ),
         *(f"Trained on {each.name}, which is {each.limits}.\n" for each in limited),
         *(
             f"Scored on {each.name}, which is {each.limits}; the model was not trained on it.\n"
@@ -176,8 +184,8 @@ def _scores(run: Run, of: Study) -> list[str]:
     return [
         f"## Scores on {of.benchmark}\n",
         f"{run.metrics.get(f'protocol/{of.benchmark}', '')}. One run: the intervals say nothing about other seeds.\n",
-        _table(("metric", "score", over), scores),
-        *(["Language bias over the pool of all languages:\n", _table(("", "value", "interval"), bias)] if bias else []),
+        table(("metric", "score", over), scores),
+        *(["Language bias over the pool of all languages:\n", table(("", "value", "interval"), bias)] if bias else []),
         f"{of.metric_title} of each query language (rows) and candidate language (columns):\n",
         _map(run, of),
     ]
@@ -196,7 +204,7 @@ def _map(run: Run, of: Study) -> str:
         return MISSING if value is None else fixed(value, 3)
 
     rows = [(query, *(cell(query, candidate) for candidate in of.languages)) for query in of.languages]
-    return _table(("", *of.languages), rows)
+    return table(("", *of.languages), rows)
 
 
 def _provenance(run: Run) -> list[str]:
@@ -204,7 +212,7 @@ def _provenance(run: Run) -> list[str]:
     facts = [("commit", run.metrics.get("commit"))]
     facts += [(key, value) for key, value in run.metrics.items() if key.startswith(prefixes)]
     rows = [(key, f"`{value}`") for key, value in facts if value is not None]
-    return ["## Provenance\n", _table(("", ""), rows)]
+    return ["## Provenance\n", table(("", ""), rows)]
 
 
 def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,7 +223,8 @@ def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_on_the_hub(name: str) -> bool:
+def is_on_the_hub(name: str) -> bool:
+    """Whether a model's name can be one of the hub: `name` or `owner/name`, and no folder here."""
     return bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name)) and not Path(name).exists()
 
 
@@ -225,10 +234,12 @@ def _shown(value: object) -> str:
     return general(value) if isinstance(value, float) else str(value)
 
 
-def _code(language: str, lines: Iterable[str]) -> list[str]:
+def code_block(language: str, lines: Iterable[str]) -> list[str]:
+    """Lines of code, fenced."""
     return [f"```{language}", *lines, "```\n"]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of GitHub's Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"

@@ -61,7 +61,8 @@ def lora(
     """Trains low-rank adapters of the backbone's weights (LoRA, Hu et al. 2021), and the projection if there is one.
 
     W becomes W + alpha / rank * B A. B starts at 0, so the first vectors equal those of the original encoder. Changes
-    the encoder in place and returns it; `babelbatch.encoder.save` merges the adapters into plain weights.
+    the encoder in place and returns it; `babelbatch.encoder.save` merges the adapters into plain weights. Adapters are
+    in float32 whatever the type of the frozen weights.
 
     rank: rows of A. alpha: scale. dropout: of the input of A.
     targets: linear maps of the layers to adapt, by the end of their names, such as ["query", "value"]; None: all.
@@ -81,6 +82,9 @@ def lora(
         )
         backbone.requires_grad_(False)
         inject_adapter_in_model(config, backbone)
+        for parameter in backbone.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()  # peft makes them in the type of the frozen weights
     _spend_memory(encoder, activation_checkpointing, compile)
     return encoder
 

@@ -77,8 +77,12 @@ def test_options_of_the_engine_that_contradict(overrides: list[str], problem: st
         ),
         (
             ["encoder=xlmr_base", "encoder.dtype=bfloat16"],
-            "encoder.dtype: bfloat16 loses small updates of trained weights; leave it out, and set "
-            "trainer.precision=bf16-mixed, or loss.teacher.dtype for a teacher",
+            "encoder.dtype: bfloat16 loses small updates of trained weights; set tuning=lora, which trains adapters in "
+            "float32, or leave it out and set trainer.precision=bf16-mixed, or loss.teacher.dtype for a teacher",
+        ),
+        (
+            ["encoder=xlmr_base", "encoder.dtype=float16", "tuning=lora"],
+            "encoder.dtype: gradients of float16 overflow in training; set encoder.dtype=bfloat16 with tuning=lora",
         ),
         (
             ["evaluation=search", "evaluation.dimensions=[64,32]"],

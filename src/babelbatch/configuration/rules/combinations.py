@@ -112,10 +112,13 @@ def _problems_of_scoring(cfg: dict[str, Any], schema: str) -> Iterator[str]:
 
 def _problems_of_training(cfg: dict[str, Any]) -> Iterator[str]:
     trainer, callbacks = cfg["trainer"], cfg["callbacks"]
-    if (dtype := cfg["encoder"].get("dtype", "float32")) != "float32":
+    dtype = cfg["encoder"].get("dtype", "float32")
+    if dtype == "float16":
+        yield "encoder.dtype: gradients of float16 overflow in training; set encoder.dtype=bfloat16 with tuning=lora"
+    elif dtype != "float32" and str(cfg["tuning"].get("_target_")).rpartition(".")[2] != "lora":
         yield (
-            f"encoder.dtype: {dtype} loses small updates of trained weights; leave it out, and set "
-            "trainer.precision=bf16-mixed, or loss.teacher.dtype for a teacher"
+            f"encoder.dtype: {dtype} loses small updates of trained weights; set tuning=lora, which trains adapters in "
+            "float32, or leave it out and set trainer.precision=bf16-mixed, or loss.teacher.dtype for a teacher"
         )
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
