@@ -7,7 +7,7 @@ from pathlib import Path
 
 from babelbatch.configuration.identity import identity
 from babelbatch.configuration.saved import UnreadableConfig, load_config, saved_part
-from babelbatch.encoder import Encoder, in_float32, load, load_architecture
+from babelbatch.encoder import Encoder, in_float32, load, load_architecture, needs_own_code
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE, TRAINED
 from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint
@@ -67,6 +67,7 @@ def load_checkpoint(path: Path) -> Encoder:
             raise ValueError(
                 f"checkpoint: {path} is not in the checkpoints folder of a run ({architecture} is missing)"
             )
+        _refuse_own_code(path, architecture)
         encoder = load_architecture(architecture)
         try:
             state = read_checkpoint(path)["state_dict"]
@@ -82,7 +83,19 @@ def load_checkpoint(path: Path) -> Encoder:
         prefix = "encoder."
         encoder.load_state_dict({name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)})
         return in_float32(encoder)
-    return load(encoder_folder(path))
+    folder = encoder_folder(path)
+    _refuse_own_code(path, folder)
+    return load(folder)
+
+
+def _refuse_own_code(path: Path, folder: Path) -> None:
+    """Raises ValueError if the encoder in the folder needs code that lies beside it: no run folder's code is run."""
+    if needs_own_code(folder):
+        first = "let the run finish, " if path.is_file() else ""
+        raise ValueError(
+            f"checkpoint: {path} needs the code in {folder}, and checkpoint= runs no code of a folder; {first}read "
+            f"that code, then set encoder=local encoder.name_or_path={folder} encoder.trust_remote_code=true instead"
+        )
 
 
 def encoder_folder(path: Path) -> Path:

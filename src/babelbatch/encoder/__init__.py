@@ -14,6 +14,7 @@ from babelbatch.encoder.graphs import Format, require_packages, write_graphs
 from babelbatch.encoder.interpolation import interpolated
 from babelbatch.encoder.model import Encoder, Role
 from babelbatch.encoder.publishing import push_to_hub
+from babelbatch.encoder.remote_code import needs_own_code
 from babelbatch.encoder.round_trip import check_saved
 from babelbatch.encoder.sentence_transformers_export import why_not_exportable
 from babelbatch.encoder.truncation import truncated
@@ -29,6 +30,7 @@ __all__ = [
     "is_unpadded",
     "load",
     "load_architecture",
+    "needs_own_code",
     "pretrained",
     "push_to_hub",
     "require_packages",

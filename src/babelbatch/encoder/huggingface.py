@@ -70,6 +70,7 @@ def load_backbone(
         fill = uninitialised_as_nan() if trust_remote_code else nullcontext()
         with quiet(), fill, waiting(f"loading {name_or_path}"):
             config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
+            _refuse_quantised(config, name_or_path)
             if change is not None:
                 change(config)
             model, report = model_class(config).from_pretrained(
@@ -79,6 +80,8 @@ def load_backbone(
                 dtype=dtype,
                 output_loading_info=True,
             )
+    except _Quantised:
+        raise
     except Exception as error:  # transformers raises any of a dozen types for damaged files
         raise _not_loadable(name_or_path, "model", error) from error
     missing = sorted(key for key in report["missing_keys"] if with_pooler or not key.startswith("pooler."))
@@ -131,6 +134,21 @@ def quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()
+
+
+class _Quantised(ValueError):
+    """A model whose weights are quantised."""
+
+
+def _refuse_quantised(config: PreTrainedConfig, name_or_path: str) -> None:
+    settings = getattr(config, "quantization_config", None)
+    if settings is None:
+        return
+    method = settings.get("quant_method") if isinstance(settings, dict) else getattr(settings, "quant_method", None)
+    raise _Quantised(
+        f"encoder.name_or_path: {name_or_path} has quantised weights ({method or 'no method stated'}), which are not "
+        "supported; name the model that it was made from, and set encoder.dtype=bfloat16 (with tuning=lora to train it)"
+    )
 
 
 def _not_loadable(name_or_path: str, part: str, reason: object) -> ValueError:

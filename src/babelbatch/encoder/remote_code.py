@@ -11,10 +11,13 @@ import copy
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import CONFIG_MAPPING, PreTrainedModel
+
+from babelbatch.encoder.json_files import read_json
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,13 @@ def uninitialised_as_nan() -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def needs_own_code(folder: Path) -> bool:
+    """Whether the model in a folder is of a class that transformers does not have, but code in the folder."""
+    path = folder / "config.json"
+    config = read_json(path) if path.is_file() else {}
+    return "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
 
 
 def restore_unstored_tensors(model: PreTrainedModel, name: str) -> None:

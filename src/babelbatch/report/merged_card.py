@@ -73,7 +73,7 @@ def write_merged_card(
         "## Scores\n",
         "An average has no scores of its runs. `babelbatch-evaluate checkpoint=<this folder>` measures them.\n",
         "## Provenance\n",
-        table(("", ""), [(key, f"`{value}`") for key, value in facts.items() if value is not None]),
+        table(("fact", "value"), [(key, f"`{value}`") for key, value in facts.items() if value is not None]),
     ]
     write_atomically(encoder_folder / CARD_FILE, "\n".join(parts).rstrip() + "\n")
 
@@ -103,7 +103,7 @@ def _compared(parents: Sequence[Parent]) -> tuple[dict[str, Any], list[str]]:
 def _differences(parents: Sequence[Parent], keys: Sequence[str]) -> str:
     shown = [without_folders({key: each.settings.get(key, "") for key in keys}) for each in parents]
     rows = [(key, *(str(settings[key]) for settings in shown)) for key in keys]
-    return table(("", *(each.name for each in parents)), rows)
+    return table(("setting", *(each.name for each in parents)), rows)
 
 
 def _fingerprints(parents: Sequence[Parent]) -> dict[str, str]:

@@ -31,6 +31,7 @@ _RECIPE = {
 }  # fmt: skip
 _FOLDER = re.compile(r"(?<==)[/~][^\s'\",\]]*(?=/)")
 """The folder of an absolute path in a command."""
+_NUMBER = re.compile(rf"[-−]?[\d,.]+|{MISSING}|")
 _BIAS = {
     "same_language_lift@10": "the same, over the language's share of the pool",
     "peer@100": "PEER@100",
@@ -134,7 +135,7 @@ def _training(run: Run, folder: Path) -> list[str]:
     command = folder / COMMAND_FILE
     return [
         "## Training\n",
-        table(("", ""), recipe),
+        table(("setting", "value"), recipe),
         *(
             code_block("bash", [_FOLDER.sub("...", command.read_text(encoding="utf-8").strip())])
             if command.is_file()
@@ -185,7 +186,11 @@ def _scores(run: Run, of: Study) -> list[str]:
         f"## Scores on {of.benchmark}\n",
         f"{run.metrics.get(f'protocol/{of.benchmark}', '')}. One run: the intervals say nothing about other seeds.\n",
         table(("metric", "score", over), scores),
-        *(["Language bias over the pool of all languages:\n", table(("", "value", "interval"), bias)] if bias else []),
+        *(
+            ["Language bias over the pool of all languages:\n", table(("measure", "value", "interval"), bias)]
+            if bias
+            else []
+        ),
         f"{of.metric_title} of each query language (rows) and candidate language (columns):\n",
         _map(run, of),
     ]
@@ -212,7 +217,7 @@ def _provenance(run: Run) -> list[str]:
     facts = [("commit", run.metrics.get("commit"))]
     facts += [(key, value) for key, value in run.metrics.items() if key.startswith(prefixes)]
     rows = [(key, f"`{value}`") for key, value in facts if value is not None]
-    return ["## Provenance\n", table(("", ""), rows)]
+    return ["## Provenance\n", table(("fact", "value"), rows)]
 
 
 def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,6 +245,9 @@ def code_block(language: str, lines: Iterable[str]) -> list[str]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of GitHub's Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
+    """A table of GitHub's Markdown. Columns of numbers are aligned to the right."""
+    content = [tuple(row) for row in rows]
+    columns = zip(*content, strict=True) if content else ([()] * len(head))
+    rule = ["---:" if all(map(_NUMBER.fullmatch, column)) and any(column) else "---" for column in columns]
+    lines = [head, rule, *content]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"
