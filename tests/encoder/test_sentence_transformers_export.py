@@ -174,6 +174,11 @@ def test_prompts_of_tasks(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         theirs.encode_query(TEXTS, prompt_name="mlqa_r"), encode(encoder, TEXTS, "query", 256, task="mlqa_r"), atol=1e-5
     )
+    stored = json.loads((tmp_path / "babelbatch.json").read_text())
+    for wrong in (["a"], {"mlqa_r": 3}):
+        (tmp_path / "babelbatch.json").write_text(json.dumps(stored | {"query_prompts": wrong}))
+        with pytest.raises(ValueError, match=r"query_prompts is .*, not Mapping"):
+            load(tmp_path)
     each = encode(encoder, TEXTS[:3], "query", 256, task=["mlqa_r", "facts", "another"])
     alone = [
         encode(encoder, TEXTS[row : row + 1], "query", 256, task=task)[0]
