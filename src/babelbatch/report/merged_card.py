@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from huggingface_hub import ModelCardData
 
+from babelbatch.records import primary_language
 from babelbatch.report.licences import data_sources
 from babelbatch.report.model_card import (
     CARD_FILE,
@@ -80,7 +81,7 @@ def write_merged_card(
 
 def merged_metadata(name: str, parents: Sequence[Parent], exported: bool) -> ModelCardData:
     """The block that the hub reads. exported: whether sentence-transformers reads the folder."""
-    languages = {language for each in parents for language in each.metrics.get("languages/corpus") or ()}
+    languages = {primary_language(tag) for each in parents for tag in each.metrics.get("languages/corpus") or ()}
     base = parents[0].settings.get("encoder.name_or_path")
     return ModelCardData(
         model_name=name,
