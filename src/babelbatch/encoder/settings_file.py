@@ -48,7 +48,8 @@ def _refuse_other_type(name: str, value: object) -> None:
     annotation = str(Settings.__annotations__[name])
     kinds: dict[str, type] = {"str": str, "bool": bool, "int": int, "None": type(None), "tuple": tuple}
     kinds["Mapping"] = dict
-    allowed = tuple(kinds[each.split("[")[0]] for each in annotation.replace(" ", "").split("|") if each in kinds)
+    named = [each.partition("[")[0] for each in annotation.replace(" ", "").split("|")]
+    allowed = tuple(kinds[each] for each in named if each in kinds)
     if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and "bool" not in annotation)):
         raise TypeError(f"{name} is {str(value)[:40]!r}, not {annotation}")
     if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
