@@ -23,13 +23,14 @@ def at_dimensions(
     queries: Matrix,
     candidates: Matrix,
     *,
+    whole: Mapping[str, float],
     scored: Callable[[NDArray[np.float32], NDArray[np.float32]], Mapping[str, float]],
     normalise: bool,
 ) -> dict[str, float]:
-    """The macro scores at each size, under the keys that `DIMENSIONS` describes.
+    """The macro scores at each size and at d, under the keys that `DIMENSIONS` describes.
 
-    queries, candidates: (n, d) whole vectors. scored: from vectors to metrics. normalise: scale cut vectors to unit
-        length. Raises ValueError for a size that is repeated, below 1 or above d.
+    queries, candidates: (n, d) whole vectors. whole: their metrics. scored: from vectors to metrics.
+    normalise: scale cut vectors to unit length. Raises ValueError for a size that is repeated, below 1 or above d.
     """
     assert isinstance(queries, np.ndarray)
     assert isinstance(candidates, np.ndarray)
@@ -38,8 +39,9 @@ def at_dimensions(
         shown = ", ".join(map(str, sizes))
         raise ValueError(f"evaluation.dimensions: {shown}; give different sizes from 1 to {most}, the encoder's own")
     found: dict[str, float] = {}
-    for size in sorted(sizes, reverse=True):
-        metrics = scored(cut(queries, size, normalise=normalise), cut(candidates, size, normalise=normalise))
+    for size in sorted({most, *sizes}, reverse=True):
+        parts = (cut(vectors, size, normalise=normalise) for vectors in (queries, candidates))
+        metrics = whole if size == most else scored(*parts)
         found |= {f"{DIMENSIONS}{size}/{key}": value for key, value in metrics.items() if key.count("/") == 2}
     return found
 

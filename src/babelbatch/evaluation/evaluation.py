@@ -55,8 +55,8 @@ class Evaluation:
         ranking all candidates. It gives the metrics that the first hundred define, see `scoring.score_searched`, and
         excludes `debias` and `trec_files`. None ranks all.
     metrics: custom metrics by name, see `custom.Metric`; they are scored beside the others, under their names.
-    dimensions: sizes of vectors, such as [256, 128, 64], to score as well in the final evaluation, see `dimensions.py`.
-        Texts are encoded once. It excludes `index`.
+    dimensions: sizes of vectors, such as [256, 128, 64], to score beside the whole ones in the final evaluation, see
+        `dimensions.py`. Texts are encoded once. It excludes `index`.
     """
 
     token_budget: int | None = None
@@ -100,6 +100,7 @@ class Evaluation:
         scores = at_dimensions(
             self.dimensions,
             *whole,
+            whole=result.metrics,
             scored=lambda queries, candidates: self.of_vectors(queries, candidates, benchmark).metrics,
             normalise=encoder.settings.normalise,
         )
