@@ -51,7 +51,8 @@ def test_commands_that_are_not_run_pass_the_check(
         assert experiment.file is not None
         Path(experiment.file).parent.mkdir(parents=True)
         Path(experiment.file).write_text(experiment.text, encoding="utf-8")
-        Path("test").mkdir()
+        for table in ("pairs.csv", "test.csv"):
+            Path(table).touch()
         Path("train.csv").touch()
     program, *typed = shlex.split(command)
     multirun = "-m" in typed

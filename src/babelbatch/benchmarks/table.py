@@ -10,6 +10,7 @@ from typing import Literal
 
 from babelbatch.benchmarks.assembly import PoolAssembly
 from babelbatch.benchmarks.judged_files import Part, Readers, add
+from babelbatch.benchmarks.pairs import pairs_benchmark
 from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark, LanguageCodes, find_language
 from babelbatch.sources import beir, trec
@@ -20,7 +21,7 @@ from babelbatch.sources.mteb import Files, of_split
 from babelbatch.sources.records import is_table
 from babelbatch.storage import file_signatures
 
-Layout = Literal["beir", "trec", "mteb"]
+Layout = Literal["beir", "trec", "mteb", "pairs"]
 
 PATTERNS: dict[Layout, dict[str, tuple[str, ...]]] = {
     "beir": {
@@ -62,7 +63,7 @@ def load_benchmark(
     candidate are skipped. Candidates are read one at a time into the cache folder, once, so there may be more than fit
     in memory.
 
-    path: a folder. hub: instead, a data set of the hub with such files.
+    path: a folder; with `pairs` a file or a folder of tables. hub: instead, a data set of the hub with such files.
     revision: of the data set of the hub.
     layout: `beir`: files with named columns (JSONL, CSV, TSV with a head line, Parquet; gzipped if need be): `queries`
             (`_id`, `text`), `corpus` (`_id`, `text`, perhaps `title`) and `qrels/<split>` (`query-id`, `corpus-id`,
@@ -71,7 +72,10 @@ def load_benchmark(
         `trec`: `queries` or `topics` of lines `id<tab>text`, `collection` of `id<tab>text` or
             `id<tab>title<tab>text`, `qrels` of `query 0 candidate score`. The first two may be JSONL, as above.
         `mteb`: Parquet files with the columns of `beir` in folders `queries`, `corpus` and `qrels`.
-        All of them also in a folder for each language, `<language>/queries.jsonl`; of mteb `<language>-queries`.
+        `pairs`: a table of questions and the passages that answer them, as `corpus=table` reads: a row has `question`,
+            `passage`, `language` and `id`, the same for translations. The passages are the candidates, and so are those
+            of a second table, `candidates`. A question's own passage is relevant, in every language.
+        The first three also in a folder for each language, `<language>/queries.jsonl`; of mteb `<language>-queries`.
     split: of the judgements, for `beir` and `mteb`, and for `trec` if a pattern below contains `{split}`.
     queries, candidates, qrels: other places of the files, below path: patterns with `*`, `{language}` and `{split}`.
     columns: other names of columns: `{query: question}`; for query_id, query, candidate_id, title, candidate, language,
@@ -94,6 +98,10 @@ def load_benchmark(
         raise ValueError("benchmarks=table: set either path, to a folder, or hub, to a data set of the hub")
     codes = LanguageCodes("benchmark table")
     chosen = chosen_languages(languages)
+    if layout == "pairs":
+        if path is None:
+            raise ValueError("layout=pairs: set path to a table of pairs; hub has none of them")
+        return pairs_benchmark(path, candidates, columns, language, chosen, pooled, metric)
     read = _readers(layout, beir.check_columns(columns))
     given = {"queries": queries, "candidates": candidates, "qrels": qrels}
     patterns = {role: (pattern,) if (pattern := given[role]) else PATTERNS[layout][role] for role in given}
@@ -133,7 +141,8 @@ def load_benchmark(
         ],
     }  # fmt: skip
     of = f"{hub} @ {revision}" if hub else root.resolve().name
-    protocol = f"{layout} files of {of}, {split}: relevant = judged above 0, gain = judgement"
+    of_split_ = "" if layout == "trec" and "{split}" not in (qrels or "") else f", {split}"
+    protocol = f"{layout} files of {of}{of_split_}: relevant = judged above 0, gain = judgement"
     return stored_benchmark("table", inputs, build, protocol, metric, pooled, (columns or {}).get("cluster", "cluster"))
 
 
@@ -172,11 +181,21 @@ def _found(
             if match and path.is_file() and (layout == "trec" or is_table(path)):
                 by_language.setdefault(match.groupdict().get("language"), []).append(path)
         if by_language:
+            if layout == "trec" and role == "qrels":
+                _refuse_several(root, by_language)
             choose = partial(of_split, split=split) if layout == "mteb" else list
             return {language: tuple(choose(paths)) for language, paths in by_language.items()}
     raise ValueError(
         f"{root}: no {role}; looked for {', '.join(patterns)}; put the files there, or name them in {role}="
     )
+
+
+def _refuse_several(root: Path, by_language: Mapping[str | None, Sequence[Path]]) -> None:
+    """Raises ValueError for two files of judgements in one place, such as those of two splits."""
+    for paths in by_language.values():
+        if len(paths) > 1:
+            names = [path.relative_to(root).as_posix() for path in paths]
+            raise ValueError(f"{root}: several files of judgements: {', '.join(names)}; name one in qrels={names[0]}")
 
 
 def _parts(

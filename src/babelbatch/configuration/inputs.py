@@ -13,7 +13,7 @@ from babelbatch.configuration.schema import sha256_of
 from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 
 _GROUPS = ("corpus", "validation", "benchmarks", "transform")
-_KEYS = ("path", "data_dir", "dictionaries", "hub")  # `hub` may be a folder
+_KEYS = ("path", "data_dir", "dictionaries", "hub", "candidates")  # `hub` may be a folder
 _HASHED = 64 * 2**20  # bytes; larger files would take too long to hash
 _NO_DATA = (".yaml", ".log", ".md", ".py")
 _RUN = "config.yaml"  # marks a folder of a run, whose files are no data

@@ -42,6 +42,15 @@ def problems_of_benchmarks(cfg: dict[str, Any]) -> Iterator[str]:
 
 
 def _problems_of_table(path: str, node: dict[str, Any]) -> Iterator[str]:
+    if node.get("layout") == "pairs":
+        yield from problems_of_place(path, node, kind="file or folder", exists=Path.exists, hub_keys=["revision"])
+        more = node.get("candidates")
+        if isinstance(more, str) and not Path(more).exists():
+            yield f"{path}.candidates: there is no file or folder '{more}'"
+        for key in ("queries", "qrels", "split", "hub", "ids_join_languages"):
+            if node.get(key) is not None:
+                yield f"{path}.{key}: layout=pairs has everything in its rows; leave it out"
+        return
     yield from problems_of_place(path, node, kind="folder", exists=Path.is_dir, hub_keys=["revision"])
     if node.get("layout") == "trec" and node.get("columns"):
         yield f"{path}.columns: files of layout=trec go by the order of their fields; leave it out, or set layout=beir"
