@@ -125,8 +125,9 @@ def widening(around: Spread, influences: Floats, over_queries: float) -> float:
     """
     if not over_queries or not around.variance:
         return 1.0
-    skewness = float((influences**3).mean()) / float((influences**2).mean()) ** 1.5
-    return 1 + 3 * skewness**2 / len(influences) * min(1.0, over_queries / around.variance)
+    square, cube = float((influences**2).mean()), float((influences**3).mean())
+    skewness = cube / (square * math.sqrt(square))
+    return 1 + 3 * skewness * skewness / len(influences) * min(1.0, over_queries / around.variance)
 
 
 def degrees_of_freedom(parts: Sequence[tuple[float | Floats, int]], known: float) -> Floats:
