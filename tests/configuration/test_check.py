@@ -55,10 +55,10 @@ def test_a_key_without_its_group_gets_the_whole_path_as_suggestion() -> None:
         "'benchmarks.world_facts.languages'?",
         "temprature: no such key, did you mean 'loss.temperature'?",
     ]
-    assert problems("sampling.lr=1", "model.name_or_path=x", "seeds=1", "passages=x", "encoder=xlmr_base") == [
+    assert problems("sampling.lr=1", "model.name_or_path=x", "seeds=1", "zebra=x", "encoder=xlmr_base") == [
         "model: no such key, did you mean 'encoder.name_or_path'?",
         "seeds: no such key, did you mean 'seed'?",
-        "passages: no such key",
+        "zebra: no such key",
         "sampling.lr: Sampling takes no such argument, did you mean 'optimizer.lr'?",
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from babelbatch.configuration.rules import devices
 from babelbatch.configuration.schema import register
 from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs
@@ -46,6 +47,7 @@ def test_commands_that_are_not_run_pass_the_check(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(devices, "has_no_gpu", lambda: False)
     if "my_conf" in command:
         (experiment,) = [block for block in blocks((DOCS / "quick_start.md").read_text()) if block.language == "yaml"]
         assert experiment.file is not None

@@ -2,11 +2,13 @@
 
 import pytest
 
+from babelbatch.configuration.rules import devices
 from configurations import problems
 
 
 @pytest.mark.parametrize("option", ["bm25", "char_ngrams"])
-def test_what_a_lexical_encoder_cannot_do(option: str) -> None:
+def test_what_a_lexical_encoder_cannot_do(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "has_no_gpu", lambda: False)
     name = {"bm25": "BM25", "char_ngrams": "CharNgrams"}[option]
     asked = [
         "checkpoint=.", "evaluation=search", "evaluation.vector_cache=true", "evaluation.token_budget=9",
