@@ -68,7 +68,8 @@ def write_as_transformer(encoder: Encoder, folder: Path, role: Role) -> None:
         hidden_dropout_prob=0.0,
         pad_token_id=encoder.tokenizer.pad_token_id,
     )
-    model = MobileBertModel(config, add_pooling_layer=False)
+    with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and a run must not notice
+        model = MobileBertModel(config, add_pooling_layer=False)
     dtype = embeddings.dtype
     state = {name: torch.zeros_like(weight, dtype=dtype) for name, weight in model.state_dict().items()}
     state["embeddings.word_embeddings.weight"] = embeddings
