@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from babelbatch.benchmarks.leakage import NEAR, REFUSED_SHARE, Overlap
-from babelbatch.describe.facts import TOKENS, BenchmarkFacts, CorpusFacts, Facts, Kind, LanguageFacts
+from babelbatch.describe.facts import TOKENS, BenchmarkFacts, CorpusFacts, Kind, LanguageFacts
 from babelbatch.progress import percent
 
 _TRUNCATED_SHARE = 0.05  # from which truncated texts are worth a note
@@ -15,9 +15,6 @@ def problems(
     corpus: CorpusFacts | None, benchmarks: Sequence[BenchmarkFacts], overlaps: Sequence[Overlap]
 ) -> Iterator[str]:
     """What a run refuses, or would compute wrongly."""
-    records: list[Facts] = [*([] if corpus is None else [corpus]), *benchmarks]
-    for facts in records:
-        yield from _same_languages(facts)
     if corpus is not None:
         for language, of_language in corpus["languages"].items():
             if not (of_language["pairs"] or _crosses(language, corpus)):
@@ -80,15 +77,6 @@ def _crosses(language: str, corpus: CorpusFacts) -> bool:
     """Whether an item has its query in the language and a passage in another, or the reverse."""
     cells, others = corpus["cells"], [other for other in corpus["languages"] if other != language]
     return any(cells[f"{language}-{other}"] or cells[f"{other}-{language}"] for other in others)
-
-
-def _same_languages(facts: Facts) -> Iterator[str]:
-    """Languages that differ in spelling only."""
-    spelled: dict[str, str] = {}
-    for language in facts["languages"]:
-        one = spelled.setdefault(language.lower().replace("_", "-"), language)
-        if one != language:
-            yield f"{facts['name']}: the languages '{one}' and '{language}' differ in spelling only; give them one name"
 
 
 def _truncated(name: str, languages: Mapping[str, LanguageFacts], kinds: tuple[Kind, ...]) -> Iterator[str]:
