@@ -147,11 +147,11 @@ def test_stopped_and_typed_again(corpus, encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(mine_module, "_SHARD_TEXTS", 500)
     calls = []
 
-    def failing(encoder: Encoder, texts: list[str], role: str, token_budget: int) -> np.ndarray:
+    def failing(encoder: Encoder, texts: list[str], role: str, *options: object, **more: object) -> np.ndarray:
         calls.append((role, len(texts)))
         if len(calls) == 15:
             raise KeyboardInterrupt
-        return encode(encoder, texts, role, token_budget)
+        return encode(encoder, texts, role, *options, **more)
 
     monkeypatch.setattr(mine_module, "encode", failing)
     cfg = configured(encoder[1], "keep_vectors=true")

@@ -91,6 +91,7 @@ def test_a_table_of_sentences_has_teacher_texts_in_every_language(tmp_path, monk
     pairs = [(f"Sentence {number}.", f"Satz {number}.") for number in range(30)]
     Path("sentences.csv").write_text("english,german\n" + "".join(f"{one},{other}\n" for one, other in pairs))
     Path("teacher").mkdir()
+    Path("teacher", "config.json").write_text("{}")
     docs = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
     (typed,) = re.findall(r"^babelbatch-train (loss=mimo .*?)```$", docs, re.M | re.S)
     register()

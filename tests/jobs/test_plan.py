@@ -16,6 +16,7 @@ from configurations import problems
 
 def test_composition_and_objective_are_crossed(tmp_path: Path) -> None:
     register()
+    (tmp_path / "config.json").write_text("{}")  # as a teacher's folder has it
     crossed = ["sampling=x_x,x_y,hybrid", "loss=contrastive,language_kl,alignment,mimo", f"teacher={tmp_path}"]
     assert len(check_jobs("train", force_overrides(crossed), multirun=True)) == 12
     assert problems(*crossed, multirun=True) == []

@@ -14,7 +14,7 @@ from babelbatch.corpora import mixture
 from babelbatch.corpora.from_pairs import Pair, corpus_from_pairs
 from babelbatch.corpora.table import load_corpus
 from babelbatch.lexical import BM25
-from babelbatch.records import ABSENT, Benchmark, canonical_language, find_language, primary_language
+from babelbatch.records import ABSENT, Benchmark, canonical_language, find_language, primary_language, same_language
 from babelbatch.report.languages import distance, language
 from babelbatch.sampling import Sampling
 from babelbatch.sampling.sampler import Sampler
@@ -144,3 +144,9 @@ def test_the_report_knows_a_language_in_every_spelling():
         assert distance("syntactic", code, "deu_Latn") == distance("syntactic", "en", "de") is not None
     assert language("qqq").name == "qqq"
     assert np.isclose(distance("genetic", "en", "zho_Hans") or 0, distance("genetic", "en", "zh") or 1)
+
+
+def test_two_codes_of_three_letters_are_two_languages() -> None:
+    """As in the Tatoeba test set, though `kzj` has been retired in favour of `dtp`."""
+    assert same_language(("dtp", "kzj", "en")) is None
+    assert same_language(("dtp", "eng", "en")) == ("eng", "en")

@@ -156,6 +156,7 @@ OF_BENCHMARK = [
     ("metric", "", "metric: is an empty string; give a string that is not empty"),
     ("clusters", np.arange(3), "clusters: the dtype is int64, not int32; convert it with .astype(np.int32)"),
     ("clusters", np.array([0, 1, 2], np.int32), "clusters: query 'a' is in clusters 0 and 1; give its rows one number"),
+    ("query_tasks", ("t",), "query_tasks: there are 1 for 3 query_ids; give one for each"),
     ("cluster_unit", None, "cluster_unit: is None; give a string that is not empty"),
 ]  # fmt: skip
 

@@ -14,6 +14,7 @@ from functools import cache
 log = logging.getLogger(__name__)
 
 _ALSO = {"ko": "Hang"}  # the usual script is "Kore", which is Hangul with Han
+_THREE_LETTERS = re.compile(r"[a-z]{3}")
 _FORM = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 
@@ -57,10 +58,17 @@ def find_language(code: str, languages: Sequence[str]) -> str | None:
 
 
 def same_language(languages: Sequence[str]) -> tuple[str, str] | None:
-    """Two spellings of one language among `languages`; None if there are none."""
+    """Two spellings of one language among `languages`; None if there are none.
+
+    Two codes of ISO 639-3 are two languages, also if one has been retired since, as `kzj` has (it is `dtp` now, and the
+    Tatoeba test set has both).
+    """
     first: dict[str, str] = {}
     for language in languages:
-        if (other := first.setdefault(_tag(language), language)) != language:
+        tag = _tag(language)
+        if _THREE_LETTERS.fullmatch(language) and _THREE_LETTERS.fullmatch(tag):
+            tag = language
+        if (other := first.setdefault(tag, language)) != language:
             return other, language
     return None
 
