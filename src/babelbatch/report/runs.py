@@ -223,7 +223,9 @@ def _per_query(path: Path, metrics: Mapping[str, Any]) -> pa.Table:
             *REQUIRED_COLUMNS,
             *(name for name in (*OPTIONAL_COLUMNS, *custom_metrics(metrics)) if name in names),
         ]
-        table = pq.read_table(path, columns=columns, read_dictionary=list(REQUIRED_COLUMNS[:5]))
+        table = pq.read_table(
+            path, columns=columns, read_dictionary=list(REQUIRED_COLUMNS[:5]), page_checksum_verification=True
+        )
     except FileNotFoundError:
         raise ValueError(f"{path} is missing; {REMEDY}") from None
     except (pa.ArrowException, OSError) as error:

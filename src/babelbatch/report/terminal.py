@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from babelbatch.evaluation.metrics import POOL_NAMES, SETTINGS, TITLES
 from babelbatch.report.numbers import fixed, percent, with_unit
 from babelbatch.report.places import without_html
 from babelbatch.runs.files import METRICS_FILE
-from babelbatch.runs.metrics_file import read_metrics
+from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 
+log = logging.getLogger(__name__)
+
+_NEEDED = ("strategy", "alpha", "seed", "seconds/train", "benchmarks")
 COLUMNS = ("strategy", "alpha", "seed", "mono", "cross", "multi", "rank distance", "time")
 _RANKED = ("map", "map@20", "recall@1", "recall@10")  # fits 80 characters together with the rank distance
 _SEARCHED = ("ndcg@10", "map@20", "recall@1", "recall@10", "recall@100")  # all that the top 100 give
@@ -57,8 +61,19 @@ def read_rows(folders: Iterable[Path]) -> list[Row]:
     """The rows of the finished training runs in `folders`, sorted by benchmark and metric. Skips other folders, such
     as evaluations."""
     finished = [folder for folder in folders if (folder / METRICS_FILE).exists()]
-    runs = [(folder.name, read_metrics(folder)) for folder in finished]
-    trained = [(name, run) for name, run in runs if "seconds/train" in run]
+    trained = []
+    for folder in finished:
+        try:
+            run = read_metrics(folder)
+        except DamagedMetrics as error:
+            log.warning("%s; it is left out of the table", error)
+            continue
+        if "seconds/train" not in run:
+            continue
+        if missing := [key for key in _NEEDED if run.get(key) is None]:
+            log.warning("%s has no '%s'; it is left out of the table", folder / METRICS_FILE, missing[0])
+            continue
+        trained.append((folder.name, run))
     rows = [_row(name, benchmark, run) for name, run in trained for benchmark in run["benchmarks"]]
     return sorted(rows, key=lambda row: (row.benchmark, row.metric))
 
@@ -76,7 +91,7 @@ def _row(name: str, benchmark: str, run: dict[str, Any]) -> Row:
         multilingual=run.get(f"{benchmark}/multilingual/{metric}"),
         rank_distance=run.get(f"{benchmark}/multilingual/rank_distance"),
         seconds=run["seconds/train"],
-        metric=TITLES[metric],
+        metric=TITLES.get(metric, metric),
     )
 
 

@@ -30,7 +30,12 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
 
     folder.mkdir(parents=True, exist_ok=True)
     with replaced_file(folder / PER_QUERY_FILE) as file:  # flushed to the disk before metrics.json is there
-        pq.write_table(pa.concat_tables([result.per_query for result in results]), file, compression="zstd")
+        pq.write_table(
+            pa.concat_tables([result.per_query for result in results]),
+            file,
+            compression="zstd",
+            write_page_checksum=True,
+        )
     metrics: dict[str, object] = {}
     for result in results:
         metrics |= result.metrics

@@ -33,7 +33,7 @@ def load(folder: Path, name: str, shape: tuple[int, int]) -> NDArray[np.float32]
         os.utime(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # numpy parses a header of text, and raises what Python's parser raises
         log.warning("%s cannot be used (%s): the texts are encoded again", path, error)
         return None
     return vectors

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict, overload
+from typing import Any, TypedDict, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.progress import bar
 from babelbatch.storage import write_atomically
+from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 FORMAT = 1
 """Increased when the meaning of the files changes."""
@@ -147,7 +149,7 @@ class Vectors(Sequence[NDArray[np.float32]]):
         path = self._folder / shard["file"]
         try:
             mapped: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # numpy parses a header of text, and raises what Python's parser raises
             raise ValueError(f"{path} is damaged ({error}); write the vectors again") from error
         if mapped.shape != (shard["rows"], self.dimensions) or mapped.dtype != np.float32:
             raise ValueError(f"{path} is damaged: {mapped.dtype} {mapped.shape}; write the vectors again")
@@ -170,10 +172,27 @@ def _header(manifest: _Manifest) -> tuple[object, ...]:
 
 def _read_manifest(folder: Path) -> _Manifest | None:
     try:
-        manifest: _Manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json_object(folder / MANIFEST_FILE)
+    except (OSError, UnreadableDocument):
         return None
-    return manifest
+    return cast("_Manifest", found) if _is_manifest(found) else None
+
+
+def _is_manifest(found: dict[str, Any]) -> bool:
+    shards = found.get("shards")
+    return (
+        isinstance(found.get("dimensions"), int)
+        and isinstance(found.get("complete"), bool)
+        and isinstance(shards, list)
+        and all(
+            isinstance(shard, dict)
+            and isinstance(shard.get("rows"), int)
+            and isinstance(shard.get("crc32"), int)
+            and isinstance(name := shard.get("file"), str)
+            and re.fullmatch(r"[0-9]+\.npy", name) is not None
+            for shard in shards
+        )
+    )
 
 
 def _intact_shards(folder: Path, manifest: _Manifest) -> list[_Shard]:
@@ -183,7 +202,7 @@ def _intact_shards(folder: Path, manifest: _Manifest) -> list[_Shard]:
         for shard in manifest["shards"]:
             try:
                 found = np.load(folder / shard["file"], allow_pickle=False)
-            except (OSError, ValueError):
+            except Exception:  # as above
                 break
             if found.shape != (shard["rows"], manifest["dimensions"]) or zlib.crc32(found) != shard["crc32"]:
                 break

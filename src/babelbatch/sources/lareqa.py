@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from babelbatch.progress import bar
 from babelbatch.sources.download import download_file
-from babelbatch.storage import cache_folder
+from babelbatch.storage import cache_folder, documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +171,15 @@ def _read_file(path: Path, language: str) -> LanguageFile:
     try:
         if not (content := path.read_bytes()):
             raise ValueError(f"{path}: the file is empty; copy or download it again")
-        data = json.loads(content)["data"]
+        data = documents.parse_json(content)["data"]
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not valid UTF-8 at byte {error.start}; convert the file to UTF-8") from None
-    except json.JSONDecodeError as error:
+    except documents.UnreadableDocument as error:
+        if error.line is None:
+            remedy = "convert the file to UTF-8" if "UTF-8" in str(error) else "copy or download it again"
+            raise ValueError(f"{path}: {error}; {remedy}") from None
         raise ValueError(
-            f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg}); "
+            f"{path}, line {error.line}, column {error.column}: not valid JSON ({error}); "
             "the file may be cut off: copy or download it again"
         ) from None
     except (KeyError, TypeError):
