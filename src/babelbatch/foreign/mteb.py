@@ -59,7 +59,10 @@ def read_aggregates(path: Path) -> dict[str, dict[str, float]]:
         raise ValueError(f"{path}: it has no scores; name the results of a task, <Task>.json")
     _one_split(path, splits)
     scores: dict[str, dict[str, float]] = {}
-    for entry in next(iter(splits.values())):
+    entries = next(iter(splits.values()))
+    if not isinstance(entries, list):
+        raise ValueError(f"{path}: scores has a split that is no list; write the results again with mteb 2")
+    for entry in entries:
         subset = entry.get("hf_subset") if isinstance(entry, dict) else None
         if not isinstance(subset, str):
             raise ValueError(f"{path}: scores has an entry without hf_subset; write the results again with mteb 2")

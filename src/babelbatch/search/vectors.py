@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,7 +95,7 @@ class VectorWriter:
     def _write_shard(self) -> None:
         shard = np.concatenate(self._buffer)
         self._buffer = []
-        name = f"{len(self._manifest['shards']):05}.npy"
+        name = _shard_name(len(self._manifest["shards"]))
         temporary = self._folder / f"{name}.tmp"
         with temporary.open("wb") as file:
             np.save(file, shard)
@@ -165,6 +164,10 @@ class Vectors(Sequence[NDArray[np.float32]]):
         return found
 
 
+def _shard_name(number: int) -> str:
+    return f"{number:05}.npy"
+
+
 def _header(manifest: _Manifest) -> tuple[object, ...]:
     """What must agree for a writer to continue."""
     return manifest.get("format"), manifest.get("identity"), manifest.get("dimensions")
@@ -188,9 +191,8 @@ def _is_manifest(found: dict[str, Any]) -> bool:
             isinstance(shard, dict)
             and isinstance(shard.get("rows"), int)
             and isinstance(shard.get("crc32"), int)
-            and isinstance(name := shard.get("file"), str)
-            and re.fullmatch(r"[0-9]+\.npy", name) is not None
-            for shard in shards
+            and shard.get("file") == _shard_name(number)
+            for number, shard in enumerate(shards)
         )
     )
 
