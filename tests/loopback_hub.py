@@ -13,12 +13,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 COMMIT = "1" * 40
+_REVISION = "(main|[0-9a-f]{40})"
 
 
 @contextmanager
 def serving(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serves each folder <root>/<owner>/<name> as a model. Gives the address for HF_ENDPOINT, and the files fetched so
-    far, as "<owner>/<name>/<path>"."""
+    """Serves each folder <root>/<owner>/<name> as a model or data set, and <root>/web as it is. Gives the address for
+    HF_ENDPOINT, and the files fetched so far, as "<owner>/<name>/<path>" or "web/<path>"."""
     fetched: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -32,11 +33,12 @@ def serving(root: Path) -> Iterator[tuple[str, list[str]]]:
 
         def answer(self) -> None:
             path = unquote(urlsplit(self.path).path)
-            if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/(?:main|1{40})/(.+)", path):
-                self.file(*found.groups())
-            elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/main", path):
-                self.send(json.dumps({"id": found[1], "sha": COMMIT}).encode() if (root / found[1]).is_dir() else None)
-            elif found := re.fullmatch(rf"/api/models/([^/]+/[^/]+)/tree/{COMMIT}", path):
+            if found := re.fullmatch(rf"/(?:datasets/)?([^/]+/[^/]+)/resolve/{_REVISION}/(.+)", path):
+                self.file(found[1], found[3], _commit(found[2]))
+            elif found := re.fullmatch(rf"/api/(?:models|datasets)/([^/]+/[^/]+)/revision/{_REVISION}", path):
+                about = json.dumps({"id": found[1], "sha": _commit(found[2])}).encode()
+                self.send(about if (root / found[1]).is_dir() else None)
+            elif found := re.fullmatch(rf"/api/(?:models|datasets)/([^/]+/[^/]+)/tree/{_REVISION}", path):
                 folder = root / found[1]
                 files = sorted(file for file in folder.rglob("*") if file.is_file())
                 listed = [
@@ -49,18 +51,22 @@ def serving(root: Path) -> Iterator[tuple[str, list[str]]]:
                     for file in files
                 ]
                 self.send(json.dumps(listed).encode())
+            elif path.startswith("/web/") and (root / path[1:]).is_file():
+                if self.command == "GET":
+                    fetched.append(path[1:])
+                self.send((root / path[1:]).read_bytes())
             else:
                 self.send(None)
 
-        def file(self, model: str, name: str) -> None:
+        def file(self, model: str, name: str, commit: str) -> None:
             file = root / model / name
             if not file.is_file():
                 code = "EntryNotFound" if (root / model).is_dir() else "RepoNotFound"
-                self.send(None, {"X-Error-Code": code, "X-Repo-Commit": COMMIT})
+                self.send(None, {"X-Error-Code": code, "X-Repo-Commit": commit})
                 return
             if self.command == "GET":
                 fetched.append(f"{model}/{name}")
-            self.send(file.read_bytes(), {"ETag": f'"{tag(file)}"', "X-Repo-Commit": COMMIT})
+            self.send(file.read_bytes(), {"ETag": f'"{tag(file)}"', "X-Repo-Commit": commit})
 
         def send(self, content: bytes | None, headers: dict[str, str] | None = None) -> None:
             self.send_response(404 if content is None else 200)
@@ -83,5 +89,12 @@ def serving(root: Path) -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
+def _commit(revision: str) -> str:
+    """That a revision names. A repository has every commit, all with the same files."""
+    return COMMIT if revision == "main" else revision
+
+
 def tag(file: Path) -> str:
-    return hashlib.sha1(file.read_bytes()).hexdigest()
+    """As git computes it, and so the hub for small files."""
+    content = file.read_bytes()
+    return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()

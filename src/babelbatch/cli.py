@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from babelbatch import use_own_hub_cache
 from babelbatch.distributed.ranks import global_rank
 
 if TYPE_CHECKING:
@@ -28,6 +29,16 @@ def evaluate() -> None:
 def mine() -> None:
     """babelbatch-mine"""
     _run_jobs("mine", _print_minings)
+
+
+def fetch() -> None:
+    """babelbatch-fetch"""
+    _print_version_if_asked()
+    _say("checking the configuration")
+    use_own_hub_cache(create=True)
+    from babelbatch.jobs.fetching import main
+
+    sys.exit(main(sys.argv[1:]))
 
 
 def merge() -> None:

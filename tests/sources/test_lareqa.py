@@ -473,7 +473,7 @@ def test_unknown_dataset():
 
 def test_unknown_language_of_a_dataset():
     assert message_of(lambda: load_corpus("mlqa_r", languages=["en", "tr", "el"])) == (
-        "mlqa_r has no language el, tr; it has: ar, de, en, es, hi, vi, zh"
+        "languages: mlqa_r has no el, tr; it has: ar, de, en, es, hi, vi, zh"
     )
 
 

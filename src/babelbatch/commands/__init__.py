@@ -5,4 +5,16 @@ from one wing to the next, so nothing below knows the configuration as a whole. 
 root in `conf/` and a line in `cli.py`.
 """
 
-__all__ = ["build", "checkpoint", "data", "evaluate", "export", "merge_command", "mine", "search", "train"]
+__all__ = [
+    "build",
+    "checkpoint",
+    "data",
+    "evaluate",
+    "export",
+    "fetch",
+    "merge_command",
+    "mine",
+    "needs",
+    "search",
+    "train",
+]

@@ -14,6 +14,7 @@ from babelbatch.sources import miracl
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import select_languages
 from babelbatch.sources.lines import text_of
+from babelbatch.sources.listing import is_listing
 from babelbatch.sources.miracl import Judgement, Query
 from babelbatch.sources.wikipedia import passages
 from babelbatch.storage import file_signatures
@@ -37,7 +38,7 @@ def load_corpus(languages: list[str] | None = None, negatives: int = 0, data_dir
     if negatives < 0:
         raise ValueError(f"negatives must be 0 or more, not {negatives}")
     source: object = [miracl.QUERIES.revision, miracl.PASSAGES.revision]
-    if data_dir is not None:
+    if data_dir is not None or is_listing():
         files = [file for pair in miracl.query_files(selected, "train", data_dir) for file in pair]
         files += [file for language in selected for file in miracl.passage_files(language, data_dir)]
         source = file_signatures(files)

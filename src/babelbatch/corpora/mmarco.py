@@ -22,6 +22,7 @@ from babelbatch.records import ABSENT, Corpus, same_text
 from babelbatch.sources import mmarco
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import select_languages
+from babelbatch.sources.listing import is_listing
 from babelbatch.storage import TextWriter, file_signatures, select_texts, write_atomically
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def load_corpus(
     selected = select_languages("mmarco", tuple(mmarco.NAMES), languages)
     if negatives < 0 or (triples is not None and triples < 1):
         raise ValueError(f"negatives must be 0 or more and triples 1 or more, not {negatives} and {triples}")
-    if data_dir is None:
+    if data_dir is None and not is_listing():
         source: object = mmarco.PUBLISHED.revision
     else:
         files = [

@@ -12,6 +12,7 @@ from babelbatch.sources import mr_tydi
 from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import select_languages
 from babelbatch.sources.lines import text_of
+from babelbatch.sources.listing import is_listing
 from babelbatch.sources.wikipedia import Passage
 from babelbatch.storage import file_signatures
 
@@ -32,7 +33,7 @@ def load_corpus(languages: list[str] | None = None, negatives: int = 0, data_dir
     if negatives < 0:
         raise ValueError(f"negatives must be 0 or more, not {negatives}")
     source: object = mr_tydi.QUERIES.revision
-    if data_dir is not None:
+    if data_dir is not None or is_listing():
         source = file_signatures(mr_tydi.query_files(selected, "train", data_dir))
 
     def build(folder: Path) -> Sequence[str]:

@@ -9,7 +9,7 @@ from babelbatch.encoder.backbones import pretrained, static, tiny
 from babelbatch.encoder.device import device_of
 from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
 from babelbatch.encoder.float32 import in_float32
-from babelbatch.encoder.folder import load, load_architecture, save, save_architecture
+from babelbatch.encoder.folder import fetch_from_hub, load, load_architecture, save, save_architecture
 from babelbatch.encoder.graphs import Format, require_packages, write_graphs
 from babelbatch.encoder.interpolation import interpolated
 from babelbatch.encoder.model import Encoder, Role
@@ -25,6 +25,7 @@ __all__ = [
     "Role",
     "check_saved",
     "device_of",
+    "fetch_from_hub",
     "in_float32",
     "interpolated",
     "is_unpadded",

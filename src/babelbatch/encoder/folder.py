@@ -17,7 +17,7 @@ from babelbatch.encoder.adapters import base_of, with_adapter
 from babelbatch.encoder.attention import first_position, use_attention
 from babelbatch.encoder.decoders import append_eos, check_direction, set_direction
 from babelbatch.encoder.dense import DenseLayer
-from babelbatch.encoder.hub import folder_on_hub
+from babelbatch.encoder.hub import fetch_model, folder_on_hub
 from babelbatch.encoder.huggingface import load_backbone, load_tokenizer, model_class, quiet, require_model_files
 from babelbatch.encoder.merging import merged_state_dict
 from babelbatch.encoder.model import Encoder, Role, Settings
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from babelbatch.encoder.huggingface import WeightDtype
 
 log = logging.getLogger(__name__)
+
+_ON_HUB = (SETTINGS_FILE, MODULES_FILE)  # that transformers does not read
 
 
 def save(encoder: Encoder, folder: Path) -> None:
@@ -129,13 +131,17 @@ class _Source:
         return role if self.settings.get("shared") is False else "query"
 
 
+def fetch_from_hub(name: str) -> Path:
+    """Fetches a model of the hub, so that `load_pretrained` needs no connection. Raises ValueError."""
+    return fetch_model(name, _ON_HUB)
+
+
 def _locate(name_or_path: str, *, pooling_is_set: bool) -> _Source:
     folder = Path(name_or_path).expanduser()
     if not folder.is_dir():
         if folder.is_absolute() or name_or_path.startswith("."):
             raise ValueError(f"encoder.name_or_path: there is no folder {name_or_path}")
-        files = (SETTINGS_FILE, MODULES_FILE)
-        folder = folder_on_hub(name_or_path, files=files, pooling_is_set=pooling_is_set) or folder
+        folder = folder_on_hub(name_or_path, files=_ON_HUB, pooling_is_set=pooling_is_set) or folder
     if not folder.is_dir():
         return _Source(name_or_path, folder, None, load_settings(folder))
     exported = None if (folder / SETTINGS_FILE).exists() else read_folder(folder)

@@ -39,9 +39,7 @@ def folder_on_hub(name: str, *, files: tuple[str, ...], pooling_is_set: bool) ->
     try:
         if not any(_has_file(name, file) for file in files):
             return None
-        pickled = ("pytorch_model*.bin",) if any(_has_file(name, file) for file in _WEIGHTS) else ()
-        with waiting(f"fetching {name}"):
-            return Path(snapshot_download(name, ignore_patterns=[*_OTHER_FRAMEWORKS, *pickled]))
+        return _fetch(name)
     except LocalEntryNotFoundError:
         if not pooling_is_set:
             log.warning(
@@ -53,6 +51,27 @@ def folder_on_hub(name: str, *, files: tuple[str, ...], pooling_is_set: bool) ->
         return None
     except (HfHubHTTPError, HFValidationError):  # no such model, or no permission to read it
         return None
+
+
+def fetch_model(name: str, files: tuple[str, ...]) -> Path:
+    """Fetches everything that PyTorch needs of a model, and that it has none of `files`, so that it is then loaded
+    without a connection. Returns its folder in the hub's cache.
+
+    Raises ValueError if the model does not exist, may not be read, or cannot be reached.
+    """
+    try:
+        for file in files:
+            _has_file(name, file)
+        return _fetch(name)
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ValueError(f"the model {name} cannot be fetched ({reason})") from error
+
+
+def _fetch(name: str) -> Path:
+    pickled = ("pytorch_model*.bin",) if any(_has_file(name, file) for file in _WEIGHTS) else ()
+    with waiting(f"fetching {name}"):
+        return Path(snapshot_download(name, ignore_patterns=[*_OTHER_FRAMEWORKS, *pickled]))
 
 
 def _has_file(name: str, file: str) -> bool:

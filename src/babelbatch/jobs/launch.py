@@ -10,11 +10,13 @@ from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from omegaconf import DictConfig
 
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.failures import print_error
+from babelbatch.jobs.fetching import check_needs
 from babelbatch.jobs.outcome import (
     EXIT_RUNNING_ELSEWHERE,
     EXIT_USER_ERROR,
@@ -65,7 +67,12 @@ def _launch(root: str, show: Show) -> int:
         _rewrite_command_line(root, arguments, overrides)
         planned: dict[Path, str] = {}
         if _runs_jobs(arguments):
-            planned = check_jobs(root, overrides, multirun=arguments.multirun, config_dir=arguments.config_dir)
+            composed: list[DictConfig] = []
+            planned = check_jobs(
+                root, overrides, multirun=arguments.multirun, config_dir=arguments.config_dir, composed=composed
+            )
+            if not all(is_finished(folder, config_hash) for folder, config_hash in planned.items()) or not planned:
+                check_needs(composed)
     except ConfigError as error:
         print_error(str(error))
         return EXIT_USER_ERROR

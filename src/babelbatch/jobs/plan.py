@@ -26,9 +26,17 @@ from babelbatch.jobs.overrides import (
 from babelbatch.progress import track
 
 
-def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> dict[Path, str]:
+def check_jobs(
+    root: str,
+    overrides: list[str],
+    *,
+    multirun: bool,
+    config_dir: str | None = None,
+    composed: list[DictConfig] | None = None,
+) -> dict[Path, str]:
     """Composes and checks every job of these overrides. Raises ConfigError with the problems of all of them.
 
+    composed: a list that gets the configuration of every job.
     Returns folder -> hash of its configuration, for each job whose folder is known before it runs.
     """
     problems: dict[str, None] = {}
@@ -43,6 +51,8 @@ def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: s
                 cfg = _compose(root, search + job)
                 check(cfg, root, launcher=cfg.hydra.launcher["_target_"] if multirun else None)
                 planned |= _folder_and_hash(cfg, multirun)
+                if composed is not None:
+                    composed.append(cfg)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
     if problems:

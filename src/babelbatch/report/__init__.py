@@ -5,4 +5,4 @@ every pair, `verdicts` writes the sentences, and `templates/` lays out the page 
 `terminal` prints. None of it imports torch. A new section is a function in `analyses.py`.
 """
 
-__all__ = ["command", "merged_card", "model_card", "page", "settings", "tables", "terminal"]
+__all__ = ["command", "licences", "merged_card", "model_card", "page", "settings", "tables", "terminal"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from babelbatch.progress import log_once, waiting
+from babelbatch.sources.download import sha256_of_file
+from babelbatch.sources.listing import NOWHERE, is_listing, record
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,62 @@ class Published:
     @property
     def page(self) -> str:
         return f"https://huggingface.co/datasets/{self.hub}"
+
+
+@dataclass(frozen=True, slots=True)
+class HubFiles:
+    """The files of a data set on the hub that match any of the patterns."""
+
+    published: Published
+    patterns: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        return self.published.page
+
+    def cached(self) -> list[Path] | None:
+        """Files that match; None if there is none for one of the patterns."""
+        found = cached_files(self.published.hub, "dataset", self.published.revision, self.patterns)
+        return (
+            None if found is None or any(not files for files in found) else [file for files in found for file in files]
+        )
+
+    def damaged(self) -> list[Path]:
+        return damaged_files(self.cached() or [])
+
+    def fetch(self) -> list[Path]:
+        root = fetch_files(self.published, self.patterns)
+        return [file for pattern in self.patterns for file in sorted(root.glob(pattern)) if file.is_file()]
+
+
+def cached_files(name: str, kind: str, revision: str, patterns: Sequence[str]) -> list[list[Path]] | None:
+    """For each pattern the files of a data set or model in the hub's cache; None if nothing of it is there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        root = Path(snapshot_download(name, repo_type=kind, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        return None
+    return [sorted(path for path in root.glob(pattern) if path.is_file()) for pattern in patterns]
+
+
+def damaged_files(files: Sequence[Path]) -> list[Path]:
+    """Those of the hub's cache whose content differs from the hub's checksum, which is the name of the file that the
+    cache links to: SHA-256 of large files, git's SHA-1 of others. Files without such a link are not compared."""
+    return [file for file in files if file.is_symlink() and not _is_whole(file.resolve())]
+
+
+def _is_whole(blob: Path) -> bool:
+    if len(blob.name) == 64:
+        return sha256_of_file(blob) == blob.name
+    if len(blob.name) == 40:
+        digest = hashlib.sha1(f"blob {blob.stat().st_size}\0".encode(), usedforsecurity=False)
+        with blob.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest() == blob.name
+    return True
 
 
 def locate_files(published: Published, patterns: Sequence[str], data_dir: str | None) -> list[list[Path]]:
@@ -43,6 +102,8 @@ def locate_files(published: Published, patterns: Sequence[str], data_dir: str | 
             "there is no connection, and it was not fetched yet, or the data set has changed; set data_dir to a folder"
         )
         root = fetch_files(published, patterns)
+    if is_listing() and data_dir is None:
+        return [[root / pattern] for pattern in patterns]
     found = [sorted(path for path in root.glob(pattern) if path.is_file()) for pattern in patterns]
     for pattern, files in zip(patterns, found, strict=True):
         if not files:
@@ -65,6 +126,9 @@ def fetch_files(published: Published, patterns: Sequence[str]) -> Path:
 
     Raises ValueError if the data set does not exist or there is no connection.
     """
+    if is_listing():
+        record(HubFiles(published, tuple(patterns)))
+        return NOWHERE
     from huggingface_hub import snapshot_download  # only a run without data_dir needs it
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

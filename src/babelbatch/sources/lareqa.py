@@ -148,7 +148,7 @@ def _published(dataset: str, languages: list[str] | None) -> list[str]:
     available = PUBLISHED[dataset].sha256
     unknown = sorted(set(languages or ()) - set(available))
     if unknown:
-        raise ValueError(f"{dataset} has no language {', '.join(unknown)}; it has: {', '.join(available)}")
+        raise ValueError(f"languages: {dataset} has no {', '.join(unknown)}; it has: {', '.join(available)}")
     return languages or list(available)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from babelbatch.progress import bar, log_once
 from babelbatch.sources.lines import Place, Record
+from babelbatch.sources.listing import is_listing, record
 from babelbatch.sources.records import FORMATS, is_table, records
 
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -55,12 +56,34 @@ class HubTable:
     def version(self) -> list[str]:
         """Changes with the content: the commit of each file of the hub, the modification time of each local file.
 
-        Empty, without a request, if `revision` is a commit: rows that were read before need no connection.
+        Empty, without asking the hub, if `revision` is a commit: rows that were read before need no connection.
         """
-        if _COMMIT.fullmatch(self.revision or ""):
+        if is_listing():
+            record(self)
+            raise ValueError(f"hub: the rows of {self.name} are listed, not read")
+        if self.is_pinned:
             return []
         files = (self._builder().config.data_files or {}).get(self.split)
         return sorted(map(str, files.origin_metadata)) if files is not None else []
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether `revision` is a commit."""
+        return _COMMIT.fullmatch(self.revision or "") is not None
+
+    @property
+    def place(self) -> str:
+        return f"https://huggingface.co/datasets/{self.name}"
+
+    def cached(self) -> list[Path] | None:
+        """None: rows are streamed, and only the corpus made of them is stored."""
+        return None
+
+    def damaged(self) -> list[Path]:
+        return []
+
+    def fetch(self) -> list[Path]:
+        raise ValueError(f"hub: the rows of {self.name} are streamed; read them into the cache with babelbatch-data")
 
     def rows(self) -> Iterator[tuple[Place, Record]]:
         """The rows, streamed instead of downloaded first. The place of a row is its number in the split."""

@@ -62,27 +62,31 @@ def read(data_dir: str | None, languages: Sequence[str]) -> tuple[Pair, ...]:
     Raises ValueError for an unknown or repeated language, a missing or damaged file, an empty line, and files of
     different lengths.
     """
-    return tuple(_pair(language, data_dir) for language in select_languages("Tatoeba", tuple(published()), languages))
+    selected = select_languages("Tatoeba", tuple(published()), languages)
+    files = {language: _files(language, data_dir) for language in selected}
+    return tuple(_pair(language, paths, data_dir) for language, paths in files.items())
 
 
-def _pair(language: str, data_dir: str | None) -> Pair:
+def _files(language: str, data_dir: str | None) -> list[Path]:
     known = published()[language]
     names = [f"tatoeba.{known.file}-eng.{side}" for side in (known.file, "eng")]
     if data_dir is None:
         folder = cache_folder("tatoeba") / REVISION
-        paths = [
+        return [
             download_file(_URL.format(REVISION, name), sha256, folder / name)
             for name, sha256 in zip(names, (known.sha256, known.sha256_english), strict=True)
         ]
-    else:
-        paths = [Path(data_dir) / name for name in names]
+    return [Path(data_dir) / name for name in names]
+
+
+def _pair(language: str, paths: Sequence[Path], data_dir: str | None) -> Pair:
     sentences, english = (_sentences(path) for path in paths)
     if len(sentences) != len(english):
         raise ValueError(
             f"{paths[0]} has {len(sentences):,} lines and {paths[1].name} {len(english):,}, but line n of one is the "
             "translation of line n of the other; one of them may be cut: copy or download it again"
         )
-    check_count(f"{paths[0]}: sentences", len(sentences), known.sentences, data_dir)
+    check_count(f"{paths[0]}: sentences", len(sentences), published()[language].sentences, data_dir)
     return Pair(language, sentences, english)
 
 

@@ -1,0 +1,156 @@
+"""babelbatch-fetch: what a run needs, fetched once into a folder that a machine without a connection reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from babelbatch.commands.needs import Need
+from babelbatch.progress import announce, track
+from babelbatch.sources.download import sha256_of_file
+from babelbatch.sources.hub import damaged_files
+from babelbatch.sources.models import base_of_adapter
+from babelbatch.storage import cache_folder, locked, write_atomically
+
+MANIFEST = "fetched.json"
+
+
+def needs_table(needs: Sequence[Need]) -> str:
+    """What is needed, a line each, with sizes, licences, and whether the cache has it."""
+    if not needs:
+        return "Nothing to fetch: data and encoder are built in, or in folders of yours."
+    rows = [("setting", "what", "size", "licence", "in the cache", "from")]
+    known, unknown = 0, False
+    for need in needs:
+        size, is_there = _size(need)
+        known, unknown = known + (size or 0), unknown or size is None
+        shown = "unknown" if size is None else ("" if is_there else "about ") + _text(size)
+        rows.append((need.path, need.name, shown, need.licence, "yes" if is_there else "no", _from(need)))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    ]
+    return "\n".join([*lines, f"in all {'at least ' if unknown else ''}{_text(known)}"])
+
+
+def fetch(needs: Sequence[Need]) -> list[str]:
+    """Fetches what the cache lacks, checks what it has, and records size and SHA-256 of every file in `fetched.json`.
+
+    Damaged files are fetched again. An interrupted call continues where it was: files appear in the cache when they are
+    complete. Returns a line for each need that could not be fetched; the others are fetched nevertheless.
+    """
+    manifest = cache_folder(MANIFEST)
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    failures: list[str] = []
+    with locked(manifest.with_suffix(".lock"), "fetching"):
+        recorded = read_manifest(manifest)
+        for need in needs:
+            try:
+                files = _fetched(need, recorded)
+            except ValueError as error:
+                failures.append(f"{need.path}: {str(error).splitlines()[0]}")
+                continue
+            for file in track(files, f"checking {need.name}", "files"):
+                recorded[_key(file)] = _entry(file, need, recorded.get(_key(file)))
+            write_atomically(manifest, json.dumps(recorded, indent=1, sort_keys=True) + "\n")
+    return failures
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """File -> its size, SHA-256, licence and source. Empty if there is none yet, or if it is damaged: files are then
+    checked against published checksums only."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _fetched(need: Need, recorded: Mapping[str, Any]) -> list[Path]:
+    """The files of a need, whole. Raises ValueError if they cannot be fetched."""
+    for attempt in range(2):
+        files = need.cached()
+        if files is not None:
+            damaged = _damaged(need, files, recorded)
+            if not damaged:
+                return files
+            announce(f"{need.name}: damaged files are fetched again: {len(damaged)} of {len(files)}")
+            for file in damaged:
+                target = file.resolve()
+                file.unlink(missing_ok=True)
+                target.unlink(missing_ok=True)
+        if attempt == 0 or files is None:
+            _fetch(need)
+    files = need.cached()
+    if files is None or _damaged(need, files, recorded):
+        raise ValueError(f"{need.name}: the fetched files differ from their checksums; try again later")
+    return files
+
+
+def _fetch(need: Need) -> None:
+    announce(f"fetching {need.name}")
+    if need.model is None:
+        for request in need.requests:
+            request.fetch()
+        return
+    from babelbatch.encoder import fetch_from_hub  # imports torch
+
+    folder = fetch_from_hub(need.model)
+    adapter = folder / "adapter_config.json"
+    if adapter.is_file() and (base := base_of_adapter(adapter)) is not None:
+        fetch_from_hub(base)
+
+
+def _damaged(need: Need, files: Sequence[Path], recorded: Mapping[str, Any]) -> list[Path]:
+    """Files that differ from their published checksum, or where there is none from what was recorded."""
+    published = (
+        damaged_files(files) if need.model is not None else [f for each in need.requests for f in each.damaged()]
+    )
+    changed = [
+        file
+        for file in files
+        if not file.is_symlink() and (entry := recorded.get(_key(file))) and entry.get("sha256") != sha256_of_file(file)
+    ]
+    return list(dict.fromkeys([*published, *changed]))
+
+
+def _entry(file: Path, need: Need, before: Mapping[str, Any] | None) -> dict[str, object]:
+    size = file.stat().st_size
+    digest = file.resolve().name if file.is_symlink() and len(file.resolve().name) == 64 else sha256_of_file(file)
+    fetched = (before or {}).get("fetched") or time.strftime("%Y-%m-%d")
+    return {"bytes": size, "sha256": digest, "of": need.name, "licence": need.licence, "fetched": fetched}
+
+
+def _key(file: Path) -> str:
+    """The path below the cache folder, with which a copied folder is as good."""
+    root = cache_folder(".").resolve()
+    absolute = Path(os.path.abspath(file))
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
+
+
+def _size(need: Need) -> tuple[int | None, bool]:
+    """Bytes of the cached files, else those expected; and whether they are cached."""
+    files = need.cached()
+    if files is not None:
+        return sum(file.stat().st_size for file in files), True
+    return need.expected_bytes(), False
+
+
+def _from(need: Need) -> str:
+    places = need.places
+    if len(places) == 1:
+        return places[0]
+    folders = list(dict.fromkeys(place.rpartition("/")[0] for place in places))
+    return f"{folders[0]}/ ({len(places)} files)" if len(folders) == 1 else ", ".join(places)
+
+
+def _text(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError

@@ -1,0 +1,190 @@
+"""What a run needs from elsewhere: data sets, models and teachers, listed before anything is fetched or loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import get_method
+from omegaconf import MISSING
+
+from babelbatch.configuration.key_paths import with_full_paths
+from babelbatch.configuration.signatures import parameters
+from babelbatch.report.licences import UNKNOWN, data_sources, model_licence
+from babelbatch.sources.download import answers, is_offline
+from babelbatch.sources.hub import HubFiles
+from babelbatch.sources.listing import Request, listing
+from babelbatch.sources.models import cached_model
+from babelbatch.sources.world_facts import select_fact_languages
+from babelbatch.storage import cache_folder
+
+_HUB = "https://huggingface.co"
+_FETCH = "fetch it where there is a connection (babelbatch-fetch with the same settings)"
+_LOCAL = ("path", "data_dir", "dictionaries")  # settings of loaders whose files the user has
+_STORED = ("miracl", "mmarco", "mr_tydi")  # corpora that are read from the cache without their published files
+
+
+@dataclass(slots=True)
+class Need:
+    """Files that a setting needs.
+
+    path: of the setting. name: of the data set or model. requests: what a loader asks for; none for a model, whose
+    name on the hub is `model`.
+    """
+
+    path: str
+    name: str
+    licence: str
+    model: str | None = None
+    requests: list[Request] = field(default_factory=list)
+
+    @property
+    def places(self) -> list[str]:
+        """Where they are published: URLs, a folder instead of several files in it."""
+        if self.model is not None:
+            return [f"{_HUB}/{self.model}"]
+        return list(dict.fromkeys(request.place for request in self.requests))
+
+    def cached(self) -> list[Path] | None:
+        """The files in the cache; None if some are missing."""
+        if self.model is not None:
+            return cached_model(self.model)
+        found = [request.cached() for request in self.requests]
+        return None if any(each is None for each in found) else [file for each in found for file in each or ()]
+
+    def expected_bytes(self) -> int | None:
+        """The published size, as far as it is known without a connection."""
+        known = _sizes()
+        if self.model is not None:
+            return known.get(self.model)
+        found = [_expected(place, known) for place in self.places]
+        return None if None in found or not found else sum(each or 0 for each in found)
+
+
+def needs_of(configurations: Iterable[Mapping[str, Any]]) -> tuple[list[Need], list[str]]:
+    """What the resolved configurations need, each once, in the order of their settings; and the problems that loaders
+    find in their own settings, such as a language that a data set lacks.
+
+    Only loaders of babelbatch are asked; what another one fetches is unknown.
+    """
+    needs: dict[str, Need] = {}
+    problems: dict[str, None] = {}
+    for cfg in configurations:
+        for path, node in _loaders(cfg):
+            _ask(path, node, needs, problems)
+        for path, name in _models(cfg):
+            needs.setdefault(f"model {name}", Need(path, name, model_licence(name), model=name))
+    return list(needs.values()), list(problems)
+
+
+def problems_of_missing(needs: Iterable[Need]) -> list[str]:
+    """A line for each need that is neither in the cache nor can be fetched. Asks each server once, for seconds."""
+    found = []
+    for need in needs:
+        if need.cached() is not None or _is_stored(need):
+            continue
+        unreachable = (
+            None if is_offline() else next((place for place in need.places if not answers(_server(place))), None)
+        )
+        if not is_offline() and unreachable is None:
+            continue
+        why = "HF_HUB_OFFLINE is set" if is_offline() else f"{_host(unreachable or '')} cannot be reached"
+        other = f"set {need.path} to a folder" if need.model is not None else f"set {need.path}.data_dir to its files"
+        found.append(f"{need.path}: {need.name} is not in the cache, and {why}; {_FETCH}, or {other}")
+    return found
+
+
+def _ask(path: str, node: dict[str, Any], needs: dict[str, Need], problems: dict[str, None]) -> None:
+    """Adds what one loader would fetch."""
+    target, settings = str(node["_target_"]), {key: value for key, value in node.items() if key != "_target_"}
+    if any(settings.get(key) is not None for key in _LOCAL) or not target.startswith("babelbatch."):
+        return
+    key = json.dumps(node, sort_keys=True, default=str)
+    if key in needs:
+        return
+    with listing() as found:
+        try:
+            if ".world_facts." in target:
+                select_fact_languages(settings.get("languages"))
+                return
+            get_method(target)(**settings)
+        except ValueError as error:
+            if not found:
+                problems[with_full_paths(str(error), path, parameters(target))] = None
+        except OSError:
+            pass  # it opens a file that is only listed
+    if found:
+        defaults = {name: each.default for name, each in signature(get_method(target)).parameters.items()}
+        (source,) = data_sources({f"{path}.{name}": value for name, value in (defaults | node).items()})
+        name, licence = source.name, source.licence
+        if licence == UNKNOWN and isinstance(first := found[0], HubFiles):
+            name, licence = first.published.hub, first.published.licence
+        elif settings.get("hub"):
+            name, licence = str(settings["hub"]), "see its page"
+        needs[key] = Need(path, name, licence, requests=found)
+
+
+def _loaders(cfg: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Path and settings of every corpus, part of a mixture, and benchmark."""
+    for path in ("corpus", "validation"):
+        node = cfg.get(path)
+        if isinstance(node, dict) and isinstance(node.get("parts"), dict):
+            yield from ((f"{path}.parts.{name}", part) for name, part in node["parts"].items() if "_target_" in part)
+        elif isinstance(node, dict) and "_target_" in node:
+            yield path, node
+    for name, node in (cfg.get("benchmarks") or {}).items():
+        if isinstance(node, dict) and "_target_" in node:
+            yield f"benchmarks.{name}", node
+
+
+def _models(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Settings that name a model of the hub, and its name."""
+    if cfg.get("checkpoint") is None:
+        yield from _model("encoder.name_or_path", (cfg.get("encoder") or {}).get("name_or_path"))
+    teacher = (cfg.get("loss") or {}).get("teacher")
+    if isinstance(teacher, dict):
+        yield from _model("teacher", teacher.get("name_or_path"))
+
+
+def _model(path: str, name: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(name, str) or name == MISSING or name.startswith(("/", ".", "~")):
+        return
+    if not Path(name).is_dir():
+        yield path, name
+
+
+def _is_stored(need: Need) -> bool:
+    """Whether a corpus may be read from the cache without its published files; its loader then decides."""
+    if need.model is None and need.path.startswith(("corpus", "validation")):
+        stored = cache_folder("corpora")
+        return any(any(stored.glob(f"{name}-*/corpus.json")) for name in _STORED if name in " ".join(need.places))
+    return False
+
+
+def _server(place: str) -> str:
+    """The server to ask: that of HF_ENDPOINT for the hub."""
+    if not place.startswith(_HUB):
+        return place
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)
+
+
+def _host(place: str) -> str:
+    return _server(place).split("/")[2]
+
+
+def _expected(place: str, known: Mapping[str, int]) -> int | None:
+    return known.get(place) or next((size for end, size in known.items() if place.endswith(end)), None)
+
+
+@cache
+def _sizes() -> dict[str, int]:
+    content = json.loads((files("babelbatch.commands") / "sizes.json").read_text(encoding="utf-8"))
+    return {str(place): int(size) for place, size in content["bytes"].items()}

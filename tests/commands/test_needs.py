@@ -1,0 +1,175 @@
+"""What a run needs from elsewhere, listed before anything is fetched."""
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from babelbatch.commands.needs import needs_of, problems_of_missing
+from babelbatch.configuration.plain import plain, without_hydra
+from babelbatch.configuration.schema import ConfigError, register
+from babelbatch.jobs.fetching import check_needs, main
+from babelbatch.jobs.overrides import CONF, force_overrides
+from babelbatch.jobs.plan import check_jobs
+from babelbatch.sources import download
+from configurations import GROUPS
+
+HAS_NO_FILES = {"world_facts", "table", "lareqa", "mixture", "bitext", "mewsli_x"}
+"""Built in, or files of the user's, except `corpus=lareqa`."""
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def composed(monkeypatch: pytest.MonkeyPatch) -> Callable:
+    def compose_all(*overrides: str, multirun: bool = False) -> list:
+        register()
+        found: list = []
+        check_jobs("train", force_overrides(list(overrides)), multirun=multirun, composed=found)
+        return found
+
+    return compose_all
+
+
+def refused(composed: list) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        check_needs(composed)
+    return caught.value.problems
+
+
+def nodes(group: str, option: str) -> dict:
+    """An option of a group with the settings that it ships with."""
+    register()
+    more = ["++corpus.collection=talks", "++corpus.pairs=[en-de]"] if option == "parallel_sentences" else []
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        found = compose(f"{group}/{option}", more, return_hydra_config=False)
+    return plain(found)
+
+
+@pytest.mark.parametrize("group", ["corpus", "benchmarks"])
+def test_every_shipped_loader_lists_its_files_and_opens_none(group: str, tmp_path: Path) -> None:
+    for option in GROUPS[group]:
+        if option in HAS_NO_FILES - ({"lareqa"} if group == "corpus" else set()):
+            continue
+        needs, problems = needs_of([nodes(group, option)])
+        assert problems == [], option
+        assert needs, option
+        for need in needs:
+            assert need.places, option
+            assert need.cached() is None
+            assert need.licence != "not known to babelbatch", option
+    assert not (tmp_path / "cache" / "corpora").exists()
+
+
+def test_files_are_listed_as_they_are_published(composed: Callable) -> None:
+    (cfg,) = composed(
+        "corpus=mmarco", "corpus.languages=[en,de]", "benchmarks=tatoeba", "benchmarks.tatoeba.languages=[de]"
+    )
+    own = without_hydra(cfg)
+    own.output_dir = "."
+    mmarco, tatoeba = needs_of([plain(own)])[0]
+    assert [pattern for request in mmarco.requests for pattern in request.patterns] == [
+        "data/triples.train.ids.small.tsv",
+        "data/google/queries/train/english_queries.train.tsv",
+        "data/google/collections/english_collection.tsv",
+        "data/google/queries/train/german_queries.train.tsv",
+        "data/google/collections/german_collection.tsv",
+    ]
+    assert (mmarco.path, mmarco.name, mmarco.licence) == ("corpus", "mMARCO", "MS MARCO's terms")
+    assert [request.url.rpartition("/")[2] for request in tatoeba.requests] == [
+        "tatoeba.deu-eng.deu",
+        "tatoeba.deu-eng.eng",
+    ]
+
+
+def test_all_that_is_missing_is_named_at_once(composed: Callable) -> None:
+    found = composed("corpus=lareqa", "benchmarks=[xquad_r]", "encoder=xlmr_base", "loss=mimo", "teacher=BAAI/bge-m3")
+    why = (
+        "is not in the cache, and HF_HUB_OFFLINE is set; fetch it where there is a connection (babelbatch-fetch with "
+        "the same settings), or set"
+    )
+    assert refused(found) == [
+        f"corpus: MLQA-R {why} corpus.data_dir to its files",
+        f"benchmarks.xquad_r: XQuAD-R {why} benchmarks.xquad_r.data_dir to its files",
+        f"encoder.name_or_path: FacebookAI/xlm-roberta-base {why} encoder.name_or_path to a folder",
+        f"teacher: BAAI/bge-m3 {why} teacher to a folder",
+    ]
+
+
+def test_without_a_network_that_takes_seconds(composed: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    with socket.socket() as closed:  # a port that nothing listens at
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(
+            "babelbatch.commands.needs._server", lambda place: f"http://127.0.0.1:{closed.getsockname()[1]}/x"
+        )
+        download._answers.cache_clear()
+        started = time.monotonic()
+        found = refused(composed("corpus=lareqa", "benchmarks=[xquad_r]", "encoder=xlmr_base"))
+        download._answers.cache_clear()
+    assert time.monotonic() - started < 15
+    assert len(found) == 3
+    assert found[0].startswith("corpus: MLQA-R is not in the cache, and 127.0.0.1:")
+    assert " cannot be reached; fetch it where there is a connection" in found[0]
+
+
+def test_a_server_that_does_not_answer_is_left_after_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_PATIENCE", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        assert not download.answers(f"http://127.0.0.1:{silent.getsockname()[1]}/file")
+
+
+def test_a_language_that_a_data_set_lacks_is_named_before_anything_is_loaded(composed: Callable) -> None:
+    found = composed(
+        "corpus=lareqa", "corpus.languages=[en,xx]", "benchmarks=[xquad,world_facts]",
+        "benchmarks.xquad.languages=[yy]",
+        "benchmarks.world_facts.languages=[en,zz]",
+    )  # fmt: skip
+    assert refused(found) == [
+        "corpus.languages: mlqa_r has no xx; it has: ar, de, en, es, hi, vi, zh",
+        "benchmarks.xquad.languages: XQuAD has no yy; its languages are ar, de, el, en, es, hi, ro, ru, th, tr, vi, zh",
+        "benchmarks.world_facts.languages: world_facts has no zz; its languages are "
+        "ar, de, el, en, es, hi, ru, th, tr, vi, zh",
+    ]
+
+
+def test_what_the_user_has_is_not_asked_for(composed: Callable, tmp_path: Path) -> None:
+    (tmp_path / "config.json").touch()
+    found = composed(
+        "corpus=lareqa", f"corpus.data_dir={tmp_path}", "encoder=local", f"encoder.name_or_path={tmp_path}",
+    )  # fmt: skip
+    check_needs(found)
+    assert problems_of_missing([]) == []
+
+
+def test_a_dry_run_lists_without_a_connection(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--dry-run", "experiment=mlqa_r", "encoder=xlmr_base", "benchmarks.xquad_r.languages=[en]"]) == 0
+    place = "https://raw.githubusercontent.com/google-research-datasets/lareqa"
+    rows = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert [[cell.strip() for cell in row if cell] for row in rows] == [
+        ["setting", "what", "size", "licence", "in the cache", "from"],
+        ["corpus", "MLQA-R", "about 13.6 MB", "CC BY-NC 4.0", "no",
+         f"{place}/354d67d1cd066854cdfbf5ad0e6105528976141d/mlqa-r/ (7 files)"],
+        ["benchmarks.xquad_r", "XQuAD-R", "about 629 kB", "CC BY-SA 4.0", "no",
+         f"{place}/9bc8c7fb6dd8d01d72a05a93c2cb96882b0d299c/xquad-r/en.json"],
+        ["encoder.name_or_path", "FacebookAI/xlm-roberta-base", "about 1.1 GB", "MIT", "no",
+         "https://huggingface.co/FacebookAI/xlm-roberta-base"],
+        ["in all 1.1 GB"],
+    ]  # fmt: skip
+
+
+def test_what_is_typed_wrong_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--dry-run", "encodr=labse"]) == 2
+    assert capsys.readouterr().err == (
+        "babelbatch: the configuration cannot be run:\n  - encodr: no such key, did you mean 'encoder'?\n"
+    )
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out.startswith("babelbatch-fetch [--dry-run] [-m] ")
