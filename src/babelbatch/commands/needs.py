@@ -18,7 +18,7 @@ from babelbatch.configuration.key_paths import with_full_paths
 from babelbatch.configuration.signatures import parameters
 from babelbatch.report.licences import UNKNOWN, data_sources, model_licence
 from babelbatch.sources.download import answers, is_offline
-from babelbatch.sources.hub import HubFiles
+from babelbatch.sources.hub import HubFiles, hub_server
 from babelbatch.sources.listing import Request, listing
 from babelbatch.sources.models import cached_model
 from babelbatch.sources.world_facts import select_fact_languages
@@ -169,11 +169,7 @@ def _is_stored(need: Need) -> bool:
 
 def _server(place: str) -> str:
     """The server to ask: that of HF_ENDPOINT for the hub."""
-    if not place.startswith(_HUB):
-        return place
-    from huggingface_hub import constants
-
-    return str(constants.ENDPOINT)
+    return hub_server() if place.startswith(_HUB) else place
 
 
 def _host(place: str) -> str:

@@ -55,6 +55,13 @@ class HubFiles:
         return [file for pattern in self.patterns for file in sorted(root.glob(pattern)) if file.is_file()]
 
 
+def hub_server() -> str:
+    """The address of the hub, or of the mirror that HF_ENDPOINT names."""
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)
+
+
 def cached_files(name: str, kind: str, revision: str, patterns: Sequence[str]) -> list[list[Path]] | None:
     """For each pattern the files of a data set or model in the hub's cache; None if nothing of it is there."""
     from huggingface_hub import snapshot_download
