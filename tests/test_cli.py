@@ -19,7 +19,7 @@ from babelbatch.runs.provenance import checked_out_commit, version_text
 from commands import BIN, SMALL
 from processes import ended, finished, python, started
 
-COMMANDS = ("train", "evaluate", "export", "merge", "mine", "data", "report", "search", "dashboard")
+COMMANDS = ("train", "evaluate", "export", "merge", "mine", "data", "report", "search", "dashboard", "fetch")
 
 
 def typed(command: str, *arguments: str) -> list[str]:
@@ -69,6 +69,7 @@ def test_the_version_needs_nothing_slow() -> None:
         ("export", [], "babelbatch: checking the configuration\n"),
         ("search", ["top=0"], "babelbatch: checking the configuration\n"),
         ("dashboard", [], "babelbatch: reading the runs\n"),
+        ("fetch", ["encodr=tiny"], "babelbatch: checking the configuration\n"),
     ],
 )
 def test_the_first_line_comes_within_two_seconds(command: str, arguments: list[str], line: str, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from loopback_hub import serving
 pytestmark = pytest.mark.slow
 
 NQ = "sentence-transformers/natural-questions"
+PARTS = ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"]
 SETTINGS = [
     "corpus=nq", "corpus.limit=200", "sampling=x_x", "sampling.batch_size=16", "benchmarks=[xquad_r]",
     "benchmarks.xquad_r.languages=[en,de]", "encoder=local", "encoder.name_or_path=team/bare", "encoder.pooling=mean",
@@ -28,7 +29,7 @@ SETTINGS = [
 ]  # fmt: skip
 # Several commands of one user, one after the other. LAReQA's files are fetched from the address in WEB.
 COMMANDS = """
-import contextlib, io, json, os, sys
+import contextlib, io, json, os, pathlib, sys
 from babelbatch import use_own_hub_cache
 use_own_hub_cache(create=True)
 from babelbatch.jobs.fetching import main
@@ -43,6 +44,11 @@ def run(*typed):
 
 cache = os.environ["BABELBATCH_CACHE"]
 found = {"dry": run("--dry-run"), "before": sorted(os.listdir(cache)), "first": run(), "again": run()}
+for name in ["train-00001-of-00002.parquet", "tokenizer.json"]:
+    (place,) = pathlib.Path(cache).rglob(name)
+    place.resolve().unlink()  # as if the first command had been interrupted
+    place.unlink()
+found["completed"] = run()
 with open(os.path.join(cache, "fetched.json")) as file:
     found["manifest"] = json.load(file)
 for name in found["manifest"]:
@@ -64,7 +70,8 @@ def published(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Pa
     root = tmp_path_factory.mktemp("published")
     rows = [{"query": f"who wrote book {n}", "answer": f"Author {n} wrote book {n} in {1800 + n}."} for n in range(200)]
     (root / NQ / "pair").mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(rows), root / NQ / "pair" / "train-00000-of-00001.parquet")
+    for part, name in enumerate(PARTS):
+        pq.write_table(pa.Table.from_pylist(rows[part::2]), root / NQ / "pair" / name)
     encoder = tiny([row["answer"] for row in rows], vocab_size=200, hidden_size=16, layers=1, heads=2)
     encoder.towers["query"].backbone.save_pretrained(root / "team" / "bare")
     encoder.tokenizer.save_pretrained(root / "team" / "bare")
@@ -111,7 +118,7 @@ def test_everything_is_fetched_once_and_recorded(fetched: tuple[dict, list[str],
         f"  export BABELBATCH_CACHE={cache} HF_HUB_OFFLINE=1",
     ]
     model = {f"team/bare/{path.name}" for path in (published / "team" / "bare").iterdir()}
-    data = {f"{NQ}/pair/train-00000-of-00001.parquet", "web/xquad-r/en.json", "web/xquad-r/de.json"}
+    data = {*(f"{NQ}/pair/{name}" for name in PARTS), "web/xquad-r/en.json", "web/xquad-r/de.json"}
     assert set(asked) == model | data
     assert len(found["manifest"]) == len(model | data)
     for name, entry in found["manifest"].items():
@@ -126,14 +133,22 @@ def test_everything_is_fetched_once_and_recorded(fetched: tuple[dict, list[str],
     assert printed.count("  yes  ") == 3
 
 
+def test_files_that_the_cache_lacks_are_fetched(fetched: tuple[dict, list[str], Path]) -> None:
+    code, _, errors = fetched[0]["completed"]
+    assert code == 0, errors
+    assert fetched[1].count(f"{NQ}/pair/{PARTS[1]}") == 2
+    assert fetched[1].count("team/bare/tokenizer.json") == 2
+
+
 def test_damaged_files_are_fetched_again(fetched: tuple[dict, list[str], Path]) -> None:
     found, asked, _ = fetched
     code, _, errors = found["damaged"]
     assert code == 0, errors
     twice = {name for name in asked if asked.count(name) == 2}
-    assert twice == {"web/xquad-r/de.json", "team/bare/config.json", "team/bare/tokenizer_config.json"} & twice
-    assert "web/xquad-r/de.json" in twice
-    assert "team/bare/config.json" in twice
+    assert twice == {
+        "web/xquad-r/de.json", "team/bare/config.json", "team/bare/tokenizer_config.json",
+        f"{NQ}/pair/{PARTS[1]}", "team/bare/tokenizer.json",
+    }  # fmt: skip
     assert max(asked.count(name) for name in asked) == 2
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from babelbatch.commands.needs import needs_of, problems_of_missing
+from babelbatch.commands.needs import Need, needs_of, problems_of_missing
 from babelbatch.configuration.plain import plain, without_hydra
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.jobs.fetching import check_needs, main
 from babelbatch.jobs.overrides import CONF, force_overrides
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.sources import download
+from babelbatch.sources.hub import HubFiles, Published, has_all_shards
+from babelbatch.sources.models import model_licence
 from configurations import GROUPS
 
 HAS_NO_FILES = {"world_facts", "table", "lareqa", "mixture", "bitext", "mewsli_x"}
@@ -160,7 +162,7 @@ def test_a_dry_run_lists_without_a_connection(capsys: pytest.CaptureFixture[str]
          f"{place}/354d67d1cd066854cdfbf5ad0e6105528976141d/mlqa-r/ (7 files)"],
         ["benchmarks.xquad_r", "XQuAD-R", "about 629 kB", "CC BY-SA 4.0", "no",
          f"{place}/9bc8c7fb6dd8d01d72a05a93c2cb96882b0d299c/xquad-r/en.json"],
-        ["encoder.name_or_path", "FacebookAI/xlm-roberta-base", "about 1.1 GB", "MIT", "no",
+        ["encoder.name_or_path", "FacebookAI/xlm-roberta-base", "about 1.1 GB", "see its page", "no",
          "https://huggingface.co/FacebookAI/xlm-roberta-base"],
         ["in all 1.1 GB"],
     ]  # fmt: skip
@@ -173,3 +175,46 @@ def test_what_is_typed_wrong_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     )
     assert main(["--help"]) == 0
     assert capsys.readouterr().out.startswith("babelbatch-fetch [--dry-run] [-m] ")
+
+
+def shard(number: int, total: int) -> Path:
+    return Path(f"data/train-{number:05}-of-{total:05}.parquet")
+
+
+def test_a_split_in_parts_is_complete_with_all_of_them() -> None:
+    assert has_all_shards([shard(0, 3), shard(1, 3), shard(2, 3), Path("data/dev-00000-of-00001.parquet")])
+    assert not has_all_shards([shard(0, 3), shard(2, 3), Path("data/dev-00000-of-00001.parquet")])
+    assert not has_all_shards([Path("model-00001-of-00002.safetensors"), Path("config.json")])
+    assert has_all_shards([Path("a/train-00000-of-00002.parquet"), Path("a/train-00001-of-00002.parquet")])
+    assert not has_all_shards([Path("a/train-00000-of-00002.parquet"), Path("b/train-00001-of-00002.parquet")])
+
+
+def test_only_the_hub_knows_every_file_of_a_pattern_and_of_a_model() -> None:
+    published = Published("team/data", "main", "unknown")
+    literal, pattern = HubFiles(published, ("a.tsv", "b.tsv")), HubFiles(published, ("a.tsv", "docs-*.jsonl.gz"))
+    assert Need("corpus", "data", "unknown", requests=[literal]).is_listed_in_full
+    assert not Need("corpus", "data", "unknown", requests=[literal, pattern]).is_listed_in_full
+    assert not Need("encoder.name_or_path", "team/model", "unknown", model="team/model").is_listed_in_full
+
+
+def cached_card(root: Path, text: str) -> None:
+    """A model's card in the hub's cache."""
+    folder = root / "models--team--model"
+    (folder / "snapshots" / ("1" * 40)).mkdir(parents=True, exist_ok=True)
+    (folder / "refs").mkdir(exist_ok=True)
+    (folder / "refs" / "main").write_text("1" * 40)
+    (folder / "snapshots" / ("1" * 40) / "README.md").write_text(text)
+
+
+def test_the_licence_of_a_model_is_that_on_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert model_licence("team/model") == "see its page"
+    for card, licence in {
+        "---\nlicense: mit\nlanguage: [en]\n---\n# A model\n": "mit",
+        "---\nlicense: other\nlicense_name: gemma\n---\n": "gemma",
+        "---\nlicense: [mit, 1]\n---\n": "see its page",
+        "---\nlicense: 'mit\n---\n": "see its page",
+        "license: mit": "see its page",
+    }.items():
+        cached_card(tmp_path, card)
+        assert model_licence("team/model") == licence, card

@@ -72,27 +72,37 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def _fetched(need: Need, recorded: Mapping[str, Any]) -> list[Path]:
     """The files of a need, whole. Raises ValueError if they cannot be fetched."""
-    for attempt in range(2):
-        files = need.cached()
-        if files is not None:
-            damaged = _damaged(need, files, recorded)
-            if not damaged:
-                return files
-            announce(f"{need.name}: damaged files are fetched again: {len(damaged)} of {len(files)}")
-            for file in damaged:
-                target = file.resolve()
-                file.unlink(missing_ok=True)
-                target.unlink(missing_ok=True)
-        if attempt == 0 or files is None:
-            _fetch(need)
     files = need.cached()
-    if files is None or _damaged(need, files, recorded):
+    if files is None:
+        announce(f"fetching {need.name}")
+        _fetch(need)
+    elif not need.is_listed_in_full:
+        _complete(need)
+    files = need.cached()
+    damaged = [] if files is None else _damaged(need, files, recorded)
+    if damaged:
+        announce(f"{need.name}: damaged files are fetched again: {len(damaged)} of {len(files or ())}")
+        for file in damaged:
+            target = file.resolve()
+            file.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
+        _fetch(need)
+        files = need.cached()
+    if files is None or (damaged and _damaged(need, files, recorded)):
         raise ValueError(f"{need.name}: the fetched files differ from their checksums; try again later")
     return files
 
 
+def _complete(need: Need) -> None:
+    """Fetches files that the hub has and the cache lacks, as after an interruption. Without a connection a message says
+    that this is unknown."""
+    try:
+        _fetch(need)
+    except ValueError as error:
+        announce(f"{need.name}: whether the cache has every file is unknown: {str(error).splitlines()[0]}")
+
+
 def _fetch(need: Need) -> None:
-    announce(f"fetching {need.name}")
     if need.model is None:
         for request in need.requests:
             request.fetch()

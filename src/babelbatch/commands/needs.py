@@ -16,11 +16,11 @@ from omegaconf import MISSING
 
 from babelbatch.configuration.key_paths import with_full_paths
 from babelbatch.configuration.signatures import parameters
-from babelbatch.report.licences import UNKNOWN, data_sources, model_licence
+from babelbatch.report.licences import UNKNOWN, data_sources
 from babelbatch.sources.download import answers, is_offline
 from babelbatch.sources.hub import HubFiles, hub_server
 from babelbatch.sources.listing import Request, listing
-from babelbatch.sources.models import cached_model
+from babelbatch.sources.models import cached_model, model_licence
 from babelbatch.sources.world_facts import select_fact_languages
 from babelbatch.storage import cache_folder
 
@@ -51,8 +51,14 @@ class Need:
             return [f"{_HUB}/{self.model}"]
         return list(dict.fromkeys(request.place for request in self.requests))
 
+    @property
+    def is_listed_in_full(self) -> bool:
+        """Whether the names of all files are known without asking the hub, so that `cached` cannot miss one."""
+        patterns = [each for one in self.requests if isinstance(one, HubFiles) for each in one.patterns]
+        return self.model is None and not any("*" in each for each in patterns)
+
     def cached(self) -> list[Path] | None:
-        """The files in the cache; None if some are missing."""
+        """The files in the cache; None if some are known to be missing."""
         if self.model is not None:
             return cached_model(self.model)
         found = [request.cached() for request in self.requests]

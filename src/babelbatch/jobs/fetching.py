@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
@@ -13,6 +14,7 @@ from babelbatch.commands.fetch import fetch, needs_table
 from babelbatch.commands.needs import Need, needs_of, problems_of_missing
 from babelbatch.configuration.plain import plain, without_hydra
 from babelbatch.configuration.schema import ConfigError, register
+from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.failures import print_error
 from babelbatch.jobs.outcome import EXIT_FAILED, EXIT_USER_ERROR
 from babelbatch.jobs.overrides import force_overrides
@@ -39,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE)
         return 0
     register()
+    if {"-sc", "--shell-completion"} & set(arguments):
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")(lambda cfg: None)()
+        return 0
     parsed = get_args_parser().parse_args([argument for argument in arguments if argument != "--dry-run"])
     try:
         composed: list[DictConfig] = []

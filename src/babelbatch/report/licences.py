@@ -42,12 +42,6 @@ def data_sources(settings: Mapping[str, Any]) -> list[DataSource]:
     return sorted(found, key=lambda source: (source.key.startswith("benchmarks."), source.key))
 
 
-def model_licence(name: str) -> str:
-    """The licence of a published encoder, by its name on the hub."""
-    known = _listed().get(name)
-    return known[1] if known else UNKNOWN
-
-
 @cache
 def _listed() -> dict[str, list[str]]:
     text = (files("babelbatch.report") / "data" / "licences.json").read_text(encoding="utf-8")

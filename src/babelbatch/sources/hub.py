@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from babelbatch.sources.download import sha256_of_file
 from babelbatch.sources.listing import NOWHERE, is_listing, record
 
 log = logging.getLogger(__name__)
+_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\..*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,15 @@ class HubFiles:
         return self.published.page
 
     def cached(self) -> list[Path] | None:
-        """Files that match; None if there is none for one of the patterns."""
+        """Files that match; None if there is none for one of the patterns, or a part of a split is missing.
+
+        Other files that match a pattern with `*` may be missing: only the hub knows.
+        """
         found = cached_files(self.published.hub, "dataset", self.published.revision, self.patterns)
-        return (
-            None if found is None or any(not files for files in found) else [file for files in found for file in files]
-        )
+        if found is None or any(not files for files in found):
+            return None
+        every = [file for files in found for file in files]
+        return every if has_all_shards(every) else None
 
     def damaged(self) -> list[Path]:
         return damaged_files(self.cached() or [])
@@ -72,6 +78,15 @@ def cached_files(name: str, kind: str, revision: str, patterns: Sequence[str]) -
     except (LocalEntryNotFoundError, HFValidationError, OSError):
         return None
     return [sorted(path for path in root.glob(pattern) if path.is_file()) for pattern in patterns]
+
+
+def has_all_shards(files: Sequence[Path]) -> bool:
+    """Whether all parts are there of every file that is published in parts, `train-00000-of-00003.parquet`."""
+    parts: dict[tuple[Path, str, int, str], set[int]] = {}
+    for file in files:
+        if found := _SHARD.fullmatch(file.name):
+            parts.setdefault((file.parent, found[1], int(found[3]), found[4]), set()).add(int(found[2]))
+    return all(len(numbers) == total for (_, _, total, _), numbers in parts.items())
 
 
 def damaged_files(files: Sequence[Path]) -> list[Path]:

@@ -1,11 +1,14 @@
-"""Models in the hub's cache, without importing torch."""
+"""Models in the hub's cache: their files and licences, without importing torch."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
-from babelbatch.sources.hub import cached_files
+import yaml
+
+from babelbatch.sources.hub import cached_files, has_all_shards
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
@@ -18,7 +21,7 @@ def cached_model(name: str) -> list[Path] | None:
         return None
     config, adapter, every = found
     weights = [path for path in every if any(path.match(pattern) for pattern in _WEIGHTS)]
-    if not weights or not (config or adapter):
+    if not weights or not has_all_shards(weights) or not (config or adapter):
         return None
     base = base_of_adapter(adapter[0]) if adapter and not config else None
     if base is None:
@@ -32,3 +35,17 @@ def base_of_adapter(file: Path) -> str | None:
     content = json.loads(file.read_text(encoding="utf-8"))
     base = content.get("base_model_name_or_path") if isinstance(content, dict) else None
     return base if isinstance(base, str) and not Path(base).is_dir() else None
+
+
+def model_licence(name: str) -> str:
+    """The licence on a model's card in the hub's cache; where to find it if there is none."""
+    found = cached_files(name, "model", "main", ["README.md"])
+    cards = found[0] if found is not None else []
+    text = cards[0].read_text(encoding="utf-8", errors="replace") if cards else ""
+    head = re.match(r"---\n(.*?)\n---\s", text, re.DOTALL)
+    try:
+        content = yaml.safe_load(head[1]) if head else None
+    except yaml.YAMLError:
+        content = None
+    stated = content.get("license_name", content.get("license")) if isinstance(content, dict) else None
+    return stated[:40] if isinstance(stated, str) and stated.strip() else "see its page"
