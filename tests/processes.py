@@ -108,3 +108,9 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def typed(command: str, *arguments: str) -> list[str]:
+    """A command as its console script starts it, also where the installed script is older than pyproject.toml."""
+    script = f"import sys; from babelbatch.cli import {command}; sys.argv[0] = 'babelbatch-{command}'; {command}()"
+    return [sys.executable, "-c", script, *arguments]

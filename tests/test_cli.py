@@ -17,15 +17,9 @@ import babelbatch
 from babelbatch.configuration.shipped import CONF
 from babelbatch.runs.provenance import checked_out_commit, version_text
 from commands import BIN, SMALL
-from processes import ended, finished, python, started
+from processes import ended, finished, python, started, typed
 
 COMMANDS = ("train", "evaluate", "export", "merge", "mine", "data", "report", "search", "dashboard", "fetch")
-
-
-def typed(command: str, *arguments: str) -> list[str]:
-    """A command as its console script starts it, also where the installed script is older than pyproject.toml."""
-    script = f"import sys; from babelbatch.cli import {command}; sys.argv[0] = 'babelbatch-{command}'; {command}()"
-    return [sys.executable, "-c", script, *arguments]
 
 
 def test_every_command_is_a_function_of_the_module() -> None:
@@ -89,6 +83,66 @@ def test_what_only_prints_something_says_nothing_else(tmp_path: Path) -> None:
         done = finished(*typed(command, *arguments), cwd=tmp_path, code=0 if arguments else 2)
         assert "checking" not in done.stderr
         assert "reading" not in done.stderr
+
+
+def groups(command: str, cwd: Path) -> dict[str, list[str]]:
+    """The groups that --help lists, with their options."""
+    lines = finished(*typed(command, "--help"), cwd=cwd).stdout.splitlines()
+    found = [re.fullmatch(r"([\w/]+): (.+)", line) for line in lines[: lines.index(CONFIGURATION)]]
+    return {line[1]: line[2].split(", ") for line in found if line}
+
+
+CONFIGURATION = (
+    "== Configuration: these keys can be set, and more (docs/settings.md; a misspelt key is an error that suggests "
+    "others) =="
+)
+
+
+def test_the_help_lists_what_the_command_has(tmp_path: Path) -> None:
+    train, evaluate, mine = (groups(command, tmp_path) for command in ("train", "evaluate", "mine"))
+    assert "settings" not in train["experiment/paper"] + train["experiment/study"]
+    assert {"xlmr_hybrid", "xlmr_x_x"} < {*train["experiment/paper"]}
+    assert sorted(evaluate) == ["benchmarks", "encoder", "evaluation", "index", "logger"]
+    assert sorted(mine) == ["corpus", "encoder", "index", "mining"]
+
+
+COMPLETE = """
+eval "$({command} -sc install=bash)"
+complete -p {command} >&2
+COMP_LINE='{command} {line}'; COMP_POINT=${{#COMP_LINE}}; COMP_CWORD=1
+hydra_bash_completion
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "found"),
+    [
+        ("train", "sampling=h", "sampling=hybrid"),
+        ("train", "experiment=study/x_y", "experiment=study/x_y experiment=study/x_y_unmasked"),
+        ("train", "experiment=study/se", "experiment=study/selection experiment=study/sequential"),
+        ("evaluate", "sam", ""),
+        ("search", "to", "token_budget= top="),
+        ("fetch", "corpus=squad_s", "corpus=squad_shifts"),
+    ],
+)
+def test_the_tab_key_in_bash(function: str, line: str, found: str, tmp_path: Path) -> None:
+    """The script that `-sc install=bash` prints, called as bash does; zsh uses the same one."""
+    command = tmp_path / f"babelbatch-{function}"
+    command.write_text(f"#!{sys.executable}\nfrom babelbatch.cli import {function}\n{function}()\n")
+    command.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = finished("bash", "-c", COMPLETE.format(command=command.name, line=line), cwd=tmp_path, env=environment)
+    assert "-F hydra_bash_completion" in done.stderr
+    assert sorted(done.stdout.split()) == found.split()
+
+
+def test_the_tab_key_in_fish(tmp_path: Path) -> None:
+    """What the script that `-sc install=fish` prints runs; that shell is not here."""
+    assert "commandline -cp" in finished(*typed("train", "-sc", "install=fish"), cwd=tmp_path).stdout
+    environment = os.environ | {"COMP_LINE": "babelbatch-train sampling=x_"}
+    done = finished(*typed("train", "-sc", "query=fish"), cwd=tmp_path, env=environment)
+    assert sorted(done.stdout.split()) == ["sampling=x_en", "sampling=x_x", "sampling=x_y"]
 
 
 @pytest.mark.slow

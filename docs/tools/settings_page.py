@@ -24,6 +24,7 @@ from docstrings import notes, paragraphs
 
 from babelbatch.configuration.schema import OF_THE_RUN, SCHEMAS
 from babelbatch.configuration.signatures import Parameter, describe, docstrings, parameters
+from babelbatch.jobs.full import BY_THE_RUN
 from babelbatch.jobs.overrides import CONF
 
 PAGE = Path(__file__).parents[1] / "settings.md"
@@ -53,14 +54,6 @@ GROUPS = {
     "mining": "Which passages become hard negatives (`babelbatch-mine`).",
     "index": "How neighbours are searched (`babelbatch-mine`, `babelbatch-search`, and `index@evaluation.index=`).",
 }
-BY_THE_RUN = {
-    "trainer": {
-        "barebones", "callbacks", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "logger",
-        "plugins",
-    },
-    "logger": {"group", "job_type", "name", "resumed_step", "save_dir"},
-}  # fmt: skip
-"""Arguments that the run gives, and a configuration does not."""
 ELSEWHERE = {
     f"babelbatch.encoder.{name}": "babelbatch.encoder.model.Settings" for name in ("pretrained", "static", "tiny")
 }
@@ -90,9 +83,12 @@ one of its options (`loss=mimo`); the keys of an option are the arguments of the
 names. A key that does not exist, a value of the wrong type and combinations that contradict each other are errors,
 reported all at once before anything is loaded.
 
-`babelbatch-train --help` lists the groups, `--cfg job` shows the configuration of a command, and `config.yaml` in the
-folder of a run has the resolved one. In the tables, *required* marks a key without a default; "sets" names the keys to
-which an option gives a value of its own.
+`babelbatch-train --help` lists the groups, and `--cfg job` shows the configuration of a command. `--cfg full` adds
+every default that is left to an argument. Of `babelbatch-train` that is an experiment file:
+`--cfg full > my_conf/experiment/mine.yaml`, then `--config-dir my_conf experiment=mine`. `config.yaml` in the folder of
+a run has the resolved configuration. `babelbatch-fetch` takes the settings of `babelbatch-train`, and `babelbatch-data`
+those that concern data. In the tables, *required* marks a key without a default; "sets" names the keys to which an
+option gives a value of its own.
 """
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from babelbatch.loggers import wandb_start
 from commands import BIN
 from fake_wandb import Backend
 from processes import PATIENCE, ended, finished, started
@@ -458,3 +459,24 @@ def test_training_does_not_notice_a_server_that_dies(tmp_path: Path) -> None:
     rows = (tmp_path / "with/csv/metrics.csv").read_text().splitlines()
     place = rows[0].split(",").index("train/loss")
     assert sum(bool(row.split(",")[place]) for row in rows[1:]) == 40
+
+
+def test_wandb_writes_below_the_run_where_the_home_is_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").touch()  # nothing can be created below a file
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for variable in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "WANDB_CACHE_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("WANDB_DATA_DIR", "theirs")
+    wandb_start.write_below_run_if_home_is_read_only(tmp_path / "a")
+    assert os.environ["WANDB_DATA_DIR"] == "theirs"
+    assert os.environ["WANDB_CACHE_DIR"] == str(tmp_path / "a" / "wandb" / "cache")
+    monkeypatch.delenv("WANDB_DATA_DIR")
+    for run in ("a", "b"):
+        wandb_start.write_below_run_if_home_is_read_only(tmp_path / run)
+        for kind in ("data", "cache"):
+            assert os.environ[f"WANDB_{kind.upper()}_DIR"] == str(tmp_path / run / "wandb" / kind)
+    monkeypatch.setenv("HOME", str(tmp_path / "other"))
+    wandb_start.write_below_run_if_home_is_read_only(tmp_path / "c")
+    assert not {"WANDB_DATA_DIR", "WANDB_CACHE_DIR"} & os.environ.keys()

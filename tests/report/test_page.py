@@ -221,12 +221,26 @@ def test_arguments() -> None:
     assert command.parse(["runs=[a,b]", "output=o"])[:2] == ([Path("a"), Path("b")], Path("o"))
 
 
-def test_every_mistake_in_the_arguments_is_named() -> None:
+def test_a_folder_alone_means_one_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "multirun" / "demo").mkdir(parents=True)
+    assert command.parse(["demo"])[:2] == ([Path("multirun/demo")], Path("multirun/demo/report"))
+    assert command.parse(["multirun/demo", "level=0.9"])[0] == [Path("multirun/demo")]
+    (tmp_path / "demo").mkdir()
+    with pytest.raises(ValueError, match=r"^demo: there are two such folders; write runs=demo or runs=multirun/demo\n"):
+        command.parse(["demo"])
+    (tmp_path / "multirun" / "demo").rmdir()
+    assert command.parse(["demo", "runs=other"])[0] == [Path("demo"), Path("other")]
+
+
+def test_every_mistake_in_the_arguments_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="margin") as refusal:
         command.parse(["run=a", "multirun/demo", "margin=two", "level=95", "output=a,b"])
     assert str(refusal.value).splitlines() == [
         "'run=a' is not an option, did you mean 'runs'?; write options as runs=..., output=...",
-        "'multirun/demo' is not an option; write options as runs=..., output=...",
+        "multirun/demo: there is no folder multirun/demo, nor multirun/multirun/demo; write options as runs=..., "
+        "output=...",
         "runs: no folder; name that of a run or of a sweep, such as runs=multirun/demo",
         "margin: two is not a number between 0 and 1; write margin=0.01",
         "level: 95 is not a number between 0 and 1; write level=0.95",

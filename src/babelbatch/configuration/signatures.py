@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 
 class TargetError(ValueError):
@@ -40,6 +40,19 @@ class Parameter:
     @property
     def required(self) -> bool:
         return self.default is None
+
+    @property
+    def value(self) -> Any:
+        """The default as a plain value, tuples as lists. Raises ValueError if there is none, or if it is computed."""
+        expression, module = self.default, self.module
+        while isinstance(expression, ast.Name) and (found := _alias(expression.id, module)):
+            expression, module = found
+        if expression is None:
+            raise ValueError(f"{self.name} has no default")
+        value = ast.literal_eval(expression)
+        if isinstance(value, (set, frozenset, bytes, complex)):
+            raise ValueError(f"{self.name}: {value!r} is no plain value")
+        return list(value) if isinstance(value, tuple) else value
 
 
 @cache

@@ -29,6 +29,7 @@ from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
 from babelbatch.jobs.overrides import force_overrides, search_path
 from babelbatch.jobs.plan import check_jobs
+from babelbatch.jobs.plugins import refuse_broken_plugins
 from babelbatch.storage import write_atomically
 
 _USER_ERROR, _INTERRUPTED = 2, 130
@@ -62,6 +63,7 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     register()
     try:
+        refuse_broken_plugins()
         return _describe(_compose(parsed.overrides, parsed.config_dir), Console())
     except ConfigError as error:
         return _user_error(str(error))

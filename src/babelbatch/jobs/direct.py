@@ -17,9 +17,12 @@ from babelbatch.configuration.saved import allow_own_targets
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.failures import is_user_error, print_error
+from babelbatch.jobs.full import is_full, print_full
+from babelbatch.jobs.offered import offer
 from babelbatch.jobs.outcome import EXIT_USER_ERROR
 from babelbatch.jobs.overrides import force_overrides, search_path
 from babelbatch.jobs.plan import check_jobs
+from babelbatch.jobs.plugins import refuse_broken_plugins
 from babelbatch.runs.stopping import signal_exit_code
 
 
@@ -30,10 +33,18 @@ def run_directly(root: str, work: Callable[[DictConfig], None], texts: Sequence[
     of the user is printed without a traceback, with exit code 2.
     """
     register()
+    try:
+        refuse_broken_plugins()
+    except ConfigError as error:
+        print_error(str(error))
+        sys.exit(EXIT_USER_ERROR)
     completes = bool({"-sc", "--shell-completion"} & {*sys.argv})  # `-sc query=bash` is no setting
     if not completes:
         sys.argv[1:] = [_quoted(argument, texts) for argument in sys.argv[1:]]
+    if is_full(sys.argv[1:]):
+        sys.exit(print_full(root, sys.argv[1:]))
     arguments = get_args_parser().parse_args()
+    offer(root, helps=arguments.help, completes=arguments.shell_completion)
     if arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion:
         if not completes:
             _rewrite(arguments.overrides)

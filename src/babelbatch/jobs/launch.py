@@ -17,6 +17,8 @@ from babelbatch.configuration.shipped import CONF
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.failures import print_error
 from babelbatch.jobs.fetching import check_needs
+from babelbatch.jobs.full import is_full, print_full
+from babelbatch.jobs.offered import offer
 from babelbatch.jobs.outcome import (
     EXIT_RUNNING_ELSEWHERE,
     EXIT_USER_ERROR,
@@ -30,6 +32,7 @@ from babelbatch.jobs.outcome import (
 )
 from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs, experiment_sweep
+from babelbatch.jobs.plugins import refuse_broken_plugins
 from babelbatch.jobs.sweep import JobRunner
 from babelbatch.runs.files import is_finished
 from babelbatch.runs.stopping import Stopped, raise_on_sigterm, signal_exit_code
@@ -58,7 +61,15 @@ def launch(root: str, show: Show) -> None:
 def _launch(root: str, show: Show) -> int:
     """The exit code of the command."""
     register()
+    try:
+        refuse_broken_plugins()
+    except ConfigError as error:
+        print_error(str(error))
+        return EXIT_USER_ERROR
+    if is_full(sys.argv[1:]):
+        return print_full(root, sys.argv[1:])
     arguments = get_args_parser().parse_args()
+    offer(root, helps=arguments.help, completes=arguments.shell_completion)
     # `-sc query=bash` is no setting
     overrides = arguments.overrides if arguments.shell_completion else force_overrides(arguments.overrides)
     runner = JobRunner(root, arguments.config_dir)

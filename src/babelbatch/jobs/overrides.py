@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from babelbatch.configuration.schema import ConfigError
 from babelbatch.configuration.shipped import CONF
 from babelbatch.configuration.signatures import closest
+from babelbatch.jobs.offered import without_shared
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
 """What Hydra raises where overrides do not compose; a ValueError for `group=null`."""
@@ -81,7 +82,7 @@ def problem_of_override(override: Override, error: Exception) -> str:
     if isinstance(error, MissingConfigException):
         shipped, value = _options(key), override.value()
         # Hydra's own list has the options of --config-dir, and not those of nested groups.
-        options = list(dict.fromkeys([*(error.options or ()), *shipped]))
+        options = without_shared(key, list(dict.fromkeys([*(error.options or ()), *shipped])))
         typed = ", ".join(map(str, value if isinstance(value, list) else [value]))
         near = closest(typed, options)
         own = "" if near or len(options) > len(shipped) else "; for a file of your own add --config-dir and its folder"
@@ -109,7 +110,7 @@ def _options(group: str) -> list[str]:
     """Those of the group, then those in the groups below it, such as `paper/xlmr_hybrid` of `experiment`."""
     below = _loader().get_group_options(group, ObjectType.GROUP)
     nested = [f"{name}/{option}" for name in below for option in _options(f"{group}/{name}")]
-    return [*_loader().get_group_options(group), *nested]
+    return without_shared(group, [*_loader().get_group_options(group), *nested])
 
 
 def _loader() -> ConfigLoader:

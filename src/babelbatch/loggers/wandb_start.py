@@ -23,8 +23,29 @@ START_SECONDS = 20  # to reach the server
 _UNREACHABLE_SECONDS = 300  # for which an unreachable server is not tried again
 _NEEDED_BYTES = 1 << 16  # on disk; wandb writes blocks of half of it
 _UNREACHABLE_FILE = ".wandb_unreachable"
+_OWN: set[str] = set()  # places of wandb's files that were set here, and not by the user
 
 Mode = Literal["online", "offline", "disabled"]
+
+
+def write_below_run_if_home_is_read_only(folder: Path) -> None:
+    """Makes wandb stage files and write its own log in the run's folder if it cannot write to their usual places, below
+    the home. Staged files of an offline run are needed until `wandb sync`. A place that the user sets is used."""
+    from wandb import env
+
+    for variable, usual in ((env.DATA_DIR, env.get_data_dir), (env.CACHE_DIR, env.get_cache_dir)):
+        if os.environ.get(variable) in _OWN:
+            del os.environ[variable]  # of an earlier run of this process
+        if variable in os.environ:
+            continue
+        try:
+            Path(usual()).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=usual()):
+                pass
+        except OSError:
+            own = folder / "wandb" / variable.split("_")[1].lower()
+            _OWN.add(str(own))
+            os.environ[variable] = str(own)
 
 
 class RunStarter:
@@ -48,6 +69,7 @@ class RunStarter:
 
     def start(self) -> wandb.Run:
         """Raises whatever wandb raises, and OSError if the disk is full."""
+        write_below_run_if_home_is_read_only(self._folder)
         import wandb
 
         wandb.setup(wandb.Settings(silent=True))

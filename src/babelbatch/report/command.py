@@ -12,13 +12,14 @@ from babelbatch.report.settings import Settings
 
 USER_ERROR = 2
 USAGE = """\
-babelbatch-report runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]] [margin=0.01] [level=0.95]
-                 [plan=DIFFERENCE] [foreign=FOLDER|{...} ...]
+babelbatch-report FOLDER|runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]]
+                 [margin=0.01] [level=0.95] [plan=DIFFERENCE] [foreign=FOLDER|{...} ...]
                  [select=validation/SETTING/METRIC [select_per=strategy|seed] [select_among=...]]
 
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
-  runs        folders to compare; separate several with commas, or repeat runs=
+  runs        folders to compare; separate several with commas, or repeat runs=. FOLDER alone means runs=FOLDER, or
+              runs=multirun/FOLDER where only that one exists
   foreign     results of other tools: folders with a system.yaml (runs= finds these too), or its content, such as
               foreign='{kind: trec, files: bm25.run, qrels: bm25.qrels, ...}'; see docs/report.md
   output      folder for report.html, report.md and data/; default: FOLDER/report, for several folders: report
@@ -61,13 +62,30 @@ def main() -> None:
         sys.exit(USER_ERROR)
 
 
+def _folder(name: str) -> str:
+    """The folder that a name without `runs=` means. Raises ValueError if there are two, or none."""
+    found = [each for each in (name, f"multirun/{name}") if Path(each).expanduser().is_dir()]
+    if len(found) == 2:
+        raise ValueError(f"{name}: there are two such folders; write runs={found[0]} or runs={found[1]}")
+    if not found:
+        raise ValueError(
+            f"{name}: there is no folder {name}, nor multirun/{name}; write options as runs=..., output=..."
+        )
+    return found[0]
+
+
 def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
     """The folders to compare, the output folder and the settings. Raises ValueError with every mistake."""
     options: dict[str, list[str]] = {}
     problems = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if not equals or key not in _OPTIONS:
+        if not equals and not argument.startswith("-"):
+            try:
+                options.setdefault("runs", []).append(_folder(argument))
+            except ValueError as error:
+                problems.append(str(error))
+        elif key not in _OPTIONS:
             hint = closest(key, list(_OPTIONS)) if equals else ""
             problems.append(f"'{argument}' is not an option{hint}; write options as runs=..., output=...")
         elif key == "foreign" and value.lstrip().startswith("{"):

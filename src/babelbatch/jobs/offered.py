@@ -1,0 +1,63 @@
+"""Which groups and options --help and tab completion offer."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.object_type import ObjectType
+
+from babelbatch.configuration.shipped import CONF
+
+_get_group_options = ConfigLoaderImpl.get_group_options
+_SHARED = "settings"
+"""The name of a file in experiment/ that other experiments begin with, and that is none itself."""
+
+
+def offer(root: str, *, helps: bool = False, completes: bool = False) -> None:
+    """Leaves files in experiment/ that are no experiments out of Hydra's lists of options, so that no glob finds them.
+
+    root: the root configuration, whose groups alone are listed by --help (helps) and tab completion (completes). The
+    latter has the experiments of folders too, as they are typed: `paper/xlmr_x_x`.
+    """
+    offered = groups_of(root) if helps or completes else None
+
+    def options(
+        loader: ConfigLoaderImpl,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        def listed(group: str, kind: ObjectType | None) -> list[str]:
+            return without_shared(group, _get_group_options(loader, group, kind, config_name, overrides))
+
+        found = listed(group_name, results_filter)
+        if offered is None:
+            return found
+        if group_name == "experiment" and results_filter == ObjectType.CONFIG and completes:
+            below = listed(group_name, ObjectType.GROUP)
+            return found + [
+                f"{each}/{option}" for each in below for option in listed(f"{group_name}/{each}", results_filter)
+            ]
+        return found if group_name else [each for each in found if each in offered]
+
+    ConfigLoaderImpl.get_group_options = options  # type: ignore[method-assign]  # Hydra offers no hook
+
+
+def without_shared(group: str, options: list[str]) -> list[str]:
+    """The options of a group that can be chosen."""
+    if group.partition("/")[0] != "experiment":
+        return options
+    return [each for each in options if each.rpartition("/")[2] != _SHARED]
+
+
+@cache
+def groups_of(root: str) -> frozenset[str]:
+    """The groups in the defaults of a root configuration, and `index` where an evaluation can have one."""
+    content: dict[str, Any] = yaml.safe_load((CONF / f"{root}.yaml").read_text(encoding="utf-8"))
+    keys = [key for each in content["defaults"] if isinstance(each, dict) for key in each]
+    found = {key.removeprefix("override ").partition("@")[0].partition("/")[0] for key in keys}
+    return frozenset(found | ({"index"} if "evaluation" in found else set()) | {"hydra"})
