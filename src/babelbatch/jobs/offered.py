@@ -44,7 +44,7 @@ def offer(root: str, *, helps: bool = False, completes: bool = False) -> None:
             ]
         return found if group_name else [each for each in found if each in offered]
 
-    ConfigLoaderImpl.get_group_options = options  # type: ignore[method-assign]  # Hydra offers no hook
+    ConfigLoaderImpl.get_group_options = options  # type: ignore[assignment, method-assign]  # Hydra offers no hook
 
 
 def without_shared(group: str, options: list[str]) -> list[str]:
