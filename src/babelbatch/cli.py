@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +35,7 @@ def mine() -> None:
 
 def fetch() -> None:
     """babelbatch-fetch"""
-    _print_version_if_asked()
+    _begin()
     _say("checking the configuration")
     use_own_hub_cache(create=True)
     from babelbatch.jobs.fetching import main
@@ -43,7 +45,7 @@ def fetch() -> None:
 
 def merge() -> None:
     """babelbatch-merge"""
-    _print_version_if_asked()
+    _begin()
     _say("reading the runs")
     from babelbatch.commands.merge_command import main
 
@@ -52,7 +54,7 @@ def merge() -> None:
 
 def search() -> None:
     """babelbatch-search"""
-    _print_version_if_asked()
+    _begin()
     _say("checking the configuration")
     from babelbatch.jobs.direct import run_directly
 
@@ -67,7 +69,7 @@ def search() -> None:
 
 def export() -> None:
     """babelbatch-export"""
-    _print_version_if_asked()
+    _begin()
     _say("checking the configuration")
     from babelbatch.jobs.direct import run_directly
 
@@ -82,7 +84,7 @@ def export() -> None:
 
 def dashboard() -> None:
     """babelbatch-dashboard"""
-    _print_version_if_asked()
+    _begin()
     _say("reading the runs")
     from babelbatch.dashboard import main
 
@@ -91,7 +93,7 @@ def dashboard() -> None:
 
 def data() -> None:
     """babelbatch-data"""
-    _print_version_if_asked()
+    _begin()
     _say("checking the configuration")
     from babelbatch.describe import main
 
@@ -100,7 +102,7 @@ def data() -> None:
 
 def report() -> None:
     """babelbatch-report"""
-    _print_version_if_asked()
+    _begin()
     if sys.argv[1:]:  # else it prints how to use it
         _say("reading the runs")
     from babelbatch.report.command import main
@@ -109,15 +111,21 @@ def report() -> None:
 
 
 def _run_jobs(root: str, show: Callable[[list[Path], bool], None]) -> None:
-    _print_version_if_asked()
+    _begin()
     _say("checking the configuration")
     from babelbatch.jobs.launch import launch
 
     launch(root, show)
 
 
-def _print_version_if_asked() -> None:
-    """Prints babelbatch's version; Hydra's own `--version` prints Hydra's."""
+def _begin() -> None:
+    """Prints babelbatch's version if that is asked for; Hydra's own `--version` prints Hydra's. Puts the home into
+    `--config-dir=~/...`, which not every shell does."""
+    place = re.compile(r"(--config-dir=|-cd=?)?(~.*)")
+    for number, argument in enumerate(sys.argv[1:], 1):
+        found = place.fullmatch(argument)
+        if found and (found[1] or sys.argv[number - 1] in ("--config-dir", "-cd")):
+            sys.argv[number] = (found[1] or "") + os.path.expanduser(found[2])
     if "--version" in sys.argv[1:]:
         from babelbatch.runs.provenance import version_text
 

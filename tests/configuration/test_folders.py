@@ -34,11 +34,26 @@ def test_a_job_s_folder_says_what_it_overrides_and_what_it_is() -> None:
 
     assert named("++sampling.alpha=0.25,++seed=1,sampling=hybrid") == "hybrid_alpha-0.25_seed-1"
     assert named("") == "default"
-    assert named("++encoder.name_or_path=/a/b c,++corpus.languages=[en,de]") == "name_or_path-a-b-c_languages-en_de"
+    assert named("++encoder.name_or_path=/a/b c,++corpus.languages=[en,de]") == "name_or_path-b-c_languages-en_de"
+    assert named("++encoder.name_or_path=multirun/mine/x_x_0f3a/encoder/") == "name_or_path-x_x_0f3a"
+    assert named("++encoder.name_or_path=team/bert,++teacher=~/t/m") == "name_or_path-bert_m"
+    assert named("++a.files=[/x/one.csv,/y/two.csv],++b.c={d:/p/q}") == "files-one.csv_two.csv_c-d-q"
     assert named("++logger.wandb.tags=[a,b],logger=csv,++data.num_workers=2,~callbacks.last") == "callbacks.last"
     assert len(job_folder("x" * 500, _root_=cfg)) <= 100
     assert run_folder(None, "demo", "sampling=x_x", _root_=cfg) == f"multirun/demo/x_x_{digits}"
     assert run_folder("mine", "demo", "sampling=x_x", _root_=cfg) == "mine"
+
+
+def test_a_job_goes_on_in_a_folder_with_its_former_name(tmp_path: Path) -> None:
+    cfg = OmegaConf.create({"output_dir": str(tmp_path), "name": "x", "seed": 1})
+    digits = config_hash(cfg)[:8]
+    overrides = "++encoder.name_or_path=/a/b"
+    now, former = f"name_or_path-b_{digits}", f"name_or_path-a-b_{digits}"
+    assert job_folder(overrides, _root_=cfg) == now
+    (tmp_path / former).mkdir()
+    assert job_folder(overrides, _root_=cfg) == former
+    (tmp_path / now).mkdir()
+    assert job_folder(overrides, _root_=cfg) == now
 
 
 def test_the_same_job_has_the_same_folder_alone_and_in_every_sweep() -> None:

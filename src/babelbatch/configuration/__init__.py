@@ -9,6 +9,7 @@ remedy` in `rules/`.
 __all__ = [
     "check",
     "former_targets",
+    "home",
     "identity",
     "inputs",
     "key_paths",

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.former_targets import current_setting
+from babelbatch.configuration.home import at_home
 from babelbatch.configuration.plain import plain, without_hydra
 
 # Places of results, display, logging, saving and loading speed change neither weights nor scores.
@@ -34,7 +35,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     resolved = _resolved(without_hydra(cfg))
     leaves = dict(current_setting(path, value) for path, value in _leaves(resolved, ""))
     return {
-        path: _canonical(value)
+        path: _canonical(at_home(path, value))
         for path, value in sorted(leaves.items())
         if is_relevant(path) and (path not in _UNSET or value)
     }

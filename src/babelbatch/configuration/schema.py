@@ -1,9 +1,8 @@
-"""The keys at the root of a configuration, and the resolvers of the shipped files: folders, learning rates."""
+"""The keys at the root of a configuration, and the resolvers of the shipped files."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from babelbatch.configuration.identity import config_hash, is_relevant, short_hash
+from babelbatch.configuration.folders import job_folder, run_folder, sweep_folder
 from babelbatch.progress import reading
 
 DEFAULT_MONITOR = "validation/loss"
-_PLACES_OF_DATA = (".data_dir", ".path", ".dictionaries")
 
 
 class ConfigError(ValueError):
@@ -277,43 +275,6 @@ def better(monitor: str) -> str:
     return "min" if is_loss or name.startswith("multilingual/rank_distance") else "max"
 
 
-def run_folder(output_dir: str | None, name: str, overrides: str, *, _root_: DictConfig) -> str:
-    """The folder of a single run: `output_dir`, or the one that the same run has as a job of a sweep."""
-    return output_dir or f"{sweep_folder(None, name)}/{job_folder(overrides, _root_=_root_)}"
-
-
-def sweep_folder(output_dir: str | None, name: str) -> str:
-    """The folder that holds the folders of a sweep's jobs."""
-    return output_dir or f"multirun/{name}"
-
-
-def job_folder(overrides: str, *, _root_: DictConfig) -> str:
-    """A job's folder name: its overrides, and 8 digits of the hash of its configuration, such as
-    `hybrid_alpha-0.25_seed-1_0f3a9c12`. It does not depend on the sweep around it, nor on the time.
-
-    overrides: Hydra's `override_dirname`. Paths of data, and an experiment that is the run's name, are left out. The
-    name has at most 100 characters, none of which needs quotes in a shell.
-    """
-    parts: list[tuple[int, str]] = []
-    relevant = True
-    for piece in filter(None, overrides.split(",")):
-        key, _, value = piece.lstrip("+").partition("=")
-        if value or key.startswith("~"):  # otherwise the rest of a list
-            relevant = is_relevant(key) and not key.endswith(_PLACES_OF_DATA)
-        if key == "experiment":
-            value = value.rpartition("/")[2]
-            relevant = value != _root_.name
-        if relevant:
-            shown = re.sub(r"[^\w.+-]+", "-", value or key).strip("-")
-            named = value and ("." in key or key == "seed")
-            # Settings that are compared come first; the end may be cut off.
-            group = key.partition(".")[0]
-            place = 0 if key in {"sampling", "experiment"} else 1 if group in {"sampling", "loss", "seed"} else 2
-            parts.append((place, f"{key.rpartition('.')[2]}-{shown}" if named else shown))
-    readable = "_".join(text for _, text in sorted(parts, key=lambda part: part[0]))[:90].strip("_-") or "default"
-    return f"{readable}_{short_hash(config_hash(_root_))}"
-
-
 def learning_rate_for(target: str) -> float:
     """The default learning rate of an encoder: the paper's for pretrained weights, higher for new ones."""
     return {"tiny": 1e-3, "static": 1e-2}.get(target.rpartition(".")[2], 3e-5)
@@ -321,9 +282,9 @@ def learning_rate_for(target: str) -> float:
 
 def sha256_of(path: str | None) -> str | None:
     """The SHA-256 of a file's content in hexadecimal, or None if there is no such file."""
-    if path is None or not Path(path).is_file():
+    if path is None or not (file := Path(path).expanduser()).is_file():
         return None
-    stat = Path(path).stat()
+    path, stat = str(file), file.stat()
     return _sha256(path, stat.st_mtime_ns, stat.st_size)
 
 

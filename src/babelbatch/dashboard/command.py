@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     try:
         options = parse(arguments)
-        folder = Path(options.get("runs", "multirun"))
+        folder = Path(options.get("runs", "multirun")).expanduser()
         runs = read_runs(folder)
         request = resolve(options, runs)
     except ValueError as error:

@@ -22,6 +22,7 @@ from rich.console import Console
 from babelbatch.benchmarks.leakage import overlaps
 from babelbatch.commands.data import build_benchmarks, build_corpus
 from babelbatch.configuration.check import check
+from babelbatch.configuration.home import put_home
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
@@ -86,7 +87,9 @@ def _compose(typed: list[str], config_dir: str | None) -> DictConfig:
     if "experiment" not in roots:
         check_jobs("describe", overrides, multirun=False, config_dir=config_dir)
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose("describe", [*search, *overrides])
+            cfg = compose("describe", [*search, *overrides])
+        put_home(cfg)
+        return cfg
     training = [override for override, root in zip(overrides, roots, strict=True) if root not in _OWN_KEYS]
     own = [override for override, root in zip(overrides, roots, strict=True) if root in {*_OWN_KEYS, "encoder"}]
     check_jobs("train", training, multirun=False, config_dir=config_dir)
@@ -94,6 +97,8 @@ def _compose(typed: list[str], config_dir: str | None) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         run = compose("train", [*search, *training])
         cfg = compose("describe", [*search, *own])
+    put_home(run)
+    put_home(cfg)
     for group in ("corpus", "benchmarks"):
         cfg[group] = OmegaConf.to_container(run[group], resolve=True)
     check(cfg, "describe")

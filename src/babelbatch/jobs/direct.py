@@ -13,6 +13,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from babelbatch.configuration.home import put_home
 from babelbatch.configuration.saved import allow_own_targets
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
@@ -58,6 +59,7 @@ def run_directly(root: str, work: Callable[[DictConfig], None], texts: Sequence[
         check_jobs(root, overrides, multirun=False, config_dir=arguments.config_dir)
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose(root, [*search_path(arguments.config_dir), *overrides])
+        put_home(cfg)
         work(cfg)
     except KeyboardInterrupt:
         sys.exit(signal_exit_code(signal.SIGINT))

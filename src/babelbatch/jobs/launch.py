@@ -30,6 +30,7 @@ from babelbatch.jobs.outcome import (
     command_exit_code,
     outcome_from_folder,
 )
+from babelbatch.jobs.output import refuse_unwritable
 from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs, experiment_sweep
 from babelbatch.jobs.plugins import refuse_broken_plugins
@@ -82,8 +83,11 @@ def _launch(root: str, show: Show) -> int:
             planned = check_jobs(
                 root, overrides, multirun=arguments.multirun, config_dir=arguments.config_dir, composed=composed
             )
-            if not all(is_finished(folder, config_hash) for folder, config_hash in planned.items()) or not planned:
+            unfinished = [folder for folder, config_hash in planned.items() if not is_finished(folder, config_hash)]
+            if unfinished or not planned:
                 check_needs(composed)
+                if global_rank() == 0:
+                    refuse_unwritable(unfinished, multirun=arguments.multirun)
     except ConfigError as error:
         print_error(str(error))
         return EXIT_USER_ERROR

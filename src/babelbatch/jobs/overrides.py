@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
+from babelbatch.configuration.home import typed_at_home
 from babelbatch.configuration.schema import ConfigError
 from babelbatch.configuration.shipped import CONF
 from babelbatch.configuration.signatures import closest
@@ -27,7 +28,7 @@ def force_overrides(overrides: list[str]) -> list[str]:
     """`key=value` as `++key=value`, except for groups and Hydra's own keys.
 
     The YAML files state only what differs from a signature's defaults, and Hydra would refuse any other key. With `++`
-    every argument can be set the same way, and `check` knows which keys there are.
+    every argument can be set the same way, and `check` knows which keys there are. A `~` in a value is the home.
     """
     with initialize_config_dir(str(CONF), version_base="1.3"):
         groups = set(_loader().list_groups(""))
@@ -35,7 +36,8 @@ def force_overrides(overrides: list[str]) -> list[str]:
     def is_unchanged(override: str) -> bool:
         return override.startswith(("+", "~", "hydra")) or override.split("=")[0].split("@")[0] in groups
 
-    return [override if is_unchanged(override) else f"++{_without_at_sign(override)}" for override in overrides]
+    at_home = map(typed_at_home, overrides)
+    return [override if is_unchanged(override) else f"++{_without_at_sign(override)}" for override in at_home]
 
 
 def _without_at_sign(override: str) -> str:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.configuration.check import check
+from babelbatch.configuration.home import put_home
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.schema import ConfigError
 from babelbatch.configuration.shipped import CONF
@@ -110,7 +111,9 @@ def _split(overrides: list[str]) -> list[list[str]]:
 
 def _compose(root: str, overrides: list[str]) -> DictConfig:
     try:
-        return compose(root, overrides, return_hydra_config=True)
+        cfg = compose(root, overrides, return_hydra_config=True)
+        put_home(cfg)
+        return cfg
     except COMPOSITION_ERRORS as error:
         raise ConfigError(_problems_of_overrides(root, overrides) or [one_line(error)]) from error
 

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from babelbatch.configuration.home import put_home
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.plain import plain
 from babelbatch.configuration.saved import allow_own_targets
@@ -44,6 +45,7 @@ class JobRunner:
         self.__dict__ |= state
 
     def __call__(self, cfg: DictConfig) -> None:
+        put_home(cfg)
         allow_own_targets(self._config_dir)
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
