@@ -17,10 +17,10 @@ from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.negatives import Mined
 from babelbatch.batches.tokenized import TokenizedCorpus
-from babelbatch.batches.validation_split import HeldOutPassages, held_out
 from babelbatch.encoder import Encoder, static
 from babelbatch.records import ABSENT, Batch, BatchRequirements, Corpus, Padded, PairedTexts, Plan
 from babelbatch.sampling import Sampler, Sampling
+from babelbatch.sampling.validation_split import HeldOutPassages, held_out
 from conftest import MakeCorpus
 
 HYBRID = Sampling(name="hybrid", alpha=0.5, batch_size=4)

@@ -164,7 +164,8 @@ def test_babelbatch_data_names_the_loader(own, typed, message):
 
 
 def test_right_records_are_described(own):
-    assert complaints(own, "babelbatch-data", "corpus=corpus", "benchmarks=benchmark", code=0) == []
+    typed = ("corpus=corpus", "benchmarks=benchmark", "sampling.batch_size=2")
+    assert complaints(own, "babelbatch-data", *typed, code=0) == []
 
 
 @pytest.mark.slow

@@ -18,12 +18,12 @@ from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.batches.validation_benchmark import validation_benchmark
-from babelbatch.batches.validation_split import held_out
 from babelbatch.corpora.mixture import load_corpus
 from babelbatch.encoder import Encoder, static
 from babelbatch.records import ABSENT, Corpus, Mixture
 from babelbatch.sampling import Sampler, Sampling
 from babelbatch.sampling.proportional_schedule import ProportionalSchedule
+from babelbatch.sampling.validation_split import held_out
 from conftest import MakeCorpus
 from plans import HYBRID, X_X, X_Y, plans, same
 

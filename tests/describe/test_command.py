@@ -48,6 +48,14 @@ def pairs(tmp_path) -> Path:
     return tmp_path / "pairs.csv"
 
 
+@pytest.fixture
+def enough(tmp_path) -> Path:
+    """Items for batches of 128 in two languages."""
+    rows = [f"{n},{code},Why {n} {code}?,Because {n} {code}." for n in range(150) for code in ("en", "de")]
+    (tmp_path / "enough.csv").write_text("\n".join(["id,language,question,passage", *rows]), encoding="utf-8")
+    return tmp_path / "enough.csv"
+
+
 def test_a_corpus_counted_by_hand(pairs):
     found = corpus_facts(load_corpus(str(pairs)), None, 10)
     assert {name: found[name] for name in ("name", "items", "crosslingual_items", "passage_keys")} == {
@@ -239,20 +247,61 @@ def test_languages_for_x_y_only(make_corpus):
         ]
 
 
-def test_the_command(pairs, tmp_path, capsys):
-    typed = ["corpus=table", f"corpus.path={pairs}", f"json={tmp_path}/out/a.json", f"markdown={tmp_path}/out/a.md"]
+def test_the_command(enough, tmp_path, capsys):
+    typed = ["corpus=table", f"corpus.path={enough}", f"json={tmp_path}/out/a.json", f"markdown={tmp_path}/out/a.md"]
     assert main(typed) == 0
     out = capsys.readouterr().out
     assert out.startswith("corpus table\n┏")
     assert out.endswith("No problems.\n")
     facts = json.loads((tmp_path / "out" / "a.json").read_text(encoding="utf-8"))
-    assert (facts["corpus"]["items"], facts["benchmarks"], facts["overlap"], facts["problems"]) == (7, {}, [], [])
+    assert (facts["corpus"]["items"], facts["benchmarks"], facts["overlap"], facts["problems"]) == (150, {}, [], [])
     assert (tmp_path / "out" / "a.md").read_text(encoding="utf-8").startswith("## corpus table\n")
 
 
-def test_options_of_a_folder_of_the_users(pairs, tmp_path, capsys):
+def problems_told(capsys) -> list[str]:
+    lines = capsys.readouterr().out.partition("Problems:\n")[2].partition("Notes:\n")[0].splitlines()
+    return [line.removeprefix("  - ") for line in lines if line.startswith("  - ")]
+
+
+def small(code: str, needed: int, count: int) -> str:
+    return (
+        f"corpus: an X-X batch in '{code}' needs {needed} items, there are {count} to train on; lower "
+        "sampling.batch_size or leave the language out of sampling.languages"
+    )
+
+
+def test_a_batch_larger_than_a_languages_items_is_a_problem(pairs, enough, capsys):
+    """As a run would refuse it: the items that are held out for validation do not count."""
+    assert main(["corpus=table", f"corpus.path={enough}", "sampling.batch_size=145"]) == 2
+    left = int(re.search(r"there are (\d+)", problems_told(capsys)[0])[1])
+    assert 135 <= left < 145
+    assert main(["corpus=table", f"corpus.path={enough}", f"sampling.batch_size={left}"]) == 0
+    assert main(["corpus=table", f"corpus.path={enough}", f"sampling.batch_size={left + 1}"]) == 2
+    capsys.readouterr()
+    assert main(["corpus=table", f"corpus.path={pairs}", "sampling.batch_size=4"]) == 2
+    assert problems_told(capsys) == [
+        *(small(code, 4, 1) for code in ("de", "fr")),
+        "corpus: an X-Y batch needs 4 items, there are 1 to train on; lower sampling.batch_size or leave the language "
+        "out of sampling.languages",
+    ]
+
+
+def test_the_batches_of_a_chosen_strategy(pairs, capsys):
+    typed = ["corpus=table", f"corpus.path={pairs}", "sampling.batch_size=2"]
+    assert main([*typed, "sampling=x_x"]) == 2
+    assert problems_told(capsys) == [small(code, 2, 1) for code in ("de", "fr")]
+    assert main([*typed, "sampling=x_x", "sampling.languages=[EN]"]) == 0
+    assert main([*typed, "sampling=x_y"]) == 2
+    assert len(problems_told(capsys)) == 1
+    assert main([*typed, "sampling=x_x", "sampling.languages=[en,xx]"]) == 2
+    assert "sampling.languages: the corpus 'table' has no xx; it has: en, de, fr" in problems_told(capsys)
+    assert main([*typed, "sampling.alpha=2"]) == 2
+    assert capsys.readouterr().err.endswith("  - sampling.alpha: 2 is not between 0 and 1\n")
+
+
+def test_options_of_a_folder_of_the_users(enough, tmp_path, capsys):
     (tmp_path / "mine" / "corpus").mkdir(parents=True)
-    (tmp_path / "mine" / "corpus" / "own.yaml").write_text(f"defaults: [table]\npath: {pairs}\n")
+    (tmp_path / "mine" / "corpus" / "own.yaml").write_text(f"defaults: [table]\npath: {enough}\n")
     assert main(["--config-dir", str(tmp_path / "mine"), "corpus=own"]) == 0
     assert capsys.readouterr().out.startswith("corpus table\n┏")
     assert main(["--config-dir", str(tmp_path / "nowhere"), "corpus=own"]) == 2
@@ -339,12 +388,12 @@ def test_help_names_what_there_is(capsys):
     assert re.search(r"benchmarks=\[<[\w|]*\bxquad_r\b[\w|]*>\]", out)
 
 
-def test_nothing_heavy_is_imported(tmp_path, pairs):
+def test_nothing_heavy_is_imported(tmp_path, enough):
     code = (
         "import sys; from babelbatch.describe import main; assert main(sys.argv[1:]) == 0; "
         "print({'torch', 'transformers', 'datasets', 'pytorch_lightning'} & set(sys.modules))"
     )
-    assert python(code, "corpus=table", f"corpus.path={pairs}").stdout.splitlines()[-1] == "set()"
+    assert python(code, "corpus=table", f"corpus.path={enough}").stdout.splitlines()[-1] == "set()"
 
 
 @pytest.mark.slow

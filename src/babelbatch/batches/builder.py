@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from babelbatch.batches.tokenized import TokenizedCorpus
-from babelbatch.batches.validation_split import HeldOutPassages
 from babelbatch.records import ABSENT, Batch, PairedTexts, Plan, TeacherBatch
+from babelbatch.sampling import HeldOutPassages
 
 # Cost of a forward pass beside its tokens, in tokens: small on a processor, large on a GPU, which waits for its launch.
 OVERHEAD_ON_CPU, OVERHEAD_ON_GPU = 64, 8192

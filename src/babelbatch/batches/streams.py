@@ -15,11 +15,10 @@ from babelbatch.batches.token_budget import TokensOfBatch, steps_for_tokens
 from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.batches.translations import Translations
 from babelbatch.batches.validation_sampler import validation_sampler
-from babelbatch.batches.validation_split import HeldOutPassages, held_out
 from babelbatch.encoder import Encoder
 from babelbatch.progress import waiting
 from babelbatch.records import Corpus, Plan
-from babelbatch.sampling import Availability, Sampler, Sampling
+from babelbatch.sampling import Availability, HeldOutPassages, Sampler, Sampling, held_out
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,7 @@ class EvaluateConfig:
 @dataclass
 class DescribeConfig:
     """The root of babelbatch-data: a corpus, benchmarks, or both. `encoder`: counts tokens with its tokenizer, if set.
+    `sampling`: whose batches the corpus must fill; unless chosen, its batch size is what counts.
 
     near: also look for near duplicates of evaluation queries in the corpus.
     sample: texts of each language that tokens are counted in.
@@ -149,6 +150,7 @@ class DescribeConfig:
     corpus: Any = field(default_factory=dict)
     benchmarks: Any = field(default_factory=dict)
     encoder: Any = field(default_factory=dict)
+    sampling: Any = field(default_factory=dict)
     near: bool = True
     sample: int = 2_000
     json: str | None = None
@@ -247,7 +249,7 @@ SCHEMAS = {
 OF_THE_RUN = {"trainer": f"{BudgetConfig.__module__}.{BudgetConfig.__name__}"}
 """Groups with settings of the run beside the arguments of what their `_target_` names."""
 
-OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder"}}
+OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder", "sampling"}}
 """Groups that may be empty."""
 
 

@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.records import ABSENT, Corpus
+from babelbatch.records import ABSENT, Corpus, find_language
 
 
 def with_language_fraction(corpus: Corpus, fractions: Mapping[str, float], seed: int) -> Corpus:
@@ -20,8 +20,12 @@ def with_language_fraction(corpus: Corpus, fractions: Mapping[str, float], seed:
     items of a smaller fraction are among those of a larger one, languages with equal data keep the same items, and the
     order of the items does not matter. Other languages, ids and passage keys stay as they are. Texts that no item has
     any more stay as well, so tokens are cached once for all fractions.
-    Raises ValueError for a language that the corpus lacks.
+    Raises ValueError for a language that the corpus lacks, or that is there twice in two spellings.
     """
+    found = [find_language(language, corpus.languages) or language for language in fractions]
+    if len(set(found)) < len(found):
+        raise ValueError(f"language_fraction: {', '.join(fractions)} name a language twice; leave one of them out")
+    fractions = dict(zip(found, fractions.values(), strict=True))
     if unknown := [language for language in fractions if language not in corpus.languages]:
         raise ValueError(
             f"language_fraction: the corpus {corpus.name} has no {', '.join(unknown)}; it has: "

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -25,6 +26,8 @@ from babelbatch.configuration.check import check
 from babelbatch.configuration.home import put_home
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
+from babelbatch.configuration.signatures import parameters
+from babelbatch.describe.batches import Draws, batch_problems
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
@@ -34,11 +37,13 @@ from babelbatch.jobs.plugins import refuse_broken_plugins
 from babelbatch.storage import write_atomically
 
 _USER_ERROR, _INTERRUPTED = 2, 130
+PAIRS = "babelbatch.batches.data_module.PairData"  # whose validation items are not trained on
 _OWN_KEYS = {"near", "sample", "json", "markdown"}  # which babelbatch-train does not have
 _EPILOG = """settings, as of babelbatch-train:
   experiment=<name>                corpus and benchmarks of an experiment; all its settings can be changed
   corpus=<{corpora}>, corpus.<key>=
   benchmarks=[<{benchmarks}>], benchmarks.<name>.<key>=
+  sampling=<name>, sampling.<key>= the batches that the corpus must fill
   encoder=<name>, encoder.<key>=   count tokens, and how many texts are truncated
   sample=2000                      tokenise so many texts of each language
   near=false                       do not look for near duplicates of evaluation queries
@@ -65,7 +70,7 @@ def main(arguments: list[str]) -> int:
     register()
     try:
         refuse_broken_plugins()
-        return _describe(_compose(parsed.overrides, parsed.config_dir), Console())
+        return _describe(*_compose(parsed.overrides, parsed.config_dir), Console())
     except ConfigError as error:
         return _user_error(str(error))
     except InstantiationException as error:
@@ -76,20 +81,22 @@ def main(arguments: list[str]) -> int:
         return _INTERRUPTED
 
 
-def _compose(typed: list[str], config_dir: str | None) -> DictConfig:
-    """The checked configuration of the command. Raises ConfigError.
+def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draws]:
+    """The checked configuration of the command, and what a run would draw from the corpus. Raises ConfigError.
 
-    With an experiment, corpus and benchmarks are those of its training run, and all settings of babelbatch-train are
-    accepted.
+    With an experiment, corpus, benchmarks and sampling are those of its training run, and all settings of
+    babelbatch-train are accepted.
     """
     overrides, search = force_overrides(typed), search_path(config_dir)
     roots = [re.split(r"[.=@]", override.lstrip("+~"))[0] for override in overrides]
+    held_out = parameters(PAIRS)["validation_fraction"].value
     if "experiment" not in roots:
         check_jobs("describe", overrides, multirun=False, config_dir=config_dir)
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose("describe", [*search, *overrides])
         put_home(cfg)
-        return cfg
+        chosen = any(override.startswith("sampling=") for override in overrides)
+        return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), chosen, held_out, {}, 0)
     training = [override for override, root in zip(overrides, roots, strict=True) if root not in _OWN_KEYS]
     own = [override for override, root in zip(overrides, roots, strict=True) if root in {*_OWN_KEYS, "encoder"}]
     check_jobs("train", training, multirun=False, config_dir=config_dir)
@@ -99,13 +106,15 @@ def _compose(typed: list[str], config_dir: str | None) -> DictConfig:
         cfg = compose("describe", [*search, *own])
     put_home(run)
     put_home(cfg)
-    for group in ("corpus", "benchmarks"):
+    for group in ("corpus", "benchmarks", "sampling"):
         cfg[group] = OmegaConf.to_container(run[group], resolve=True)
     check(cfg, "describe")
-    return cfg
+    fraction = 0.0 if run.validation is not None else run.data.get("validation_fraction", held_out)
+    languages = dict(run.language_fraction or {})
+    return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), True, fraction, languages, run.seed)
 
 
-def _describe(cfg: DictConfig, console: Console) -> int:
+def _describe(cfg: DictConfig, draws: Draws, console: Console) -> int:
     named = {"json": cfg.json, "markdown": cfg.markdown}
     outputs = {key: Path(path).expanduser() for key, path in named.items() if path is not None}
     for key, path in outputs.items():
@@ -124,6 +133,8 @@ def _describe(cfg: DictConfig, console: Console) -> int:
     of_benchmarks = [benchmark_facts(benchmark, encoder, cfg.sample) for benchmark in benchmarks.values()]
     shared = [] if corpus is None else overlaps(corpus.query_texts, benchmarks, near=cfg.near)
     found_problems = list(problems(of_corpus, of_benchmarks, shared))
+    if corpus is not None and of_corpus is not None:
+        found_problems += batch_problems(corpus, of_corpus, draws)
     found_notes = list(notes(of_corpus, of_benchmarks, shared))
     tables = list(blocks(of_corpus, of_benchmarks, shared))
     show(tables, console)

@@ -10,5 +10,15 @@ from babelbatch.sampling.pools import Availability
 from babelbatch.sampling.randomness import random_below
 from babelbatch.sampling.sampler import Sampler, largest_batch
 from babelbatch.sampling.settings import Sampling
+from babelbatch.sampling.validation_split import HeldOutPassages, held_out
 
-__all__ = ["Availability", "Sampler", "Sampling", "describe_alpha", "largest_batch", "random_below"]
+__all__ = [
+    "Availability",
+    "HeldOutPassages",
+    "Sampler",
+    "Sampling",
+    "describe_alpha",
+    "held_out",
+    "largest_batch",
+    "random_below",
+]

@@ -37,6 +37,7 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
             yield "corpus: nothing to describe; set corpus=, benchmarks=, experiment=, or several"
         if not cfg["corpus"] and (cfg["encoder"] or {}).get("_partial_"):
             yield "encoder: a new encoder takes its tokenizer from a corpus; choose one, or another encoder"
+        yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     elif "benchmarks" in cfg and not cfg["benchmarks"]:
         yield "benchmarks: choose at least one"
     yield from problems_of_ranges(cfg)

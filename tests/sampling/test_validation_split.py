@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from babelbatch.batches.validation_split import held_out
+from babelbatch.sampling.validation_split import held_out
 
 IDS = [f"item{number}" for number in range(5_000)]
 
