@@ -1,7 +1,8 @@
 """Commands in processes forked from one that has imported their libraries, which takes longer than most small runs.
 
-For tests about what a command does. Tests about a process itself (signals, kills, locks, what is imported) start an
-interpreter; so does one side of those about equal bits, since forked processes share the seed of Python's hashes.
+A forked process has its own pid, signals and locks. Tests about what is imported, about children of a process and
+about orphans start an interpreter; so does one side of those about equal bits, since forked processes share the seed of
+Python's hashes.
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ import sys
 import tempfile
 import threading
 import traceback
+import weakref
 from collections.abc import Iterable, Iterator
 from functools import cache
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
-from processes import PATIENCE, descendants, finished
+from processes import PATIENCE, descendants, ended, finished
 
 _MODULES = [
-    "babelbatch.commands.train", "babelbatch.commands.evaluate", "babelbatch.commands.mine", "babelbatch.report.page",
-    "babelbatch.jobs.launch", "babelbatch.sources.world_facts", "matplotlib.backends.backend_agg", "pandas", "wandb",
+    "built_facts", "babelbatch.commands.train", "babelbatch.commands.evaluate", "babelbatch.commands.mine",
+    "babelbatch.jobs.launch", "babelbatch.report.page", "matplotlib.backends.backend_agg", "pandas", "wandb",
 ]  # fmt: skip
 # A console script that is run by the process that listens at a socket. Its standard streams are those of this one.
 _CLIENT = """#!{python} -IS
@@ -52,24 +55,65 @@ def run_preloaded(script: Path, *arguments: str | Path, cwd: Path, code: int = 0
     would have if a user typed it."""
     if _read_by_imports() != _server()[1]:  # a test has set one of them meanwhile
         return finished(script, *arguments, cwd=cwd, code=code)
+    with started_preloaded(script, *arguments, cwd=cwd) as process:
+        stdout, stderr = ended(process)
+    assert process.returncode == code, f"exit code {process.returncode}\n{stdout}\n{stderr}"
+    return subprocess.CompletedProcess([str(script), *map(str, arguments)], code, stdout, stderr)
+
+
+class Preloaded:
+    """A script in a forked process, with what the tests need of the interface of `subprocess.Popen`.
+
+    typed: the script and its arguments. streams: standard input, output and error, each the path of a file or one end
+    of a pipe.
+    """
+
+    def __init__(
+        self, typed: list[str], cwd: Path, environment: dict[str, str], streams: list[str | Connection]
+    ) -> None:
+        self._process = _server()[0].Process(target=_child, args=(typed, str(cwd), environment, streams))
+        self._process.start()
+        self._outputs = [Path(stream) for stream in streams[1:] if isinstance(stream, str)]
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def send_signal(self, signum: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, ...]:
+        """What stands in the files of output and error after the end of the process."""
+        self._process.join(timeout)
+        if self._process.is_alive():
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0)
+        return tuple(path.read_text() if path.exists() else "" for path in self._outputs)
+
+
+@contextlib.contextmanager
+def started_preloaded(
+    script: Path, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, merged: bool = False
+) -> Iterator[Preloaded]:
+    """As `processes.started`, for a console script; merged: its errors are part of its output."""
     with tempfile.TemporaryDirectory() as place:
-        outputs = [Path(place) / name for name in ("stdout", "stderr")]
-        streams = [os.devnull, *map(str, outputs)]
+        outputs = [str(Path(place) / name) for name in ("stdout", "stdout" if merged else "stderr")]
         typed = [str(script), *map(str, arguments)]
-        process = _server()[0].Process(target=_child, args=(typed, str(cwd), dict(os.environ), streams))
-        process.start()
-        process.join(PATIENCE)
-        late = process.is_alive()
-        if late:
-            assert process.pid is not None
-            for pid in (process.pid, *descendants(process.pid)):
+        process = Preloaded(typed, cwd, dict(os.environ if env is None else env), [os.devnull, *outputs])
+        try:
+            yield process
+        finally:
+            for pid in (process.pid, *descendants(process.pid)) if process.poll() is None else ():
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGABRT)  # faulthandler prints the stacks
-            process.join(30)
-        stdout, stderr = (path.read_text() if path.exists() else "" for path in outputs)
-    assert not late, f"not ended within {PATIENCE:g} s\n{stdout}\n{stderr}"
-    assert process.exitcode == code, f"exit code {process.exitcode}\n{stdout}\n{stderr}"
-    return subprocess.CompletedProcess(typed, code, stdout, stderr)
+                    os.kill(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -97,14 +141,18 @@ def _serve(listening: socket.socket) -> None:
             connection, _ = listening.accept()
         except OSError:
             return
-        with connection, connection.makefile("rw") as line:
-            process = _server()[0].Process(target=_child, args=json.loads(line.readline()))
-            process.start()
-            process.join(PATIENCE)
-            if process.is_alive():
-                process.kill()
-                process.join()
-            line.write(f"{process.exitcode}\n")
+        threading.Thread(target=_answer, args=(connection,), daemon=True).start()
+
+
+def _answer(connection: socket.socket) -> None:
+    with connection, connection.makefile("rw") as line:
+        process = _server()[0].Process(target=_child, args=json.loads(line.readline()))
+        process.start()
+        process.join(PATIENCE)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        line.write(f"{process.exitcode}\n")
 
 
 def preload() -> None:
@@ -120,6 +168,7 @@ def _server() -> tuple[ForkServerContext, dict[str, str]]:
     started_with = _read_by_imports()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         forkserver.ensure_running()
     return context, started_with
 
@@ -131,21 +180,28 @@ def _read_by_imports() -> dict[str, str]:
     return found | {"OMP_NUM_THREADS": "1"}
 
 
-def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: list[str]) -> None:
+def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: list[str | Connection]) -> None:
     """Becomes the command: as an interpreter does from the start of a script to its end.
 
-    streams: the files to open as standard input, output and error.
+    streams: standard input, output and error, each the path of a file or one end of a pipe.
     """
+    atexit._clear()  # what must be done at the end of the server, such as removing wandb's temporary folder, is its own
+    weakref.finalize._registry.clear()
+    weakref.finalize._registered_with_atexit = False
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
     own = [os.path.abspath(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:0] = [entry for entry in own if entry not in sys.path]
-    for descriptor, path in enumerate(streams):
-        access = os.O_RDWR | os.O_CREAT | os.O_APPEND if descriptor else os.O_RDONLY  # else a pipe never ends
-        opened = os.open(path, access)
-        os.dup2(opened, descriptor)
-        os.close(opened)
+    for descriptor, stream in enumerate(streams):
+        if isinstance(stream, Connection):
+            os.dup2(stream.fileno(), descriptor)
+            stream.close()
+        else:
+            access = os.O_RDWR | os.O_CREAT | os.O_APPEND if descriptor else os.O_RDONLY  # else a pipe never ends
+            opened = os.open(stream, access)
+            os.dup2(opened, descriptor)
+            os.close(opened)
     sys.stdin = open(0)  # noqa: SIM115 - open until the process ends
     sys.argv = typed
     code: object = 0

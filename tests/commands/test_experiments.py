@@ -210,7 +210,7 @@ def test_two_steps(
     small += ["trainer.max_tokens=null"] if experiment == "question/baselines" else []
     overrides = force_overrides([f"experiment={experiment}", *small, *local(experiment, files)])
     register()
-    check_jobs("train", overrides, multirun=True)
+    check_jobs("train", [*overrides, *force_overrides(["seed=0"])], multirun=True)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides)
     folder = tmp_path / "run"

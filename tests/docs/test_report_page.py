@@ -68,8 +68,8 @@ def test_three_seeds_beside_bm25_and_a_folder_of_trec_runs(place: Path) -> None:
             "evaluation.trec_depth=2400",
             "logger=none",
         )
-        languages = "benchmarks.world_facts.languages=[en,de]"
-        run_forked("babelbatch-evaluate", f"checkpoint={run}", languages, *options, cwd=place)
+        small = "benchmarks.world_facts={languages: [en, de], held_out: 0.05}"
+        run_forked("babelbatch-evaluate", f"checkpoint={run}", small, *options, cwd=place)
         for path in (place / f"dense_{seed}" / "trec").iterdir():
             setting, kind = path.name.removeprefix("world_facts_").split(".")
             path.rename(folder / (f"dense.{seed}.{setting}.run" if kind == "run" else f"{setting}.qrels"))

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from commands import BIN, SMALL, metrics, run, run_forked, weights
-from processes import ended, finished, started
+from preloaded import started_preloaded
+from processes import ended, finished
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +92,7 @@ def test_started_as_srun_does(supervised: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         tasks = [
             stack.enter_context(
-                started(
+                started_preloaded(
                     BIN / "babelbatch-train", *PAIRS, *TWO, "output_dir=out", cwd=tmp_path,
                     env=environment | {"SLURM_PROCID": str(task), "SLURM_LOCALID": str(task)},
                 )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands import BIN, SMALL, job, metrics, run, run_forked, weights
+from preloaded import Preloaded, started_preloaded
 from processes import ended, python, until
 from processes import started as started_process
 
@@ -29,6 +30,10 @@ def states(stdout: str) -> dict[str, str]:
 
 def started(*arguments: str, cwd: Path) -> AbstractContextManager[subprocess.Popen[str]]:
     return started_process(BIN / "babelbatch-train", *arguments, cwd=cwd)
+
+
+def forked(*arguments: str, cwd: Path) -> AbstractContextManager[Preloaded]:
+    return started_preloaded(BIN / "babelbatch-train", *arguments, cwd=cwd)
 
 
 def training(log: Path) -> bool:
@@ -127,7 +132,7 @@ def test_fresh_processes_change_nothing_but_the_process(tmp_path: Path) -> None:
 
 def test_a_killed_job_does_not_take_the_sweep_along(tmp_path: Path) -> None:
     arguments = ["-m", *LONG, "seed=0", "trainer.max_steps=100000,6", "hydra/launcher=fresh", "output_dir=out"]
-    with started(*arguments, cwd=tmp_path) as sweep:
+    with forked(*arguments, cwd=tmp_path) as sweep:
         until(lambda: any(map(training, (tmp_path / "out").glob("*/train.log"))), sweep)
         (worker,) = workers(tmp_path / "out")
         os.kill(worker, signal.SIGKILL)
@@ -163,7 +168,7 @@ def test_orphans_end_with_their_supervisor_and_the_lock_with_them(tmp_path: Path
 )
 def test_a_signal_stops_the_whole_sweep(signum: signal.Signals, launcher: str, tmp_path: Path) -> None:
     arguments = ["-m", *LONG, "seed=0,1", f"hydra/launcher={launcher}", "output_dir=out"]
-    with started(*arguments, cwd=tmp_path) as sweep:
+    with forked(*arguments, cwd=tmp_path) as sweep:
         until(lambda: any(map(training, (tmp_path / "out").glob("*/train.log"))), sweep)
         sweep.send_signal(signum)
         stdout, stderr = ended(sweep)
@@ -176,7 +181,7 @@ def test_a_signal_stops_the_whole_sweep(signum: signal.Signals, launcher: str, t
 
 def test_two_commands_at_once_run_each_job_once(tmp_path: Path) -> None:
     arguments = ["-m", *SMALL, "logger=none", "seed=0,1,2", "trainer.max_steps=60", "output_dir=out"]
-    with started(*arguments, cwd=tmp_path) as one, started(*arguments, cwd=tmp_path) as two:
+    with forked(*arguments, cwd=tmp_path) as one, forked(*arguments, cwd=tmp_path) as two:
         outputs = [ended(process) for process in (one, two)]
     codes = {one.returncode, two.returncode}
     assert codes <= {0, 75}, outputs

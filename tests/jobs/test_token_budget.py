@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from commands import BIN, SMALL, metrics, run_forked, weights
-from processes import ended, started, until
+from preloaded import started_preloaded
+from processes import ended, until
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +41,7 @@ def test_the_budget_is_what_was_encoded(whole: Path) -> None:
 
 
 def test_killed_and_typed_again(whole: Path, tmp_path: Path) -> None:
-    with started(BIN / "babelbatch-train", *RUN, cwd=tmp_path) as process:
+    with started_preloaded(BIN / "babelbatch-train", *RUN, cwd=tmp_path) as process:
         until(lambda: any((tmp_path / "out" / "checkpoints").glob("step-*")), process)
         process.kill()
         ended(process)

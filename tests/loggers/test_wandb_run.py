@@ -1,6 +1,7 @@
 """W&B that is absent, unreachable, dying, silent, killed, frozen, or on a full disk: the training goes on.
 
-The real client, a server on the loopback interface, and each run in a process of its own.
+The real client, a server on the loopback interface, and each run in a process of its own, forked from one that has
+imported the libraries.
 """
 
 from __future__ import annotations
@@ -11,21 +12,20 @@ import re
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
 from babelbatch.loggers import wandb_start
-from commands import BIN
+from commands import BIN, run_forked
 from fake_wandb import Backend
-from processes import PATIENCE, ended, finished, started
+from preloaded import Preloaded, started_preloaded
+from processes import PATIENCE, ended, finished, python, started
 
-# Reads commands from stdin.
-JOB = """
+SCRIPT = """
 import json, logging, os, signal, sys, time
 from types import SimpleNamespace
 import numpy as np
@@ -64,7 +64,8 @@ def done(logger, call):
 def service(number):
     import wandb
     wandb.setup()._connection._proc._process.send_signal(number)
-
+"""
+COMMANDS = """
 for line in sys.stdin:
     exec(line)
     print("ok", flush=True)
@@ -87,16 +88,20 @@ class Job:
     ) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
         self._log = folder / "log"
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", JOB, *map(str, seconds)],
-                cwd=folder,
-                env=clean | {"HOME": str(folder)} | environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        self._log.unlink(missing_ok=True)
+        script = folder / "job.py"
+        script.write_text(SCRIPT + COMMANDS)
+        lines, self._stdin = Pipe(duplex=False)
+        self._stdout, printed = Pipe(duplex=False)
+        self._process = Preloaded(
+            [str(script), *map(str, seconds)],
+            folder,
+            clean | {"HOME": str(folder)} | environment,
+            [lines, printed, str(self._log)],
+        )
+        lines.close()
+        printed.close()
+        self._printed = open(self._stdout.fileno(), closefd=False)  # noqa: SIM115 - as long as the process
         if limit is not None:
             resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (limit, limit))
         self._watchdog = threading.Timer(PATIENCE, self._process.send_signal, [signal.SIGABRT])  # the log says where
@@ -105,10 +110,9 @@ class Job:
 
     def do(self, line: str) -> str:
         """Runs a line of code; returns what it printed."""
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
+        os.write(self._stdin.fileno(), f"{line}\n".encode())
         printed = ""
-        while (answer := self._process.stdout.readline()) not in {"ok\n", ""}:
+        while (answer := self._printed.readline()) not in {"ok\n", ""}:
             printed += answer
         if not answer:
             self.end()
@@ -120,7 +124,10 @@ class Job:
 
         (Exceptions in wandb's own threads do not count: some complain when their process is killed.)
         """
+        self._stdin.close()
         self._process.communicate()
+        self._printed.close()
+        self._stdout.close()
         self._watchdog.cancel()
         log = self._log.read_text()
         assert self._process.returncode == 0, log
@@ -180,10 +187,14 @@ def test_the_environment_variable_switches_it_off(tmp_path: Path) -> None:
 
 def test_only_rank_0_has_a_run(tmp_path: Path) -> None:
     """The rank is known from the environment, before there is a trainer."""
-    job = Job(tmp_path, LOCAL_RANK="1")
-    job.do("logger = start('a'); steps(logger, 0, 3); result(logger, 3); wandb_run.finish_wandb([logger])")
-    assert job.do("print('wandb' in sys.modules, any('wandb' in line for line in os.environ))") == "False False\n"
-    assert warnings(job.end()) == []
+    script = f"""{SCRIPT}
+logger = start('a'); steps(logger, 0, 3); result(logger, 3); wandb_run.finish_wandb([logger])
+print('wandb' in sys.modules, any('wandb' in line for line in os.environ))
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    done = python(script, "200", "200", "300", cwd=tmp_path, env=clean | {"LOCAL_RANK": "1"})
+    assert done.stdout == "False False\n"
+    assert warnings(done.stderr) == []
     assert not list(tmp_path.glob("runs"))
 
 
@@ -437,13 +448,12 @@ def test_training_does_not_notice_a_server_that_dies(tmp_path: Path) -> None:
         "encoder.hidden_size=32", "encoder.vocab_size=1000", "sampling.batch_size=8", "trainer.max_steps=40",
         "trainer.val_check_interval=20", "trainer.log_every_n_steps=1", "data.validation_steps=2", "threads=1",
     )  # fmt: skip
-    train = BIN / "babelbatch-train"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    finished(train, *small, "logger=none", "output_dir=without", cwd=tmp_path, env=clean)
+    run_forked("babelbatch-train", *small, "logger=none", "output_dir=without", cwd=tmp_path)
     with Backend() as backend:
         environment = clean | backend.environment()
-        command = (train, *small, "logger=wandb", "output_dir=with")
-        with started(*command, cwd=tmp_path, env=environment, stderr=subprocess.STDOUT) as process:
+        command = (BIN / "babelbatch-train", *small, "logger=wandb", "output_dir=with")
+        with started_preloaded(*command, cwd=tmp_path, env=environment, merged=True) as process:
             backend.wait_for_run()
             backend.die()
             log, _ = ended(process)
