@@ -29,7 +29,8 @@ def test_the_model_is_used(tmp_path: Path) -> None:
     )
     card = (tmp_path / "run" / "encoder" / "README.md").read_text(encoding="utf-8")
     command = "encoder=tiny logger=csv threads=1 trainer.max_steps=100 trainer.val_check_interval=50"
-    assert f"\nbabelbatch-train {command}\n" in card
+    languages = "'corpus.languages=[de,el,en,es,th]' 'benchmarks.world_facts.languages=[de,en,th]'"
+    assert f"\nbabelbatch-train {languages} {command}\n" in card
     assert (tmp_path / "small" / "README.md").is_file()
     shares = re.findall(r"^languages of the first 4 \(of the pool\): th 50", printed, re.MULTILINE)
     assert len(shares) == 2  # of both searches, which find all passages
