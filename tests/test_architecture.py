@@ -31,7 +31,7 @@ WINGS = [
 DOORS = {
     "Stemmer": {"lexical"},
     "PIL": {"loggers"},
-    "babel": {"sources"},
+    "babel": {"records", "sources"},
     "bm25s": {"lexical"},
     "datasets": {"sources"},
     "faiss": {"search"},

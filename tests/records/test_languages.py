@@ -9,12 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from babelbatch.batches.code_switching import CodeSwitching
 from babelbatch.benchmarks.from_rows import Judgement, Text, benchmark_from_rows
-from babelbatch.corpora import mixture
+from babelbatch.configuration.rules.corpora import problems_of_language_fraction
+from babelbatch.configuration.rules.sampling import problems_of_sampling
+from babelbatch.corpora import mixture, with_language_fraction
 from babelbatch.corpora.from_pairs import Pair, corpus_from_pairs
 from babelbatch.corpora.table import load_corpus
 from babelbatch.lexical import BM25
-from babelbatch.records import ABSENT, Benchmark, canonical_language, find_language, primary_language, same_language
+from babelbatch.records import (
+    ABSENT,
+    Benchmark,
+    canonical_language,
+    find_language,
+    primary_language,
+    same_language,
+    script_of,
+)
 from babelbatch.report.languages import distance, language
 from babelbatch.sampling import Sampling
 from babelbatch.sampling.sampler import Sampler
@@ -26,6 +37,8 @@ CANONICAL = {
     "ar": "ar", "arb_Arab": "ar", "ar_Latn": "ar-Latn", "arb_Latn": "ar-Latn", "pt_BR": "pt-BR", "sr-Latn": "sr-Latn",
     "srp_Cyrl": "sr", "kor_Hang": "ko", "jpn_Jpan": "ja", "swh_Latn": "sw", "pes_Arab": "fa", "nan": "nan",
     "npi_Deva": "ne", "iw": "he", "no": "no", "nb": "nb",
+    "acm_Arab": "acm", "acq_Arab": "acq", "apc": "apc", "arz_Arab": "arz", "pbt_Arab": "pbt", "fuv_Latn": "fuv",
+    "acm_Latn": "acm-Latn", "ajp_Arab": "ajp-Arab",
 }  # fmt: skip
 
 
@@ -144,6 +157,69 @@ def test_the_report_knows_a_language_in_every_spelling():
         assert distance("syntactic", code, "deu_Latn") == distance("syntactic", "en", "de") is not None
     assert language("qqq").name == "qqq"
     assert np.isclose(distance("genetic", "en", "zho_Hans") or 0, distance("genetic", "en", "zh") or 1)
+
+
+VARIETIES = {  # of Arabic, Pashto and Fulah in Belebele and FLORES: name, script
+    "acm_Arab": ("acm_Arab", "Arabic"), "arz_Arab": ("Egyptian Arabic", "Arabic"), "pbt_Arab": ("pbt_Arab", "Arabic"),
+    "fuv_Latn": ("fuv_Latn", "Latin"), "ary": ("Moroccan Arabic", "Arabic"), "ajp_Arab": ("ajp_Arab", "Arabic"),
+}  # fmt: skip
+
+
+def test_varieties_are_languages_of_their_own() -> None:
+    """They do not get the resources and distances of the language that they belong to; unknown is unknown."""
+    for code, known in VARIETIES.items():
+        found = language(code)
+        assert (found.name, found.script) == known, code
+        assert found.resources is None
+        assert distance("syntactic", code, "en") is None
+    assert language("ar").resources == 5
+    assert find_language("arb_Arab", ["acm", "ar"]) == "ar"
+    assert find_language("acm_Arab", ["ar", "acm"]) == "acm"
+    assert find_language("acm", ["ar"]) is None
+
+
+def test_scripts_of_languages() -> None:
+    assert (language("hi-Latn").script, language("hin_Deva").script) == ("Latin", "Devanagari")
+    assert (language("zh-Hant").script, language("ja").script, language("kor_Hang").script) == (
+        "Han",
+        "Japanese",
+        "Hangul",
+    )
+    assert (language("uk").name, language("uk").script, language("uk").resources) == ("Ukrainian", "Cyrillic", None)
+    assert [language(code).script for code in ("qqq", "en/../x")] == [None, None]
+    assert [script_of(code) for code in ("sr-Latn", "srp_Cyrl", "th", "zho_Hant", "english")] == [
+        "Latn", "Cyrl", "Thai", "Hant", None,
+    ]  # fmt: skip
+
+
+def test_settings_find_a_language_in_another_spelling(make_corpus) -> None:
+    corpus = make_corpus(20, ("en", "de", "zh"))
+    plain, spelled = (with_language_fraction(corpus, {code: 0.5}, 0) for code in ("zh", "zho_Hans"))
+    assert np.array_equal(plain.queries, spelled.queries)
+    with pytest.raises(ValueError, match="language_fraction: zh, ZH name a language twice; leave one of them out"):
+        with_language_fraction(corpus, {"zh": 0.5, "ZH": 0.5}, 0)
+    cfg = {
+        "corpus": {"languages": ["eng_Latn", "zho_Hans"]},
+        "sampling": {"languages": ["EN", "zh"]},
+        "language_fraction": {"zh-Hans": 0.5, "eng": 0.5},
+    }
+    assert list(problems_of_language_fraction(cfg)) == []
+    cfg["language_fraction"] = {"acm": 0.5}
+    assert [problem.partition(";")[0] for problem in problems_of_language_fraction(cfg)] == [
+        "language_fraction.acm: it is not trained on"
+    ] * 2
+    crossing = {"alpha": 0.5, "languages": ["eng_Latn", "de"], "cross_language": "english"}
+    assert list(problems_of_sampling(crossing)) == []
+    assert list(problems_of_sampling(crossing | {"languages": ["fr", "de"]})) == [
+        "languages: cross_language=english pairs languages with English; add en"
+    ]
+
+
+def test_the_source_and_the_targets_of_code_switching(tmp_path: Path) -> None:
+    for name in ("en-de", "eng-fra", "de-en", "en-eng"):
+        (tmp_path / f"{name}.txt").write_text("a b\n")
+    assert list(CodeSwitching(str(tmp_path), source="eng_Latn").files) == ["de", "fra"]
+    assert list(CodeSwitching(str(tmp_path), source="EN", targets=["fr"]).files) == ["fra"]
 
 
 def test_two_codes_of_three_letters_are_two_languages() -> None:

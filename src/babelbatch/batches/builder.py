@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from babelbatch.batches.tokenized import TokenizedCorpus
-from babelbatch.records import ABSENT, Batch, PairedTexts, Plan, TeacherBatch
+from babelbatch.records import ABSENT, Batch, PairedTexts, Plan, TeacherBatch, find_language
 from babelbatch.sampling import HeldOutPassages
 
 # Cost of a forward pass beside its tokens, in tokens: small on a processor, large on a GPU, which waits for its launch.
@@ -30,12 +30,13 @@ class TeacherTexts:
 
     def __init__(self, texts: TokenizedCorpus, language: str, copies: int = 1) -> None:
         corpus = texts.corpus
-        if language not in corpus.languages:
+        known = find_language(language, corpus.languages)
+        if known is None:
             raise ValueError(
                 f"loss.language: the corpus {corpus.name} has no '{language}' for the teacher to read; it has: "
                 f"{', '.join(corpus.languages)}"
             )
-        self._texts, self._language, self._copies = texts, corpus.languages.index(language), copies
+        self._texts, self._language, self._copies = texts, corpus.languages.index(known), copies
 
     def batch(self, plan: Plan, shares: Shares, rank: int, overhead: int, token_limit: int | None) -> TeacherBatch:
         """The teacher's texts for one rank's share of a plan."""

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES, stored_corpus
 from babelbatch.progress import bar
-from babelbatch.records import ABSENT, Corpus
+from babelbatch.records import ABSENT, Corpus, find_language
 from babelbatch.sources.lines import lines
 from babelbatch.storage import TextWriter, select_texts
 
@@ -69,7 +69,7 @@ class CodeSwitching:
         Ids and keys are those of the item. The result is stored in the cache folder. Raises ValueError if the corpus
         lacks the source language.
         """
-        if self.source not in corpus.languages:
+        if find_language(self.source, corpus.languages) is None:
             raise ValueError(
                 f"transform.source: the corpus {corpus.name} has no '{self.source}'; it has: "
                 f"{', '.join(corpus.languages)}"
@@ -90,15 +90,17 @@ class CodeSwitching:
             raise ValueError(f"transform.dictionaries: there is no folder '{self.dictionaries}'")
         found = {}
         for path in sorted(folder.iterdir()):
-            if (name := _NAME.fullmatch(path.name)) and name[1] == self.source != name[2]:
+            name = _NAME.fullmatch(path.name)
+            if name and find_language(name[1], [self.source]) and not find_language(name[2], [self.source]):
                 found[name[2]] = path
-        for language in self.targets or ():
-            if language not in found:
+        targets = {language: find_language(language, list(found)) for language in self.targets or ()}
+        for language, known in targets.items():
+            if known is None:
                 wanted = folder / f"{self.source}-{language}.txt"
                 raise ValueError(f"transform.targets: there is no dictionary {wanted}; there are: {_listed(found)}")
         if not found:
             raise ValueError(f"transform.dictionaries: no {self.source}-<language>.txt in {self.dictionaries}")
-        return found if self.targets is None else {language: found[language] for language in self.targets}
+        return found if self.targets is None else {known: found[known] for known in targets.values() if known}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -135,7 +137,7 @@ class CodeSwitching:
         return _WORD.sub(replacement, text), replaced, words
 
     def _write(self, corpus: Corpus, folder: Path) -> tuple[str, ...]:
-        column = corpus.languages.index(self.source)
+        column = corpus.languages.index(find_language(self.source, corpus.languages) or self.source)
         names = ("queries", "passages", "passage_keys", "negatives", "negative_keys")
         tables = {name: np.repeat(getattr(corpus, name), self.copies, axis=0) for name in names}
         roles: list[tuple[str, Sequence[str], tuple[str, ...], bool]] = [

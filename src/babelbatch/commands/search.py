@@ -18,6 +18,7 @@ from babelbatch.encoder import Encoder, device_of
 from babelbatch.evaluation.debias import Method, Shared, fit
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import silent, waiting
+from babelbatch.records import find_language
 from babelbatch.search.index import NO_ROW, Search
 from babelbatch.sources.passages import Passages, read_passages
 from babelbatch.storage import cache_folder
@@ -30,7 +31,7 @@ PROMPT = "query> "
 def search(cfg: DictConfig) -> None:
     """Prints the first passages for the query, or for each query that is typed or piped in."""
     passages = read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language)
-    _refuse_unknown(cfg.query_language, passages)
+    query_language = _known(cfg.query_language, passages)
     if cfg.debias != "none" and passages.by_script:
         raise ValueError(
             f"debias: the languages of the passages are not known; give them in a column '{cfg.language_column}', in "
@@ -42,7 +43,7 @@ def search(cfg: DictConfig) -> None:
             load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else instantiate(cfg.encoder, _convert_="all")
         )
     searcher = build_searcher(cfg, encoder.to(device_of(cfg.device)).eval(), passages)
-    for query, language in _queries(cfg, passages):
+    for query, language in _queries(cfg, query_language, passages):
         answer = searcher.answer(query, language)
         print("\n".join(answer_lines(answer, passages, cfg.top)), flush=True)
 
@@ -99,15 +100,14 @@ def _fitted(method: Method, vectors: NDArray[np.float32], passages: Passages, co
     return fit(method, vectors, passages.language_of, languages, components)
 
 
-def _queries(cfg: DictConfig, passages: Passages) -> Iterator[tuple[str, str | None]]:
+def _queries(cfg: DictConfig, language: str | None, passages: Passages) -> Iterator[tuple[str, str | None]]:
     """Each query with its language: that of the command line, else what is typed at the terminal or piped in.
 
     `:el` sets the language of the queries that follow.
     """
     if cfg.query is not None:
-        yield cfg.query, cfg.query_language
+        yield cfg.query, language
         return
-    language: str | None = cfg.query_language
     if sys.stdin.isatty():
         import readline  # noqa: F401 - line editing and history for `input`
 
@@ -116,8 +116,7 @@ def _queries(cfg: DictConfig, passages: Passages) -> Iterator[tuple[str, str | N
     for line in iter(_read_line, ""):
         try:
             if line.startswith(":") and cfg.debias != "none":
-                language = line[1:].strip()
-                _refuse_unknown(language, passages)
+                language = _known(line[1:].strip(), passages)
             elif cfg.debias != "none" and language is None:
                 raise ValueError(f"query_language: debias={cfg.debias} needs it; type : and a language, such as :el")
             else:
@@ -139,9 +138,12 @@ def _read_line() -> str:
     return next((stripped for line in sys.stdin if (stripped := line.strip())), "")
 
 
-def _refuse_unknown(language: str | None, passages: Passages) -> None:
-    if language is not None and language not in passages.languages:
+def _known(language: str | None, passages: Passages) -> str | None:
+    """The language of the passages that a code means. Raises ValueError if they have none."""
+    found = None if language is None else find_language(language, passages.languages)
+    if language is not None and found is None:
         raise ValueError(
             f"query_language: no passage is in '{language}', so there is nothing to fit debias on; there are: "
             f"{', '.join(passages.languages)}"
         )
+    return found

@@ -12,9 +12,12 @@ from babelbatch.records.corpus import ABSENT, Corpus, Mixture
 from babelbatch.records.languages import (
     LanguageCodes,
     canonical_language,
+    english_name,
     find_language,
     primary_language,
     same_language,
+    script_name,
+    script_of,
 )
 from babelbatch.records.names import problem_of_name
 from babelbatch.records.text_identity import escaped, same_id, same_text
@@ -34,6 +37,7 @@ __all__ = [
     "TeacherBatch",
     "Workload",
     "canonical_language",
+    "english_name",
     "escaped",
     "find_language",
     "primary_language",
@@ -41,4 +45,6 @@ __all__ = [
     "same_id",
     "same_language",
     "same_text",
+    "script_name",
+    "script_of",
 ]

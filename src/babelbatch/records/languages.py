@@ -22,7 +22,8 @@ _FORM = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 def canonical_language(code: str) -> str:
     """The canonical BCP 47 tag: the shortest code of the language, a script only if it is not the usual one, the
     region and variants as they are. `EN`, `eng` and `eng_Latn` are `en`, `zho_Hans` is `zh`, `zh_Hant` is `zh-Hant`,
-    `arb_Arab` is `ar`, `pt_BR` is `pt-BR`.
+    `arb_Arab` is `ar`, `pt_BR` is `pt-BR`. The other varieties of Arabic, Pashto, Fulah and the like are languages of
+    their own: `acm_Arab` is `acm`, `pbt_Arab` is `pbt`, `fuv_Latn` is `fuv`.
 
     Raises ValueError for what has not the form of a code.
     """
@@ -34,7 +35,7 @@ def canonical_language(code: str) -> str:
         tag = None
     if tag is None or tag.language is None:
         raise ValueError(f"'{code[:40]}' is not a language; write a code such as en or zh-Hant")
-    if tag.script is not None and tag.script in {Language.get(tag.language).maximize().script, _ALSO.get(tag.language)}:
+    if tag.script is not None and tag.script in {_usual_script(tag.language), _ALSO.get(tag.language)}:
         tag = Language.make(**{**tag.to_dict(), "script": None})
     return tag.to_tag()
 
@@ -47,6 +48,50 @@ def primary_language(code: str) -> str:
         return canonical_language(code).partition("-")[0]
     except ValueError:
         return code
+
+
+def script_of(code: str) -> str | None:
+    """The script of a language in ISO 15924, such as `Arab`: that in the code, else the usual one; None if unknown."""
+    try:
+        tag = canonical_language(code)
+    except ValueError:
+        return None
+    stated = next((part for part in tag.split("-")[1:] if len(part) == 4 and part.isalpha()), None)
+    return stated or _usual_script(tag.partition("-")[0], guess=False)
+
+
+@cache
+def english_name(code: str) -> str | None:
+    """The name of a language in the Unicode CLDR, `Egyptian Arabic`; None if it has none there."""
+    from babel import Locale  # takes a while to load
+
+    try:
+        tag = canonical_language(code)
+    except ValueError:
+        return None
+    names = Locale("en").languages
+    found = names.get(tag.replace("-", "_")) or names.get(tag.partition("-")[0])
+    return None if found is None else str(found)
+
+
+@cache
+def script_name(script: str) -> str:
+    """The English name of a script in ISO 15924: `Arabic` for `Arab`. Both forms of Han have one."""
+    from babel import Locale
+
+    common = {"Hans": "Han", "Hant": "Han", "Jpan": "Japanese", "Kore": "Hangul", "Hang": "Hangul"}
+    return common.get(script) or str(Locale("en").scripts.get(script, script))
+
+
+def _usual_script(language: str, *, guess: bool = True) -> str | None:
+    """Of the CLDR, which has 7,000 languages. guess: for others take the default of langcodes, mostly Latin."""
+    from babel.core import get_global
+    from langcodes import Language
+
+    likely = get_global("likely_subtags").get(language)
+    if likely is not None:
+        return str(likely).split("_")[1]
+    return Language.get(language).maximize().script if guess else None
 
 
 def find_language(code: str, languages: Sequence[str]) -> str | None:

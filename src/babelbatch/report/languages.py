@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.records import canonical_language, primary_language
+from babelbatch.records import canonical_language, english_name, primary_language, script_name, script_of
 
 DISTANCES = ("syntactic", "featural", "genetic", "geographic")
 
@@ -42,12 +42,18 @@ class _Distances(TypedDict):
 
 
 def language(code: str) -> Language:
-    """The facts about a language code. An unknown language is named by its code."""
+    """The facts about a language code. A variety such as `acm` is not taken for the language that it belongs to. A
+    language that is not in the table has name and script of the CLDR, if it is there, and no resource class."""
     table = _languages()["languages"]
     facts = next((table[each] for each in _spellings(code) if each in table), None)
+    script = script_of(code)
     if facts is None:
-        return Language(code, code, code, None, None)
-    return Language(code, facts["name"], facts["own"], facts["script"], facts["class"])
+        name = english_name(code) or code
+        return Language(code, name, name, None if script is None else script_name(script), None)
+    stated = script is not None and script != script_of(primary_language(code))
+    return Language(
+        code, facts["name"], facts["own"], script_name(str(script)) if stated else facts["script"], facts["class"]
+    )
 
 
 def distance(kind: str, a: str, b: str) -> float | None:

@@ -24,6 +24,7 @@ from babelbatch.configuration.rules.sampling import problems_of_sampling
 from babelbatch.configuration.rules.selection import problems_of_monitor, problems_of_validation
 from babelbatch.configuration.schema import DEFAULT_MONITOR
 from babelbatch.configuration.signatures import closest
+from babelbatch.records import find_language
 
 _MODEL_FILES = ("config.json", "babelbatch.json", "modules.json", "adapter_config.json")
 """One of them is in every folder of a model: of transformers, babelbatch, sentence-transformers, or an adapter."""
@@ -167,7 +168,8 @@ def _problems_of_objective(cfg: dict[str, Any]) -> Iterator[str]:
             if isinstance(languages, list) and len(languages) == 1:
                 yield f"{path}: a loss of translations needs two languages; add one, or set loss=contrastive"
     taught = loss.get("language", "en") if "teacher" in loss else None
-    if isinstance(corpus_languages, list) and taught is not None and taught not in corpus_languages:
+    listed = list(map(str, corpus_languages)) if isinstance(corpus_languages, list) else None
+    if listed is not None and taught is not None and find_language(str(taught), listed) is None:
         yield f"corpus.languages: the teacher reads '{taught}', which is not among them; add it, or set loss.language"
 
 

@@ -13,6 +13,7 @@ from babelbatch.configuration.key_paths import closest_path
 from babelbatch.configuration.rules.sampling import alphas
 from babelbatch.configuration.rules.tables import problems_of_place
 from babelbatch.configuration.signatures import is_number
+from babelbatch.records import find_language
 
 _COMPARING = {"Mimo", "LanguageKL", "Alignment"}
 """Objectives that need a text in two languages."""
@@ -81,7 +82,7 @@ def problems_of_language_fraction(cfg: Mapping[str, Any]) -> Iterator[str]:
         if not (is_number(share) and 0 < share <= 1):
             yield f"{path}: {share} is not above 0 and at most 1; leave the language out of corpus.languages for none"
         for where, languages in (("corpus.languages", corpus), ("sampling.languages", sampling)):
-            if isinstance(languages, list) and language not in languages:
+            if isinstance(languages, list) and find_language(str(language), list(map(str, languages))) is None:
                 yield f"{path}: it is not trained on; add it to {where}, or leave it out"
 
 

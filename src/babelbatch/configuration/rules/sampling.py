@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from babelbatch.configuration.signatures import is_number
+from babelbatch.records import primary_language
 
 _PURE = {"x_x": 1, "x_y": 0, "mixed": 1, "english": 1, "x_en": 0}
 _TO_AN_END = ("linear", "cosine", "switch")
@@ -51,7 +52,7 @@ def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
     languages, crossing = sampling.get("languages"), sampling.get("cross_language", "any")
     if found != {1} and isinstance(languages, list) and len(languages) == 1:
         yield "languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
-    elif crossing != "any" and isinstance(languages, list) and "en" not in languages:
+    elif crossing != "any" and isinstance(languages, list) and "en" not in map(primary_language, map(str, languages)):
         yield f"languages: cross_language={crossing} pairs languages with English; add en"
     if (
         name == "hybrid"
