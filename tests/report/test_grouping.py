@@ -35,6 +35,17 @@ def test_labels_say_what_differs_and_no_more(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_settings_of_another_strategy_are_not_named(tmp_path: Path) -> None:
+    """A run has no weights of an average, and no default of them."""
+    write_run(tmp_path / "x", "x_x", 1.0)
+    write_run(tmp_path / "h", "hybrid", 0.5)
+    for share in (0.25, 0.75):
+        merged = {"sampling": {"name": "merged"}, "merged": {"weights": f"{share},{1 - share}"}}
+        write_run(tmp_path / f"m{share}", "merged", settings=merged)
+    labels = sorted(group.label for group in groups_in(tmp_path))
+    assert labels == ["Merged weights=0.25,0.75", "Merged weights=0.75,0.25", "X-X", "hybrid alpha=0.5"]
+
+
 def test_encoders_are_called_by_their_names(tmp_path: Path) -> None:
     for name in ("org/small", "org/large"):
         encoder = {"_target_": "babelbatch.encoder.pretrained", "name_or_path": name, "prefix": name}

@@ -221,9 +221,12 @@ def _label(
         parts = [f"{'X-X' if alpha else 'X-Y'} (alpha={alpha})"]
     elif not alpha_selected and strategy is not None and (strategy == "hybrid" or len(siblings) > 1):
         parts.append(f"alpha={'default' if alpha is None else alpha}")
+    of_this = [each for each in all_settings if each.get("sampling.name") == strategy]
     for path in chosen:
         if path in {"sampling.name", ALPHA}:
             continue
+        if path in _OF_THE_STRATEGY and not any(path in each for each in of_this):
+            continue  # a setting of other strategies, such as the weights of an average
         value = own.get(path, "default")
         name = path.rpartition(".")[2]
         if path == "encoder.name_or_path" and path not in own and "encoder._target_" not in chosen:
