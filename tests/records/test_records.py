@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from babelbatch.corpora.stored import stored_corpus
-from babelbatch.records import ABSENT, Benchmark, Corpus, Mixture, RecordError
+from babelbatch.records import ABSENT, Benchmark, Corpus, MissingRelevant, Mixture, RecordError
 from babelbatch.storage import TextWriter, select_texts
 
 CORPUS = Corpus(
@@ -109,6 +109,7 @@ OF_CORPUS = [
     ("mixture", mixture(starts=(1, 2)), "mixture.starts: is (1, 2); give the first item of each of 2 parts, ascending "
      "from 0 and below 3"),
     ("mixture", mixture(exponent=float("nan")), "mixture.exponent: is nan; give a finite number"),
+    ("skipped_rows", 3, "skipped_rows: is 3; give a SkippedRows"),
 ]  # fmt: skip
 
 OF_BENCHMARK = [
@@ -157,6 +158,14 @@ OF_BENCHMARK = [
     ("clusters", np.arange(3), "clusters: the dtype is int64, not int32; convert it with .astype(np.int32)"),
     ("clusters", np.array([0, 1, 2], np.int32), "clusters: query 'a' is in clusters 0 and 1; give its rows one number"),
     ("query_tasks", ("t",), "query_tasks: there are 1 for 3 query_ids; give one for each"),
+    ("missing", ("a",), "missing: is a tuple; give a MissingRelevant or None"),
+    ("missing", MissingRelevant((0,), ("x",), ()), "missing: 1 queries, 1 ids, 0 gains; give one of each"),
+    ("missing", MissingRelevant((1, 0), ("x", "y"), (1, 1)), "missing: queries do not ascend from 0 to 2; sort them"),
+    ("missing", MissingRelevant((3,), ("x",), (1,)), "missing: queries do not ascend from 0 to 2; sort them"),
+    ("missing", MissingRelevant((0,), ("x",), (0,)), "missing: a gain is not above 0; give finite numbers above 0"),
+    ("excluded", np.zeros(2, np.int64), "excluded: the shape is (2,); 3 query_ids need (3,)"),
+    ("excluded", np.array([2, 2, 2]), "excluded: query 'b' excludes a relevant candidate; drop one"),
+    ("skipped_rows", None, "skipped_rows: is None; give a SkippedRows"),
     ("cluster_unit", None, "cluster_unit: is None; give a string that is not empty"),
 ]  # fmt: skip
 

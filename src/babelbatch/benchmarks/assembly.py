@@ -6,30 +6,48 @@ compared by 128-bit BLAKE2 hashes.
 
 from __future__ import annotations
 
+import json
 import logging
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from babelbatch.benchmarks.clusters import joined_clusters
-from babelbatch.benchmarks.stored import CANDIDATE_IDS, CANDIDATES, CLUSTERS, QUERIES, QUERY_IDS
+from babelbatch.benchmarks.stored import (
+    CANDIDATE_IDS,
+    CANDIDATES,
+    CLUSTERS,
+    EXCLUDED,
+    MISSING,
+    QUERIES,
+    QUERY_IDS,
+)
+from babelbatch.records import ABSENT
+from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lines import Place
-from babelbatch.storage import TextWriter, abandon_build, select_texts, text_hash
+from babelbatch.storage import Texts, TextWriter, abandon_build, select_texts, text_hash
 
 log = logging.getLogger(__name__)
+
+_COMPARED = 1_000  # queries whose text is compared with that of the candidate of their id
 
 
 class PoolAssembly:
     """Takes rows one at a time; `finish` writes the files of a stored benchmark (`stored.stored_benchmark`).
 
     Use it in a `with` block, which closes and removes its files if a row is refused.
-    folder: of the files; those of an interrupted assembly are overwritten.
+    folder: of the files; those of an interrupted assembly are overwritten. bad: collects rows that contradict others,
+    and those are left out; without it they are refused. exclude_same_id: whether a candidate with the id of a query is
+    not ranked for it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bad: BadRows | None = None, exclude_same_id: bool = False) -> None:
         self._folder = folder
+        self._bad, self._exclude_same_id = bad, exclude_same_id
+        self._missing: dict[str, list[tuple[str, float]]] = {}  # query -> unknown relevant candidates
         self._ids, self._texts = TextWriter(folder / CANDIDATE_IDS), TextWriter(folder / CANDIDATES)
         self._hashes, self._checks = array("Q"), array("Q")
         self._lines, self._files, self._languages = array("q"), array("H"), array("H")
@@ -91,18 +109,23 @@ class PoolAssembly:
         languages: those to write, in this order; default all, sorted. Queries without a relevant candidate in them are
             skipped, and logged as a number.
         Candidates are grouped by language, in the order in which they were added; so are queries.
+        A relevant candidate that is unknown is `Benchmark.missing`, where such rows are left out.
         Raises ValueError, with the place, for a repeated candidate id, a judgement of an unknown query or candidate,
         and if no query remains.
         """
         self._ids.close()
         self._texts.close()
         selected = self._select(languages)
-        old_rows = self._relevant()
+        old_rows, repeated = self._relevant()
+        if self._bad is not None:
+            self._bad.refuse()
+            self._bad.save(self._folder)
 
         codes = np.full(len(self._codes), -1, np.int16)
         for language, code in self._codes.items():
             codes[code] = selected.index(language) if language in selected else -1
         codes = codes[np.asarray(self._languages)]
+        codes[repeated] = -1
         order = np.argsort(codes, kind="stable")
         order = order[np.count_nonzero(codes < 0) :]
         new_row = np.full(len(codes), -1, np.int64)
@@ -115,6 +138,9 @@ class PoolAssembly:
             query: sorted((int(new_row[old]), gain) for old, gain in found if new_row[old] >= 0)
             for query, found in old_rows
         }
+        own = self._own_candidates(new_row)
+        if self._exclude_same_id:
+            self._leave_out_own(answers, own)
         queries = [(selected.index(language), id_) for id_, language in self._queries if language in selected]
         answered = sorted(((code, id_) for code, id_ in queries if answers.get(id_)), key=lambda query: query[0])
         if not answered:
@@ -133,6 +159,12 @@ class PoolAssembly:
         self._save("relevant_offsets", np.cumsum([0, *(len(answers[id_]) for _, id_ in answered)]))
         self._save("relevant", np.array([row for row, _ in found], np.int64))
         self._save("gains", np.array([gain for _, gain in found], np.float64))
+        self._save_missing([id_ for _, id_ in answered])
+        rows_of_own = [own.get((id_, selected[code]), ABSENT) for code, id_ in answered]
+        if self._exclude_same_id:
+            self._save(EXCLUDED, np.array(rows_of_own, np.int64))
+        else:
+            self._suggest_excluding(rows_of_own)
         if self._clusters:
             sources = [self._clusters.get((id_, selected[code]), ("query", id_)) for code, id_ in answered]
             self._save(CLUSTERS, joined_clusters([id_ for _, id_ in answered], sources))
@@ -147,32 +179,87 @@ class PoolAssembly:
                 raise ValueError(f"languages: there is nothing in '{language}'; there are: {', '.join(available)}")
         return available if languages is None else list(languages)
 
-    def _relevant(self) -> list[tuple[str, list[tuple[int, float]]]]:
-        """(query, its relevant candidates in the order in which they were added, with their gains)."""
+    def _relevant(self) -> tuple[list[tuple[str, list[tuple[int, float]]]], NDArray[np.int64]]:
+        """(query, its relevant candidates in the order in which they were added, with their gains), and the rows of
+        candidates whose id an earlier one has."""
         hashes, checks = np.asarray(self._hashes), np.asarray(self._checks)
         order = np.argsort(hashes, kind="stable")
         hashes = hashes[order]
         again = np.flatnonzero(np.diff(hashes) == 0)
+        assert (checks[order[again]] == checks[order[again + 1]]).all(), "two ids agree in 64 bits of their hashes"
+        repeated = order[again + 1]
         if len(again):
-            first, second = order[again[0]], order[again[0] + 1]
-            assert checks[first] == checks[second], "two ids agree in 64 bits of their hashes"
-            raise ValueError(
-                f"{self._place(second)}: a candidate with the id of the one at {self._place(first)} "
-                f"({len(again):,} such); ids must be unique"
-            )
+            start = np.searchsorted(hashes, hashes[again])
+            if self._bad is None:
+                first, second = order[start[0]], repeated[0]
+                raise ValueError(
+                    f"{self._place(second)}: a candidate with the id of the one at {self._place(first)} "
+                    f"({len(again):,} such); ids must be unique"
+                )
+            for at in np.argsort(repeated):
+                first, second = order[start[at]], repeated[at]
+                self._bad.add(
+                    f"{self._place(second)}: a candidate with the id of the one at {self._place(first)}; ids must be "
+                    "unique"
+                )
         ids = {id_ for id_, _ in self._queries}
         found: dict[str, list[tuple[int, float]]] = {}
         for (query, candidate), (gain, place) in self._judgements.items():
             if gain <= 0:
                 continue
             if query not in ids:
-                raise ValueError(f"{place}: there is no query '{query}'; add it, or remove the row")
+                self._refuse(f"{place}: there is no query '{query}'; add it, or remove the row")
+                continue
             hash_, check = text_hash(candidate)
             at = int(np.searchsorted(hashes, np.uint64(hash_)))
             if at == len(hashes) or (hashes[at], checks[order[at]]) != (hash_, check):
-                raise ValueError(f"{place}: there is no candidate '{candidate}'; add it, or remove the row")
+                self._refuse(f"{place}: there is no candidate '{candidate}'; add it, or remove the row")
+                self._missing.setdefault(query, []).append((candidate, gain))
+                continue
             found.setdefault(query, []).append((int(order[at]), gain))
-        return list(found.items())
+        return list(found.items()), repeated
+
+    def _refuse(self, message: str) -> None:
+        if self._bad is None:
+            raise ValueError(message)
+        self._bad.add(message)
+
+    def _own_candidates(self, new_row: NDArray[np.int64]) -> dict[tuple[str, str], int]:
+        """(query id, language) -> the row of the candidate with that id, also with its language before it, where each
+        language has its own ids."""
+        row_of = dict(zip(self._hashes, new_row.tolist(), strict=True))
+        found = {}
+        for id_, language in self._queries:
+            for name in (id_, f"{language}:{id_}"):
+                if (row := row_of.get(text_hash(name)[0], ABSENT)) != ABSENT:
+                    found[id_, language] = row
+        return found
+
+    def _leave_out_own(
+        self, answers: Mapping[str, list[tuple[int, float]]], own: Mapping[tuple[str, str], int]
+    ) -> None:
+        """A query's own candidate cannot be found, so as a relevant one it is missing."""
+        for (id_, _), row in own.items():
+            for pair in [pair for pair in answers.get(id_, []) if pair[0] == row]:
+                answers[id_].remove(pair)
+                self._missing.setdefault(id_, []).append((id_, pair[1]))
+
+    def _save_missing(self, queries: Sequence[str]) -> None:
+        found = [(row, *each) for row, id_ in enumerate(queries) for each in self._missing.get(id_, ())]
+        if found:
+            (self._folder / MISSING).write_text(json.dumps(found))
+
+    def _suggest_excluding(self, rows_of_own: Sequence[int]) -> None:
+        """Warns if queries are candidates: a candidate has the id and the text of a query."""
+        queries, candidates = Texts(self._folder / QUERIES), Texts(self._folder / CANDIDATES)
+        there = [(query, row) for query, row in enumerate(rows_of_own) if row != ABSENT]
+        same = sum(queries[query].strip() in candidates[row] for query, row in there[:_COMPARED])
+        if same:
+            log.warning(
+                "%d of the first %d queries that have the id of a candidate have its text, too: each finds itself "
+                "first; exclude_same_id=true leaves it out of the ranking, as is done for ArguAna",
+                same, len(there[:_COMPARED]),
+            )  # fmt: skip
 
     def _place(self, row: int) -> Place:
         return Place(list(self._paths)[self._files[row]], self._lines[row])

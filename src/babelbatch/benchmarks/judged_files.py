@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from babelbatch.benchmarks.assembly import PoolAssembly
 from babelbatch.records import LanguageCodes
+from babelbatch.sources.bad_rows import BadRows, read_row
 from babelbatch.sources.beir import Judgement, Text
+from babelbatch.sources.lines import MissingColumn
 from babelbatch.sources.mteb import Files
 
 
@@ -37,38 +40,56 @@ class Part:
     default_language: str | None = None
 
 
-def add(assembly: PoolAssembly, part: Part, read: Readers, codes: LanguageCodes | None = None) -> tuple[int, int]:
+def add(
+    assembly: PoolAssembly,
+    part: Part,
+    read: Readers,
+    codes: LanguageCodes | None = None,
+    bad: BadRows | None = None,
+) -> tuple[int, int]:
     """Adds the files of a part to an assembly and returns the numbers of judged queries and of candidates.
 
     codes: turns the codes of own data into canonical ones; None leaves those of published data as they are.
+    bad: collects the rows that the assembly refuses, and those without a language.
 
-    Raises ValueError, with file and line, as the readers and the assembly do, and for a row without a language.
+    Raises ValueError, with file and line, as the readers do, and, without `bad`, for such rows.
     """
+
     query_ids: set[str] = set()
     judged: set[str] = set()
     candidates = 0
+
+    def add_query(row: Text) -> None:
+        language = _language(row, part, codes)
+        assembly.query(f"{part.query_prefix}{row.id}", language, row.text, row.place, row.cluster)
+        query_ids.add(row.id)
+
+    def add_candidate(row: Text) -> None:
+        nonlocal candidates
+        assembly.candidate(f"{part.candidate_prefix}{row.id}", _language(row, part, codes), row.text, row.place)
+        candidates += 1
+
+    def add_judgement(row: Judgement) -> None:
+        query, candidate = f"{part.query_prefix}{row.query}", f"{part.candidate_prefix}{row.candidate}"
+        assembly.judgement(query, candidate, row.gain, row.place)
+        judged.add(row.query)
+
     for path in part.files.queries:
         for row in read.queries(path):
-            language = _language(row, part, codes)
-            assembly.query(f"{part.query_prefix}{row.id}", language, row.text, row.place, row.cluster)
-            query_ids.add(row.id)
+            read_row(bad, row.place, partial(add_query, row))
     for path in part.files.candidates:
         for row in read.candidates(path):
-            assembly.candidate(f"{part.candidate_prefix}{row.id}", _language(row, part, codes), row.text, row.place)
-            candidates += 1
+            read_row(bad, row.place, partial(add_candidate, row))
     for path in part.files.judgements:
-        for judged_pair in read.judgements(path):
-            query = f"{part.query_prefix}{judged_pair.query}"
-            candidate = f"{part.candidate_prefix}{judged_pair.candidate}"
-            assembly.judgement(query, candidate, judged_pair.gain, judged_pair.place)
-            judged.add(judged_pair.query)
+        for judgement in read.judgements(path):
+            read_row(bad, judgement.place, partial(add_judgement, judgement))
     return len(query_ids & judged), candidates
 
 
 def _language(row: Text, part: Part, codes: LanguageCodes | None) -> str:
     language = part.language or row.language or part.default_language
     if language is None:
-        raise ValueError(
+        raise MissingColumn(
             f"{row.place}: it has no language; add a column 'language', name yours in columns.language, or set "
             "language=en if all is in one"
         )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from babelbatch.progress import waiting
-from babelbatch.records import Benchmark
+from babelbatch.records import Benchmark, MissingRelevant
+from babelbatch.sources.bad_rows import read_skipped_rows
 from babelbatch.storage import Texts, cache_entry, open_entry
 
 FORMAT = 1
@@ -19,8 +22,11 @@ QUERY_IDS, QUERIES, CANDIDATE_IDS, CANDIDATES = "query_ids.txt", "queries.txt", 
 
 TABLES = ("query_languages", "candidate_languages", "relevant_offsets", "relevant", "gains")
 
-CLUSTERS = "clusters"
-"""A table that is there if queries have clusters."""
+CLUSTERS, EXCLUDED = "clusters", "excluded"
+"""Tables that are there if queries have clusters, and if a candidate is not ranked for its own query."""
+
+MISSING = "missing.json"
+"""The file of the relevant candidates that the data lack, if there are any."""
 
 
 def stored_benchmark(
@@ -43,9 +49,12 @@ def stored_benchmark(
 
     def opened(folder: Path, languages: Sequence[str]) -> Benchmark:
         tables = {table: np.load(folder / f"{table}.npy", mmap_mode="r") for table in TABLES}
-        clusters = folder / f"{CLUSTERS}.npy"
-        if clusters.is_file():
-            tables |= {"clusters": np.load(clusters, mmap_mode="r")}
+        for table in (CLUSTERS, EXCLUDED):
+            if (path := folder / f"{table}.npy").is_file():
+                tables |= {table: np.load(path, mmap_mode="r")}
+        missing = None
+        if (path := folder / MISSING).is_file():
+            missing = MissingRelevant(*map(tuple, zip(*json.loads(path.read_text()), strict=True)))
         return Benchmark(
             name=name,
             languages=tuple(languages),
@@ -57,6 +66,7 @@ def stored_benchmark(
             pooled=pooled,
             metric=metric,
             cluster_unit=cluster_unit if "clusters" in tables else "query",
+            missing=missing,
             **tables | {"gains": None if (tables["gains"] == 1).all() else tables["gains"]},
         )
 
@@ -68,4 +78,5 @@ def stored_benchmark(
 
     folder = cache_entry("benchmark", name, {"format": FORMAT, **inputs}, built)
     with open_entry(folder, "benchmark") as manifest:
-        return opened(folder, manifest["languages"])
+        benchmark = opened(folder, manifest["languages"])
+    return replace(benchmark, skipped_rows=read_skipped_rows(folder, f"benchmark {name}"))

@@ -14,6 +14,7 @@ from babelbatch.benchmarks.pairs import pairs_benchmark
 from babelbatch.benchmarks.stored import stored_benchmark
 from babelbatch.records import Benchmark, LanguageCodes, find_language
 from babelbatch.sources import beir, trec
+from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.hub import Published, fetch_files
 from babelbatch.sources.languages import chosen_languages
 from babelbatch.sources.lines import suffix
@@ -57,6 +58,8 @@ def load_benchmark(
     languages: list[str] | None = None,
     ids_join_languages: bool = True,
     pooled: bool = True,
+    on_bad_row: OnBadRow = "error",
+    exclude_same_id: bool = False,
     metric: Literal["map", "map@20", "mrr@100", "ndcg@10", "ndcg@20"] = "ndcg@10",
 ) -> Benchmark:
     """Candidates judged above 0 are relevant; the judgement is their gain for nDCG. Queries without a relevant
@@ -89,10 +92,15 @@ def load_benchmark(
         where each language has its own ids and its own judgements.
     pooled: whether to rank over the candidates of all languages too. False where candidates of other languages than the
         query's are unjudged.
+    on_bad_row: `error` refuses the data with a list of the rows that cannot be used: a missing value, an empty text, a
+        repeated id, a judgement of an unknown query or candidate. `skip` leaves them out, and lists them in the log and
+        in metrics.json. A relevant candidate that is missing stays in the divisors of recall, AP and nDCG, as in
+        trec_eval; a query with none but such is skipped.
+    exclude_same_id: whether a candidate with the id of a query is left out of the ranking of that query, as in ArguAna,
+        whose queries are candidates. Where ids and texts agree, a warning suggests it.
     metric: the primary one, which tables and the report show first.
 
-    Raises ValueError, with file and line, for an unreadable row, a missing value, a repeated id, and a judgement of an
-    unknown query or candidate.
+    Raises ValueError, with file and line, for a file that cannot be read, and for the rows of `on_bad_row`.
     """
     if (path is None) == (hub is None):
         raise ValueError("benchmarks=table: set either path, to a folder, or hub, to a data set of the hub")
@@ -101,8 +109,9 @@ def load_benchmark(
     if layout == "pairs":
         if path is None:
             raise ValueError("layout=pairs: set path to a table of pairs; hub has none of them")
-        return pairs_benchmark(path, candidates, columns, language, chosen, pooled, metric)
-    read = _readers(layout, beir.check_columns(columns))
+        return pairs_benchmark(path, candidates, columns, language, chosen, pooled, metric, BadRows(on_bad_row))
+    bad = BadRows(on_bad_row)
+    read = _readers(layout, beir.check_columns(columns), bad)
     given = {"queries": queries, "candidates": candidates, "qrels": qrels}
     patterns = {role: (pattern,) if (pattern := given[role]) else PATTERNS[layout][role] for role in given}
     patterns = {role: tuple(each.replace("{split}", split) for each in these) for role, these in patterns.items()}
@@ -121,14 +130,16 @@ def load_benchmark(
     parts = _parts(files, language, languages, ids_join_languages)
 
     def build(folder: Path) -> list[str]:
-        with PoolAssembly(folder) as assembly:
+        with PoolAssembly(folder, bad, exclude_same_id) as assembly:
             for part in parts:
-                add(assembly, part, read, codes)
+                add(assembly, part, read, codes, bad)
+            bad.refuse()
             codes.report()
             return assembly.finish(chosen)
 
     inputs = {
         "layout": layout, "columns": columns, "languages": languages, "clusters": "column",
+        "on_bad_row": on_bad_row, "exclude_same_id": exclude_same_id,
         "parts": [
             [
                 each.language,
@@ -143,14 +154,16 @@ def load_benchmark(
     of = f"{hub} @ {revision}" if hub else root.resolve().name
     of_split_ = "" if layout == "trec" and "{split}" not in (qrels or "") else f", {split}"
     protocol = f"{layout} files of {of}{of_split_}: relevant = judged above 0, gain = judgement"
+    if exclude_same_id:
+        protocol += ", a candidate with the query's id is not ranked"
     return stored_benchmark("table", inputs, build, protocol, metric, pooled, (columns or {}).get("cluster", "cluster"))
 
 
-def _readers(layout: Layout, columns: beir.Columns) -> Readers:
+def _readers(layout: Layout, columns: beir.Columns, bad: BadRows) -> Readers:
     named = Readers(
-        partial(beir.queries, columns=columns),
-        partial(beir.candidates, columns=columns),
-        partial(beir.judgements, columns=columns),
+        partial(beir.queries, columns=columns, bad=bad),
+        partial(beir.candidates, columns=columns, bad=bad),
+        partial(beir.judgements, columns=columns, bad=bad),
     )
     if layout != "trec":
         return named
@@ -160,7 +173,11 @@ def _readers(layout: Layout, columns: beir.Columns) -> Readers:
     def either(of_trec: Reader, of_names: Reader) -> Reader:
         return lambda path: (of_names if suffix(path) == ".jsonl" else of_trec)(path)
 
-    return Readers(either(trec.queries, named.queries), either(trec.candidates, named.candidates), trec.judgements)
+    return Readers(
+        either(partial(trec.queries, bad=bad), named.queries),
+        either(partial(trec.candidates, bad=bad), named.candidates),
+        partial(trec.judgements, bad=bad),
+    )
 
 
 def _globs(pattern: str, languages: list[str] | None) -> list[str]:

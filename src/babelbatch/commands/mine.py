@@ -30,6 +30,7 @@ from babelbatch.progress import bar, waiting
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE
 from babelbatch.runs.provenance import provenance
+from babelbatch.runs.results import skipped_facts
 from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Search, measure_recall
 from babelbatch.search.mining import (
     Mining,
@@ -91,6 +92,7 @@ def mine(cfg: DictConfig, folder: Path) -> None:
         "benchmarks": [],
         "corpus": corpus.name,
         "fingerprint/corpus": corpus.fingerprint,
+        **skipped_facts("corpus", corpus.skipped_rows),
         **summary(mined, slots=sum(len(pool.items) for pool in pools)),
         "seconds/mine": taken,
         **sources,

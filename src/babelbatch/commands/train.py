@@ -42,7 +42,7 @@ from babelbatch.progress import waiting
 from babelbatch.records import Benchmark, Corpus
 from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEIGHTS, UNTRAINED_FOLDER
 from babelbatch.runs.provenance import provenance
-from babelbatch.runs.results import benchmark_facts, write_results
+from babelbatch.runs.results import benchmark_facts, skipped_facts, write_results
 from babelbatch.sampling import Sampling, describe_alpha
 from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint
 from babelbatch.training import (
@@ -359,6 +359,7 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
         **parts.encoded,
         "languages/corpus": list(run.corpus.languages),
         **benchmark_facts(run.benchmarks),
+        **skipped_facts("corpus", run.corpus.skipped_rows),
         **cost_facts(parts.learner, telemetry),
         "seconds/train": telemetry.seconds if telemetry else seconds,
         "seconds/evaluate": evaluated.seconds,

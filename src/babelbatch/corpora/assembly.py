@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from babelbatch.corpora.stored import IDS, PASSAGES, QUERIES
 from babelbatch.records import ABSENT, escaped, same_id, same_text
+from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lines import Place
 from babelbatch.storage import TextWriter, abandon_build, select_texts, text_hash
 
@@ -36,11 +37,12 @@ class Assembly:
 
     Use it in a `with` block, which closes and removes its files if a text is refused.
     folder: of the files; those of an interrupted assembly are overwritten. languages: all that may occur; None takes
-        any, in the order of their first texts.
+        any, in the order of their first texts. bad: collects the rows that repeat an item in a language, and those are
+        left out; without it they are refused.
     """
 
-    def __init__(self, folder: Path, languages: Sequence[str] | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, languages: Sequence[str] | None, bad: BadRows | None = None) -> None:
+        self._folder, self._bad = folder, bad
         self._column = {language: column for column, language in enumerate(languages or ())}
         self._open = languages is None
         self._ids = TextWriter(folder / IDS)
@@ -86,6 +88,9 @@ class Assembly:
         for writer in self._texts.values():
             writer.close()
         queries, passages, wrong = (self._rows[name].all() for name in ("query", "passage", "negative"))
+        if self._bad is not None:
+            queries, passages, wrong = self._without_repeated(queries, passages, wrong, self._bad)
+            self._bad.save(self._folder)
         item, rows_of_ids = _items([queries, passages, wrong])
         select_texts(self._folder / IDS, rows_of_ids)
         shape = (len(rows_of_ids), len(self._column))
@@ -150,6 +155,39 @@ class Assembly:
         text, first = _in_order(rows["text"], rows["text_check"], rows["order"])
         select_texts(self._folder / file, rows["number"][first])
         return text
+
+    def _without_repeated(
+        self, queries: np.ndarray, passages: np.ndarray, wrong: np.ndarray, bad: BadRows
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rows without those of lines that repeat an item in a language. Raises ValueError as `bad.refuse`."""
+        repeated: dict[tuple[int, int], str] = {}
+        for kind, rows in (("query", queries), ("passage", passages)):
+            order = np.lexsort((rows["order"], rows["language"], rows["id_check"], rows["id"]))
+            named = rows[["id", "id_check", "language"]][order]
+            new = np.append(True, named[1:] != named[:-1])
+            first = order[np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))]
+            for row, earlier in sorted(zip(order[~new].tolist(), first[~new].tolist(), strict=True)):
+                again = rows[row]
+                language = list(self._column)[again["language"]]
+                repeated.setdefault(
+                    (int(again["file"]), int(again["line"])),
+                    f"{self._place(again)}: a second {kind} in '{language}' under its id; {self._place(rows[earlier])} "
+                    "has the first; give each its own id",
+                )
+        for _, message in sorted(repeated.items()):
+            bad.add(message)
+        bad.refuse()
+        if not repeated:
+            return queries, passages, wrong
+        lines = {place: np.array([line for file, line in repeated if file == place]) for place, _ in repeated}
+
+        def others(rows: np.ndarray) -> np.ndarray:
+            gone = np.zeros(len(rows), bool)
+            for place, numbers in lines.items():
+                gone |= (rows["file"] == place) & np.isin(rows["line"], numbers)
+            return np.asarray(rows[~gone])
+
+        return others(queries), others(passages), others(wrong)
 
     def _table(
         self, name: str, kind: str, shape: tuple[int, int], item: np.ndarray, rows: np.ndarray, text: np.ndarray

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from babelbatch.records import ABSENT, Corpus, Mixture, find_language, same_text
+from babelbatch.records import ABSENT, Corpus, Mixture, SkippedRows, find_language, same_text
 from babelbatch.storage import ConcatTexts, text_hash
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def load_corpus(parts: dict[str, Corpus], exponent: float = 1.0) -> Corpus:
         negatives=hard,
         negative_keys=hard_keys,
         mixture=Mixture(tuple(names), tuple(starts), float(exponent)),
+        skipped_rows=sum((corpus.skipped_rows for corpus in corpora), SkippedRows()),
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from babelbatch.progress import waiting
 from babelbatch.records import Corpus
+from babelbatch.sources.bad_rows import read_skipped_rows
 from babelbatch.storage import Texts, cache_entry, open_entry
 
 FORMAT = 3
@@ -37,7 +39,8 @@ def stored_corpus(name: str, inputs: Mapping[str, object], build: Callable[[Path
 
     folder = cache_entry("corpus", name, {"format": FORMAT, **inputs}, built)
     with open_entry(folder, "corpus") as manifest:
-        return _opened(folder, manifest["name"], manifest["languages"])
+        corpus = _opened(folder, manifest["name"], manifest["languages"])
+    return replace(corpus, skipped_rows=read_skipped_rows(folder, f"corpus {name}"))
 
 
 def _opened(folder: Path, name: str, languages: Sequence[str]) -> Corpus:

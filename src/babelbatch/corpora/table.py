@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus, LanguageCodes
+from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.columns import (
     LANGUAGE,
     WIDE,
@@ -22,7 +23,7 @@ from babelbatch.sources.columns import (
     is_wide,
 )
 from babelbatch.sources.languages import chosen_languages
-from babelbatch.sources.lines import Place, Record, id_in, text_in, text_of
+from babelbatch.sources.lines import MissingColumn, Place, Record, id_in, text_in, text_of
 from babelbatch.sources.tables import HubTable, files_of, rows_of_files
 from babelbatch.storage import file_signatures
 
@@ -41,6 +42,7 @@ def load_corpus(
     language: str | None = None,
     languages: list[str] | None = None,
     negatives: int | None = None,
+    on_bad_row: OnBadRow = "error",
 ) -> Corpus:
     """Pairs from a table in one of two forms. Rows are read one at a time into the cache folder, once.
 
@@ -59,7 +61,9 @@ def load_corpus(
     languages: only these; default all, in the order of their first rows. Codes are read in any spelling, see
         `records.canonical_language`.
     negatives: the first so many of each item and language; default all.
-    Raises ValueError, with file and line, for an unreadable row, a missing value, and two rows of one id and language.
+    on_bad_row: `error` refuses the table with a list of the rows that cannot be used: a missing value, an empty text,
+        a second row of one id and language. `skip` leaves them out, and lists them in the log and in metrics.json.
+    Raises ValueError, with file and line, for a file that cannot be read, and for the rows of `on_bad_row`.
     """
     if (path is None) == (hub is None):
         raise ValueError("corpus=table: set either path, to a file or folder, or hub, to a data set of the hub")
@@ -69,17 +73,19 @@ def load_corpus(
     reader = _Reader(complete_columns(columns), frozenset(columns or ()), language, languages, codes)
     inputs: dict[str, object] = {
         "columns": reader.columns, "given": sorted(reader.given), "language": language, "languages": languages,
-        "negatives": negatives,
+        "negatives": negatives, "on_bad_row": on_bad_row,
     }  # fmt: skip
+    bad = BadRows(on_bad_row)
     if path is not None:
         files = files_of(path)
         inputs["files"] = file_signatures(files)
-        rows = rows_of_files
-        return stored_corpus("table", inputs, lambda folder: _build(folder, lambda: rows(files), reader, negatives))
-    assert hub is not None
-    table = HubTable(hub, hub_config, split, revision)
-    inputs["hub"] = [hub, hub_config, split, revision, table.version()]
-    return stored_corpus("table", inputs, lambda folder: _build(folder, table.rows, reader, negatives))
+        rows: Callable[[], Iterator[tuple[Place, Record]]] = partial(rows_of_files, files)
+    else:
+        assert hub is not None
+        table = HubTable(hub, hub_config, split, revision)
+        inputs["hub"] = [hub, hub_config, split, revision, table.version()]
+        rows = table.rows
+    return stored_corpus("table", inputs, lambda folder: _build(folder, rows, reader, negatives, bad))
 
 
 def _build(
@@ -87,10 +93,13 @@ def _build(
     rows: Callable[[], Iterator[tuple[Place, Record]]],
     reader: _Reader,
     negatives: int | None,
+    bad: BadRows,
 ) -> tuple[str, ...]:
-    with Assembly(folder, reader.languages) as assembly:
+    with Assembly(folder, reader.languages, bad) as assembly:
         for place, record in rows():
-            reader.add(place, record, assembly)
+            for add in bad.attempt(place, partial(reader.additions, place, record, assembly)) or ():
+                add()
+        bad.refuse()
         missing = [language for language in assembly.languages if language not in reader.seen]
         if missing or not reader.seen:
             found = ", ".join(sorted(reader.seen | reader.left_out)) or "none"
@@ -120,7 +129,9 @@ class _Reader:
         self._wide = by_language(self.columns["question"])
         self._layout = cache(self._new_layout)
 
-    def add(self, place: Place, record: Record, assembly: Assembly) -> None:
+    def additions(self, place: Place, record: Record, assembly: Assembly) -> list[Callable[[], None]]:
+        """What adds the texts of a row to the assembly, after all of the row has been checked."""
+        found: list[Callable[[], None]] = []
         try:
             columns = self._layout(tuple(record))
         except KeyError as missing:
@@ -128,7 +139,7 @@ class _Reader:
             if not self._wide and is_wide(tuple(record)):
                 patterns = ", ".join(f'{role}: "{pattern}"' for role, pattern in WIDE.items())
                 remedy = f"there is a column for each language: set columns to '{{{patterns}}}'"
-            raise ValueError(
+            raise MissingColumn(
                 f"{place}: no column '{missing.args[0]}'; there are: {', '.join(record)}; {remedy}"
             ) from None
         self._first = self._first or columns
@@ -140,25 +151,33 @@ class _Reader:
         if columns.passage_id is not None and record[columns.passage_id] not in (None, ""):
             key = id_in(record, columns.passage_id, place)
         if self._wide:
-            self._add_wide(place, record, columns, id_, key, assembly)
+            self._add_wide(place, record, columns, id_, key, assembly, found)
         else:
             language = self._language_of(place, record, columns)
             if self._is_selected(language):
                 text = text_in(record, columns.questions[None], place)
-                assembly.query(id_, language, text, place.path, place.line)
+                found.append(partial(assembly.query, id_, language, text, place.path, place.line))
                 text = text_in(record, columns.passages[None], place)
-                assembly.passage(id_, language, text, place.path, place.line, key)
-                self._add_negatives(place, record, columns.negatives.get(None, ()), id_, language, assembly)
+                found.append(partial(assembly.passage, id_, language, text, place.path, place.line, key))
+                self._add_negatives(place, record, columns.negatives.get(None, ()), id_, language, assembly, found)
+        return found
 
     def _add_wide(
-        self, place: Place, record: Record, columns: Layout, id_: str, key: str | None, assembly: Assembly
+        self,
+        place: Place,
+        record: Record,
+        columns: Layout,
+        id_: str,
+        key: str | None,
+        assembly: Assembly,
+        found: list[Callable[[], None]],
     ) -> None:
         texts = {
             role: {language: text for language, name in names.items() if (text := _optional(record, name, place))}
             for role, names in (("question", columns.questions), ("passage", columns.passages))
         }
-        for role, found in texts.items():
-            if not found:
+        for role, of_role in texts.items():
+            if not of_role:
                 names = (columns.questions if role == "question" else columns.passages).values()
                 raise ValueError(
                     f"{place}: no {role} in any language ({', '.join(names)}); write one, or remove the row"
@@ -167,21 +186,28 @@ class _Reader:
             assert language is not None, "the layout is wide"
             language = self.codes(language, place)
             if self._is_selected(language):
-                assembly.query(id_, language, text, place.path, place.line)
+                found.append(partial(assembly.query, id_, language, text, place.path, place.line))
         for language, text in texts["passage"].items():
             assert language is not None, "the layout is wide"
             wrong = columns.negatives.get(language, ())
             language = self.codes(language, place)
             if self._is_selected(language):
-                assembly.passage(id_, language, text, place.path, place.line, key)
-                self._add_negatives(place, record, wrong, id_, language, assembly)
+                found.append(partial(assembly.passage, id_, language, text, place.path, place.line, key))
+                self._add_negatives(place, record, wrong, id_, language, assembly, found)
 
     def _add_negatives(
-        self, place: Place, record: Record, names: tuple[str, ...], id_: str, language: str, assembly: Assembly
+        self,
+        place: Place,
+        record: Record,
+        names: tuple[str, ...],
+        id_: str,
+        language: str,
+        assembly: Assembly,
+        found: list[Callable[[], None]],
     ) -> None:
         for name in names:
             for text in _texts(record, name, place):
-                assembly.negative(id_, language, text, place.path, place.line)
+                found.append(partial(assembly.negative, id_, language, text, place.path, place.line))
 
     def _is_selected(self, language: str) -> bool:
         selected = self.languages is None or language in self.languages
@@ -195,7 +221,7 @@ class _Reader:
             return self._language
         language = place.path.name.partition(".")[0]
         if not re.fullmatch(LANGUAGE, language) or language in _SPLITS:
-            raise ValueError(
+            raise MissingColumn(
                 f"{place}: no column '{self.columns['language']}'; there are: {', '.join(record)}; name it in "
                 "columns.language, set language=en if all rows are in one, or give each language a file: en.jsonl"
             )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from babelbatch.evaluation.ranking import rank
+from babelbatch.evaluation.ranking import rank, rows_in_pool
 from babelbatch.evaluation.ranks import Ranks
 from babelbatch.evaluation.scorer import Matrix
 from babelbatch.progress import bar
@@ -59,5 +59,8 @@ def _restrict(
         relevant=relevant,
         gains=None,
         parts=None,
+        missing=None,
+        excluded=None if benchmark.excluded is None else rows_in_pool(benchmark.excluded[rows], pool),
         clusters=None,
+        query_tasks=None,
     )

@@ -143,6 +143,11 @@ class Evaluation:
         """
         from babelbatch.evaluation.search_ranking import search_ranks, storage_order  # imports faiss
 
+        if benchmark.excluded is not None:
+            raise ValueError(
+                f"benchmarks.{benchmark.name}.exclude_same_id: a search does not leave out a query's own candidate; "
+                "set evaluation=default"
+            )
         queries = self._queries(encoder, benchmark, cache)
         order = storage_order(benchmark)
         pools = cache_folder("pools")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from babelbatch.records import Benchmark
+from babelbatch.records import Benchmark, MissingRelevant
 
 
 def sample_queries(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
@@ -21,6 +21,15 @@ def sample_queries(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark
     rows = np.array([row for row, id_ in enumerate(benchmark.query_ids) if id_ in chosen])
     offsets = benchmark.relevant_offsets
     pairs = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in rows])
+    missing = benchmark.missing
+    if missing is not None:
+        place = {row: number for number, row in enumerate(rows.tolist())}
+        each = [
+            (place[row], id_, gain)
+            for row, id_, gain in zip(missing.queries, missing.ids, missing.gains, strict=True)
+            if row in place
+        ]
+        missing = MissingRelevant(*map(tuple, zip(*each, strict=True))) if each else None
     return replace(
         benchmark,
         query_ids=tuple(benchmark.query_ids[row] for row in rows),
@@ -29,6 +38,8 @@ def sample_queries(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark
         relevant_offsets=np.concatenate([[0], np.cumsum(np.diff(offsets)[rows])]),
         relevant=benchmark.relevant[pairs],
         gains=None if benchmark.gains is None else benchmark.gains[pairs],
+        missing=missing,
+        excluded=None if benchmark.excluded is None else benchmark.excluded[rows],
         clusters=None if benchmark.clusters is None else benchmark.clusters[rows],
         query_tasks=None if benchmark.query_tasks is None else tuple(benchmark.query_tasks[row] for row in rows),
     )

@@ -16,7 +16,7 @@ from babelbatch.evaluation.id_order import by_descending_id
 from babelbatch.evaluation.ranks import Ranks, Top
 from babelbatch.evaluation.scorer import Matrix, scorer
 from babelbatch.progress import bar
-from babelbatch.records import Benchmark
+from babelbatch.records import ABSENT, Benchmark
 
 _BLOCK_SCORES = 8_000_000  # scores in memory at once
 
@@ -27,7 +27,8 @@ class _Columns:
 
     candidates: (C,) candidate of each column. bounds: (L + 1,) first column of each language, and the end.
     tie_order: (C,) place of each column among equal scores. relevant: column of each relevant pair's candidate.
-    relevant_language: language of each relevant pair's candidate.
+    relevant_language: language of each relevant pair's candidate. excluded: (Q,) column that is not ranked for each
+    query, or ABSENT; None if there are none.
     """
 
     candidates: NDArray[np.int64]
@@ -35,6 +36,7 @@ class _Columns:
     tie_order: NDArray[np.int64]
     relevant: NDArray[np.int64]
     relevant_language: list[int]
+    excluded: NDArray[np.int64] | None
 
 
 def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> tuple[Ranks, Top]:
@@ -59,6 +61,8 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     with bar(f"ranking {benchmark.name}", count, unit="queries") as progress:
         for rows, block_pairs in _blocks(_translations(benchmark), block_size):
             scores = scores_of(rows)
+            if columns.excluded is not None:
+                _exclude(scores, columns.excluded[rows])
             for query, query_scores in zip(rows.tolist(), scores, strict=True):
                 for first in range(offsets[query], offsets[query + 1], block_size):
                     span = slice(first, min(first + block_size, offsets[query + 1]))
@@ -75,10 +79,15 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
 
 
 def top_candidates(
-    queries: Matrix, candidates: Matrix, candidate_ids: Sequence[str], k: int
+    queries: Matrix,
+    candidates: Matrix,
+    candidate_ids: Sequence[str],
+    k: int,
+    excluded: NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
     """The k candidates with the greatest scores for each query, best first, ties as in `rank`.
 
+    excluded: (Q,) row of a candidate that gets the score -inf, or ABSENT.
     Yields blocks: rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores.
     """
     count, k = queries.shape[0], min(k, len(candidate_ids))
@@ -88,6 +97,8 @@ def top_candidates(
     for start in range(0, count, block_size):
         rows = np.arange(start, min(start + block_size, count))
         scores = scores_of(rows)
+        if excluded is not None:
+            _exclude(scores, excluded[rows])
         top = _top_k(scores, tie_order, k)
         yield rows, top, np.take_along_axis(scores, top, axis=1)
 
@@ -108,7 +119,21 @@ def _columns(benchmark: Benchmark) -> _Columns:
         tie_order=inverse_permutation(by_descending_id(benchmark.candidate_ids))[candidates],
         relevant=inverse_permutation(candidates)[benchmark.relevant],
         relevant_language=benchmark.candidate_languages[benchmark.relevant].tolist(),
+        excluded=None if benchmark.excluded is None else rows_in_pool(benchmark.excluded, candidates),
     )
+
+
+def rows_in_pool(rows: NDArray[np.int64], pool: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each row in a pool of rows; ABSENT where it is not in it, or is ABSENT itself."""
+    place = np.full(int(pool.max(initial=0)) + 2, ABSENT)  # the last one stands for ABSENT
+    place[pool] = np.arange(len(pool))
+    return np.asarray(place[np.where(rows < len(place) - 1, rows, ABSENT)], np.int64)
+
+
+def _exclude(scores: NDArray[np.float32], columns: NDArray[np.int64]) -> None:
+    """Puts one column of each row behind all others; none where it is ABSENT."""
+    there = np.flatnonzero(columns != ABSENT)
+    scores[there, columns[there]] = -np.inf
 
 
 def _count_ahead(query_scores: NDArray[np.float32], columns: _Columns, span: slice) -> tuple[list[int], list[int]]:

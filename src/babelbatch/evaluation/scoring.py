@@ -18,6 +18,7 @@ from babelbatch.evaluation import bias
 from babelbatch.evaluation.custom import SEARCHED_PLACES, Metric, directions, per_query_custom_metrics
 from babelbatch.evaluation.metric_keys import cell_metrics, pool_metrics, top_share_metrics
 from babelbatch.evaluation.metrics import MISSED, NAMES, SEARCH_NAMES, per_query_metrics, rank_distance
+from babelbatch.evaluation.missing import Pairs, with_missing
 from babelbatch.evaluation.per_query import PerQueryRows
 from babelbatch.evaluation.ranks import Ranks, Top
 from babelbatch.progress import bar
@@ -75,7 +76,8 @@ def score(
     query_language = np.repeat(benchmark.query_languages, np.diff(offsets))
     candidate_language = benchmark.candidate_languages[benchmark.relevant]
     distance = rank_distance(ranks.in_pool, offsets)
-    values = per_query_metrics(ranks.in_pool, offsets, benchmark.gains) | {
+    pairs = _pool_pairs(benchmark, ranks)
+    values = per_query_metrics(*pairs) | {
         "rank_distance": distance,
         "rank_distance_normalised": distance / max(1, len(benchmark.candidate_ids) - 1),
         "language_preference": bias.language_preference(ranks.in_pool, offsets, query_language == candidate_language),
@@ -83,7 +85,7 @@ def score(
         "mrc@10": bias.rank_correlation(top.candidates, top.scores, top.pairs, top.across),
     }
     shares = bias.top_shares(benchmark.candidate_languages[top.candidates], len(benchmark.languages))
-    values |= per_query_custom_metrics(custom, ranks.in_pool, offsets, benchmark.gains)
+    values |= per_query_custom_metrics(custom, *pairs)
     return _result(benchmark, matrices, tables, custom, _Pool(values, shares))
 
 
@@ -107,11 +109,12 @@ def score_searched(
         return _result(benchmark, matrices, tables, custom, facts=facts)
 
     offsets = benchmark.relevant_offsets
-    all_values = per_query_metrics(ranks.in_pool, offsets, benchmark.gains)
+    pairs = _pool_pairs(benchmark, ranks)
+    all_values = per_query_metrics(*pairs)
     values = {metric: all_values[metric] for metric in SEARCH_NAMES}
     values["peer@100"] = bias.peer(ranks.in_pool, offsets, benchmark.candidate_languages[benchmark.relevant])
     shares = _searched_shares(benchmark, top)
-    values |= per_query_custom_metrics(custom, ranks.in_pool, offsets, benchmark.gains)
+    values |= per_query_custom_metrics(custom, *pairs)
     return _result(benchmark, matrices, tables, custom, _Pool(values, shares), facts)
 
 
@@ -148,6 +151,12 @@ def score_lists(benchmark: Benchmark, ranks: Ranks, top: NDArray[np.int64] | Non
     return replace(result, metrics={key: value for key, value in result.metrics.items() if not key.startswith(lift)})
 
 
+def _pool_pairs(benchmark: Benchmark, ranks: Ranks) -> Pairs:
+    """Ranks in the pool, offsets and gains of all relevant candidates, also of those that are missing."""
+    rows = np.arange(len(benchmark.query_ids))
+    return with_missing(benchmark, rows, ranks.in_pool, benchmark.relevant_offsets, benchmark.gains)
+
+
 def _searched_shares(benchmark: Benchmark, top: NDArray[np.int64]) -> NDArray[np.float64]:
     """(Q, L) share of each language in the first places, where ABSENT counts for no language."""
     languages = np.where(top == ABSENT, ABSENT, benchmark.candidate_languages[top]).astype(np.int64)
@@ -173,10 +182,13 @@ def _cells(
                 continue
             queries, starts = np.unique(query_of_pair[pairs], return_index=True)
             gains = None if benchmark.gains is None else benchmark.gains[pairs]
-            offsets = np.append(starts, len(pairs))
-            all_values = per_query_metrics(within_language[pairs], offsets, gains)
+            found: Pairs = within_language[pairs], np.append(starts, len(pairs)), gains
+            if row == column:
+                found = with_missing(benchmark, queries, *found)
+            offsets = found[1]
+            all_values = per_query_metrics(*found)
             values = {metric: all_values[metric] for metric in metrics}
-            values |= per_query_custom_metrics(custom, within_language[pairs], offsets, gains)
+            values |= per_query_custom_metrics(custom, *found)
             for metric, of_queries in values.items():
                 if (defined := ~np.isnan(of_queries)).any():
                     matrices[metric][row, column] = of_queries[defined].mean()
@@ -208,6 +220,8 @@ def _result(
             matrices = matrices | {"top10_share": shares}
             top_metrics = top_share_metrics(benchmark, shares, share_of_pool)
         rows, judged = np.arange(len(benchmark.query_ids)), np.diff(benchmark.relevant_offsets)
+        if benchmark.missing is not None:
+            judged = judged + np.bincount(benchmark.missing.queries, minlength=len(rows))
         tables = [*tables, PerQueryRows(benchmark).rows("multilingual", rows, None, judged, values)]
         metrics |= pool_metrics(benchmark, values) | top_metrics
     return Result(

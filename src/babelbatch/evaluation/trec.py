@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import astuple
 from pathlib import Path
 from typing import TextIO
 
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.evaluation.metrics import SETTINGS
-from babelbatch.evaluation.ranking import top_candidates
+from babelbatch.evaluation.ranking import rows_in_pool, top_candidates
 from babelbatch.evaluation.scorer import Matrix
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark
@@ -47,24 +49,42 @@ def write_trec(folder: Path, benchmark: Benchmark, queries: Matrix, candidates: 
         )
         for setting, rows, pool, suffix in rankings:
             with_suffix = [names[row] + suffix for row in rows]
-            _write_qrels(qrels[setting], benchmark, rows, pool, with_suffix)
+            _write_qrels(qrels[setting], benchmark, rows, pool, with_suffix, setting != "crosslingual")
             ids = [benchmark.candidate_ids[candidate] for candidate in pool.tolist()]
-            for block, top, scores in top_candidates(queries[rows], candidates[pool], ids, depth):
+            excluded = None if benchmark.excluded is None else rows_in_pool(benchmark.excluded[rows], pool)
+            for block, top, scores in top_candidates(queries[rows], candidates[pool], ids, depth, excluded):
                 for row, places, values in zip(block.tolist(), top.tolist(), scores.tolist(), strict=True):
                     runs[setting].writelines(
                         f"{with_suffix[row]} Q0 {ids[place]} {rank} {value!r} babelbatch\n"
                         for rank, (place, value) in enumerate(zip(places, values, strict=True), 1)
+                        if value > -math.inf
                     )
                 progress.advance(len(block))
 
 
 def _write_qrels(
-    file: TextIO, benchmark: Benchmark, rows: NDArray[np.int64], pool: NDArray[np.int64], names: list[str]
+    file: TextIO,
+    benchmark: Benchmark,
+    rows: NDArray[np.int64],
+    pool: NDArray[np.int64],
+    names: list[str],
+    own: bool,
 ) -> None:
+    """own: whether the queries are in a language of the pool, so that relevant candidates that are missing count."""
     in_pool = set(pool.tolist())
+    missing: dict[int, list[tuple[str, float]]] = {}
+    if own and benchmark.missing is not None:
+        for row, id_, gain in zip(*astuple(benchmark.missing), strict=True):
+            missing.setdefault(row, []).append((id_, gain))
     for row, name in zip(rows.tolist(), names, strict=True):
-        relevant = [(candidate, gain) for candidate, gain in _relevant(benchmark, row) if candidate in in_pool]
-        file.writelines(f"{name} 0 {benchmark.candidate_ids[candidate]} {gain:g}\n" for candidate, gain in relevant)
+        relevant = [
+            (benchmark.candidate_ids[candidate], gain)
+            for candidate, gain in _relevant(benchmark, row)
+            if candidate in in_pool
+        ]
+        if own:
+            relevant += missing.get(row, [])
+        file.writelines(f"{name} 0 {id_} {gain:g}\n" for id_, gain in relevant)
 
 
 def _rankings(benchmark: Benchmark) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], str]]:

@@ -6,7 +6,7 @@ tokenised batch. Frozen, typed, no imports from the rest of the package.
 """
 
 from babelbatch.records.batch import Batch, BatchRequirements, Padded, PairedTexts, Plan, TeacherBatch, Workload
-from babelbatch.records.benchmark import Benchmark
+from babelbatch.records.benchmark import Benchmark, MissingRelevant
 from babelbatch.records.checks import RecordError
 from babelbatch.records.corpus import ABSENT, Corpus, Mixture
 from babelbatch.records.languages import (
@@ -20,6 +20,7 @@ from babelbatch.records.languages import (
     script_of,
 )
 from babelbatch.records.names import problem_of_name
+from babelbatch.records.skipped_rows import SkippedRows
 from babelbatch.records.text_identity import escaped, same_id, same_text
 
 __all__ = [
@@ -29,11 +30,13 @@ __all__ = [
     "Benchmark",
     "Corpus",
     "LanguageCodes",
+    "MissingRelevant",
     "Mixture",
     "Padded",
     "PairedTexts",
     "Plan",
     "RecordError",
+    "SkippedRows",
     "TeacherBatch",
     "Workload",
     "canonical_language",

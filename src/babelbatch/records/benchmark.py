@@ -10,8 +10,19 @@ import numpy.typing as npt
 
 from babelbatch.records.checks import Checks, first_where
 from babelbatch.records.fingerprint import fingerprint
+from babelbatch.records.skipped_rows import SkippedRows
 
 _BLOCK = 1 << 18  # judgements at a time
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRelevant:
+    """Relevant candidates that the data name and do not have. queries: the row of the query of each, ascending. ids:
+    their ids. gains: what each would gain nDCG."""
+
+    queries: tuple[int, ...]
+    ids: tuple[str, ...]
+    gains: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,11 @@ class Benchmark:
         a cluster.
     cluster_unit: what a cluster is, in the singular, as the report names it: `article`, `passage`, `subject`.
     query_tasks: Q names, by which an encoder may have a prompt for each query. None: the benchmark's name.
+    missing: relevant candidates that are not among the candidates. Nothing finds them, and they stay in the divisors of
+        recall, AP and nDCG, as in trec_eval: in the pool, and in the cell of the query's own language.
+    excluded: (Q,) int64, a candidate that is not ranked for the query, such as its own text, or ABSENT (-1). It is none
+        of the query's relevant ones.
+    skipped_rows: rows of the source that were left out.
     """
 
     name: str
@@ -58,6 +74,9 @@ class Benchmark:
     clusters: npt.NDArray[np.int32] | None = field(default=None, metadata={"fingerprint": False})
     cluster_unit: str = field(default="query", metadata={"fingerprint": False})
     query_tasks: tuple[str, ...] | None = field(default=None, metadata={"fingerprint": False})
+    missing: MissingRelevant | None = None
+    excluded: npt.NDArray[np.int64] | None = None
+    skipped_rows: SkippedRows = field(default=SkippedRows(), metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
         checks = Checks("benchmark", self.name)
@@ -84,6 +103,11 @@ class Benchmark:
             self._check_clusters(self.clusters, checks)
         if self.query_tasks is not None:
             checks.texts("query_tasks", self.query_tasks, len(self.query_ids), "query_ids")
+        if self.missing is not None:
+            self._check_missing(self.missing, checks)
+        if self.excluded is not None:
+            self._check_excluded(self.excluded, checks)
+        checks.instance("skipped_rows", self.skipped_rows, SkippedRows)
 
     @property
     def fingerprint(self) -> str:
@@ -164,6 +188,28 @@ class Benchmark:
     def _query_of(self, at: tuple[int, ...]) -> str:
         """Which query a judgement belongs to."""
         return f"query '{self.query_ids[int(self.relevant_offsets.searchsorted(at[0], side='right')) - 1]}'"
+
+    def _check_missing(self, missing: object, checks: Checks) -> None:
+        checks.instance("missing", missing, MissingRelevant, " or None")
+        assert isinstance(missing, MissingRelevant)
+        rows = missing.queries
+        if not len(rows) == len(missing.ids) == len(missing.gains):
+            raise checks.refuse(
+                "missing", f"{len(rows)} queries, {len(missing.ids)} ids, {len(missing.gains)} gains; give one of each"
+            )
+        if sorted(rows) != list(rows) or not all(0 <= row < len(self.query_ids) for row in rows):
+            raise checks.refuse("missing", f"queries do not ascend from 0 to {len(self.query_ids) - 1:,}; sort them")
+        if not all(0 < gain < float("inf") for gain in missing.gains):
+            raise checks.refuse("missing", "a gain is not above 0; give finite numbers above 0")
+
+    def _check_excluded(self, excluded: npt.NDArray[np.int64], checks: Checks) -> None:
+        checks.array("excluded", excluded, np.int64, (len(self.query_ids),), f"{len(self.query_ids):,} query_ids")
+        checks.within("excluded", excluded, -1, len(self.candidate_ids), "candidate_ids", self._query_of)
+        of_pairs = np.repeat(excluded, np.diff(self.relevant_offsets))
+        if len(both := np.flatnonzero(of_pairs == self.relevant)):
+            raise checks.refuse(
+                "excluded", f"{self._query_of((int(both[0]),))} excludes a relevant candidate; drop one"
+            )
 
     def _check_clusters(self, clusters: npt.NDArray[np.int32], checks: Checks) -> None:
         checks.array("clusters", clusters, np.int32, (len(self.query_ids),), f"{len(self.query_ids):,} query_ids")

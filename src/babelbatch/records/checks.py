@@ -103,6 +103,11 @@ class Checks:
         if isinstance(value, (tuple, list)) and (repeated := _repeated(value)) is not None:
             raise self.refuse(field, f"'{repeated}' occurs twice; ids must be unique")
 
+    def instance(self, field: str, value: object, kind: type[object], none: str = "") -> None:
+        """An object of a class. none: what else it may be."""
+        if not isinstance(value, kind):
+            raise self.refuse(field, f"is {described(value)}; give a {kind.__name__}{none}")
+
     def array(
         self, field: str, value: object, dtype: type[np.generic], shape: Sequence[int | None], meaning: str
     ) -> None:

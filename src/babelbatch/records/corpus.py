@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from babelbatch.records.checks import Checks, described, first_where
 from babelbatch.records.fingerprint import fingerprint
+from babelbatch.records.skipped_rows import SkippedRows
 
 ABSENT = -1
 """Marks a text that an item does not have in a language."""
@@ -50,6 +51,7 @@ class Corpus:
         may be 0.
     negative_keys: (N, L, H) int64, the passage key of each hard negative, or ABSENT if no item has that passage.
     mixture: the parts, from one of which each batch is drawn; None for a corpus of one part.
+    skipped_rows: rows of the source that were left out.
     """
 
     name: str
@@ -63,9 +65,11 @@ class Corpus:
     negatives: npt.NDArray[np.int32]
     negative_keys: npt.NDArray[np.int64]
     mixture: Mixture | None = None
+    skipped_rows: SkippedRows = field(default=SkippedRows(), metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
         checks = Checks("corpus", self.name)
+        checks.instance("skipped_rows", self.skipped_rows, SkippedRows)
         checks.languages("languages", self.languages)
         checks.texts("ids", self.ids)
         if len(self.ids) == 0:

@@ -97,6 +97,8 @@ _EXACT: dict[str, _Rule] = {
     **dict.fromkeys(("median_rank", "mean_score", "mean_positive_score"), _NUMBER),
 }
 _BY_PREFIX: dict[str, _Rule] = {
+    "skipped_rows/": _COUNT,
+    "skipped_lines/": (_is_texts, "list of texts"),
     "languages/": (_is_languages, "list of languages"),
     "metric/": (_is_text, "text"),
     **dict.fromkeys(("fingerprint/", "protocol/", "cluster/", "search/", "inputs/", "versions/", _CUSTOM), _TEXT),

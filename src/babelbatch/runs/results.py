@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from babelbatch.distributed.ranks import global_rank
 from babelbatch.evaluation.metrics import TITLES
 from babelbatch.evaluation.scoring import Result
-from babelbatch.records import Benchmark
+from babelbatch.records import Benchmark, SkippedRows
 from babelbatch.runs.files import METRICS_FILE, PER_QUERY_FILE
 from babelbatch.storage import replaced_file, write_atomically
 
@@ -54,4 +54,12 @@ def benchmark_facts(benchmarks: Mapping[str, Benchmark]) -> dict[str, object]:
         facts[f"languages/{name}"] = list(benchmark.languages)
         facts[f"protocol/{name}"] = benchmark.protocol
         facts[f"cluster/{name}"] = benchmark.cluster_unit
+        facts |= skipped_facts(name, benchmark.skipped_rows)
     return facts
+
+
+def skipped_facts(name: str, skipped: SkippedRows) -> dict[str, object]:
+    """How many rows of the data were left out, and the first of them; nothing where none was."""
+    return (
+        {f"skipped_rows/{name}": skipped.count, f"skipped_lines/{name}": list(skipped.first)} if skipped.count else {}
+    )

@@ -6,6 +6,7 @@ A new published format is one more file.
 """
 
 __all__ = [
+    "bad_rows",
     "beir",
     "bitext",
     "columns",

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from babelbatch.sources.lines import Place, Record, id_in, text_in
+from babelbatch.sources.bad_rows import BadRows, read_row
+from babelbatch.sources.lines import MissingColumn, Place, Record, id_in, text_in
 from babelbatch.sources.records import records
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -61,42 +64,59 @@ def check_columns(columns: Columns | None) -> Columns:
     return columns or {}
 
 
-def queries(path: Path, columns: Columns) -> Iterator[Text]:
-    """The queries of a file. Raises ValueError, with the line, for damage, a missing column, a wrong type, an empty
-    text."""
-    for place, record in records(path):
-        id_ = _id(record, "query_id", columns, place)
-        yield Text(
-            place,
-            id_,
-            _language(record, columns, place),
-            text_in(record, _required(record, "query", columns, place), place),
-            _cluster(record, columns, place),
-        )
+def queries(path: Path, columns: Columns, bad: BadRows | None = None) -> Iterator[Text]:
+    """The queries of a file. bad: collects rows with a missing value, a wrong type or an empty text, and those are left
+    out. Raises ValueError, with the line, for damage, a missing column, and, without `bad`, for such rows."""
+    yield from _rows(path, partial(_query, columns=columns), bad)
 
 
-def candidates(path: Path, columns: Columns, blank: bool = False) -> Iterator[Text]:
+def candidates(path: Path, columns: Columns, bad: BadRows | None = None, blank: bool = False) -> Iterator[Text]:
     """The candidates of a file. Their text is the title, if any, a space and the text, as BEIR and mteb encode it.
 
-    blank: whether both may be empty. Raises ValueError as `queries`.
+    blank: whether both may be empty. bad, and what is raised: as `queries`.
     """
-    for place, record in records(path):
-        id_ = _id(record, "candidate_id", columns, place)
-        name, title = _required(record, "candidate", columns, place), _name(record, "title", columns, place)
-        text = text_in(record, name, place, blank=True).strip()
-        if title is not None and record[title] is not None:
-            text = f"{text_in(record, title, place, blank=True).strip()} {text}".strip()
-        if not (text or blank):
-            raise ValueError(f"{place}: '{name}' is empty; write it, or remove the row")
-        yield Text(place, id_, _language(record, columns, place), text)
+    yield from _rows(path, partial(_candidate, columns=columns, blank=blank), bad)
 
 
-def judgements(path: Path, columns: Columns) -> Iterator[Judgement]:
-    """The judgements of a file. Raises ValueError, with the line, for damage, a missing column and a score that is no
-    number."""
+def judgements(path: Path, columns: Columns, bad: BadRows | None = None) -> Iterator[Judgement]:
+    """The judgements of a file, with a finite number as score. bad, and what is raised: as `queries`."""
+    yield from _rows(path, partial(_judgement, columns=columns), bad)
+
+
+Row = TypeVar("Row", Text, Judgement)
+
+
+def _rows(path: Path, read: Callable[[Record, Place], Row], bad: BadRows | None) -> Iterator[Row]:
     for place, record in records(path):
-        query, candidate = (_id(record, role, columns, place) for role in ("judged_query", "judged_candidate"))
-        yield Judgement(place, query, candidate, number(record[_required(record, "score", columns, place)], place))
+        row = read_row(bad, place, partial(read, record, place))
+        if row is not None:
+            yield row
+
+
+def _query(record: Record, place: Place, columns: Columns) -> Text:
+    return Text(
+        place,
+        _id(record, "query_id", columns, place),
+        _language(record, columns, place),
+        text_in(record, _required(record, "query", columns, place), place),
+        _cluster(record, columns, place),
+    )
+
+
+def _candidate(record: Record, place: Place, columns: Columns, blank: bool) -> Text:
+    id_ = _id(record, "candidate_id", columns, place)
+    name, title = _required(record, "candidate", columns, place), _name(record, "title", columns, place)
+    text = text_in(record, name, place, blank=True).strip()
+    if title is not None and record[title] is not None:
+        text = f"{text_in(record, title, place, blank=True).strip()} {text}".strip()
+    if not (text or blank):
+        raise ValueError(f"{place}: '{name}' is empty; write it, or remove the row")
+    return Text(place, id_, _language(record, columns, place), text)
+
+
+def _judgement(record: Record, place: Place, columns: Columns) -> Judgement:
+    query, candidate = (_id(record, role, columns, place) for role in ("judged_query", "judged_candidate"))
+    return Judgement(place, query, candidate, number(record[_required(record, "score", columns, place)], place))
 
 
 def number(value: object, place: Place) -> float:
@@ -117,7 +137,7 @@ def _name(record: Record, role: str, columns: Columns, place: Place) -> str | No
             return name
     if role in _OPTIONAL and role not in columns:
         return None
-    raise ValueError(
+    raise MissingColumn(
         f"{place}: no '{names[0]}'; there are: {', '.join(map(str, record))}; name the right one in columns.{role}"
     )
 

@@ -33,6 +33,10 @@ class Place:
         return f"{self.path}, {_UNITS.get(suffix(self.path), 'line')} {self.line:,}"
 
 
+class MissingColumn(ValueError):
+    """A row lacks a column that its table should have."""
+
+
 _UNITS = {".parquet": "row", ".json": "entry", ".tmx": "entry"}
 
 

@@ -3,34 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from babelbatch.sources.bad_rows import BadRows, read_row
 from babelbatch.sources.beir import Judgement, Text, number
-from babelbatch.sources.lines import fields, lines, text_of
+from babelbatch.sources.lines import Place, fields, lines, text_of
 
 
-def queries(path: Path) -> Iterator[Text]:
-    """The queries in lines `id<tab>query`. Raises ValueError, with the line, for damage and missing or empty fields."""
+def queries(path: Path, bad: BadRows | None = None) -> Iterator[Text]:
+    """The queries in lines `id<tab>query`. bad: collects lines with an empty field, and those are left out. Raises
+    ValueError, with the line, for damage and another number of fields."""
     for place, (id_, text) in fields(path, 2):
-        yield Text(place, text_of(id_, "the id", place), None, text_of(text, "the query", place))
+        row = read_row(bad, place, partial(_text, place, id_, text, "the query"))
+        if row is not None:
+            yield row
 
 
-def candidates(path: Path) -> Iterator[Text]:
-    """The candidates in lines `id<tab>text` or `id<tab>title<tab>text`: title, space and text are joined. Raises
-    ValueError as `queries`."""
+def candidates(path: Path, bad: BadRows | None = None) -> Iterator[Text]:
+    """The candidates in lines `id<tab>text` or `id<tab>title<tab>text`: title, space and text are joined. bad, and what
+    is raised: as `queries`."""
     for place, (id_, *texts) in fields(path, None):
         if len(texts) not in (1, 2):
             raise ValueError(f"{place}: {len(texts) + 1} fields; there are id and text, or id, title and text")
-        text = text_of(" ".join(texts).strip(), "the text", place)
-        yield Text(place, text_of(id_, "the id", place), None, text)
+        row = read_row(bad, place, partial(_text, place, id_, " ".join(texts).strip(), "the text"))
+        if row is not None:
+            yield row
 
 
-def judgements(path: Path) -> Iterator[Judgement]:
-    """The judgements in lines `query 0 candidate score`, separated by spaces or tabs. Raises ValueError, with the line,
-    for damage, another number of fields and a score that is no number."""
+def judgements(path: Path, bad: BadRows | None = None) -> Iterator[Judgement]:
+    """The judgements in lines `query 0 candidate score`, separated by spaces or tabs. bad: collects lines with another
+    number of fields or a score that is no number, and those are left out."""
     for place, line in lines(path):
-        parts = line.split()
-        if len(parts) != 4:
-            raise ValueError(f"{place}: {len(parts)} fields instead of 4 (query 0 candidate score); it may be cut")
-        query, _, candidate, score = parts
-        yield Judgement(place, query, candidate, number(score, place))
+        row = read_row(bad, place, partial(_judgement, place, line))
+        if row is not None:
+            yield row
+
+
+def _text(place: Place, id_: str, text: str, what: str) -> Text:
+    return Text(place, text_of(id_, "the id", place), None, text_of(text, what, place))
+
+
+def _judgement(place: Place, line: str) -> Judgement:
+    parts = line.split()
+    if len(parts) != 4:
+        raise ValueError(f"{place}: {len(parts)} fields instead of 4 (query 0 candidate score); it may be cut")
+    query, _, candidate, score = parts
+    return Judgement(place, query, candidate, number(score, place))
