@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from babelbatch.commands.needs import Need, needs_of, problems_of_missing
 from babelbatch.configuration.plain import plain, without_hydra
 from babelbatch.configuration.schema import ConfigError, register
+from babelbatch.describe import main as describe
 from babelbatch.jobs.fetching import check_needs, main
 from babelbatch.jobs.overrides import CONF, force_overrides
 from babelbatch.jobs.plan import check_jobs
@@ -141,6 +142,32 @@ def test_a_language_that_a_data_set_lacks_is_named_before_anything_is_loaded(com
         "benchmarks.world_facts.languages: world_facts has no zz; its languages are "
         "ar, de, el, en, es, hi, ru, th, tr, vi, zh",
     ]
+
+
+def test_a_language_to_train_on_that_the_corpus_lacks(composed: Callable) -> None:
+    assert refused(composed("corpus=world_facts", "sampling.languages=[EN,deu_Latn,xx]")) == [
+        "sampling.languages: world_facts has no xx; its languages are ar, de, el, en, es, hi, ru, th, tr, vi, zh"
+    ]
+    assert refused(composed("corpus=lareqa", "sampling.languages=[en,th]"))[0] == (
+        "sampling.languages: mlqa_r has no th; it has: ar, de, en, es, hi, vi, zh"
+    )
+    check_needs(composed("corpus=world_facts", "sampling.languages=[EN,deu_Latn]"))
+    with pytest.raises(ConfigError) as caught:
+        composed("corpus.languages=[en,de]", "sampling.languages=[EN,fr,ru]", "language_fraction.zh=0.5")
+    assert caught.value.problems == [
+        "sampling.languages: fr, ru not among corpus.languages (en, de); add it there, or choose another",
+        "language_fraction.zh: it is not trained on; add it to corpus.languages, or leave it out",
+        "language_fraction.zh: it is not trained on; add it to sampling.languages, or leave it out",
+    ]
+
+
+def test_babelbatch_data_names_all_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert describe(["corpus=lareqa", "benchmarks=[xquad_r,tatoeba]", "encoder=labse"]) == 2
+    lines = capsys.readouterr().err.splitlines()[1:]
+    assert [line.partition(" is not in the cache, and HF_HUB_OFFLINE is set; ")[0] for line in lines] == [
+        "  - corpus: MLQA-R", "  - benchmarks.xquad_r: XQuAD-R", "  - benchmarks.tatoeba: Tatoeba",
+        "  - encoder.name_or_path: setu4993/LaBSE",
+    ]  # fmt: skip
 
 
 def test_what_the_user_has_is_not_asked_for(composed: Callable, tmp_path: Path) -> None:

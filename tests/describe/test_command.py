@@ -322,7 +322,7 @@ def test_options_of_a_folder_of_the_users(enough, tmp_path, capsys):
         (["corpus=world_facts", "jsn=x"], "jsn: no such key, did you mean 'json'?"),
         (
             ["corpus=world_facts", "corpus.languages=[xx]"],
-            "babelbatch: corpus.languages: world_facts has no xx; its languages are ar, de",
+            "\n  - corpus.languages: world_facts has no xx; its languages are ar, de",
         ),
         (["corpus=table", "corpus.path=."], "babelbatch: .: no table in this folder; the names of tables end in "),
     ],
@@ -348,7 +348,8 @@ def test_remedies_name_keys_that_can_be_typed(pairs, tmp_path, capsys):
     )
     assert main(["corpus=world_facts", "corpus.languages=[en,en]"]) == 2
     assert capsys.readouterr().err == (
-        "babelbatch: corpus.languages must name at least one of ar, de, el, en, es, hi, ru, th, tr, vi, zh, each once, "
+        "babelbatch: the configuration cannot be run:\n"
+        "  - corpus.languages must name at least one of ar, de, el, en, es, hi, ru, th, tr, vi, zh, each once, "
         "not ['en', 'en']\n"
     )
 

@@ -84,6 +84,7 @@ def needs_of(configurations: Iterable[Mapping[str, Any]]) -> tuple[list[Need], l
     for cfg in configurations:
         for path, node in _loaders(cfg):
             _ask(path, node, needs, problems)
+        problems |= dict.fromkeys(_problems_of_sampling(cfg))
         for path, name in _models(cfg):
             needs.setdefault(f"model {name}", Need(path, name, model_licence(name), model=name))
     return list(needs.values()), list(problems)
@@ -134,6 +135,20 @@ def _ask(path: str, node: dict[str, Any], needs: dict[str, Need], problems: dict
         elif settings.get("hub"):
             name, licence = str(settings["hub"]), "see its page"
         needs[key] = Need(path, name, licence, requests=found)
+
+
+def _problems_of_sampling(cfg: Mapping[str, Any]) -> list[str]:
+    """Languages to train on that the corpus lacks, where that is known before it is read: its loader is asked for these
+    languages."""
+    corpus, languages = cfg.get("corpus"), (cfg.get("sampling") or {}).get("languages")
+    if not isinstance(languages, list) or not isinstance(corpus, dict) or corpus.get("languages") is not None:
+        return []
+    target = str(corpus.get("_target_"))
+    if not target.startswith("babelbatch.") or "languages" not in parameters(target):
+        return []
+    problems: dict[str, None] = {}
+    _ask("sampling", corpus | {"languages": languages}, {}, problems)
+    return [problem for problem in problems if problem.startswith("sampling.languages")]
 
 
 def _loaders(cfg: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

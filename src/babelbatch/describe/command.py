@@ -31,6 +31,7 @@ from babelbatch.describe.batches import Draws, batch_problems
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
+from babelbatch.jobs.fetching import check_needs
 from babelbatch.jobs.overrides import force_overrides, search_path
 from babelbatch.jobs.plan import check_jobs
 from babelbatch.jobs.plugins import refuse_broken_plugins
@@ -95,6 +96,7 @@ def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draw
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose("describe", [*search, *overrides])
         put_home(cfg)
+        check_needs([cfg])
         chosen = any(override.startswith("sampling=") for override in overrides)
         return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), chosen, held_out, {}, 0)
     training = [override for override, root in zip(overrides, roots, strict=True) if root not in _OWN_KEYS]
@@ -109,6 +111,7 @@ def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draw
     for group in ("corpus", "benchmarks", "sampling"):
         cfg[group] = OmegaConf.to_container(run[group], resolve=True)
     check(cfg, "describe")
+    check_needs([cfg])
     fraction = 0.0 if run.validation is not None else run.data.get("validation_fraction", held_out)
     languages = dict(run.language_fraction or {})
     return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), True, fraction, languages, run.seed)

@@ -14,6 +14,7 @@ from babelbatch.configuration.rules.corpora import (
     problems_of_corpus,
     problems_of_kinds,
     problems_of_language_fraction,
+    problems_of_languages,
     problems_of_versions,
 )
 from babelbatch.configuration.rules.lexical import is_lexical, problems_of_lexical
@@ -125,6 +126,7 @@ def _problems_of_training(cfg: dict[str, Any]) -> Iterator[str]:
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
     yield from problems_of_versions(cfg["corpus"], cfg["loss"])
+    yield from problems_of_languages(cfg)
     yield from problems_of_language_fraction(cfg)
     yield from _problems_of_negatives(cfg)
     yield from problems_of_validation(cfg)

@@ -86,6 +86,24 @@ def problems_of_language_fraction(cfg: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{path}: it is not trained on; add it to {where}, or leave it out"
 
 
+def problems_of_languages(cfg: Mapping[str, Any]) -> Iterator[str]:
+    """Languages that are not among those of the corpus. Where it has all of its own, its loader knows them."""
+    corpus = cfg["corpus"].get("languages")
+    if not isinstance(corpus, list):
+        return
+    chosen, source = cfg["sampling"].get("languages"), (cfg.get("transform") or {}).get("source")
+    known = list(map(str, corpus))
+    for path, languages in (("sampling.languages", chosen), ("transform.source", [source] if source else None)):
+        unknown = [
+            str(each) for each in languages or () if isinstance(languages, list) and not find_language(str(each), known)
+        ]
+        if unknown:
+            yield (
+                f"{path}: {', '.join(unknown)} not among corpus.languages ({', '.join(known)}); add it there, or "
+                "choose another"
+            )
+
+
 def _problems_of_one(path: str, corpus: Mapping[str, Any]) -> Iterator[str]:
     if corpus.get("passage") == "context" and corpus.get("negatives"):
         yield f"{path}.negatives: they are other sentences of the paragraph; with {path}.passage=context set it to 0"
