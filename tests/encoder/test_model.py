@@ -111,7 +111,7 @@ def test_dropout_is_on_in_training_and_off_in_evaluation():
 def test_a_loaded_encoder_trains_with_dropout_too(tmp_path):
     """transformers loads in evaluation mode; Lightning leaves modes as they are."""
     save(new(dropout=0.5, shared=False), tmp_path)
-    for encoder in (load(tmp_path), pretrained(str(tmp_path)), load_architecture(tmp_path)):
+    for encoder in (load(tmp_path), pretrained(str(tmp_path)), load_architecture(tmp_path, tmp_path / "step.ckpt")):
         modes = {name: module.training for name, module in encoder.named_modules()}
         assert all(modes.values()), [name for name, training in modes.items() if not training][:3]
 
@@ -182,7 +182,7 @@ def test_architecture_and_weights(tmp_path, kind, options):
     encoder = moved(new(kind, **options)).eval()
     save_architecture(encoder, tmp_path)
     assert not list(tmp_path.rglob("*.safetensors"))
-    back = load_architecture(tmp_path).eval()
+    back = load_architecture(tmp_path, tmp_path / "step.ckpt").eval()
     texts = padded(encoder)
     assert back.settings == encoder.settings
     assert torch.equal(padded(back).input_ids, texts.input_ids)
@@ -289,6 +289,7 @@ def test_hub_name_offline():
 
 def test_damaged_weights(tmp_path):
     save(new(), tmp_path)
+    (tmp_path / "checksums.json").unlink()
     weights = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
     assert message_of(lambda: pretrained(str(tmp_path))).startswith(
@@ -299,6 +300,7 @@ def test_damaged_weights(tmp_path):
 def test_weights_that_lack_a_layer(tmp_path):
     """transformers fills the gap with random numbers; nobody should evaluate those."""
     save(new(), tmp_path)
+    (tmp_path / "checksums.json").unlink()
     weights = load_file(tmp_path / "model.safetensors")
     kept = {name: weight for name, weight in weights.items() if "attention" not in name}
     assert 0 < len(kept) < len(weights)

@@ -74,6 +74,7 @@ def test_another_size_than_the_configuration_states() -> None:
 
 def test_vectors_that_are_not_finite(tmp_path: Path) -> None:
     save(new(), tmp_path)
+    (tmp_path / "checksums.json").unlink()
     weights = load_file(tmp_path / "model.safetensors")
     weights["encoder.layer.0.output.dense.weight"][3, 4] = float("nan")
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})

@@ -303,7 +303,7 @@ def test_dense_layers_are_trained_saved_and_read_back(write, tmp_path, options):
         assert np.array_equal(encode(back, TEXTS, role, 100), encode(encoder, TEXTS, role, 100))
     apart = pretrained(str(tmp_path / "saved"), shared=False)  # from one tower, too
     assert np.array_equal(encode(apart, TEXTS, "passage", 100), encode(back, TEXTS, "passage", 100))
-    new = load_architecture(tmp_path / "saved")
+    new = load_architecture(tmp_path / "saved", tmp_path / "step.ckpt")
     new.load_state_dict(encoder.state_dict())
     assert np.array_equal(encode(new, TEXTS, "passage", 100), found)
 
@@ -545,7 +545,7 @@ def test_half_of_a_translator_and_a_model_that_reads_to_the_left(tmp_path, kind,
         np.testing.assert_allclose(vector, expected.detach(), atol=1e-5)
     save(encoder, tmp_path / "saved")
     assert np.array_equal(encode(load(tmp_path / "saved"), TEXTS, "passage", 1_000), found)
-    again = load_architecture(tmp_path / "saved")
+    again = load_architecture(tmp_path / "saved", tmp_path / "step.ckpt")
     again.load_state_dict(encoder.state_dict())
     assert np.array_equal(encode(again, TEXTS, "passage", 1_000), found)
 

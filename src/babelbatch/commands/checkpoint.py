@@ -68,7 +68,7 @@ def load_checkpoint(path: Path) -> Encoder:
                 f"checkpoint: {path} is not in the checkpoints folder of a run ({architecture} is missing)"
             )
         _refuse_own_code(path, architecture)
-        encoder = load_architecture(architecture)
+        encoder = load_architecture(architecture, path)
         try:
             state = read_checkpoint(path)["state_dict"]
         except (DamagedCheckpoint, KeyError) as error:

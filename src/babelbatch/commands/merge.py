@@ -16,7 +16,7 @@ from babelbatch.report.merged_card import Parent, write_merged_card
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, INITIAL_WEIGHTS, MERGE_FILE, METRICS_FILE, TRAINED
 from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 from babelbatch.runs.provenance import provenance
-from babelbatch.storage import write_atomically
+from babelbatch.storage import flush_tree, write_atomically
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 STRATEGY = "merged"
@@ -58,6 +58,7 @@ def merge(folders: Sequence[Path], weights: Sequence[float], output: Path) -> No
         return
     merged = interpolated((load(run.encoder) for run in runs), weights)
     save(merged, output / ENCODER_FOLDER)
+    flush_tree(output / ENCODER_FOLDER)  # before merge.json says that it is complete
     parents = [
         Parent(run.folder.name, weight, run.strategy, run.metrics, run.settings)
         for run, weight in zip(runs, weights, strict=True)

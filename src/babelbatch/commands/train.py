@@ -44,6 +44,7 @@ from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEI
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, skipped_facts, write_results
 from babelbatch.sampling import Sampling, describe_alpha
+from babelbatch.storage import flush_tree
 from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint
 from babelbatch.training import (
     AtomicIO,
@@ -309,6 +310,7 @@ def evaluate(run: Run, parts: Parts, trainer: pl.Trainer) -> Evaluated:
     encoder = in_float32(parts.encoder)
     if trainer.is_global_zero:
         save(encoder, run.folder / ENCODER_FOLDER)
+        flush_tree(run.folder / ENCODER_FOLDER)  # before metrics.json says that the run is complete
     log.info("evaluating the weights of step %d on %s", step, ", ".join(run.benchmarks))
     results = [parts.evaluation(encoder, benchmark, run.folder) for benchmark in run.benchmarks.values()]
     validation = validate(parts, encoder)

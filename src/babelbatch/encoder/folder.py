@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,10 +16,18 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from babelbatch.encoder.adapters import base_of, with_adapter
 from babelbatch.encoder.attention import first_position, use_attention
+from babelbatch.encoder.checksums import remove_checksums, verify_checksums, write_checksums
 from babelbatch.encoder.decoders import append_eos, check_direction, set_direction
 from babelbatch.encoder.dense import DenseLayer
 from babelbatch.encoder.hub import fetch_model, folder_on_hub
-from babelbatch.encoder.huggingface import load_backbone, load_tokenizer, model_class, quiet, require_model_files
+from babelbatch.encoder.huggingface import (
+    load_backbone,
+    load_tokenizer,
+    model_class,
+    quiet,
+    require_model_files,
+    weights_files,
+)
 from babelbatch.encoder.merging import merged_state_dict
 from babelbatch.encoder.model import Encoder, Role, Settings
 from babelbatch.encoder.preflight import check_vectors
@@ -26,6 +35,7 @@ from babelbatch.encoder.sentence_transformers_export import why_not_exportable, 
 from babelbatch.encoder.sentence_transformers_folder import MODULES_FILE, SentenceTransformersFolder, read_folder
 from babelbatch.encoder.sentence_transformers_weights import load_dense, load_static
 from babelbatch.encoder.settings_file import SETTINGS_FILE, load_settings, save_settings
+from babelbatch.encoder.size_limit import OversizedModel, size_limited
 
 if TYPE_CHECKING:
     from babelbatch.encoder.attention import Attention
@@ -54,11 +64,13 @@ def save(encoder: Encoder, folder: Path) -> None:
             save_model(tower.dense, str(folder / f"{role}_dense.safetensors"))
     if why_not_exportable(encoder) is None:
         write_modules(encoder, folder)
+    write_checksums(folder)
 
 
 def save_architecture(encoder: Encoder, folder: Path) -> None:
     """Writes all of an encoder but its weights: what a training checkpoint needs to become an encoder again."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_checksums(folder)
     encoder.tower("query").backbone.config.save_pretrained(folder)
     encoder.tokenizer.save_pretrained(folder)
     save_settings(encoder.settings, folder)
@@ -70,18 +82,27 @@ def load(folder: Path) -> Encoder:
     return load_pretrained(str(folder), overrides={}, trust_remote_code=False)
 
 
-def load_architecture(folder: Path) -> Encoder:
-    """Reads what `save_architecture` wrote. The weights are random."""
+def load_architecture(folder: Path, weights: Path) -> Encoder:
+    """Reads what `save_architecture` wrote. The weights are random.
+
+    weights: the file of those that it is built for. Raises ValueError if the folder describes no model, or one that is
+    far larger than that file.
+    """
+    settings, tokenizer = Settings(**load_settings(folder)), load_tokenizer(str(folder), False)
     try:
         config = AutoConfig.from_pretrained(folder)
         build = model_class(config).from_config
+        with size_limited(folder, [weights]), torch.device("meta"):  # before it takes memory
+            Encoder(build(config), tokenizer, settings)  # type: ignore[no-untyped-call]
         backbone = build(config)  # type: ignore[no-untyped-call]  # transformers does not annotate it
+    except OversizedModel:
+        raise
     except Exception as error:  # transformers raises any of a dozen types for a damaged config.json
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ValueError(
             f"{folder / 'config.json'} describes no model ({reason}); save the model there again"
         ) from error
-    return Encoder(backbone, load_tokenizer(str(folder), False), Settings(**load_settings(folder)))
+    return Encoder(backbone, tokenizer, settings)
 
 
 def load_pretrained(
@@ -97,14 +118,21 @@ def load_pretrained(
     """See `backbones.pretrained`. overrides: settings that replace those of the folder."""
     source = _locate(name_or_path, pooling_is_set="pooling" in overrides)
     settings = Settings(**{**source.settings, **overrides})
-    backbone, tokenizer = _load_transformer(
-        source, trust_remote_code, with_pooler=settings.pooling == "pooler", bidirectional=bidirectional, dtype=dtype
-    )
+    verify_checksums(source.folder)
+    with _limited(source):
+        backbone, tokenizer = _load_transformer(
+            source,
+            trust_remote_code,
+            with_pooler=settings.pooling == "pooler",
+            bidirectional=bidirectional,
+            dtype=dtype,
+        )
     if with_eos:
         append_eos(tokenizer, name_or_path)
     _require_positions(backbone, settings, source.name)
     use_attention(backbone, attention)
-    encoder = Encoder(backbone, tokenizer, settings)
+    with _limited(source):
+        encoder = Encoder(backbone, tokenizer, settings)
     _load_dense_layers(encoder, source)
     _load_passage_backbone(encoder, source, trust_remote_code)
     _load_projections(encoder, source)
@@ -134,6 +162,13 @@ class _Source:
 def fetch_from_hub(name: str) -> Path:
     """Fetches a model of the hub, so that `load_pretrained` needs no connection. Raises ValueError."""
     return fetch_model(name, _ON_HUB)
+
+
+def _limited(source: _Source) -> AbstractContextManager[None]:
+    """Limits the size of what is built to that of the weights; of an adapter, and on the hub, they are elsewhere."""
+    if not source.folder.is_dir() or base_of(Path(source.name)) is not None:
+        return nullcontext()
+    return size_limited(source.folder, {*weights_files(Path(source.name)), *source.folder.rglob("*.safetensors")})
 
 
 def _locate(name_or_path: str, *, pooling_is_set: bool) -> _Source:

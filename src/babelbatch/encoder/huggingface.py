@@ -21,6 +21,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from babelbatch.encoder.remote_code import restore_unstored_tensors, uninitialised_as_nan
+from babelbatch.encoder.size_limit import OversizedModel
 from babelbatch.progress import waiting
 
 log = logging.getLogger(__name__)
@@ -42,13 +43,18 @@ def require_model_files(folder: Path) -> None:
     """Raises ValueError if a folder lacks the configuration, the weights or the tokenizer."""
     if not (folder / "config.json").exists():
         raise ValueError(f"encoder.name_or_path: {folder} has no config.json; it is not a Hugging Face model folder")
-    if not any(path for pattern in _WEIGHTS for path in folder.glob(pattern)):
+    if not weights_files(folder):
         raise ValueError(
             f"encoder.name_or_path: {folder} has no weights (model.safetensors or pytorch_model.bin); "
             "save the model there again with save_pretrained"
         )
     if not any((folder / name).exists() for name in _TOKENIZERS):  # transformers would build one of five tokens
         raise _not_loadable(str(folder), "tokenizer", f"none of {', '.join(_TOKENIZERS)} is there")
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """The files with the weights of the model in a folder."""
+    return [path for pattern in _WEIGHTS for path in folder.glob(pattern)]
 
 
 def load_backbone(
@@ -80,7 +86,7 @@ def load_backbone(
                 dtype=dtype,
                 output_loading_info=True,
             )
-    except _Quantised:
+    except (_Quantised, OversizedModel):
         raise
     except Exception as error:  # transformers raises any of a dozen types for damaged files
         raise _not_loadable(name_or_path, "model", error) from error

@@ -6,7 +6,7 @@ the cache; `lock` lets one process build it while others wait; `texts` reads and
 
 from babelbatch.storage.cache import cache_folder
 from babelbatch.storage.checksum import file_crc32
-from babelbatch.storage.durable import flush_file, flush_folder, replaced_file, write_atomically
+from babelbatch.storage.durable import flush_file, flush_folder, flush_tree, replaced_file, write_atomically
 from babelbatch.storage.entry import abandon_build, cache_entry, file_signatures, open_entry
 from babelbatch.storage.lock import locked, try_lock
 from babelbatch.storage.texts import ConcatTexts, Texts, TextWriter, select_texts, text_hash
@@ -24,6 +24,7 @@ __all__ = [
     "file_signatures",
     "flush_file",
     "flush_folder",
+    "flush_tree",
     "locked",
     "open_entry",
     "replaced_file",

@@ -58,3 +58,9 @@ def write_atomically(path: Path, text: str) -> None:
     """Writes a UTF-8 file such that a reader finds the old content or the new, never a part."""
     with replaced_file(path) as file:
         file.write(text.encode())
+
+
+def flush_tree(folder: Path) -> None:
+    """Flushes all files in a folder and below it, and the lists of files, which other libraries have written."""
+    for path in [folder, *folder.rglob("*")]:
+        flush_folder(path) if path.is_dir() else flush_file(path)
