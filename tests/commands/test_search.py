@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from babelbatch import load
 from babelbatch.cli import evaluate
@@ -197,6 +199,66 @@ def test_the_line_of_the_languages_by_hand() -> None:
     many = pool_line(pool({f"l{number}": 1 for number in range(20)}))
     assert many.startswith("20 passages in 20 languages: l0 5.0")
     assert many.endswith("%, 8 more")
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eighty columns wide."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_lines_fit_a_terminal(terminal: None) -> None:
+    """Characters of two columns count twice, and the languages are torn apart only after a comma."""
+    texts = ("安道尔的官方货币单位是欧元" * 9, "ลิมาเป็นเมืองหลวงของเปรู" * 9, "a" * 90)
+    names = ("ar", "de", "el", "en", "es", "hi", "zh-Hant")
+    passages = Passages(texts * 4, names, np.arange(12, dtype=np.int16) % 7, by_script=False)
+    answer = Answer("?", np.arange(12), np.full(12, 0.5, np.float32), np.array([2, 2, 1, 1, 1, 1, 2]))
+    lines = answer_lines(answer, passages, 3)
+    assert [cell_len(line) for line in lines[1:4]] == [79, 80, 80]
+    assert [line[-1] for line in lines[1:4]] == ["…", "…", "…"]
+    of_languages = [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines[4:-1]]
+    assert of_languages == [
+        "languages of the first 10 (of the pool): ar 20 % (16.7 %), de 20 % (16.7 %),",
+        "  zh-Hant 20 % (8.3 %), el 10 % (16.7 %), en 10 % (16.7 %), es 10 % (16.7 %),",
+        "  hi 10 % (8.3 %)",
+    ]
+    assert answer_lines(answer, passages, 3, typed=True) == lines[1:]  # the query stands above already
+
+
+def test_the_prompt_of_queries(place: Path, typed) -> None:
+    """Which one it is, and which other ones the encoder has, is told before the first answer."""
+    plain = typed(*MODEL, f"query={QUERY}")
+    assert "babelbatch: queries are encoded without a prompt\n" in plain[2]
+    shutil.copytree(place / "model", place / "prompted")
+    stored = json.loads((place / "model" / "babelbatch.json").read_text())
+    prompts = {"query_prefix": "query: ", "query_prompts": {"xquad_r": "Which sentence? ", "mlqa_r": "Which? "}}
+    (place / "prompted" / "babelbatch.json").write_text(json.dumps(stored | prompts))
+    arguments = ("encoder.name_or_path=prompted", "passages=wiki.jsonl", f"query={QUERY}", "top=7")
+    code, printed, errors = typed(*arguments)
+    line = "babelbatch: queries are encoded with the prompt 'query: '; there are prompts for task=xquad_r, mlqa_r\n"
+    assert (code, line in errors) == (0, True)
+    code, of_task, errors = typed(*arguments, "task=mlqa_r")
+    line = "babelbatch: queries are encoded with the prompt 'Which? '; there are prompts for task=xquad_r\n"
+    assert (code, line in errors) == (0, True)
+    model = load(place / "model", query_prefix="Which? ")
+    passages = model.encode_passages([text for _, text in ROWS])
+    expected = np.sort(model.encode_queries([QUERY])[0] @ passages.T)[::-1]
+    scores = [float(score) for score in re.findall(r"^ +\d+  \w\w +(-?\d\.\d{3})  ", of_task, re.MULTILINE)]
+    assert scores == pytest.approx(expected.tolist(), abs=6e-4)
+    assert of_task != printed
+    code, _, errors = typed(*arguments, "task=miracl")
+    assert (code, errors.splitlines()[-1]) == (
+        2, "babelbatch: task: the encoder has no prompt for 'miracl'; there are: xquad_r, mlqa_r",
+    )  # fmt: skip
+
+
+def test_a_language_without_debias(typed) -> None:
+    code, printed, errors = typed(*MODEL, piped=":el\n")
+    assert (code, printed) == (2, "")
+    assert errors.splitlines()[-1] == (
+        "babelbatch: :el would set the language of the questions, which only debias= uses"
+    )
 
 
 def test_a_text_cannot_control_the_terminal() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+import textwrap
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from babelbatch.encoder import Encoder
 from babelbatch.progress import percent
 from babelbatch.sources.passages import Passages
 
@@ -37,15 +41,24 @@ def pool_line(passages: Passages) -> str:
     return f"{len(passages.texts):,} passages in {len(order)} {kind}: {', '.join(parts)}"
 
 
-def answer_lines(answer: Answer, passages: Passages, top: int) -> list[str]:
-    """A line a passage with place, language, score and text, and the line of the languages. At a terminal a text is cut
-    to the line."""
+def prompt_line(encoder: Encoder, task: str | None) -> str:
+    """What is put before each query, and which other prompts the encoder has."""
+    settings = encoder.settings
+    prompt = settings.prefix("query", task)
+    line = f"queries are encoded with the prompt {prompt!r}" if prompt else "queries are encoded without a prompt"
+    others = [name for name in settings.query_prompts if name != task]
+    return f"{line}; there are prompts for task={', '.join(others)}" if others else line
+
+
+def answer_lines(answer: Answer, passages: Passages, top: int, typed: bool = False) -> list[str]:
+    """The query, a line a passage with place, language, score and text, and the line of the languages. At a terminal a
+    text is cut to the line, and languages are not torn apart. typed: the query stands there already."""
     width = max(map(len, passages.languages))
-    lines = [answer.query]
+    lines = [] if typed else [answer.query]
     for place, (row, score) in enumerate(zip(answer.rows[:top].tolist(), answer.scores[:top].tolist(), strict=True), 1):
         language = passages.languages[passages.language_of[row]]
         lines.append(_cut(f"{place:3}  {language:{width}}  {score:6.3f}  {_printable(passages.texts[row])}"))
-    return [*lines, languages_line(answer, passages), ""]
+    return [*lines, *_wrapped(languages_line(answer, passages)), ""]
 
 
 def languages_line(answer: Answer, passages: Passages) -> str:
@@ -71,4 +84,24 @@ def _cut(line: str) -> str:
     if not sys.stdout.isatty():
         return line
     width = shutil.get_terminal_size().columns
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+    if sum(map(_cells, line)) <= width:
+        return line
+    used, end = 1, 0  # one for the dots
+    while end < len(line) and used + _cells(line[end]) <= width:
+        used, end = used + _cells(line[end]), end + 1
+    return f"{line[:end]}…"
+
+
+def _cells(character: str) -> int:
+    """The columns of a terminal that a character takes: Chinese ones two, combining ones none."""
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _wrapped(line: str) -> list[str]:
+    if not sys.stdout.isatty():
+        return [line]
+    width = shutil.get_terminal_size().columns
+    whole = re.sub(r"(?<![,:]) ", "\N{NO-BREAK SPACE}", line)  # break after a comma only
+    return textwrap.wrap(whole, width, subsequent_indent="  ", break_on_hyphens=False)

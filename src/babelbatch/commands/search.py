@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from babelbatch.commands.answers import Answer, answer_lines, pool_line
+from babelbatch.commands.answers import Answer, answer_lines, pool_line, prompt_line
 from babelbatch.commands.checkpoint import load_checkpoint
 from babelbatch.encoder import Encoder, device_of
 from babelbatch.evaluation.debias import Method, Shared, fit
@@ -42,16 +43,19 @@ def search(cfg: DictConfig) -> None:
         encoder: Encoder = (
             load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else instantiate(cfg.encoder, _convert_="all")
         )
+    _refuse_unknown_task(cfg.task, encoder)
+    print(f"babelbatch: {prompt_line(encoder, cfg.task)}", file=sys.stderr, flush=True)
     searcher = build_searcher(cfg, encoder.to(device_of(cfg.device)).eval(), passages)
+    typed = cfg.query is None and sys.stdin.isatty()
     for query, language in _queries(cfg, query_language, passages):
         answer = searcher.answer(query, language)
-        print("\n".join(answer_lines(answer, passages, cfg.top)), flush=True)
+        print("\n".join(answer_lines(answer, passages, cfg.top, typed)), flush=True)
 
 
 @dataclass(frozen=True)
 class Searcher:
     """An index over passages. shared: what is removed from the vectors of a language; None without `debias`. depth:
-    passages that a query finds."""
+    passages that a query finds. task: selects the prompt of queries."""
 
     encoder: Encoder
     passages: Passages
@@ -59,11 +63,12 @@ class Searcher:
     shared: Shared | None
     token_budget: int | None
     depth: int
+    task: str | None = None
 
     def answer(self, query: str, language: str | None) -> Answer:
         """The first passages for a query. language: of the query, for `debias`."""
         with silent():
-            vector = encode(self.encoder, [query], "query", self.token_budget)
+            vector = encode(self.encoder, [query], "query", self.token_budget, task=self.task)
         if self.shared is not None:
             number = np.array([self.passages.languages.index(str(language))], np.int16)
             vector = self.shared.removed(vector, number)
@@ -84,7 +89,7 @@ def build_searcher(cfg: DictConfig, encoder: Encoder, passages: Passages) -> Sea
         vectors = shared.removed(vectors, passages.language_of)
     index = instantiate(cfg.index, _convert_="all").build(vectors)
     depth = min(len(passages.texts), max(cfg.top, TOP))
-    return Searcher(encoder, passages, index, shared, cfg.token_budget, depth)
+    return Searcher(encoder, passages, index, shared, cfg.token_budget, depth, cfg.task)
 
 
 def _fitted(method: Method, vectors: NDArray[np.float32], passages: Passages, components: int) -> Shared:
@@ -115,6 +120,8 @@ def _queries(cfg: DictConfig, language: str | None, passages: Passages) -> Itera
         print(" :el says that the next ones are in el." if cfg.debias != "none" else "")
     for line in iter(_read_line, ""):
         try:
+            if re.fullmatch(r":\S+", line) and cfg.debias == "none":
+                raise ValueError(f"{line} would set the language of the questions, which only debias= uses")
             if line.startswith(":") and cfg.debias != "none":
                 language = _known(line[1:].strip(), passages)
             elif cfg.debias != "none" and language is None:
@@ -147,3 +154,10 @@ def _known(language: str | None, passages: Passages) -> str | None:
             f"{', '.join(passages.languages)}"
         )
     return found
+
+
+def _refuse_unknown_task(task: str | None, encoder: Encoder) -> None:
+    prompts = encoder.settings.query_prompts
+    if task is not None and task not in prompts:
+        known = f"there are: {', '.join(prompts)}" if prompts else "it has none; leave it out"
+        raise ValueError(f"task: the encoder has no prompt for '{task}'; {known}")

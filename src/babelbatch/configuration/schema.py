@@ -193,6 +193,7 @@ class SearchConfig:
     text_column, language_column: of a table. language: of passages that neither a column nor the name of the file gives
         one. Where no passage has a language, scripts take their place.
     query: the question, in any language; None asks at the terminal, or reads lines of the standard input.
+    task: the name of a prompt in `encoder.query_prompts` that queries have, such as `xquad_r`; None: `query_prefix`.
     top: passages to show.
     debias: remove each language's mean from the vectors (`centre`), or its leading principal components (`lir`), as
         `evaluation.debias` does. components: how many of them, for `lir`. query_language: of the query, for `debias`.
@@ -208,6 +209,7 @@ class SearchConfig:
     language_column: str = "language"
     language: str | None = None
     query: str | None = None
+    task: str | None = None
     top: int = 5
     debias: str = "none"
     components: int = 1
