@@ -15,6 +15,7 @@ __all__ = [
     "merge_command",
     "mine",
     "needs",
+    "own_records",
     "search",
     "train",
 ]

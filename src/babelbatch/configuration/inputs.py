@@ -1,9 +1,11 @@
-"""Versions of the local data files that a configuration names."""
+"""Versions of the local data files, and of the user's own code, that a configuration names."""
 
 from __future__ import annotations
 
 import os
+import sysconfig
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -19,6 +21,8 @@ _NO_DATA = (".yaml", ".log", ".md", ".py")
 _RUN = "config.yaml"  # marks a folder of a run, whose files are no data
 _PREFIX = "inputs/"
 _SHOWN = 5
+_TARGET = "_target_"
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def input_versions(cfg: DictConfig) -> dict[str, str]:
@@ -26,14 +30,28 @@ def input_versions(cfg: DictConfig) -> dict[str, str]:
     name directly or by its folder; above 64 MB, size and modification time.
 
     <file> is the path below the key's folder, so that moved data have the same names. Hidden files, notes (.md, .py,
-    .yaml, .log) and the folders of runs are ignored.
+    .yaml, .log) and the folders of runs are ignored. Code of the user that a `_target_` names is a file, too: the
+    module, or all modules of its package; installed packages have versions instead.
     """
-    return {
+    settings = identity(cfg)
+    data = {
         f"{_PREFIX}{key}/{name}": _version(file)
-        for key, value in identity(cfg).items()
+        for key, value in settings.items()
         if isinstance(value, str) and key.startswith(tuple(f"{group}." for group in _GROUPS)) and _is_place(key)
         for name, file in _files(Path(value))
     }
+    code = {
+        f"{_PREFIX}{key}/{name}": _version(file)
+        for key, value in settings.items()
+        if is_own_code(key, value)
+        for name, file in _modules(str(value).partition(".")[0])
+    }
+    return data | code
+
+
+def is_own_code(key: str, value: object) -> bool:
+    """Whether a setting is a `_target_` outside babelbatch."""
+    return key.rpartition(".")[2] == _TARGET and isinstance(value, str) and not value.startswith("babelbatch.")
 
 
 def changed_inputs(cfg: DictConfig, folder: Path) -> list[str]:
@@ -49,6 +67,8 @@ def changed_inputs(cfg: DictConfig, folder: Path) -> list[str]:
     if not saved:
         return []
     current = input_versions(cfg)
+    if not any(f".{_TARGET}/" in key for key in saved):  # of an earlier version, which did not record code
+        current = {key: value for key, value in current.items() if f".{_TARGET}/" not in key}
     found = [
         f"{key.removeprefix(_PREFIX)} ({'new' if key not in saved else 'gone' if key not in current else 'changed'})"
         for key in sorted(saved.keys() | current.keys())
@@ -76,6 +96,22 @@ def _files(place: Path) -> Iterator[tuple[str, Path]]:
             file = Path(folder, name)
             if not name.startswith(".") and not name.endswith(_NO_DATA) and file.is_file():
                 yield file.relative_to(place).as_posix(), file
+
+
+def _modules(top: str) -> Iterator[tuple[str, Path]]:
+    """The source files of a module or package that is not installed; nothing is imported."""
+    try:
+        spec = find_spec(top)
+    except ValueError:  # such as __main__, which has none
+        return
+    if spec is None or not spec.origin or spec.origin.startswith(_INSTALLED):
+        return
+    origin = Path(spec.origin)
+    if spec.submodule_search_locations is None:
+        yield origin.name, origin
+    else:
+        for file in sorted(origin.parent.rglob("*.py")):
+            yield file.relative_to(origin.parent.parent).as_posix(), file
 
 
 def _version(file: Path) -> str:

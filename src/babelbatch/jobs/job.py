@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.check import check
 from babelbatch.configuration.identity import config_hash, differences, identity, resolved_yaml
-from babelbatch.configuration.inputs import changed_inputs
+from babelbatch.configuration.inputs import changed_inputs, is_own_code
 from babelbatch.configuration.plain import without_hydra
 from babelbatch.configuration.saved import load_config
 from babelbatch.configuration.schema import ConfigError
@@ -32,6 +32,7 @@ from babelbatch.runs.files import (
     is_finished,
 )
 from babelbatch.runs.lock import locked
+from babelbatch.runs.metrics_file import read_metrics
 from babelbatch.storage import write_atomically
 
 
@@ -110,10 +111,22 @@ def _save_command(folder: Path) -> None:
 
 
 def _finished_earlier(cfg: DictConfig, folder: Path) -> Outcome:
-    if changes := changed_inputs(cfg, folder):
-        problem = f"{folder} was finished with other data; to run it again, remove it or set another output_dir"
+    if changes := changed_inputs(cfg, folder) or _changed_records(cfg, folder):
+        what = "data or code" if any("_target_" in change for change in changes) else "data"
+        problem = f"{folder} was finished with other {what}; to run it again, remove it or set another output_dir"
         raise ConfigError([problem, *changes])
     return FINISHED_EARLIER
+
+
+def _changed_records(cfg: DictConfig, folder: Path) -> list[str]:
+    """Corpora and benchmarks of the user's own loaders, whose files nobody else knows, that are not those of the
+    finished run, such as "corpus (fingerprint 1f... instead of 2c...)"."""
+    records = ("corpus.", "validation.", "benchmarks.")
+    if not any(key.startswith(records) and is_own_code(key, value) for key, value in identity(cfg).items()):
+        return []
+    from babelbatch.commands.own_records import changed_fingerprints  # imports numpy, for most jobs without need
+
+    return changed_fingerprints(cfg, read_metrics(folder))
 
 
 def _refuse_another_run(cfg: DictConfig, folder: Path) -> None:
