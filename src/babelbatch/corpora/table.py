@@ -46,10 +46,14 @@ def load_corpus(
 ) -> Corpus:
     """Pairs from a table in one of two forms. Rows are read one at a time into the cache folder, once.
 
-    Long: a row is one item in one language, with `question`, `passage`, and optionally `id` (the same for translations
+    Long: a row is one item in one language, with `question`, `passage` (or a list of passages, of which each makes an
+        item, and none counts as wrong for another), and optionally `id` (the same for translations
         of a question; without it each row is a separate item), `language`, `passage_id` (the same for equivalent
         passages) and `negatives`: a list of texts, or columns `negative_1`, `negative_2` ...
     Wide: a row is one item, with a question and a passage column for each language. An empty cell is an absent text.
+
+    Tables of FlagEmbedding (`query`, `pos`, `neg`) and of sentence-transformers (`anchor`, `positive`, `negative`;
+    `sentence1`, `sentence2`, `label`) are read in the long form. Of rows with a label, those with 0 are left out.
 
     path: a file, or a folder of files. hub: instead of a path, a data set that `datasets` loads.
     hub_config, split, revision: of the data set of the hub.
@@ -104,6 +108,8 @@ def _build(
         if missing or not reader.seen:
             found = ", ".join(sorted(reader.seen | reader.left_out)) or "none"
             raise ValueError(f"languages: no row is in '{', '.join(missing)}'; the table has: {found}")
+        if reader.unpaired:
+            log.info("corpus table: %s rows with label 0 are no pairs, and are left out", f"{reader.unpaired:,}")
         reader.codes.report()
         assembly.finish(negatives)
         return assembly.languages
@@ -122,6 +128,7 @@ class _Reader:
     ) -> None:
         self.columns, self.given, self.languages = dict(columns), given, languages
         self.codes = codes
+        self.unpaired = 0  # rows whose label says that question and passage do not belong together
         self.seen: set[str] = set()
         self.left_out: set[str] = set()
         self._language = language
@@ -146,6 +153,9 @@ class _Reader:
         for role in ("id", "language"):
             if getattr(columns, role) is None and getattr(self._first, role) is not None:
                 raise ValueError(f"{place}: no '{getattr(self._first, role)}', which the first row has; add it")
+        if columns.label is not None and not _belongs_together(record[columns.label], columns.label, place):
+            self.unpaired += 1
+            return found
         id_ = f"{place.path.name}:{place.line}" if columns.id is None else id_in(record, columns.id, place)
         key = None
         if columns.passage_id is not None and record[columns.passage_id] not in (None, ""):
@@ -157,9 +167,15 @@ class _Reader:
             if self._is_selected(language):
                 text = text_in(record, columns.questions[None], place)
                 found.append(partial(assembly.query, id_, language, text, place.path, place.line))
-                text = text_in(record, columns.passages[None], place)
-                found.append(partial(assembly.passage, id_, language, text, place.path, place.line, key))
-                self._add_negatives(place, record, columns.negatives.get(None, ()), id_, language, assembly, found)
+                texts = _passages(record, columns.passages[None], place)
+                if len(texts) > 1 and key is None:
+                    key = f"{place.path.name}:{place.line}"
+                for number, passage in enumerate(texts, start=1):
+                    item = id_ if number == 1 else f"{id_}#{number}"
+                    if number > 1:
+                        found.append(partial(assembly.query, item, language, text, place.path, place.line))
+                    found.append(partial(assembly.passage, item, language, passage, place.path, place.line, key))
+                    self._add_negatives(place, record, columns.negatives.get(None, ()), item, language, assembly, found)
         return found
 
     def _add_wide(
@@ -236,6 +252,28 @@ def _optional(record: Record, column: str, place: Place) -> str | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     return text_of(value, f"'{column}'", place)
+
+
+def _passages(record: Record, column: str, place: Place) -> list[str]:
+    """The relevant passages in a cell: a text, or a list of them."""
+    value = record[column]
+    if not isinstance(value, list):
+        return [text_in(record, column, place)]
+    if not value:
+        raise ValueError(f"{place}: '{column}' is empty; write a passage, or remove the row")
+    return list(dict.fromkeys(text_of(text, f"'{column}'", place) for text in value))
+
+
+def _belongs_together(value: object, column: str, place: Place) -> bool:
+    text = str(value).lower()
+    if text in {"1", "1.0", "true"}:
+        return True
+    if text in {"0", "0.0", "false"}:
+        return False
+    raise ValueError(
+        f"{place}: '{column}' is {str(value)[:20]}, neither 1 (a pair) nor 0; keep the rows that are pairs, without "
+        f"the column '{column}'"
+    )
 
 
 def _texts(record: Record, column: str, place: Place) -> list[str]:

@@ -25,6 +25,16 @@ DEFAULTS: dict[str, ColumnNames] = {
 WIDE: dict[str, ColumnNames] = {"question": "question_{language}", "passage": "passage_{language}"}
 """The usual names of the columns where a row has all languages."""
 
+KNOWN: tuple[dict[str, str], ...] = (
+    {"question": "query", "passage": "pos", "negatives": "neg"},
+    {"question": "anchor", "passage": "positive", "negatives": "negative"},
+    {"question": "sentence1", "passage": "sentence2"},
+)
+"""Names in the tables of FlagEmbedding and of sentence-transformers, which count where the usual ones are missing."""
+
+LABEL = "label"
+"""The column of sentence-transformers that says whether a pair belongs together: 1, or 0."""
+
 NUMBERED_NEGATIVES = "negative_{number}"
 """The default name of columns with one negative each, as CSV needs; used if no column has a list of negatives."""
 
@@ -34,6 +44,7 @@ class Layout:
     """The columns of one row. For a row in one language, the keys of questions, passages and negatives are None.
 
     questions, passages: language -> column. negatives: language -> columns with a list of texts or one text each.
+    label: column that is 1 where the pair belongs together, and 0 where not.
     """
 
     id: str | None
@@ -42,6 +53,7 @@ class Layout:
     questions: Mapping[str | None, str]
     passages: Mapping[str | None, str]
     negatives: Mapping[str | None, tuple[str, ...]]
+    label: str | None = None
 
 
 def complete_columns(given: Mapping[str, ColumnNames] | None) -> dict[str, ColumnNames]:
@@ -90,6 +102,7 @@ def find_layout(names: Sequence[str], columns: Mapping[str, ColumnNames], requir
     columns: complete, see `complete_columns`. required: roles that the user named; the others may be missing.
     Raises KeyError with the name of a missing column.
     """
+    columns = _with_known_names(names, columns)
 
     def one(role: str) -> str | None:
         name = columns[role]
@@ -123,7 +136,21 @@ def find_layout(names: Sequence[str], columns: Mapping[str, ColumnNames], requir
         texts.append(found)
     id_, language, passage_id = single
     questions, passages = texts
-    return Layout(id_, None if wide else language, passage_id, questions, passages, grouped)
+    own = {name for name in columns.values() if isinstance(name, str)}
+    known = any(columns["question"] == each["question"] for each in KNOWN)
+    label = LABEL if known and LABEL in names and LABEL not in own else None
+    return Layout(id_, None if wide else language, passage_id, questions, passages, grouped, label)
+
+
+def _with_known_names(names: Sequence[str], columns: Mapping[str, ColumnNames]) -> Mapping[str, ColumnNames]:
+    """The columns under the names of another library, if the row has those and not the usual ones."""
+    if any(columns[role] != DEFAULTS[role] or DEFAULTS[role] in names for role in ("question", "passage")):
+        return columns
+    for known in KNOWN:
+        if known["question"] in names and known["passage"] in names:
+            usual = columns["negatives"] == DEFAULTS["negatives"]
+            return {**columns, **{role: name for role, name in known.items() if role != "negatives" or usual}}
+    return columns
 
 
 def _matching(names: Sequence[str], wanted: ColumnNames) -> list[tuple[str | None, str]]:
