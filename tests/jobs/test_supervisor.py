@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from babelbatch.jobs.supervisor import WorkerExit, supervise
+from babelbatch.jobs.workers import _suspended_outcome
 from processes import alive, started, until
 
 WORKER = """
@@ -140,3 +142,35 @@ def test_orphans_of_a_killed_supervisor_end(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
     orphans = [pid for rank in (0, 1) for pid in json.loads((tmp_path / f"ready{rank}").read_text())]
     until(lambda: not any(map(alive, orphans)))
+
+
+def test_a_rank_that_is_stopped_for_too_long_ends_all(tmp_path: Path) -> None:
+    """The others would wait for it without end. Where all are stopped, somebody lets them go on later."""
+    seen: list[bool] = []
+
+    def stop() -> None:
+        until(lambda: ready(tmp_path))
+        pids = [reported(tmp_path, rank)["pid"] for rank in (0, 1)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3.5)
+        seen.append(all(map(alive, pids)))
+        os.kill(pids[0], signal.SIGCONT)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    ended = supervise([sys.executable, "-c", FOREVER], 2, tmp_path, {"folder": str(tmp_path)}, suspended=2)
+    thread.join()
+    assert seen == [True]
+    assert ended == WorkerExit(137, 1, 0, suspended=True)
+    assert not any(alive(reported(tmp_path, rank)["pid"]) for rank in (0, 1))
+
+
+def test_a_job_with_a_stopped_rank_fails_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = _suspended_outcome(1, tmp_path)
+    reason = (
+        "rank 1 was stopped (SIGSTOP) for 10 minutes while others were not, so all were ended; run the same command "
+        "again to resume"
+    )
+    assert (outcome.state, outcome.code, outcome.reason) == ("failed", 1, reason)
+    assert capsys.readouterr().err == f"babelbatch: {tmp_path}: {reason}\n"

@@ -22,6 +22,9 @@ from babelbatch.runs.stopping import signal_exit_code
 
 Worker = subprocess.Popen[bytes]
 
+STOPPED_SECONDS = 600
+"""A rank that is stopped for so long, while others are not, ends the job: they would wait for it without end."""
+
 _STOPPED = {signal_exit_code(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
 
 
@@ -30,16 +33,23 @@ class WorkerExit:
     """How the workers of a job ended.
 
     code: the exit code of the first one that failed, or 0; 128 + n if signal n ended it. rank: of that one.
-    signum: the last signal that asked this process to stop meanwhile, or 0.
+    signum: the last signal that asked this process to stop meanwhile, or 0. suspended: whether that rank was stopped
+        by SIGSTOP for too long, and all were killed for it.
     """
 
     code: int
     rank: int
     signum: int
+    suspended: bool = False
 
 
 def supervise(
-    command: Sequence[str], processes: int, logs: Path, settings: Mapping[str, object], grace: float = 30.0
+    command: Sequence[str],
+    processes: int,
+    logs: Path,
+    settings: Mapping[str, object],
+    grace: float = 30.0,
+    suspended: int = STOPPED_SECONDS,
 ) -> WorkerExit:
     """Runs `command` in `processes` processes, and returns when all have ended.
 
@@ -47,6 +57,8 @@ def supervise(
     from its standard input, which ends when this process does. SIGINT and SIGTERM are passed on.
     grace: seconds that the others have to end by themselves when one has failed, then after a SIGTERM; four times as
         many when they were asked to stop, which takes a checkpoint and the end of logging. A third signal kills.
+    suspended: seconds after which a rank that is stopped (SIGSTOP), while another is not, ends the job. A user may
+        stop all of them, and let them go on later.
     """
     port = _free_port() if processes > 1 else 0
     workers: list[Worker] = []
@@ -54,7 +66,7 @@ def supervise(
         try:
             for rank in range(processes):
                 workers.append(_start(command, rank, processes, port, logs, settings))
-            first = _watch(workers, received, grace)
+            first, stopped = _watch(workers, received, grace, suspended)
         finally:
             for worker in workers:
                 worker.kill()
@@ -64,12 +76,14 @@ def supervise(
     codes = [_shell_code(worker.returncode) for worker in workers]
     if codes[0] == codes[first] == 2:  # every rank finds a user error, and rank 0 has printed it
         first = 0
-    return WorkerExit(codes[first], first, received[-1] if received else 0)
+    return WorkerExit(codes[first], first, received[-1] if received else 0, stopped)
 
 
-def _watch(workers: list[Worker], received: list[int], grace: float) -> int:
-    """Waits for all workers, and ends them when one has failed. Returns the first rank to fail, or 0."""
+def _watch(workers: list[Worker], received: list[int], grace: float, suspended: int) -> tuple[int, bool]:
+    """Waits for all workers, and ends them when one has failed. Returns the first rank to fail, or 0, and whether it
+    was killed since it was stopped."""
     first: int | None = None
+    pauses = _Pauses(workers, suspended)
     passed_on = 0
     deadline = float("inf")
     steps = [subprocess.Popen.terminate, subprocess.Popen.kill]
@@ -81,6 +95,10 @@ def _watch(workers: list[Worker], received: list[int], grace: float) -> int:
         if len(received) >= 3:
             for worker in running:
                 worker.kill()
+        if first is None and (paused := pauses.too_long()) is not None:
+            for worker in running:
+                worker.kill()
+            return paused, True
         if first is None:
             codes = [_shell_code(worker.returncode or 0) for worker in workers]
             first = next((rank for rank, code in enumerate(codes) if code), None)
@@ -96,7 +114,35 @@ def _watch(workers: list[Worker], received: list[int], grace: float) -> int:
         time.sleep(0.05)
     if first is None:
         first = next((rank for rank, worker in enumerate(workers) if worker.returncode), 0)
-    return first
+    return first, False
+
+
+class _Pauses:
+    """For how many seconds each worker was seen stopped, while another was not. Seconds in which this process is
+    stopped itself do not count."""
+
+    def __init__(self, workers: list[Worker], most: int) -> None:
+        self._workers, self._most = workers, most
+        self._seconds = [0] * len(workers)
+        self._next = time.monotonic() + 1
+
+    def too_long(self) -> int | None:
+        """The rank that is stopped for too long, or None. Looks once a second."""
+        if len(self._workers) == 1 or time.monotonic() < self._next:
+            return None
+        self._next = time.monotonic() + 1
+        stopped = [_is_stopped(worker.pid) for worker in self._workers]
+        alone = not all(stopped)
+        self._seconds = [n + 1 if alone and now else 0 for n, now in zip(self._seconds, stopped, strict=True)]
+        return next((rank for rank, seconds in enumerate(self._seconds) if seconds >= self._most), None)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped the process; False where the system has no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
+    except (OSError, IndexError):
+        return False
 
 
 def _start(

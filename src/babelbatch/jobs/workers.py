@@ -19,7 +19,7 @@ from babelbatch.jobs.outcome import (
     FINISHED_EARLIER,
     Outcome,
 )
-from babelbatch.jobs.supervisor import supervise
+from babelbatch.jobs.supervisor import STOPPED_SECONDS, supervise
 from babelbatch.runs.files import TRACEBACK_FILE
 from babelbatch.runs.lock import locked
 from babelbatch.runs.stopping import signal_exit_code
@@ -41,11 +41,23 @@ def run_in_workers(root: str, cfg: DictConfig, folder: Path, processes: int, set
             save_config(cfg, folder)
         command = [sys.executable, "-m", "babelbatch.jobs.worker", root, str(folder)]
         ended = supervise(command, processes, folder, settings)
-        if ended.code:
+        if ended.suspended:
+            outcome = _suspended_outcome(ended.rank, folder)
+        elif ended.code:
             outcome = _failed_outcome(ended.code, ended.rank, folder)
         return replace(outcome, stopped=ended.signum)
 
     return run_reporting_failures(work, folder, lambda: state_after_interruption(cfg, folder))
+
+
+def _suspended_outcome(rank: int, folder: Path) -> Outcome:
+    """Outcome of a job that was ended since one rank alone was stopped for too long."""
+    reason = (
+        f"rank {rank} was stopped (SIGSTOP) for {STOPPED_SECONDS // 60} minutes while others were not, so all were "
+        "ended; run the same command again to resume"
+    )
+    print_error(f"{folder}: {reason}")
+    return Outcome("failed", EXIT_FAILED, reason)
 
 
 def _failed_outcome(code: int, rank: int, folder: Path) -> Outcome:
