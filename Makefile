@@ -18,6 +18,7 @@ demo: $(VENV)/installed
 
 # Three at a time on two cores, because many tests wait for processes that end or time out.
 test: $(VENV)/installed
+	$(VENV)/bin/python -m compileall -q src # else, under PYTHONDONTWRITEBYTECODE, each process that a test starts compiles it
 	$(VENV)/bin/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed

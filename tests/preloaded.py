@@ -35,6 +35,7 @@ from processes import PATIENCE, descendants, ended, finished
 _MODULES = [
     "built_facts", "babelbatch.commands.train", "babelbatch.commands.evaluate", "babelbatch.commands.mine",
     "babelbatch.jobs.launch", "babelbatch.report.page", "matplotlib.backends.backend_agg", "pandas", "wandb",
+    "wandb_workspaces.workspaces.interface",
 ]  # fmt: skip
 # A console script that is run by the process that listens at a socket. Its standard streams are those of this one.
 _CLIENT = """#!{python} -IS
@@ -50,12 +51,14 @@ with socket.socket(socket.AF_UNIX) as server:
 _READ_BY_IMPORTS = ("CUDA", "HF_", "KMP_", "MKL_", "OMP_", "OPENBLAS", "PYTHON", "TOKENIZERS_", "TRANSFORMERS_")
 
 
-def run_preloaded(script: Path, *arguments: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+def run_preloaded(
+    script: Path, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, code: int = 0
+) -> subprocess.CompletedProcess[str]:
     """Runs a console script to its end, which must have this exit code, with the arguments and the environment that it
     would have if a user typed it."""
     if _read_by_imports() != _server()[1]:  # a test has set one of them meanwhile
-        return finished(script, *arguments, cwd=cwd, code=code)
-    with started_preloaded(script, *arguments, cwd=cwd) as process:
+        return finished(script, *arguments, cwd=cwd, env=env, code=code)
+    with started_preloaded(script, *arguments, cwd=cwd, env=env) as process:
         stdout, stderr = ended(process)
     assert process.returncode == code, f"exit code {process.returncode}\n{stdout}\n{stderr}"
     return subprocess.CompletedProcess([str(script), *map(str, arguments)], code, stdout, stderr)

@@ -18,7 +18,8 @@ import yaml
 from babelbatch.dashboard.runs import read_runs
 from commands import BIN, SMALL
 from fake_wandb import Backend
-from processes import finished, python
+from preloaded import run_preloaded
+from processes import python
 
 LANGUAGE_BIAS = {  # logged all together, or by an evaluation without the language bias suite not at all
     "multilingual/language_preference",
@@ -34,7 +35,7 @@ GOLDEN = Path(__file__).parent / "dashboard_golden.json"  # made by: babelbatch-
 def dashboard(cwd: Path, *arguments: str, code: int = 0, **environment: str) -> CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     env = clean | {"HOME": str(cwd)} | environment
-    done = finished(BIN / "babelbatch-dashboard", *arguments, cwd=cwd, env=env, code=code)
+    done = run_preloaded(BIN / "babelbatch-dashboard", *arguments, cwd=cwd, env=env, code=code)
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith(READING)
     return CompletedProcess(done.args, done.returncode, done.stdout, done.stderr.removeprefix(READING))
@@ -297,7 +298,7 @@ def test_it_shows_what_a_sweep_logs(tmp_path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     arguments = ("-m", "sampling=hybrid", "sampling.alpha=0.25,0.75", "logger=wandb", "logger.wandb.project=trial")
     with Backend() as backend:
-        finished(
+        run_preloaded(
             BIN / "babelbatch-train", *arguments, *SMALL, "trainer.log_every_n_steps=1", "output_dir=multirun/ratio",
             cwd=tmp_path, env=clean | backend.environment(),
         )  # fmt: skip
