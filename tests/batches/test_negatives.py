@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from babelbatch.batches.negatives import Mined, concatenated, read_negatives, with_negatives, write_negatives
+from babelbatch.batches.negatives import _META, Mined, concatenated, read_negatives, with_negatives, write_negatives
 from babelbatch.records import ABSENT, Corpus
 from conftest import MakeCorpus
 
@@ -194,3 +194,11 @@ def test_the_order_of_rows_is_kept(corpus):
     assert replace(joined, negatives=corpus.negatives, negative_keys=corpus.negative_keys).fingerprint == (
         corpus.fingerprint
     )
+
+
+@pytest.mark.parametrize("written", [b"[" * 100_000, b"[]", b"{", b'{"format": ' + b"1" * 5_000 + b"}"])
+def test_a_manifest_that_babelbatch_did_not_write(corpus, tmp_path, written):
+    path = tmp_path / "n.parquet"
+    table = pa.table({"id": ["item0"]})
+    pq.write_table(table.replace_schema_metadata({_META: written}), path)
+    assert refused(path, corpus) == " was not written by babelbatch-mine; mine it again"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.corpora.mmarco import load_corpus
+from babelbatch.corpora.mmarco import _Done, _progress, load_corpus
 from babelbatch.progress import Work
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.sources import mmarco
@@ -266,3 +266,17 @@ def test_a_million_passages_stay_on_disk(tmp_path: Path) -> None:
     assert 64_600 < items < 65_700  # 65,132 are hit by one of ten drawn, give or take 150
     assert 120_000 < passages < 2 * items
     assert kilobytes < 200_000, f"{kilobytes:,} KB"
+
+
+@pytest.mark.parametrize(
+    "written", ["{", '{"languages": -1}', '{"languages": 99}', '{"languages": true}', '{"x": 1}', "[]"]
+)
+def test_damaged_progress_of_a_build_begins_it_again(tmp_path, caplog, written):
+    path = tmp_path / "done.json"
+    path.write_text(written)
+    assert _progress(path, 3) == _Done()
+    assert caplog.messages[0].startswith(f"{path} is damaged (")
+    path.write_text('{"languages": 2, "queries": 5, "passages": 7}')
+    assert _progress(path, 3) == _Done(2, 5, 7)
+    path.unlink()
+    assert _progress(path, 3) == _Done()

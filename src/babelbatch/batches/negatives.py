@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelbatch.records import ABSENT, Corpus
+from babelbatch.storage.documents import UnreadableDocument, parse_json
 
 FORMAT = 1
 """Goes up when what the table means changes."""
@@ -142,14 +143,14 @@ def with_negatives(corpus: Corpus, mined: Mined, held_out: np.ndarray) -> Corpus
 
 def _facts(path: Path, file: pq.ParquetFile) -> dict[str, str]:
     try:
-        manifest = json.loads((file.schema_arrow.metadata or {})[_META])
+        manifest = parse_json((file.schema_arrow.metadata or {})[_META])
         if manifest["format"] != FORMAT:
             raise ValueError(f"{path} is of format {manifest['format']}, this babelbatch reads {FORMAT}; {_AGAIN}")
         missing = [name for name in _SCHEMA.names if name not in file.schema_arrow.names]
         if missing:
             raise ValueError(f"{path} lacks the column '{missing[0]}'; {_AGAIN}")
         return {"corpus": manifest["corpus"], "fingerprint": manifest["fingerprint"]}
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, UnreadableDocument) as error:
         raise ValueError(f"{path} was not written by babelbatch-mine; {_AGAIN}") from error
 
 

@@ -7,7 +7,7 @@ import logging
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -24,6 +24,7 @@ from babelbatch.sources.hub import check_count
 from babelbatch.sources.languages import select_languages
 from babelbatch.sources.listing import is_listing
 from babelbatch.storage import TextWriter, file_signatures, select_texts, write_atomically
+from babelbatch.storage.documents import read_json_object
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +107,24 @@ class _Done:
     passages: int = 0
 
 
+def _progress(path: Path, languages: int) -> _Done:
+    """How far an earlier attempt came; nowhere, with a warning, if its file is damaged."""
+    try:
+        done = _Done(**read_json_object(path))
+        counts = astuple(done)
+        if not all(type(count) is int and count >= 0 for count in counts) or done.languages > languages:
+            raise ValueError(f"no counts of a build: {counts}")
+    except FileNotFoundError:
+        return _Done()
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s is damaged (%s): the build begins again", path, error)
+        return _Done()
+    return done
+
+
 def _gather(folder: Path, drawn: Sample, languages: Sequence[str], data_dir: str | None) -> None:
     """Writes texts and tables one language after the other, from the first unfinished one on."""
-    done = _Done(**json.loads((folder / _DONE).read_text())) if (folder / _DONE).is_file() else _Done()
+    done = _progress(folder / _DONE, len(languages))
     if done.languages == len(languages):
         return
     queries, passages = _ids(drawn)

@@ -22,6 +22,7 @@ from babelbatch.report.runs import Run, read_run
 from babelbatch.report.tables import column_title
 from babelbatch.runs.files import COMMAND_FILE
 from babelbatch.storage import write_atomically
+from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 CARD_FILE = "README.md"
 _RECIPE = {
@@ -45,7 +46,7 @@ def write_card(run_folder: Path, encoder_folder: Path, note: str = "") -> None:
     note: a sentence on how the encoder differs from the run's. Raises ValueError for a run whose files are damaged.
     """
     run = read_run(run_folder)
-    settings = json.loads((encoder_folder / "babelbatch.json").read_text(encoding="utf-8"))
+    settings = _settings_of(encoder_folder / "babelbatch.json")
     studies = [study(name, grouped([run]), tested=False) for name in run.benchmarks]
     exported = (encoder_folder / "modules.json").is_file()
     parts = [
@@ -60,6 +61,13 @@ def write_card(run_folder: Path, encoder_folder: Path, note: str = "") -> None:
         *_provenance(run),
     ]
     write_atomically(encoder_folder / CARD_FILE, "\n".join(parts).rstrip() + "\n")
+
+
+def _settings_of(path: Path) -> dict[str, Any]:
+    try:
+        return read_json_object(path)
+    except (UnreadableDocument, OSError) as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); save the encoder there again") from None
 
 
 def metadata(run: Run, exported: bool) -> ModelCardData:
