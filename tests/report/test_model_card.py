@@ -11,7 +11,8 @@ from huggingface_hub.repocard import metadata_load
 
 from babelbatch.report import licences
 from babelbatch.report.licences import data_sources
-from babelbatch.report.model_card import write_card
+from babelbatch.report.model_card import metadata, write_card
+from babelbatch.report.runs import read_run
 from pages import DOCS
 from run_folders import write_run
 
@@ -141,3 +142,10 @@ def test_every_licence_is_the_one_of_the_documentation() -> None:
     page = (DOCS / "datasets.md").read_text(encoding="utf-8")
     for key, (_, licence, _) in licences._listed().items():
         assert licence in page, key
+
+
+def test_a_run_is_called_by_its_name_and_its_folder(tmp_path: Path) -> None:
+    """The runs of a sweep share a name, and runs without one are all called train."""
+    for folder, name, title in (("x_x_1", "train", "x_x_1"), ("x_x_2", "demo", "demo x_x_2"), ("demo", "demo", "demo")):
+        run = read_run(write_run(tmp_path / folder, "x_x", 1.0, facts={"name": name}))
+        assert metadata(run, exported=True).model_name == title

@@ -25,6 +25,8 @@ from babelbatch.report.model_card import (
 )
 from babelbatch.storage import write_atomically
 
+_DIGITS = 12  # of a configuration's hash, which has 64: enough to find the run, and a table fits a page
+
 
 @dataclass(frozen=True)
 class Parent:
@@ -61,7 +63,7 @@ def write_merged_card(
                     f"{each.share:g}",
                     each.strategy,
                     *(_shown(each.metrics.get(key)) for key in ("seed", "steps", "tokens/encoded")),
-                    f"`{each.metrics.get('config_hash', '')}`",
+                    f"`{str(each.metrics.get('config_hash', ''))[:_DIGITS]}`",
                 )
                 for each in parents
             ],

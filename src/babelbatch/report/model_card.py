@@ -24,6 +24,7 @@ from babelbatch.runs.files import COMMAND_FILE
 from babelbatch.storage import write_atomically
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
+_UNNAMED = "train"  # what babelbatch-train calls runs without name=
 CARD_FILE = "README.md"
 _RECIPE = {
     "strategy": "sampling strategy", "alpha": "alpha", "alpha_realised": "share of X-X batches", "seed": "seed",
@@ -51,7 +52,7 @@ def write_card(run_folder: Path, encoder_folder: Path, note: str = "") -> None:
     exported = (encoder_folder / "modules.json").is_file()
     parts = [
         f"---\n{metadata(run, exported).to_yaml()}\n---\n",
-        f"# {without_html(str(run.metrics.get('name', run_folder.name)))}\n",
+        f"# {without_html(_title(run))}\n",
         "An encoder of queries and passages for retrieval within and across languages, trained by babelbatch with the "
         "batches of [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).\n",
         *([f"{note}\n"] if note else []),
@@ -73,7 +74,7 @@ def _settings_of(path: Path) -> dict[str, Any]:
 def metadata(run: Run, exported: bool) -> ModelCardData:
     """The block that the hub reads. Without a licence, which the run does not know. exported: whether
     sentence-transformers reads the folder."""
-    name = str(run.metrics.get("name", run.folder.name))
+    name = _title(run)
     base = run.settings.get("encoder.name_or_path")
     codes = dict.fromkeys(map(primary_language, run.metrics.get("languages/corpus") or ()))
     languages = [code for code in codes if re.fullmatch(r"[a-z]{2,3}", code)]
@@ -118,14 +119,13 @@ def use_section(settings: Mapping[str, Any], exported: bool) -> list[str]:
     rows = [
         (
             role,
-            f"`{json.dumps(settings[f'{role}_prefix'], ensure_ascii=False)}`",
+            _prompt(settings[f"{role}_prefix"]),
             f"{settings[f'{role}_length']:,} tokens",
         )
         for role in ("query", "passage")
     ]
     rows += [
-        (f"query of {task}", f"`{json.dumps(prompt, ensure_ascii=False)}`", rows[0][2])
-        for task, prompt in settings.get("query_prompts", {}).items()
+        (f"query of {task}", _prompt(prompt), rows[0][2]) for task, prompt in settings.get("query_prompts", {}).items()
     ]
     scaled = "scaled to unit length" if settings["normalise"] else "not scaled"
     return [
@@ -234,6 +234,16 @@ def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
         key: f".../{Path(value).name}" if isinstance(value, str) and value.startswith(("/", "~")) else value
         for key, value in settings.items()
     }
+
+
+def _title(run: Run) -> str:
+    """The name of a run, which the runs of a sweep share, and that of its folder."""
+    name, folder = str(run.metrics.get("name", run.folder.name)), run.folder.resolve().name
+    return folder if name in (folder, _UNNAMED) else f"{name} {folder}"
+
+
+def _prompt(prompt: str) -> str:
+    return f"`{json.dumps(prompt, ensure_ascii=False)}`" if prompt else "none"
 
 
 def is_on_the_hub(name: str) -> bool:
