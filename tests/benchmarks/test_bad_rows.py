@@ -262,3 +262,21 @@ def test_pairs(tmp_path: Path) -> None:
     assert str(error.value) == "\n  ".join([f"2 rows cannot be used; correct them, or {REMEDY}:", *of_rows])
     benchmark = load_benchmark(str(table), layout="pairs", on_bad_row="skip")
     assert (benchmark.query_texts, benchmark.skipped_rows.first) == (("What?",), of_rows)
+
+
+def test_ids_that_only_look_equal(tmp_path: Path) -> None:
+    """The message shows in what they differ, instead of two equal words."""
+    one, other = "caf\u00e9", "cafe\u0301"
+    folder = beir(
+        tmp_path, [{"_id": one, "text": "Query?"}], [{"_id": other, "text": "Passage."}],
+        [judged(other, other), judged(one, one)],
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="on_bad_row=skip") as error:
+        load_benchmark(str(folder), language="en")
+    qrels = folder / "qrels/test.jsonl"
+    names = (r"'caf\xe9'", r"'cafe\u0301'")
+    assert str(error.value).splitlines()[1:] == [
+        f"  {qrels}, line {line}: there is no {kind} '{id_}' ({wrong}), only {right}, which differs from it in blanks "
+        "or Unicode form; add it, or remove the row"
+        for line, kind, id_, wrong, right in ((1, "query", other, *names[::-1]), (2, "candidate", one, *names))
+    ]

@@ -25,13 +25,14 @@ from babelbatch.benchmarks.stored import (
     QUERIES,
     QUERY_IDS,
 )
-from babelbatch.records import ABSENT
+from babelbatch.records import ABSENT, escaped, same_id
 from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lines import Place
 from babelbatch.storage import Texts, TextWriter, abandon_build, select_texts, text_hash
 
 log = logging.getLogger(__name__)
 
+_UNUSUAL = 100_000  # ids to compare, which stay in memory
 _COMPARED = 1_000  # queries whose text is compared with that of the candidate of their id
 
 
@@ -47,6 +48,7 @@ class PoolAssembly:
     def __init__(self, folder: Path, bad: BadRows | None = None, exclude_same_id: bool = False) -> None:
         self._folder = folder
         self._bad, self._exclude_same_id = bad, exclude_same_id
+        self._unusual: dict[str, str] = {}  # candidate id in its plain form -> as it is
         self._missing: dict[str, list[tuple[str, float]]] = {}  # query -> unknown relevant candidates
         self._ids, self._texts = TextWriter(folder / CANDIDATE_IDS), TextWriter(folder / CANDIDATES)
         self._hashes, self._checks = array("Q"), array("Q")
@@ -68,6 +70,8 @@ class PoolAssembly:
         """Adds a candidate. Ids are distinct over all languages. A text may be empty."""
         self._ids.append(id_)
         self._texts.append(text)
+        if not _is_usual(id_) and len(self._unusual) < _UNUSUAL:
+            self._unusual.setdefault(same_id(id_), id_)
         hash_, check = text_hash(id_)
         self._hashes.append(hash_)
         self._checks.append(check)
@@ -208,12 +212,18 @@ class PoolAssembly:
             if gain <= 0:
                 continue
             if query not in ids:
-                self._refuse(f"{place}: there is no query '{query}'; add it, or remove the row")
+                self._refuse(
+                    f"{place}: there is no query '{query}'{self._looks_like_query(query)}; add it, or remove the row"
+                )
                 continue
             hash_, check = text_hash(candidate)
             at = int(np.searchsorted(hashes, np.uint64(hash_)))
             if at == len(hashes) or (hashes[at], checks[order[at]]) != (hash_, check):
-                self._refuse(f"{place}: there is no candidate '{candidate}'; add it, or remove the row")
+                plain = text_hash(same_id(candidate))[0]
+                known = np.uint64(plain) in hashes
+                other = self._unusual.get(same_id(candidate), same_id(candidate) if known else None)
+                alike = _looks_like(candidate, other)
+                self._refuse(f"{place}: there is no candidate '{candidate}'{alike}; add it, or remove the row")
                 self._missing.setdefault(query, []).append((candidate, gain))
                 continue
             found.setdefault(query, []).append((int(order[at]), gain))
@@ -223,6 +233,12 @@ class PoolAssembly:
         if self._bad is None:
             raise ValueError(message)
         self._bad.add(message)
+
+    def _looks_like_query(self, id_: str) -> str:
+        if _is_usual(id_):
+            return ""
+        plain = same_id(id_)
+        return _looks_like(id_, next((other for other, _ in self._queries if same_id(other) == plain), None))
 
     def _own_candidates(self, new_row: NDArray[np.int64]) -> dict[tuple[str, str], int]:
         """(query id, language) -> the row of the candidate with that id, also with its language before it, where each
@@ -266,3 +282,14 @@ class PoolAssembly:
 
     def _save(self, table: str, values: np.ndarray) -> None:
         np.save(self._folder / f"{table}.npy", values)
+
+
+def _is_usual(id_: str) -> bool:
+    return id_.isascii() and " " not in id_
+
+
+def _looks_like(id_: str, other: str | None) -> str:
+    """A hint, if an id looks like another one and differs from it in blanks or Unicode form."""
+    if other is None or other == id_:
+        return ""
+    return f" ({escaped(id_)}), only {escaped(other)}, which differs from it in blanks or Unicode form"
