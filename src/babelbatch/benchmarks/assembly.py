@@ -220,7 +220,7 @@ class PoolAssembly:
             at = int(np.searchsorted(hashes, np.uint64(hash_)))
             if at == len(hashes) or (hashes[at], checks[order[at]]) != (hash_, check):
                 plain = text_hash(same_id(candidate))[0]
-                known = np.uint64(plain) in hashes
+                known = not _is_usual(candidate) and np.uint64(plain) in hashes
                 other = self._unusual.get(same_id(candidate), same_id(candidate) if known else None)
                 alike = _looks_like(candidate, other)
                 self._refuse(f"{place}: there is no candidate '{candidate}'{alike}; add it, or remove the row")
