@@ -117,6 +117,7 @@ def started_preloaded(
             for pid in (process.pid, *descendants(process.pid)) if process.poll() is None else ():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            process.communicate(30)
 
 
 @contextlib.contextmanager

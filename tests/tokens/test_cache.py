@@ -6,7 +6,6 @@ import os
 import pickle
 import random
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -30,7 +29,8 @@ from babelbatch.storage.cache import cache_folder
 from babelbatch.tokens import Tokens, cache, store, tokenise, tokenizing
 from babelbatch.tokens import texts as texts_module
 from babelbatch.tokens.texts import Texts
-from processes import PEAK, ended, python, started, until
+from preloaded import Preloaded, started_preloaded
+from processes import PEAK, ended, python, until
 
 TEXTS = ["red green blue", "green blue", "", "grün und blau", "红 绿 蓝"]
 
@@ -508,13 +508,14 @@ def expected(tokenizer) -> str:
     return f"5000 True {[id_ for row in tokenizer(TEXTS)['input_ids'] for id_ in row]}"
 
 
-def start(root: Path, task: str) -> AbstractContextManager[subprocess.Popen[str]]:
+def start(root: Path, task: str) -> AbstractContextManager[Preloaded]:
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1]), *filter(None, sys.path)])
-    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    return started(sys.executable, "-c", PROCESS, root, task, env=environment)
+    script = root / "process.py"
+    script.write_text(PROCESS)
+    return started_preloaded(script, root, task, cwd=root, env=os.environ | {"PYTHONPATH": path})
 
 
-def printed(process: subprocess.Popen[str]) -> list[str]:
+def printed(process: Preloaded) -> list[str]:
     output, errors = ended(process)
     assert process.returncode == 0, errors
     return output.splitlines()

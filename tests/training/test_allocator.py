@@ -7,13 +7,13 @@ import platform
 
 import pytest
 
+from babelbatch.training import allocator
 from processes import python
 
 PROBE = """
-import resource
-from contextlib import nullcontext
+import resource, runpy, sys
 import numpy as np
-from babelbatch.training.allocator import keep_freed_memory
+keep_freed_memory = runpy.run_path(sys.argv[1])["keep_freed_memory"]  # without all that its wing imports
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -34,7 +34,7 @@ print(outside, inside, kept, resident() - before)
 
 def probe(**variables: str) -> list[int]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    return [int(word) for word in python(PROBE, env=clean | variables).stdout.split()]
+    return [int(word) for word in python(PROBE, allocator.__file__, env=clean | variables).stdout.split()]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to")
