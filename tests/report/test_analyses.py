@@ -223,5 +223,5 @@ def test_distances_are_symmetric_and_zero_to_oneself() -> None:
 def test_languages_are_known_or_called_by_their_code() -> None:
     """Outside the table name and script are those of the CLDR."""
     assert (language("th").own_name, language("th").script, language("th").resources) == ("ไทย", "Thai", 3)
-    assert (language("tlh").name, language("tlh").script, language("tlh").resources) == ("Klingon", "Latin", None)
+    assert (language("tlh").name, language("tlh").script, language("tlh").resources) == ("Klingon", None, None)
     assert (language("qqq").name, language("qqq").script, language("qqq").resources) == ("qqq", None, None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from babelbatch.report.numbers import fixed, general, interval, p_text, percent, with_unit
+from babelbatch.report.numbers import fixed, general, interval, interval_and_p, p_text, percent, with_unit
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,16 @@ def test_no_break_before_a_unit() -> None:
 )
 def test_p_values(value: float, expected: str) -> None:
     assert p_text(value) == expected.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@pytest.mark.parametrize(
+    ("low", "p_value", "expected"),
+    [
+        (-0.004, 0.78, "95 % interval [−0.004, +0.023], p = 0.78"),
+        (0.002, 0.001, "95 % interval [+0.002, +0.023], p = 0.001"),
+        (0.002, 0.051, "uncorrected 95 % interval [+0.002, +0.023], p = 0.051 by Holm"),
+    ],
+)
+def test_an_interval_and_a_p_value_that_seem_to_disagree(low: float, p_value: float, expected: str) -> None:
+    found = interval_and_p(low, 0.023, 3, 0.95, p_value, signed=True)
+    assert found.replace("\N{NO-BREAK SPACE}", " ") == expected

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babelbatch.report.grouping import Group
-from babelbatch.report.numbers import fixed, interval, p_text, percent
+from babelbatch.report.numbers import fixed, interval_and_p, p_text
 from babelbatch.report.outcomes import why_not_tested
 from babelbatch.statistics import Comparison, Scores, compare, holm
 
@@ -74,4 +74,4 @@ def named(group: Group, of_runs: bool) -> str:
 
 def sure(each: Interaction, level: float) -> str:
     both = each.comparison
-    return f"{percent(level)} interval {interval(both.low, both.high, 3, signed=True)}, {p_text(each.p_value)}"
+    return interval_and_p(both.low, both.high, 3, level, each.p_value, signed=True)

@@ -43,6 +43,15 @@ def p_text(value: float) -> str:
     return NO_BREAK.join(("p", number) if number.startswith("<") else ("p", "=", number))
 
 
+def interval_and_p(low: float, high: float, digits: int, level: float, p_value: float, *, signed: bool = False) -> str:
+    """The interval of a difference and its p-value, adjusted by Holm, for a sentence. Intervals are not corrected for
+    several tests, which is said where an interval excludes zero and the p-value is not significant."""
+    bounds = f"{percent(level)} interval {interval(low, high, digits, signed=signed)}"
+    if (low > 0 or high < 0) and p_value >= 1 - level:
+        return f"uncorrected {bounds}, {p_text(p_value)} by Holm"
+    return f"{bounds}, {p_text(p_value)}"
+
+
 def with_unit(number: str, unit: str) -> str:
     return f"{number}{NO_BREAK}{unit}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from babelbatch.report.contrasts import Contrast
 from babelbatch.report.grouping import Group
 from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
-from babelbatch.report.numbers import fixed, interval, p_text, percent
+from babelbatch.report.numbers import fixed, interval_and_p, p_text
 from babelbatch.report.outcomes import why_not_tested
 from babelbatch.statistics import (
     Comparison,
@@ -174,8 +174,7 @@ def _numbers(each: Planned, level: float) -> str:
     if isinstance(test, NonInferiority):
         return f"{difference}, {p_text(each.p_value)}"
     low, high = each.measure.difference_within(test.low, test.high)
-    text = f"{difference}, {percent(level)} interval {interval(low, high, digits, signed=True)}"
-    text += f", {p_text(each.p_value)}"
+    text = f"{difference}, {interval_and_p(low, high, digits, level, each.p_value, signed=True)}"
     if each.p_value >= 1 - level and each.detectable is not None:
         text += f"; {each.measure.unseen(each.detectable, digits)}"
     return text

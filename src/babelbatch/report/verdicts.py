@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from babelbatch.report.comparisons import Study
 from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
-from babelbatch.report.numbers import fixed, interval, p_text, percent
+from babelbatch.report.numbers import fixed, interval_and_p, p_text
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Pair
 from babelbatch.report.planned import headline as planned_headline
 from babelbatch.report.run_scores import DEFAULT_UNIT
@@ -264,8 +264,8 @@ def _sure(study: Study, pair: Pair, first: str) -> str:
     """The interval of the lead of `first`, and the p-value."""
     low, _, high = _from(pair, first)
     low, high = pair.measure.difference_within(low, high)
-    bounds = interval(low, high, _digits(pair.measure, max(abs(low), abs(high))))
-    return f"{percent(study.level)} interval {bounds}, {p_text(pair.p_value)}"
+    digits = _digits(pair.measure, max(abs(low), abs(high)))
+    return interval_and_p(low, high, digits, study.level, pair.p_value)
 
 
 def _from(pair: Pair, first: str) -> tuple[float, float, float]:
