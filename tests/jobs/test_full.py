@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import yaml
 
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.jobs.full import full_yaml, is_full, print_full
-from babelbatch.jobs.offered import groups_of, without_shared
+from babelbatch.jobs.offered import groups_of, offering, without_shared
+from babelbatch.jobs.overrides import force_overrides
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +103,15 @@ def test_files_that_experiments_begin_with_are_no_experiments() -> None:
     assert without_shared("experiment/paper", ["settings", "xlmr_x_x"]) == ["xlmr_x_x"]
     assert without_shared("experiment", ["demo", "paper/settings", "paper/x"]) == ["demo", "paper/x"]
     assert without_shared("corpus", ["settings"]) == ["settings"]
+
+
+def test_hydras_lists_are_whole_again_afterwards() -> None:
+    """In one process a later command has its own groups."""
+    typed = ["sampling=x_x", "corpus=nq", "seed=1"]
+    assert force_overrides(typed) == ["sampling=x_x", "corpus=nq", "++seed=1"]
+    within = []
+    with suppress(KeyError), offering("mine", helps=True):
+        within = force_overrides(typed)
+        raise KeyError
+    assert within == ["++sampling=x_x", "corpus=nq", "++seed=1"]
+    assert force_overrides(typed) == ["sampling=x_x", "corpus=nq", "++seed=1"]

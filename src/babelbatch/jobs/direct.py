@@ -19,7 +19,7 @@ from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.failures import is_user_error, print_error
 from babelbatch.jobs.full import is_full, print_full
-from babelbatch.jobs.offered import offer
+from babelbatch.jobs.offered import offering
 from babelbatch.jobs.outcome import EXIT_USER_ERROR
 from babelbatch.jobs.overrides import force_overrides, search_path
 from babelbatch.jobs.plan import check_jobs
@@ -45,11 +45,11 @@ def run_directly(root: str, work: Callable[[DictConfig], None], texts: Sequence[
     if is_full(sys.argv[1:]):
         sys.exit(print_full(root, sys.argv[1:]))
     arguments = get_args_parser().parse_args()
-    offer(root, helps=arguments.help, completes=arguments.shell_completion)
     if arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion:
         if not completes:
             _rewrite(arguments.overrides)
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(lambda cfg: None)()
+        with offering(root, helps=arguments.help, completes=arguments.shell_completion):
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(lambda cfg: None)()
         return
     try:
         if arguments.multirun:

@@ -16,7 +16,7 @@ from babelbatch.configuration.plain import plain, without_hydra
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.failures import print_error
-from babelbatch.jobs.offered import offer
+from babelbatch.jobs.offered import offering
 from babelbatch.jobs.outcome import EXIT_FAILED, EXIT_USER_ERROR
 from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     register()
     if {"-sc", "--shell-completion"} & set(arguments):
-        offer("train", completes=True)
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")(lambda cfg: None)()
+        with offering("train", completes=True):
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")(lambda cfg: None)()
         return 0
     parsed = get_args_parser().parse_args([argument for argument in arguments if argument != "--dry-run"])
     try:

@@ -18,7 +18,7 @@ from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.failures import print_error
 from babelbatch.jobs.fetching import check_needs
 from babelbatch.jobs.full import is_full, print_full
-from babelbatch.jobs.offered import offer
+from babelbatch.jobs.offered import offering
 from babelbatch.jobs.outcome import (
     EXIT_RUNNING_ELSEWHERE,
     EXIT_USER_ERROR,
@@ -70,9 +70,14 @@ def _launch(root: str, show: Show) -> int:
     if is_full(sys.argv[1:]):
         return print_full(root, sys.argv[1:])
     arguments = get_args_parser().parse_args()
-    offer(root, helps=arguments.help, completes=arguments.shell_completion)
     # `-sc query=bash` is no setting
     overrides = arguments.overrides if arguments.shell_completion else force_overrides(arguments.overrides)
+    with offering(root, helps=arguments.help, completes=arguments.shell_completion):
+        return _run_command(root, arguments, overrides, show)
+
+
+def _run_command(root: str, arguments: argparse.Namespace, overrides: list[str], show: Show) -> int:
+    """Checks the jobs of the command line and runs them, or prints what is asked for instead. Returns the exit code."""
     runner = JobRunner(root, arguments.config_dir)
     run = hydra.main(version_base="1.3", config_path=str(CONF), config_name=root)(runner)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -11,18 +13,20 @@ from hydra.core.object_type import ObjectType
 
 from babelbatch.configuration.shipped import CONF
 
-_get_group_options = ConfigLoaderImpl.get_group_options
 _SHARED = "settings"
 """The name of a file in experiment/ that other experiments begin with, and that is none itself."""
 
 
-def offer(root: str, *, helps: bool = False, completes: bool = False) -> None:
-    """Leaves files in experiment/ that are no experiments out of Hydra's lists of options, so that no glob finds them.
+@contextmanager
+def offering(root: str, *, helps: bool = False, completes: bool = False) -> Iterator[None]:
+    """Within the block, Hydra's lists of options lack the files in experiment/ that are no experiments, so that no glob
+    finds them.
 
     root: the root configuration, whose groups alone are listed by --help (helps) and tab completion (completes). The
     latter has the experiments of folders too, as they are typed: `paper/xlmr_x_x`.
     """
     offered = groups_of(root) if helps or completes else None
+    hydras = ConfigLoaderImpl.get_group_options
 
     def options(
         loader: ConfigLoaderImpl,
@@ -32,7 +36,7 @@ def offer(root: str, *, helps: bool = False, completes: bool = False) -> None:
         overrides: list[str] | None = None,
     ) -> list[str]:
         def listed(group: str, kind: ObjectType | None) -> list[str]:
-            return without_shared(group, _get_group_options(loader, group, kind, config_name, overrides))
+            return without_shared(group, hydras(loader, group, kind, config_name, overrides))
 
         found = listed(group_name, results_filter)
         if offered is None:
@@ -45,6 +49,10 @@ def offer(root: str, *, helps: bool = False, completes: bool = False) -> None:
         return found if group_name else [each for each in found if each in offered]
 
     ConfigLoaderImpl.get_group_options = options  # type: ignore[assignment, method-assign]  # Hydra offers no hook
+    try:
+        yield
+    finally:
+        ConfigLoaderImpl.get_group_options = hydras  # type: ignore[method-assign]
 
 
 def without_shared(group: str, options: list[str]) -> list[str]:
