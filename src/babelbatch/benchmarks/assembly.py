@@ -243,13 +243,17 @@ class PoolAssembly:
     def _own_candidates(self, new_row: NDArray[np.int64]) -> dict[tuple[str, str], int]:
         """(query id, language) -> the row of the candidate with that id, also with its language before it, where each
         language has its own ids."""
-        row_of = dict(zip(self._hashes, new_row.tolist(), strict=True))
-        found = {}
-        for id_, language in self._queries:
-            for name in (id_, f"{language}:{id_}"):
-                if (row := row_of.get(text_hash(name)[0], ABSENT)) != ABSENT:
-                    found[id_, language] = row
-        return found
+        names = [
+            ((id_, language), text_hash(name)[0])
+            for id_, language in self._queries
+            for name in (id_, f"{language}:{id_}")
+        ]
+        wanted = np.unique(np.array([hash_ for _, hash_ in names], np.uint64))
+        hashes = np.asarray(self._hashes)
+        places = np.minimum(np.searchsorted(wanted, hashes), max(len(wanted) - 1, 0))
+        rows = np.flatnonzero(wanted[places] == hashes) if len(wanted) else np.zeros(0, np.int64)
+        row_of = {int(hashes[row]): int(new_row[row]) for row in rows if new_row[row] >= 0}
+        return {query: row_of[hash_] for query, hash_ in names if hash_ in row_of}
 
     def _leave_out_own(
         self, answers: Mapping[str, list[tuple[int, float]]], own: Mapping[tuple[str, str], int]
