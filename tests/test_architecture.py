@@ -49,7 +49,7 @@ DOORS = {
     "pooch": {"sources", "storage"},
     "pytorch_lightning": {"batches", "commands", "jobs", "loggers", "training"},
     "regex": {"batches", "benchmarks", "foreign", "lexical"},
-    "rich": {"describe", "progress", "report"},
+    "rich": {"commands", "describe", "progress", "report"},
     "safetensors": {"encoder"},
     "sentencex": {"sources"},
     "sklearn": {"lexical"},

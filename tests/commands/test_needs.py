@@ -14,7 +14,7 @@ from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.describe import main as describe
 from babelbatch.jobs.fetching import check_needs, main
 from babelbatch.jobs.overrides import CONF, force_overrides
-from babelbatch.jobs.plan import check_jobs
+from babelbatch.jobs.plan import compose_jobs
 from babelbatch.sources import download
 from babelbatch.sources.hub import HubFiles, Published, has_all_shards
 from babelbatch.sources.models import model_licence
@@ -33,9 +33,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def composed(monkeypatch: pytest.MonkeyPatch) -> Callable:
     def compose_all(*overrides: str, multirun: bool = False) -> list:
         register()
-        found: list = []
-        check_jobs("train", force_overrides(list(overrides)), multirun=multirun, composed=found)
-        return found
+        return compose_jobs("train", force_overrides(list(overrides)), multirun=multirun)
 
     return compose_all
 

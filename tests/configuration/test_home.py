@@ -11,7 +11,7 @@ from babelbatch.configuration.home import at_home, put_home, typed_at_home
 from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.schema import register, sha256_of, sweep_folder
 from babelbatch.jobs.overrides import force_overrides
-from babelbatch.jobs.plan import check_jobs
+from babelbatch.jobs.plan import check_jobs, compose_jobs, folders_of
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +62,8 @@ def test_of_a_run_and_its_data(home: Path) -> None:
     (home / "data").mkdir()
     (home / "data" / "pairs.csv").write_text("id,language,question,passage\n")
     typed = ["corpus=table", "corpus.path=~/data/pairs.csv", "output_dir=~/out", "negatives=~/data/pairs.csv"]
-    composed: list = []
-    (folder,) = check_jobs("train", force_overrides(typed), multirun=False, composed=composed)
+    composed = compose_jobs("train", force_overrides(typed), multirun=False)
+    (folder,) = folders_of(composed, multirun=False)
     assert folder == home / "out"
     assert composed[0].corpus.path == f"{home}/data/pairs.csv"
     assert (

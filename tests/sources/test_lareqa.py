@@ -278,7 +278,8 @@ def test_what_is_not_unicode(tmp_path, write_lareqa):
     folder = write_lareqa(tmp_path, {"en": [(["One.", "Two."], [("id", "?", 0)])]})
     change(folder / "en.json", lambda paragraph: paragraph["qas"][0].update(question="What \ud800?"))
     assert message_of(lambda: load_corpus(data_dir=str(folder))) == (
-        f"{folder / 'en.json'}: a text has half of a surrogate pair, which is not Unicode; copy or download it again"
+        f"{folder / 'en.json'}, paragraph 0, question 'id', 'question': character 5 is half of a surrogate pair, which "
+        "is not Unicode; correct the file"
     )
 
 

@@ -600,6 +600,7 @@ print(len(tokens), tokens.ids.nbytes / 2**20, (peak() - before) / 1024)
 
 def memory_for(texts: int, root: Path) -> tuple[int, float, float]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    environment["MALLOC_ARENA_MAX"] = "1"  # memory that glibc holds for further threads differs from run to run
     count, size, growth = python(PEAK + MEMORY, root, str(texts), env=environment).stdout.split()
     return int(count), float(size), float(growth)
 
@@ -612,4 +613,4 @@ def test_memory_does_not_grow_with_the_texts(tmp_path):
     many, size, growth_of_many = memory_for(200_000, tmp_path)
     assert (few, many) == (20_000, 200_000)
     assert size > 35
-    assert growth_of_many - growth_of_few < 24
+    assert growth_of_many - growth_of_few < 16

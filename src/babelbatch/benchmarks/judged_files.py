@@ -54,7 +54,6 @@ def add(
 
     Raises ValueError, with file and line, as the readers do, and, without `bad`, for such rows.
     """
-
     query_ids: set[str] = set()
     judged: set[str] = set()
     candidates = 0

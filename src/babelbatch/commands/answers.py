@@ -6,11 +6,11 @@ import re
 import shutil
 import sys
 import textwrap
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len, chop_cells
 
 from babelbatch.encoder import Encoder
 from babelbatch.progress import percent
@@ -84,19 +84,7 @@ def _cut(line: str) -> str:
     if not sys.stdout.isatty():
         return line
     width = shutil.get_terminal_size().columns
-    if sum(map(_cells, line)) <= width:
-        return line
-    used, end = 1, 0  # one for the dots
-    while end < len(line) and used + _cells(line[end]) <= width:
-        used, end = used + _cells(line[end]), end + 1
-    return f"{line[:end]}…"
-
-
-def _cells(character: str) -> int:
-    """The columns of a terminal that a character takes: Chinese ones two, combining ones none."""
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return line if cell_len(line) <= width else f"{chop_cells(line, width - 1)[0]}…"
 
 
 def _wrapped(line: str) -> list[str]:

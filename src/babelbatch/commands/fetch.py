@@ -15,6 +15,7 @@ from babelbatch.sources.download import sha256_of_file
 from babelbatch.sources.hub import damaged_files
 from babelbatch.sources.models import base_of_adapter
 from babelbatch.storage import cache_folder, locked, write_atomically
+from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 MANIFEST = "fetched.json"
 
@@ -64,10 +65,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """File -> its size, SHA-256, licence and source. Empty if there is none yet, or if it is damaged: files are then
     checked against published checksums only."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json_object(path)
+    except (OSError, UnreadableDocument):
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _fetched(need: Need, recorded: Mapping[str, Any]) -> list[Path]:

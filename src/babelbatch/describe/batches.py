@@ -13,7 +13,7 @@ from babelbatch.describe.facts import CorpusFacts
 from babelbatch.records import Corpus
 from babelbatch.sampling import Availability, Sampling, held_out
 
-_STEPS = 1_000  # of which a schedule makes a course; only its ends matter here
+_STEPS = 1_000  # in which a schedule changes alpha; only its ends matter here
 
 
 @dataclass(frozen=True)

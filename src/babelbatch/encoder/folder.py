@@ -93,8 +93,8 @@ def load_architecture(folder: Path, weights: Path) -> Encoder:
         config = AutoConfig.from_pretrained(folder)
         build = model_class(config).from_config
         with size_limited(folder, [weights]), torch.device("meta"):  # before it takes memory
-            Encoder(build(config), tokenizer, settings)  # type: ignore[no-untyped-call]
-        backbone = build(config)  # type: ignore[no-untyped-call]  # transformers does not annotate it
+            Encoder(build(config), tokenizer, settings)  # type: ignore[no-untyped-call]  # transformers does not annotate it
+        backbone = build(config)  # type: ignore[no-untyped-call]  # as above
     except OversizedModel:
         raise
     except Exception as error:  # transformers raises any of a dozen types for a damaged config.json

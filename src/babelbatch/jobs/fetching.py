@@ -19,7 +19,7 @@ from babelbatch.jobs.failures import print_error
 from babelbatch.jobs.offered import offering
 from babelbatch.jobs.outcome import EXIT_FAILED, EXIT_USER_ERROR
 from babelbatch.jobs.overrides import force_overrides
-from babelbatch.jobs.plan import check_jobs
+from babelbatch.jobs.plan import compose_jobs
 from babelbatch.jobs.plugins import refuse_broken_plugins
 from babelbatch.runs.stopping import signal_exit_code
 from babelbatch.storage import cache_folder
@@ -50,10 +50,8 @@ def main(arguments: Sequence[str]) -> int:
     parsed = get_args_parser().parse_args([argument for argument in arguments if argument != "--dry-run"])
     try:
         refuse_broken_plugins()
-        composed: list[DictConfig] = []
         overrides = force_overrides(parsed.overrides)
-        check_jobs("train", overrides, multirun=parsed.multirun, config_dir=parsed.config_dir, composed=composed)
-        needs = _needs(composed)
+        needs = _needs(compose_jobs("train", overrides, multirun=parsed.multirun, config_dir=parsed.config_dir))
     except ConfigError as error:
         print_error(str(error))
         return EXIT_USER_ERROR

@@ -17,7 +17,7 @@ from babelbatch.configuration.signatures import parameters
 from babelbatch.jobs.failures import print_error
 from babelbatch.jobs.outcome import EXIT_USER_ERROR
 from babelbatch.jobs.overrides import force_overrides
-from babelbatch.jobs.plan import check_jobs
+from babelbatch.jobs.plan import compose_jobs
 
 BY_THE_RUN = {
     "trainer": {
@@ -51,9 +51,9 @@ def print_full(root: str, arguments: Sequence[str]) -> int:
 def full_yaml(root: str, arguments: Sequence[str]) -> str:
     """What `print_full` prints. Raises ConfigError."""
     parsed = get_args_parser().parse_args(_as_job(arguments))
-    overrides, composed = force_overrides(parsed.overrides), list[DictConfig]()
-    check_jobs(root, overrides, multirun=False, config_dir=parsed.config_dir, composed=composed)
-    values = OmegaConf.to_yaml(OmegaConf.create(with_defaults(composed[0], root)))
+    overrides = force_overrides(parsed.overrides)
+    (cfg,) = compose_jobs(root, overrides, multirun=False, config_dir=parsed.config_dir)
+    values = OmegaConf.to_yaml(OmegaConf.create(with_defaults(cfg, root)))
     if root != "train":
         return values
     head = OmegaConf.to_yaml(OmegaConf.create({"defaults": _nothing_chosen(root)}))

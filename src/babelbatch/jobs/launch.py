@@ -10,7 +10,6 @@ from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from omegaconf import DictConfig
 
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
@@ -32,7 +31,7 @@ from babelbatch.jobs.outcome import (
 )
 from babelbatch.jobs.output import refuse_unwritable
 from babelbatch.jobs.overrides import force_overrides
-from babelbatch.jobs.plan import check_jobs, experiment_sweep
+from babelbatch.jobs.plan import compose_jobs, experiment_sweep, folders_of
 from babelbatch.jobs.plugins import refuse_broken_plugins
 from babelbatch.jobs.sweep import JobRunner
 from babelbatch.runs.files import is_finished
@@ -84,10 +83,8 @@ def _run_command(root: str, arguments: argparse.Namespace, overrides: list[str],
         _rewrite_command_line(root, arguments, overrides)
         planned: dict[Path, str] = {}
         if _runs_jobs(arguments):
-            composed: list[DictConfig] = []
-            planned = check_jobs(
-                root, overrides, multirun=arguments.multirun, config_dir=arguments.config_dir, composed=composed
-            )
+            composed = compose_jobs(root, overrides, multirun=arguments.multirun, config_dir=arguments.config_dir)
+            planned = folders_of(composed, multirun=arguments.multirun)
             unfinished = [folder for folder, config_hash in planned.items() if not is_finished(folder, config_hash)]
             if unfinished or not planned:
                 check_needs(composed)

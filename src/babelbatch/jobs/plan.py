@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -27,21 +28,20 @@ from babelbatch.jobs.overrides import (
 from babelbatch.progress import track
 
 
-def check_jobs(
-    root: str,
-    overrides: list[str],
-    *,
-    multirun: bool,
-    config_dir: str | None = None,
-    composed: list[DictConfig] | None = None,
-) -> dict[Path, str]:
-    """Composes and checks every job of these overrides. Raises ConfigError with the problems of all of them.
+def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> dict[Path, str]:
+    """Composes and checks every job of these overrides, as `compose_jobs`. Returns what `folders_of` does of them."""
+    return folders_of(compose_jobs(root, overrides, multirun=multirun, config_dir=config_dir), multirun=multirun)
 
-    composed: a list that gets the configuration of every job.
-    Returns folder -> hash of its configuration, for each job whose folder is known before it runs.
-    """
+
+def folders_of(jobs: Iterable[DictConfig], *, multirun: bool) -> dict[Path, str]:
+    """Folder -> hash of its configuration, for each job whose folder is known before it runs."""
+    return {folder: hash_ for cfg in jobs for folder, hash_ in _folder_and_hash(cfg, multirun).items()}
+
+
+def compose_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> list[DictConfig]:
+    """The checked configuration of every job of these overrides. Raises ConfigError with the problems of all."""
     problems: dict[str, None] = {}
-    planned: dict[Path, str] = {}
+    composed: list[DictConfig] = []
     search = search_path(config_dir)
     if multirun:
         overrides = overrides + experiment_sweep(root, overrides, config_dir)
@@ -51,14 +51,12 @@ def check_jobs(
             try:
                 cfg = _compose(root, search + job)
                 check(cfg, root, launcher=cfg.hydra.launcher["_target_"] if multirun else None)
-                planned |= _folder_and_hash(cfg, multirun)
-                if composed is not None:
-                    composed.append(cfg)
+                composed.append(cfg)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
     if problems:
         raise ConfigError(list(problems))
-    return planned
+    return composed
 
 
 def experiment_sweep(root: str, overrides: list[str], config_dir: str | None = None) -> list[str]:

@@ -171,7 +171,7 @@ def _read_file(path: Path, language: str) -> LanguageFile:
     try:
         if not (content := path.read_bytes()):
             raise ValueError(f"{path}: the file is empty; copy or download it again")
-        data = documents.parse_json(content)["data"]
+        data = documents.parse_json(content, unicode=False)["data"]
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
     except documents.UnreadableDocument as error:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
-import yaml
-
 from babelbatch.sources.hub import cached_files, has_all_shards
+from babelbatch.storage.documents import UnreadableDocument, parse_yaml_object, read_json_object
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
@@ -31,9 +29,12 @@ def cached_model(name: str) -> list[Path] | None:
 
 
 def base_of_adapter(file: Path) -> str | None:
-    """The name on the hub of the model that an adapter belongs to; None if it is a folder or not stated."""
-    content = json.loads(file.read_text(encoding="utf-8"))
-    base = content.get("base_model_name_or_path") if isinstance(content, dict) else None
+    """The name on the hub of the model that an adapter belongs to; None if it is a folder or not stated, or if the file
+    is damaged, which is reported when the adapter is loaded."""
+    try:
+        base = read_json_object(file).get("base_model_name_or_path")
+    except (OSError, UnreadableDocument):
+        return None
     return base if isinstance(base, str) and not Path(base).is_dir() else None
 
 
@@ -44,8 +45,8 @@ def model_licence(name: str) -> str:
     text = cards[0].read_text(encoding="utf-8", errors="replace") if cards else ""
     head = re.match(r"---\n(.*?)\n---\s", text, re.DOTALL)
     try:
-        content = yaml.safe_load(head[1]) if head else None
-    except yaml.YAMLError:
-        content = None
-    stated = content.get("license_name", content.get("license")) if isinstance(content, dict) else None
+        content = parse_yaml_object(head[1]) if head else {}
+    except UnreadableDocument:
+        content = {}
+    stated = content.get("license_name", content.get("license"))
     return stated[:40] if isinstance(stated, str) and stated.strip() else "see its page"

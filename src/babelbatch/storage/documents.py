@@ -44,8 +44,11 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return _object(read_json(path), "object")
 
 
-def parse_json(content: bytes | str, *, finite: bool = True) -> Any:
-    """The value of a JSON text. Raises UnreadableDocument as `read_json`."""
+def parse_json(content: bytes | str, *, finite: bool = True, unicode: bool = True) -> Any:
+    """The value of a JSON text. Raises UnreadableDocument as `read_json`.
+
+    unicode: whether halves of surrogate pairs are refused; a reader that says where they are refuses them itself.
+    """
     try:
         text = content if isinstance(content, str) else content.decode("utf-8-sig")
         found = json.loads(text, parse_int=_whole, parse_constant=_refuse_constant if finite else None)
@@ -57,7 +60,8 @@ def parse_json(content: bytes | str, *, finite: bool = True) -> Any:
         raise _too_deep() from None
     for value in _values(found):
         if isinstance(value, str):
-            _refuse_half_characters(value)
+            if unicode:
+                _refuse_half_characters(value)
         elif finite and isinstance(value, float) and value - value != 0:
             raise UnreadableDocument(f"{value} is no finite number")
     return found
