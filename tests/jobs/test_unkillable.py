@@ -40,10 +40,7 @@ RUN = [  # a minute of nothing but training, if it were let: dropout, accumulati
     "threads=1",
     "output_dir=run",
 ]
-MORE = {
-    "one process": [],
-    "two ranks": ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "data.num_workers=0"],
-}
+MORE = {"one process": [], "two ranks": ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]}
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9, "power cut": -9}
 NO_ROOM = "no checkpoint could be saved ("
 UNEQUAL = ("seconds/", "versions/", "commit", "memory/")  # what may differ between two equal runs
