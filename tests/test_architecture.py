@@ -32,6 +32,7 @@ DOORS = {
     "Stemmer": {"lexical"},
     "PIL": {"loggers"},
     "babel": {"records", "sources"},
+    "bitsandbytes": {"encoder"},
     "bm25s": {"lexical"},
     "datasets": {"sources"},
     "faiss": {"search"},

@@ -319,7 +319,7 @@ def test_targets_that_are_not_there():
 def test_lora_without_peft(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     assert message_of(lambda: lora(new())) == (
-        "tuning: lora needs peft; install it with: pip install peft, or set tuning=full"
+        "tuning: lora needs peft, which is not installed; pip install 'babelbatch[lora]', or set tuning=full"
     )
 
 
@@ -378,9 +378,8 @@ def test_the_shipped_configurations_name_these_functions():
 
     folder = Path(__file__).parents[2] / "conf" / "tuning"
     found = {path.stem: yaml.safe_load(path.read_text()) for path in folder.glob("*.yaml")}
-    assert found == {
-        name: {"_target_": f"babelbatch.training.tuning.{name}", "_partial_": True} for name in ("full", "lora")
-    }
+    full, lora = ({"_target_": f"babelbatch.training.tuning.{name}", "_partial_": True} for name in ("full", "lora"))
+    assert found == {"full": full, "lora": lora, "qlora": lora | {"four_bit": True}}
 
 
 @pytest.mark.parametrize("shared", [True, False])

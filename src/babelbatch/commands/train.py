@@ -34,7 +34,17 @@ from babelbatch.configuration.inputs import input_versions
 from babelbatch.corpora import with_language_fraction
 from babelbatch.distributed.collectives import leave_group
 from babelbatch.distributed.ranks import global_rank
-from babelbatch.encoder import Encoder, check_saved, in_float32, save, save_architecture, weights_digest
+from babelbatch.encoder import (
+    Encoder,
+    FourBitLinear,
+    check_saved,
+    digest_in_four_bits,
+    in_float32,
+    parameter_count,
+    save,
+    save_architecture,
+    weights_digest,
+)
 from babelbatch.evaluation.encoded_texts import encoded_texts, first_queries
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
@@ -236,6 +246,8 @@ def assemble(run: Run) -> Parts:
         data: PairData = build(cfg.data)(inputs)
     refuse_unlogged_monitor(cfg.monitor, data)
     build(cfg.tuning)(encoder)
+    if any(isinstance(part, FourBitLinear) for part in encoder.modules()):
+        initial_weights = digest_in_four_bits(initial_weights)  # runs over rounded weights begin elsewhere
     learner = Learner(
         encoder,
         loss,
@@ -342,7 +354,7 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
     if (checkpoint := parts.callback("checkpoint", Checkpoint)) is not None:
         checkpoint.keep_newest_only()
     telemetry = parts.callback("telemetry", BatchTelemetry)
-    cfg, parameters = run.cfg, list(parts.encoder.parameters())
+    cfg = run.cfg
     facts = {
         **parts.strategy,
         "name": cfg.name,
@@ -353,8 +365,8 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
         "steps": trainer.global_step,
         "evaluated_step": evaluated.step,
         "ranks": trainer.world_size,
-        "parameters": sum(parameter.numel() for parameter in parameters),
-        "parameters_trained": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        "parameters": parameter_count(parts.encoder),
+        "parameters_trained": sum(each.numel() for each in parts.encoder.parameters() if each.requires_grad),
         **run.fingerprints,
         **evaluated.validation,
         INITIAL_WEIGHTS: parts.initial_weights,

@@ -10,6 +10,7 @@ from babelbatch.encoder.device import device_of
 from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
 from babelbatch.encoder.float32 import in_float32
 from babelbatch.encoder.folder import fetch_from_hub, load, load_architecture, save, save_architecture
+from babelbatch.encoder.four_bit import FourBitLinear, digest_in_four_bits, parameter_count, to_four_bits
 from babelbatch.encoder.graphs import Format, require_packages, write_graphs
 from babelbatch.encoder.interpolation import interpolated
 from babelbatch.encoder.model import Encoder, Role
@@ -22,9 +23,11 @@ from babelbatch.encoder.truncation import truncated
 __all__ = [
     "Encoder",
     "Format",
+    "FourBitLinear",
     "Role",
     "check_saved",
     "device_of",
+    "digest_in_four_bits",
     "fetch_from_hub",
     "in_float32",
     "interpolated",
@@ -32,6 +35,7 @@ __all__ = [
     "load",
     "load_architecture",
     "needs_own_code",
+    "parameter_count",
     "pretrained",
     "push_to_hub",
     "require_packages",
@@ -39,6 +43,7 @@ __all__ = [
     "save_architecture",
     "static",
     "tiny",
+    "to_four_bits",
     "truncated",
     "unstored_buffers_digest",
     "weights_digest",

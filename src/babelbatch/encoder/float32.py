@@ -6,6 +6,7 @@ import copy
 
 import torch
 
+from babelbatch.encoder.four_bit import FourBitLinear
 from babelbatch.encoder.merging import merged_state_dict
 from babelbatch.encoder.model import Encoder
 
@@ -28,6 +29,9 @@ def in_float32(encoder: Encoder) -> Encoder:
         for name, layer in list(backbone.named_modules()):
             if hasattr(layer, "get_delta_weight"):  # a layer of peft
                 backbone.set_submodule(name, layer.get_submodule("base_layer"))
+        for name, layer in list(backbone.named_modules()):
+            if isinstance(layer, FourBitLinear):
+                backbone.set_submodule(name, layer.expanded())
         backbone.float()
         backbone.load_state_dict(state)
     return whole.float()

@@ -6,13 +6,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from babelbatch.encoder.four_bit import expanded_state_dict
+
 
 def merged_state_dict(backbone: nn.Module) -> dict[str, Tensor]:
     """The state dict under the names from before adapters were added, with each adapter's change added to its weight.
 
     That is W + s B A for LoRA (Hu et al. 2021, section 4.1), as peft's layers compute it. The backbone is unchanged.
     """
-    state: dict[str, Tensor] = backbone.state_dict()
+    state = expanded_state_dict(backbone)
     for name, module in backbone.named_modules():
         if not hasattr(module, "get_delta_weight"):  # a peft layer has it; peft itself may not be installed
             continue

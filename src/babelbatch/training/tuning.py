@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from babelbatch.encoder import Encoder, is_unpadded
+from babelbatch.encoder import Encoder, is_unpadded, to_four_bits
 from babelbatch.training.layers import backbones_of, layers_of
+
+log = logging.getLogger(__name__)
 
 
 def full(
@@ -55,6 +58,7 @@ def lora(
     alpha: float = 32.0,
     dropout: float = 0.0,
     targets: list[str] | None = None,
+    four_bit: bool = False,
     activation_checkpointing: bool = False,
     compile: bool = False,
 ) -> Encoder:
@@ -66,13 +70,19 @@ def lora(
 
     rank: rows of A. alpha: scale. dropout: of the input of A.
     targets: linear maps of the layers to adapt, by the end of their names, such as ["query", "value"]; None: all.
+    four_bit: store the frozen weights of all linear maps of the layers in four bits (QLoRA, Dettmers et al. 2023).
+        Training starts from these rounded weights, and `save` writes them with the adapters merged, in the usual types.
     activation_checkpointing, compile: see `full`.
     Raises ValueError if this encoder or this machine does not support it, and without peft.
     """
+    if four_bit and compile:
+        raise ValueError("tuning.compile: weights in four bits cannot be compiled; set tuning.compile=false")
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:
-        raise ValueError("tuning: lora needs peft; install it with: pip install peft, or set tuning=full") from None
+        raise ValueError(
+            "tuning: lora needs peft, which is not installed; pip install 'babelbatch[lora]', or set tuning=full"
+        ) from None
     for backbone in backbones_of(encoder):
         config = LoraConfig(
             r=rank,
@@ -81,6 +91,13 @@ def lora(
             target_modules=_linear_maps(backbone, targets),
         )
         backbone.requires_grad_(False)
+        if four_bit:
+            maps = _linear_maps(backbone, None)
+            changed = to_four_bits(backbone, maps)
+            log.info(
+                "tuning.four_bit: %d linear maps in four bits; training starts %.1f %% of their norm away from the "
+                "weights of the encoder", len(maps), 100 * changed,
+            )  # fmt: skip
         inject_adapter_in_model(config, backbone)
         for parameter in backbone.parameters():
             if parameter.requires_grad:

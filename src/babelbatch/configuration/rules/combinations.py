@@ -18,6 +18,7 @@ from babelbatch.configuration.rules.corpora import (
     problems_of_versions,
 )
 from babelbatch.configuration.rules.lexical import is_lexical, problems_of_lexical
+from babelbatch.configuration.rules.packages import problems_of_packages
 from babelbatch.configuration.rules.prompts import problems_of_prompts
 from babelbatch.configuration.rules.ranges import leaves, problems_of_ranges
 from babelbatch.configuration.rules.report_selection import problems_of_report_selection
@@ -123,6 +124,7 @@ def _problems_of_training(cfg: dict[str, Any]) -> Iterator[str]:
             f"encoder.dtype: {dtype} loses small updates of trained weights; set tuning=lora, which trains adapters in "
             "float32, or leave it out and set trainer.precision=bf16-mixed, or loss.teacher.dtype for a teacher"
         )
+    yield from problems_of_packages(cfg)
     yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     yield from problems_of_kinds(cfg["corpus"], cfg["sampling"])
     yield from problems_of_versions(cfg["corpus"], cfg["loss"])
