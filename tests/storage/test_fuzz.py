@@ -200,6 +200,12 @@ READERS = {
 }
 
 
+def share(name: str) -> int:
+    """The mutations of one reader: those of all readers add up to MUTATIONS."""
+    each, rest = divmod(MUTATIONS, len(READERS))
+    return each + (list(READERS).index(name) < rest)
+
+
 @pytest.mark.filterwarnings("ignore")  # libraries warn of odd values; here only what is read counts
 @pytest.mark.parametrize("name", READERS)
 def test_damage_is_refused_or_harmless(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +218,7 @@ def test_damage_is_refused_or_harmless(name: str, tmp_path: Path, monkeypatch: p
     originals = {path: path.read_bytes() for path in paths}
     source = random.Random(f"{SEED} {name}")
     ends: Counter[str] = Counter()
-    for number in range(max(1, MUTATIONS // len(READERS))):
+    for number in range(mutations := share(name)):
         for path, content in originals.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -232,4 +238,8 @@ def test_damage_is_refused_or_harmless(name: str, tmp_path: Path, monkeypatch: p
                 assert found in (expected, None), f"mutation {number} of {damaged.name}"
     assert "refused without a word" not in ends
     print(f"{name}: {dict(ends)}")
-    assert sum(ends.values()) == max(1, MUTATIONS // len(READERS))
+    assert sum(ends.values()) == mutations
+
+
+def test_the_shares_of_the_readers_are_the_number_asked_for() -> None:
+    assert sum(map(share, READERS)) == MUTATIONS
