@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from multiprocessing import forkserver
 from pathlib import Path
 
+import pytest
+
 from babelbatch.batches.loader import planned_batches
+from babelbatch.storage import WaitedTooLong
 from processes import ended, started, until
 
 COUNTING = """
@@ -86,6 +90,31 @@ def test_workers_leave_signals_to_the_training_process(tmp_path: Path) -> None:
                 os.kill(pid, signum)
         output, errors = ended(counting)
     assert (counting.returncode, output) == (0, "done\n"), errors
+
+
+def slow(plan: int, step: int) -> int:
+    time.sleep(1_000 if step == 3 else 0)
+    return step
+
+
+@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "hangs"])
+def test_a_stuck_worker_ends_the_run_in_a_line(stopped: bool) -> None:
+    """By default torch waits for it without end. It is killed: a stopped process does not see that its run ends."""
+    build = with_its_process if stopped else slow
+    loader = planned_batches(Counted().plan, build, steps=9, done=0, workers=2, stuck_minutes=0.05)
+    batches = iter(loader)
+    next(batches), next(batches)
+    workers = batches._workers
+    if stopped:
+        os.kill(workers[1].pid, signal.SIGSTOP)
+    with pytest.raises(WaitedTooLong) as refused:
+        list(batches)
+    assert str(refused.value) == (
+        f"data.num_workers: worker 1 (pid {workers[1].pid}) prepared no batch for 0.05 minutes; run the same command "
+        "again to resume, with data.num_workers=0 if it happens again, or with a larger trainer.stuck_minutes if "
+        "batches take so long"
+    )
+    until(lambda: not any(worker.is_alive() for worker in workers))
 
 
 def of_the_session(leader: int) -> set[int]:

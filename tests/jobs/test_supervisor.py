@@ -167,10 +167,10 @@ def test_a_rank_that_is_stopped_for_too_long_ends_all(tmp_path: Path) -> None:
 
 
 def test_a_job_with_a_stopped_rank_fails_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outcome = _suspended_outcome(1, tmp_path)
+    outcome = _suspended_outcome(1, 10.0, tmp_path)
     reason = (
-        "rank 1 was stopped (SIGSTOP) for 10 minutes while others were not, so all were ended; run the same command "
-        "again to resume"
+        "rank 1 was stopped (SIGSTOP) for 10 minutes (trainer.stuck_minutes) while others were not, so all were ended; "
+        "run the same command again to resume"
     )
     assert (outcome.state, outcome.code, outcome.reason) == ("failed", 1, reason)
     assert capsys.readouterr().err == f"babelbatch: {tmp_path}: {reason}\n"

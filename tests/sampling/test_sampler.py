@@ -18,9 +18,10 @@ from scipy.stats import binom, chisquare
 
 from babelbatch.corpora.lareqa import load_corpus
 from babelbatch.records import ABSENT, Corpus, Plan
-from babelbatch.sampling import Sampler, Sampling, largest_batch
+from babelbatch.sampling import Sampler, Sampling
 from babelbatch.sampling.pools import Availability
 from babelbatch.sampling.randomness import derive_seed, permuted, random_below, random_uint64, uniform
+from babelbatch.sampling.sampler import largest_batch
 from conftest import MakeCorpus, with_tables
 from plans import HYBRID, X_X, X_Y, plans, ragged_corpus, same
 

@@ -57,6 +57,7 @@ class PairData(pl.LightningDataModule):
         self.corpus = split.trained.corpus
         self.training, self.validation = make_streams(inputs, split, validation_steps)
         self._validated, self._validation_rows = split.validated.corpus, split.validation_rows
+        self._stuck_minutes = inputs.stuck_minutes
         self._done = 0
 
     @cached_property
@@ -96,4 +97,4 @@ class PairData(pl.LightningDataModule):
             )
         overhead = OVERHEAD_ON_CPU if overhead is None else overhead
         build = partial(stream.builder, rank=rank, ranks=ranks, overhead=overhead, token_limit=self.chunk_tokens)
-        return planned_batches(stream.plan, build, stream.steps, done, self.num_workers)
+        return planned_batches(stream.plan, build, stream.steps, done, self.num_workers, self._stuck_minutes)

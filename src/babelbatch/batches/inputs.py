@@ -8,7 +8,7 @@ from babelbatch.batches.code_switching import CodeSwitching
 from babelbatch.batches.negatives import Mined
 from babelbatch.encoder import Encoder
 from babelbatch.records import BatchRequirements, Corpus
-from babelbatch.sampling import Sampling
+from babelbatch.sampling import Availability, Sampling
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class TrainingInputs:
     validation: a separate corpus for the validation loss; then nothing of `corpus` is held out.
     requirements, teacher: of the objective. transform: changes the training texts only; the texts of the validation
         loss and of the teacher stay unchanged.
+    stuck_minutes: how long to wait for a data worker.
+    availability: `Availability(corpus)` if at hand, which takes most of the time of a start.
     """
 
     corpus: Corpus
@@ -37,3 +39,5 @@ class TrainingInputs:
     transform: CodeSwitching | None = None
     max_tokens: int | None = None
     batches_per_step: int = 1
+    stuck_minutes: float = 10.0
+    availability: Availability | None = None

@@ -9,27 +9,36 @@ from collections.abc import Callable, Iterator
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as Order
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from babelbatch.records import Batch, Plan
+from babelbatch.storage import WaitedTooLong
 
 _IGNORED_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def planned_batches(
-    plan: Callable[[int], Plan], build: Callable[[Plan, int], Batch], steps: int, done: int, workers: int
+    plan: Callable[[int], Plan],
+    build: Callable[[Plan, int], Batch],
+    steps: int,
+    done: int,
+    workers: int,
+    stuck_minutes: float = 10.0,
 ) -> DataLoader[Batch]:
     """A DataLoader whose items are the batches of steps done to steps - 1.
 
     Its length is `steps`, since Lightning subtracts the completed ones itself.
     workers: processes that build the batches, alive as long as the loader; 0 builds them in this process. `plan` and
         `build` are pickled to each worker.
+    stuck_minutes: if no batch is prepared for so long, the workers are killed, and WaitedTooLong is raised.
     """
     # batch_size=None: an index is a step, and what comes back is a whole planned batch.
-    return DataLoader(
+    loader = _BoundedLoader(
         _PlannedBatches(plan, build, steps),
         sampler=_Remaining(steps, done),
         batch_size=None,
@@ -40,6 +49,50 @@ def planned_batches(
         # A separate one: each new iterator draws from it, and validating more often must not change the training.
         generator=torch.Generator(),
     )
+    loader.stuck_minutes = stuck_minutes
+    return loader
+
+
+class _BoundedLoader(DataLoader[Batch]):
+    """A DataLoader that does not wait for a stuck worker without end."""
+
+    stuck_minutes: float
+
+    def _get_iterator(self) -> Any:
+        return _BoundedIterator(self) if self.num_workers else super()._get_iterator()
+
+
+class _BoundedIterator(_MultiProcessingDataLoaderIter):
+    """Counts the intervals in which no worker has returned anything.
+
+    DataLoader's own `timeout` measures by the clock. A run that is suspended with its workers, and let go on after the
+    timeout, would then fail.
+    """
+
+    def __init__(self, loader: _BoundedLoader) -> None:
+        self._limit, self._waited = 60 * loader.stuck_minutes, 0.0
+        super().__init__(loader)
+
+    def _try_get_data(self, timeout: float = 5.0) -> tuple[bool, Any]:
+        interval = min(timeout, self._limit)
+        # torch's method has no annotations.
+        found: tuple[bool, Any] = super()._try_get_data(interval)  # type: ignore[no-untyped-call]
+        self._waited = 0.0 if found[0] else self._waited + interval
+        if self._waited >= self._limit:
+            raise self._stuck()
+        return found
+
+    def _stuck(self) -> WaitedTooLong:
+        """Kills the workers: one that is stopped or hangs would not heed that the run ends, and keep it from ending."""
+        for worker in self._workers:
+            worker.kill()
+        due = self._task_info.get(self._rcvd_idx)
+        which = "the workers" if due is None else f"worker {due[0]} (pid {self._workers[due[0]].pid})"
+        return WaitedTooLong(
+            f"data.num_workers: {which} prepared no batch for {self._limit / 60:g} minutes; run the same "
+            "command again to resume, with data.num_workers=0 if it happens again, or with a larger "
+            "trainer.stuck_minutes if batches take so long"
+        )
 
 
 class _PlannedBatches(Dataset[Batch]):

@@ -14,11 +14,10 @@ from babelbatch.batches.negatives import with_negatives
 from babelbatch.batches.token_budget import TokensOfBatch, steps_for_tokens
 from babelbatch.batches.tokenized import TokenizedCorpus
 from babelbatch.batches.translations import Translations
-from babelbatch.batches.validation_sampler import validation_sampler
 from babelbatch.encoder import Encoder
 from babelbatch.progress import waiting
 from babelbatch.records import Corpus, Plan
-from babelbatch.sampling import Availability, HeldOutPassages, Sampler, Sampling, held_out
+from babelbatch.sampling import Availability, HeldOutPassages, Sampler, Sampling, held_out, validation_sampler
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,15 @@ class BatchStream:
 class PreparedCorpus:
     """A corpus with what training and validation derive from it, each computed once, when it is first used."""
 
-    def __init__(self, corpus: Corpus, encoder: Encoder) -> None:
+    def __init__(self, corpus: Corpus, encoder: Encoder, availability: Availability | None = None) -> None:
         self.corpus = corpus
         self._encoder = encoder
+        self._known_availability = availability
 
     @cached_property
     def availability(self) -> Availability:
         """Which texts exist."""
-        return Availability(self.corpus)
+        return Availability(self.corpus) if self._known_availability is None else self._known_availability
 
     @cached_property
     def tokens(self) -> TokenizedCorpus:
@@ -76,7 +76,7 @@ def split_corpus(inputs: TrainingInputs, validation_fraction: float) -> Split:
     apart = held_out(corpus.passage_keys, corpus.ids, fraction)
     if inputs.mined is not None:
         corpus = with_negatives(corpus, inputs.mined, apart)
-    original = trained = PreparedCorpus(corpus, inputs.encoder)
+    original = trained = PreparedCorpus(corpus, inputs.encoder, inputs.availability)
     validated, rows = original, np.flatnonzero(apart)
     if inputs.transform is not None:
         trained = PreparedCorpus(inputs.transform(corpus), inputs.encoder)

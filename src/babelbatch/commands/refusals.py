@@ -7,8 +7,12 @@ from omegaconf import DictConfig
 
 from babelbatch.batches import PairData
 from babelbatch.configuration.schema import sha256_of
+from babelbatch.configuration.signatures import parameters
 from babelbatch.encoder import Encoder
 from babelbatch.loss import Objective
+from babelbatch.progress import waiting
+from babelbatch.records import Corpus
+from babelbatch.sampling import Availability, Sampling, refuse_unfit_corpus, refuse_unfit_validation
 
 
 def refuse_missing_gpu(cfg: DictConfig) -> None:
@@ -29,6 +33,27 @@ def refuse_altered_negatives(cfg: DictConfig) -> None:
             f"negatives: {cfg.negatives} has the content {content}, not {cfg.negatives_sha256}, which this run began "
             "with; put that table back, or remove the run's folder"
         )
+
+
+def refuse_unfit_data(
+    cfg: DictConfig, corpus: Corpus, validation: Corpus | None, sampling: Sampling, steps: int
+) -> Availability | None:
+    """Raises ValueError, before an encoder is loaded, if the corpus or the validation items are too few for a batch.
+
+    Returns the availability of the corpus, which takes most of the time; None for a mixture: its parts have their own.
+    """
+    default = parameters(cfg.data["_target_"]).get("validation_fraction")
+    fraction = 0.0 if default is None else cfg.data.get("validation_fraction", default.value)
+    if validation is not None:
+        fraction = 0.0
+    with waiting("counting the items of each language"):
+        availability = Availability(corpus) if corpus.mixture is None else None
+        refuse_unfit_corpus(
+            corpus, sampling, cfg.seed, validation_fraction=fraction, steps=steps, availability=availability
+        )
+        if fraction or validation is not None:
+            refuse_unfit_validation(corpus, validation, sampling, fraction, availability)
+    return availability
 
 
 def refuse_unlogged_monitor(monitor: str, data: PairData) -> None:

@@ -9,7 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,10 +27,12 @@ from babelbatch.commands.refusals import (
     refuse_altered_negatives,
     refuse_missing_gpu,
     refuse_other_sizes,
+    refuse_unfit_data,
     refuse_unlogged_monitor,
 )
 from babelbatch.configuration.identity import config_hash, identity
 from babelbatch.configuration.inputs import input_versions
+from babelbatch.configuration.schema import TrainerConfig
 from babelbatch.corpora import with_language_fraction
 from babelbatch.distributed.collectives import leave_group
 from babelbatch.distributed.ranks import global_rank
@@ -208,6 +210,10 @@ def assemble(run: Run) -> Parts:
     """Builds what the configuration names. Raises ValueError for parts that do not fit together."""
     cfg = run.cfg
     sampling: Sampling = build(cfg.sampling)
+    steps = None if cfg.trainer.max_steps == -1 else cfg.trainer.max_steps * run.batches_per_step
+    availability = None
+    if run.transform is None or run.transform.copies == 1:  # more copies may fill a batch that one does not
+        availability = refuse_unfit_data(cfg, run.corpus, run.validation, sampling, steps or 1)
     encoder = build_encoder(cfg.encoder, run.corpus)
     if global_rank() == 0:
         check_saved(
@@ -233,7 +239,7 @@ def assemble(run: Run) -> Parts:
         sampling=sampling,
         encoder=encoder,
         seed=cfg.seed,
-        steps=None if cfg.trainer.max_steps == -1 else cfg.trainer.max_steps * run.batches_per_step,
+        steps=steps,
         mined=run.mined,
         validation=run.validation,
         requirements=loss.requirements,
@@ -241,6 +247,8 @@ def assemble(run: Run) -> Parts:
         transform=run.transform,
         max_tokens=cfg.trainer.get("max_tokens"),
         batches_per_step=run.batches_per_step,
+        availability=availability,
+        stuck_minutes=cfg.trainer.get("stuck_minutes", TrainerConfig.stuck_minutes),
     )
     with waiting("preparing the training data"):
         data: PairData = build(cfg.data)(inputs)
@@ -277,7 +285,8 @@ def build_callbacks(run: Run, evaluation: Evaluation, origin: dict[str, object])
 def build_trainer(run: Run, parts: Parts, loggers: list[Logger]) -> pl.Trainer:
     """A Lightning trainer whose checkpoints and signals are ours."""
     callbacks = list(parts.callbacks.values())
-    settings = OmegaConf.masked_copy(run.cfg.trainer, [key for key in run.cfg.trainer if key != "max_tokens"])
+    own = {each.name for each in fields(TrainerConfig)}
+    settings = OmegaConf.masked_copy(run.cfg.trainer, [key for key in run.cfg.trainer if key not in own])
     trainer: pl.Trainer = build(settings)(
         callbacks=[*callbacks, FiniteLoss()],
         max_steps=parts.data.training.steps // run.batches_per_step,

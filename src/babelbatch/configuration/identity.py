@@ -19,7 +19,8 @@ from babelbatch.configuration.plain import plain, without_hydra
 # Places of results, display, logging, saving and loading speed change neither weights nor scores.
 _IRRELEVANT = (
     "hydra", "output_dir", "name", "logger", "data.num_workers", "callbacks.progress_bar", "callbacks.checkpoint",
-    "trainer.log_every_n_steps", "trainer.enable_model_summary", "evaluation.vector_cache", "report",
+    "trainer.log_every_n_steps", "trainer.enable_model_summary", "trainer.stuck_minutes",
+    "evaluation.vector_cache", "report",
 )  # fmt: skip
 _UNSET = ("language_fraction",)
 """Keys that are younger than some finished runs; where they are not set, a configuration is that of such a run."""

@@ -54,14 +54,17 @@ class ReportConfig:
 
 
 @dataclass
-class BudgetConfig:
+class TrainerConfig:
     """Settings of `trainer` that the run itself uses.
 
     max_tokens: end with the step at which the encoder has encoded so many tokens of training texts, padding not counted
         (docs/training.md); None: after `max_steps`. With it, `max_steps` is a limit that must suffice, -1 for none.
+    stuck_minutes: end the run if a data worker prepares no batch for so long, or if a rank alone is stopped (SIGSTOP);
+        the message says which process it is.
     """
 
     max_tokens: int | None = None
+    stuck_minutes: float = 10.0
 
 
 @dataclass
@@ -248,7 +251,7 @@ SCHEMAS = {
     "export": ExportConfig,
 }
 
-OF_THE_RUN = {"trainer": f"{BudgetConfig.__module__}.{BudgetConfig.__name__}"}
+OF_THE_RUN = {"trainer": f"{TrainerConfig.__module__}.{TrainerConfig.__name__}"}
 """Groups with settings of the run beside the arguments of what their `_target_` names."""
 
 OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder", "sampling"}}

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from babelbatch.corpora import with_language_fraction
 from babelbatch.describe.facts import CorpusFacts
 from babelbatch.records import Corpus
-from babelbatch.sampling import Availability, Sampling, held_out
+from babelbatch.sampling import Availability, Sampling, refuse_unfit_corpus, refuse_unfit_validation
 
 _STEPS = 1_000  # in which a schedule changes alpha; only its ends matter here
 
@@ -21,7 +19,7 @@ class Draws:
     """What a run would draw.
 
     chosen: whether the strategy was; else only its batch size counts, for the kinds of batches that the corpus has.
-    validation_fraction, language_fraction, seed: of the run.
+    validation_fraction, language_fraction, seed: of the run. validates: whether the items of its validation loss count.
     """
 
     sampling: Sampling
@@ -29,6 +27,7 @@ class Draws:
     validation_fraction: float
     language_fraction: Mapping[str, float]
     seed: int
+    validates: bool
 
 
 def batch_problems(corpus: Corpus, facts: CorpusFacts, draws: Draws) -> list[str]:
@@ -36,15 +35,20 @@ def batch_problems(corpus: Corpus, facts: CorpusFacts, draws: Draws) -> list[str
     if draws.language_fraction:
         corpus = with_language_fraction(corpus, draws.language_fraction, draws.seed)
     availability = Availability(corpus) if corpus.mixture is None else None
-    rows = None
-    if draws.validation_fraction:
-        rows = np.flatnonzero(~held_out(corpus.passage_keys, corpus.ids, draws.validation_fraction))
+    fraction = draws.validation_fraction
     found: dict[str, None] = {}
     for sampling in _samplings(facts, draws):
         try:
-            sampling.sampler(corpus, draws.seed, rows, availability, _STEPS)
+            refuse_unfit_corpus(
+                corpus, sampling, draws.seed, validation_fraction=fraction, steps=_STEPS, availability=availability
+            )
         except ValueError as error:
-            found[f"corpus: {error}" if not str(error).startswith("sampling.") else str(error)] = None
+            found[str(error)] = None
+    if draws.validates:
+        try:
+            refuse_unfit_validation(corpus, None, draws.sampling, fraction, availability)
+        except ValueError as error:
+            found[str(error)] = None
     return list(found)
 
 

@@ -98,7 +98,7 @@ def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draw
         put_home(cfg)
         check_needs([cfg])
         chosen = any(override.startswith("sampling=") for override in overrides)
-        return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), chosen, held_out, {}, 0)
+        return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), chosen, held_out, {}, 0, validates=False)
     training = [override for override, root in zip(overrides, roots, strict=True) if root not in _OWN_KEYS]
     own = [override for override, root in zip(overrides, roots, strict=True) if root in {*_OWN_KEYS, "encoder"}]
     check_jobs("train", training, multirun=False, config_dir=config_dir)
@@ -114,7 +114,8 @@ def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draw
     check_needs([cfg])
     fraction = 0.0 if run.validation is not None else run.data.get("validation_fraction", held_out)
     languages = dict(run.language_fraction or {})
-    return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), True, fraction, languages, run.seed)
+    sampling = instantiate(cfg.sampling, _convert_="all")
+    return cfg, Draws(sampling, True, fraction, languages, run.seed, validates=fraction > 0)
 
 
 def _describe(cfg: DictConfig, draws: Draws, console: Console) -> int:

@@ -19,7 +19,7 @@ from babelbatch.jobs.outcome import EXIT_FAILED, EXIT_RUNNING_ELSEWHERE, EXIT_US
 from babelbatch.runs.files import TRACEBACK_FILE
 from babelbatch.runs.lock import FolderLocked
 from babelbatch.runs.stopping import Stopped, signal_exit_code
-from babelbatch.storage import write_atomically
+from babelbatch.storage import WaitedTooLong, write_atomically
 
 _PACKAGE = Path(__file__).parents[1]
 _LIBRARIES = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -75,7 +75,8 @@ def _report_failure(error: Exception, folder: Path) -> Outcome:
         print(details, file=sys.stderr)
     print_error(str(cause) if user_error else reason)
     print(f"(where: {folder / TRACEBACK_FILE})", file=sys.stderr)
-    return Outcome("failed", EXIT_USER_ERROR if user_error else EXIT_FAILED, reason)
+    avoidable = user_error and not isinstance(cause, WaitedTooLong)
+    return Outcome("failed", EXIT_USER_ERROR if avoidable else EXIT_FAILED, reason)
 
 
 def _record_failure(reason: str, details: str, folder: Path) -> None:

@@ -22,9 +22,6 @@ from babelbatch.runs.stopping import signal_exit_code
 
 Worker = subprocess.Popen[bytes]
 
-STOPPED_SECONDS = 600
-"""A rank that is stopped for so long, while others are not, ends the job: they would wait for it without end."""
-
 _STOPPED = {signal_exit_code(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
 
 
@@ -49,7 +46,7 @@ def supervise(
     logs: Path,
     settings: Mapping[str, object],
     grace: float = 30.0,
-    suspended: int = STOPPED_SECONDS,
+    suspended: float = 600.0,
 ) -> WorkerExit:
     """Runs `command` in `processes` processes, and returns when all have ended.
 
@@ -79,7 +76,7 @@ def supervise(
     return WorkerExit(codes[first], first, received[-1] if received else 0, stopped)
 
 
-def _watch(workers: list[Worker], received: list[int], grace: float, suspended: int) -> tuple[int, bool]:
+def _watch(workers: list[Worker], received: list[int], grace: float, suspended: float) -> tuple[int, bool]:
     """Waits for all workers, and ends them when one has failed. Returns the first rank to fail, or 0, and whether it
     was killed since it was stopped."""
     first: int | None = None
@@ -121,7 +118,7 @@ class _Pauses:
     """For how many seconds each worker was seen stopped, while another was not. Seconds in which this process is
     stopped itself do not count."""
 
-    def __init__(self, workers: list[Worker], most: int) -> None:
+    def __init__(self, workers: list[Worker], most: float) -> None:
         self._workers, self._most = workers, most
         self._seconds = [0] * len(workers)
         self._next = time.monotonic() + 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from babelbatch.configuration.schema import TrainerConfig
 from babelbatch.jobs.failures import print_error, run_reporting_failures
 from babelbatch.jobs.job import prepare, save_config, state_after_interruption
 from babelbatch.jobs.outcome import (
@@ -19,7 +20,7 @@ from babelbatch.jobs.outcome import (
     FINISHED_EARLIER,
     Outcome,
 )
-from babelbatch.jobs.supervisor import STOPPED_SECONDS, supervise
+from babelbatch.jobs.supervisor import supervise
 from babelbatch.runs.files import TRACEBACK_FILE
 from babelbatch.runs.lock import locked
 from babelbatch.runs.stopping import signal_exit_code
@@ -40,9 +41,10 @@ def run_in_workers(root: str, cfg: DictConfig, folder: Path, processes: int, set
                 return outcome
             save_config(cfg, folder)
         command = [sys.executable, "-m", "babelbatch.jobs.worker", root, str(folder)]
-        ended = supervise(command, processes, folder, settings)
+        minutes = cfg.get("trainer", {}).get("stuck_minutes", TrainerConfig.stuck_minutes)
+        ended = supervise(command, processes, folder, settings, suspended=60 * minutes)
         if ended.suspended:
-            outcome = _suspended_outcome(ended.rank, folder)
+            outcome = _suspended_outcome(ended.rank, minutes, folder)
         elif ended.code:
             outcome = _failed_outcome(ended.code, ended.rank, folder)
         return replace(outcome, stopped=ended.signum)
@@ -50,11 +52,11 @@ def run_in_workers(root: str, cfg: DictConfig, folder: Path, processes: int, set
     return run_reporting_failures(work, folder, lambda: state_after_interruption(cfg, folder))
 
 
-def _suspended_outcome(rank: int, folder: Path) -> Outcome:
+def _suspended_outcome(rank: int, minutes: float, folder: Path) -> Outcome:
     """Outcome of a job that was ended since one rank alone was stopped for too long."""
     reason = (
-        f"rank {rank} was stopped (SIGSTOP) for {STOPPED_SECONDS // 60} minutes while others were not, so all were "
-        "ended; run the same command again to resume"
+        f"rank {rank} was stopped (SIGSTOP) for {minutes:g} minutes (trainer.stuck_minutes) while others were not, so "
+        "all were ended; run the same command again to resume"
     )
     print_error(f"{folder}: {reason}")
     return Outcome("failed", EXIT_FAILED, reason)

@@ -6,10 +6,12 @@
 """
 
 from babelbatch.sampling.alpha import describe_alpha
+from babelbatch.sampling.fitting import refuse_unfit_corpus, refuse_unfit_validation
 from babelbatch.sampling.pools import Availability
 from babelbatch.sampling.randomness import random_below
-from babelbatch.sampling.sampler import Sampler, largest_batch
+from babelbatch.sampling.sampler import Sampler
 from babelbatch.sampling.settings import Sampling
+from babelbatch.sampling.validation_sampler import validation_sampler
 from babelbatch.sampling.validation_split import HeldOutPassages, held_out
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "Sampling",
     "describe_alpha",
     "held_out",
-    "largest_batch",
     "random_below",
+    "refuse_unfit_corpus",
+    "refuse_unfit_validation",
+    "validation_sampler",
 ]

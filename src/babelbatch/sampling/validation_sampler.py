@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.records import Corpus, Mixture
-from babelbatch.sampling import Availability, Sampler, Sampling, largest_batch
+from babelbatch.sampling.pools import Availability
+from babelbatch.sampling.sampler import Sampler, largest_batch
+from babelbatch.sampling.settings import Sampling
 
 
 def validation_sampler(

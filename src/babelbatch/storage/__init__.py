@@ -8,13 +8,14 @@ from babelbatch.storage.cache import cache_folder
 from babelbatch.storage.checksum import file_crc32
 from babelbatch.storage.durable import flush_file, flush_folder, flush_tree, replaced_file, write_atomically
 from babelbatch.storage.entry import abandon_build, cache_entry, file_signatures, open_entry
-from babelbatch.storage.lock import locked, try_lock
+from babelbatch.storage.lock import WaitedTooLong, locked, try_lock
 from babelbatch.storage.texts import ConcatTexts, Texts, TextWriter, select_texts, text_hash
 
 __all__ = [
     "ConcatTexts",
     "TextWriter",
     "Texts",
+    "WaitedTooLong",
     "abandon_build",
     "cache_entry",
     "cache_folder",

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -19,16 +18,26 @@ from babelbatch.storage.durable import write_atomically
 
 log = logging.getLogger(__name__)
 
-_REMINDER_SECONDS = 600.0
+_LOOK_SECONDS = 60.0  # between two looks at the holder
+_REMINDER_LOOKS = 10  # between two warnings
+_IDLE_LOOKS = 30  # without processor time of the holder, after which it counts as hung
+_MOST_LOOKS = 24 * 60  # that anybody waits
+_IDLE_SECONDS = 0.05  # of processor time between two looks: less than a slow download uses
 _HOLDER_SUFFIX = ".holder"
+
+
+class WaitedTooLong(ValueError):
+    """Another process does not go on. The message says which one, and what to do."""
 
 
 @contextmanager
 def locked(file: Path, activity: str) -> Iterator[None]:
     """Holds an exclusive lock. If another process has it, logs what that process is doing and waits; while it waits, a
-    warning says from time to time which process that is, so that one that hangs can be ended.
+    warning every ten minutes says which process that is.
 
     activity: for the log, such as "tokenising passages". The system releases the lock if its holder dies.
+    Raises WaitedTooLong if the holder uses no processor time for half an hour, which can be seen on its own machine
+    only, and after a day in any case.
     """
     lock = FileLock(file)
     try:
@@ -58,16 +67,41 @@ def describe_holder(file: Path) -> str:
 
 
 def _wait(lock: BaseFileLock, file: Path, activity: str) -> None:
-    started = time.monotonic()
-    while True:
+    holder = file.with_suffix(_HOLDER_SUFFIX)
+    used, idle = _processor_seconds(holder), 0
+    for look in range(1, _MOST_LOOKS + 1):  # counted, since this process may be suspended meanwhile
         try:
-            lock.acquire(timeout=_REMINDER_SECONDS)
+            lock.acquire(timeout=_LOOK_SECONDS)
             return
         except Timeout:
+            before, used = used, _processor_seconds(holder)
+        is_idle = used is not None and before is not None and used - before < _IDLE_SECONDS
+        idle = idle + 1 if is_idle else 0
+        if idle >= _IDLE_LOOKS:
+            minutes = f"{_IDLE_LOOKS * _LOOK_SECONDS / 60:.0f} minutes"
+            raise _waited_too_long(holder, f"is {activity}, but has used no processor time for {minutes}", file)
+        if look % _REMINDER_LOOKS == 0:
             log.warning(
                 "waiting for %s, which is %s, for %.0f minutes; if that process hangs, end it, and this one goes on",
-                describe_holder(file.with_suffix(_HOLDER_SUFFIX)), activity, (time.monotonic() - started) / 60,
+                describe_holder(holder), activity, look * _LOOK_SECONDS / 60,
             )  # fmt: skip
+    raise _waited_too_long(holder, f"has been {activity} for {_MOST_LOOKS * _LOOK_SECONDS / 3600:.0f} hours", file)
+
+
+def _waited_too_long(holder: Path, fact: str, file: Path) -> WaitedTooLong:
+    return WaitedTooLong(f"{describe_holder(holder)} {fact} ({file}); end it, then run the same command again")
+
+
+def _processor_seconds(holder: Path) -> float | None:
+    """What the holder of a lock has used so far; None if it is unknown, or runs on another machine."""
+    try:
+        found = read_json_object(holder)
+        if found["host"] != socket.gethostname():
+            return None
+        fields = Path(f"/proc/{int(found['pid'])}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
 
 
 @contextmanager

@@ -1,0 +1,55 @@
+"""What a training run refuses before it loads an encoder, in the line that babelbatch-data prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from babelbatch.commands import train as training
+from babelbatch.configuration.schema import register
+from babelbatch.configuration.shipped import CONF
+from babelbatch.describe.command import main
+from babelbatch.jobs.overrides import force_overrides
+
+FACTS = ["corpus.languages=[en,de]", "sampling=x_x"]
+
+
+def run(*typed: str) -> DictConfig:
+    register()
+    more = ["benchmarks.world_facts.languages=[en,de]", "encoder=static", "logger=csv"]
+    overrides = force_overrides([*more, *typed])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", overrides)
+
+
+@pytest.fixture
+def unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build_encoder(*_: object) -> None:
+        raise AssertionError("an encoder was built")
+
+    monkeypatch.setattr(training, "build_encoder", build_encoder)
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_a_batch_larger_than_a_language_s_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match=r"^corpus: an X-X batch in 'en' needs 100000 items, there are ") as refused:
+        training.train(run(*FACTS, "sampling.batch_size=100000"), tmp_path / "run")
+    assert str(refused.value).endswith("lower sampling.batch_size or leave the language out of sampling.languages")
+    assert main(["corpus=world_facts", *FACTS, "sampling.batch_size=100000"]) == 2
+    assert f"  - {refused.value}\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_validation_items_that_are_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = "data.validation_fraction=0.01"
+    rows = [f"{number},{code},Question {number}?,Answer {number}." for number in range(40) for code in ("en", "de")]
+    (tmp_path / "pairs.csv").write_text("\n".join(["id,language,question,passage", *rows]))
+    table = ["corpus=table", f"corpus.path={tmp_path / 'pairs.csv'}", "sampling=x_x", "sampling.batch_size=4", few]
+    benchmark = "benchmarks.world_facts.languages=[en,de]"
+    with pytest.raises(ValueError, match=r"^data\.validation_fraction holds out 1 of 40 items, too few ") as refused:
+        training.train(run(*table), tmp_path / "run")
+    assert main(["experiment=demo", *table, benchmark]) == 2
+    assert f"  - {refused.value}\n" in capsys.readouterr().out
