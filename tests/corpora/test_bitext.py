@@ -210,3 +210,24 @@ def test_places_of_units(tmp_path):
     assert [(str(place), one, other) for place, one, other in found] == [
         (f"{tmp_path / 'books.de-en.tmx'}, entry 1", "Hello.", "Bonjour.")
     ]
+
+
+def test_lines_that_cannot_be_used_are_all_named_or_left_out(tmp_path, caplog):
+    lines = ["Danke.\tThanks.", "cut", "a\tb\tc", "Bitte.\tPlease."]
+    (tmp_path / "books.de-en.tsv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "more.de-en.de").write_bytes(b"Ja.\n\xff\n")
+    (tmp_path / "more.de-en.en").write_text("Yes.\nNo.\n")
+    table = tmp_path / "books.de-en.tsv"
+    found = [
+        f"{table}, line 2: 1 fields instead of 2, separated by tabs; the line may be cut",
+        f"{table}, line 3: 3 fields instead of 2, separated by tabs; the line may be cut",
+        f"{tmp_path / 'more.de-en.de'}, line 2: not valid UTF-8 at byte 0; convert the file to UTF-8",
+    ]
+    with pytest.raises(ValueError, match=r"^3 rows cannot be used") as refused:
+        load_corpus(str(tmp_path))
+    assert str(refused.value).splitlines()[1:] == [f"  {line}" for line in found]
+    with caplog.at_level(logging.WARNING):
+        corpus = load_corpus(str(tmp_path), on_bad_row="skip")
+    assert caplog.messages == ["\n  ".join(["corpus bitext: 3 rows are left out (on_bad_row=skip):", *found])]
+    assert (corpus.skipped_rows.count, corpus.skipped_rows.first) == (3, tuple(found))
+    assert {pair[1] for pair in asked(corpus)} == {"Danke.", "Thanks.", "Bitte.", "Please.", "Ja.", "Yes."}

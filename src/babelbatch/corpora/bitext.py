@@ -13,6 +13,7 @@ from typing import Literal
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus, canonical_language
+from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.bitext import Pair, aligned, columns, units
 from babelbatch.sources.hub import Published, locate_files
 from babelbatch.sources.lines import Place, text_in
@@ -54,6 +55,7 @@ def load_corpus(
     pairs: list[str] | None = None,
     collection: Collection | None = None,
     limit: int | None = None,
+    on_bad_row: OnBadRow = "error",
 ) -> Corpus:
     """Two items per sentence pair, with the query in the first language and the passage in the second, and reversed.
 
@@ -68,30 +70,35 @@ def load_corpus(
     pairs: language pairs such as de-en; default all in the folder. Required for a collection, with English first.
     limit: the number of sentence pairs to read from the start of each language pair. Building the corpus takes some 900
         bytes of memory per pair.
-    Raises ValueError for files that are missing, damaged or not aligned.
+    on_bad_row: `error` refuses the files with a list of the lines that are not UTF-8 or have not two columns. `skip`
+        leaves them out, and lists them in the log and in metrics.json.
+    Raises ValueError for files that are missing, damaged or not aligned, and for the rows of `on_bad_row`.
     """
+    bad = BadRows(on_bad_row)
     if collection is not None:
         parts = _published(collection, pairs, data_dir)
     elif data_dir is None:
         raise ValueError("bitext needs files: set corpus.data_dir to a folder of them, or corpus.collection")
     else:
-        parts = _local(Path(data_dir), pairs)
+        parts = _local(Path(data_dir), pairs, bad)
     languages = sorted({language for part in parts for language in part.languages})
     name = "bitext" if collection is None else f"bitext_{collection}"
 
     def build(folder: Path) -> Sequence[str]:
-        with Assembly(folder, languages) as assembly:
+        with Assembly(folder, languages, bad) as assembly:
             for number, part in enumerate(parts):
                 tally = RowTally(f"{name}, {part.name}")
                 for row, (place, *texts) in enumerate(islice(part.read(), limit)):
                     _add(assembly, f"{part.name}/{number}/{row}", part.languages, texts, place, tally)
                 tally.report()
+            bad.refuse()
             assembly.finish()
         return languages
 
     inputs = {
         "limit": limit,
         "languages": languages,
+        "on_bad_row": on_bad_row,
         "parts": [[part.name, file_signatures(part.files)] for part in parts],
     }
     return stored_corpus(name, inputs, build)
@@ -141,7 +148,7 @@ def _part(
 _FILE = re.compile(r".+\.(?P<pair>(?P<one>[A-Za-z_]+)-(?P<other>[A-Za-z_]+))\.(?P<suffix>[A-Za-z_]+)(\.gz)?")
 
 
-def _local(folder: Path, pairs: list[str] | None) -> list[_Part]:
+def _local(folder: Path, pairs: list[str] | None, bad: BadRows) -> list[_Part]:
     if not folder.is_dir():
         raise ValueError(f"data_dir: there is no folder {folder}")
     parts = []
@@ -151,14 +158,14 @@ def _local(folder: Path, pairs: list[str] | None) -> list[_Part]:
             continue
         one, other, suffix = match["one"], match["other"], match["suffix"]
         if suffix.lower() == "tsv":
-            parts.append(_part(match["pair"], one, other, [path], partial(columns, path)))
+            parts.append(_part(match["pair"], one, other, [path], partial(columns, path, bad)))
         elif suffix.lower() == "tmx":
             parts.append(_part(match["pair"], one, other, [path], partial(units, path, (one, other))))
         elif suffix in {one, other}:
             translation = _translation_file(path, suffix, other if suffix == one else one)
             if suffix == one:  # the other file is read with it
                 files = [path, translation]
-                parts.append(_part(match["pair"], one, other, files, partial(aligned, path, translation)))
+                parts.append(_part(match["pair"], one, other, files, partial(aligned, path, translation, bad)))
     missing = {*(pairs or ())} - {part.name for part in parts}
     if missing or not parts:
         wanted = min(missing) if missing else "de-en"

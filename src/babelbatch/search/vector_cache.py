@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,15 @@ def load(folder: Path, name: str, shape: tuple[int, int]) -> NDArray[np.float32]
     """The float32 vectors stored under `name`; None if there are none, or if the file is truncated or altered."""
     path = _path(folder, name)
     try:
+        if path.is_symlink():
+            raise ValueError("it is a symbolic link")
         with path.open("rb") as file:
             vectors: NDArray[np.float32] = np.lib.format.read_array(file, allow_pickle=False)
             digest = file.read()
         if not (vectors.shape == shape and vectors.dtype == np.float32 and digest == _digest(vectors)):
             raise ValueError("its checksum does not fit")
-        os.utime(path)
+        with suppress(PermissionError):  # another user's
+            os.utime(path)
     except FileNotFoundError:
         return None
     except Exception as error:  # numpy parses a header of text, and raises what Python's parser raises

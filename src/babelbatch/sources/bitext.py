@@ -5,19 +5,22 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from xml.etree import ElementTree
 
 from babelbatch.progress import reading
-from babelbatch.sources.lines import Place, check_content, decoded, fields, opened, raw_lines
+from babelbatch.sources.bad_rows import BadRows, read_row
+from babelbatch.sources.lines import Place, check_content, decoded, opened, raw_lines, split_fields
 
 Pair = tuple[str, str]
 """Two language codes, in the order of the file."""
 
 
-def aligned(first: Path, second: Path) -> Iterator[tuple[Place, str, str]]:
-    """The aligned lines of two files, with the place in the first. Raises ValueError if one file has more lines."""
+def aligned(first: Path, second: Path, bad: BadRows | None = None) -> Iterator[tuple[Place, str, str]]:
+    """The aligned lines of two files, with the place in the first. bad: collects lines that are not UTF-8, and those
+    are left out. Raises ValueError if one file has more lines."""
     for one, other in zip_longest(raw_lines(first), raw_lines(second)):
         if one is None or other is None:
             number, longer, shorter = (other[0], second, first) if one is None else (one[0], first, second)
@@ -25,14 +28,29 @@ def aligned(first: Path, second: Path) -> Iterator[tuple[Place, str, str]]:
                 f"{Place(longer, number)}: {shorter} ends before it; line n of one file must be the translation of "
                 "line n of the other"
             )
-        places = Place(first, one[0]), Place(second, other[0])
-        yield places[0], decoded(one[1], places[0]), decoded(other[1], places[1])
+        row = read_row(bad, Place(first, one[0]), partial(_aligned_row, first, one, second, other))
+        if row is not None:
+            yield row
 
 
-def columns(path: Path) -> Iterator[tuple[Place, str, str]]:
-    """The rows of a TSV file with two columns, without head line and quoting."""
-    for place, (one, other) in fields(path, 2):
-        yield place, one, other
+def columns(path: Path, bad: BadRows | None = None) -> Iterator[tuple[Place, str, str]]:
+    """The rows of a TSV file with two columns, without head line and quoting. bad: collects lines that are not UTF-8 or
+    have another number of fields, and those are left out."""
+    for number, raw in raw_lines(path):
+        place = Place(path, number)
+        row = read_row(bad, place, partial(_row, place, raw))
+        if row is not None and row != [""]:
+            yield place, row[0], row[1]
+
+
+def _aligned_row(first: Path, one: tuple[int, bytes], second: Path, other: tuple[int, bytes]) -> tuple[Place, str, str]:
+    places = Place(first, one[0]), Place(second, other[0])
+    return places[0], decoded(one[1], places[0]), decoded(other[1], places[1])
+
+
+def _row(place: Place, raw: bytes) -> list[str]:
+    line = decoded(raw, place)
+    return split_fields(line, 2, place) if line else [""]
 
 
 def units(path: Path, pair: Pair) -> Iterator[tuple[Place, str, str]]:

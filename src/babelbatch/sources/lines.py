@@ -52,11 +52,16 @@ def fields(path: Path, columns: int | None) -> Iterator[tuple[Place, list[str]]]
     columns: the number of fields of each row; None for that of the first row. Raises ValueError for another number.
     """
     for place, line in lines(path):
-        row = line.split("\t")
-        columns = columns or len(row)
-        if len(row) != columns:
-            raise ValueError(f"{place}: {len(row)} fields instead of {columns}, separated by tabs; the line may be cut")
-        yield place, row
+        columns = columns or line.count("\t") + 1
+        yield place, split_fields(line, columns, place)
+
+
+def split_fields(line: str, columns: int, place: Place) -> list[str]:
+    """The fields of a line, separated by tabs. Raises ValueError for another number than `columns`."""
+    row = line.split("\t")
+    if len(row) != columns:
+        raise ValueError(f"{place}: {len(row)} fields instead of {columns}, separated by tabs; the line may be cut")
+    return row
 
 
 def lines(path: Path) -> Iterator[tuple[Place, str]]:

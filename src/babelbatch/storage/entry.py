@@ -95,6 +95,8 @@ def _build(
     entry: Path, manifest: str, name: str, inputs: object, build: Callable[[Path], Mapping[str, object]]
 ) -> None:
     temporary = entry.with_suffix(".tmp")
+    if temporary.is_symlink():  # it would lead the build elsewhere
+        temporary.unlink()
     temporary.mkdir(exist_ok=True)
     facts = build(temporary)
     files = [path for path in sorted(temporary.iterdir()) if path.is_file()]

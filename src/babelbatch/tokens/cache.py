@@ -70,6 +70,8 @@ def find_damage(entry: Path) -> str | None:
         if (meta["format"], meta["name"]) != (FORMAT, entry.name):
             return f"{META_FILE} belongs to another entry"
         for file, expected in meta["files"].items():
+            if (entry / file).is_symlink():  # another file may be behind it tomorrow
+                return f"{file} is a symbolic link"
             size = (entry / file).stat().st_size
             if size != expected["bytes"]:
                 return f"{file} has {size:,} bytes instead of {expected['bytes']:,}"
