@@ -1,8 +1,8 @@
 """Commands in processes forked from one that has imported their libraries, which takes longer than most small runs.
 
-A forked process has its own pid, signals and locks. Tests about what is imported, about children of a process and
-about orphans start an interpreter; so does one side of those about equal bits, since forked processes share the seed of
-Python's hashes.
+A forked process has its own pid, signals and locks, and so have the workers and ranks that it forks where the command
+would start an interpreter each. Tests about what is imported, about the start of workers and about orphans start
+interpreters; so does one side of those about equal bits, since forked processes share the seed of Python's hashes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import random
 import runpy
 import signal
 import socket
@@ -21,22 +22,21 @@ import tempfile
 import threading
 import traceback
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, NoReturn
 
+import numpy as np
 import pytest
+from hydra.core.singleton import Singleton
 
 from processes import PATIENCE, descendants, ended, finished
 
-_MODULES = [
-    "built_facts", "babelbatch.commands.train", "babelbatch.commands.evaluate", "babelbatch.commands.mine",
-    "babelbatch.jobs.launch", "babelbatch.report.page", "matplotlib.backends.backend_agg", "pandas", "wandb",
-    "wandb_workspaces.workspaces.interface",
-]  # fmt: skip
 # A console script that is run by the process that listens at a socket. Its standard streams are those of this one.
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -168,7 +168,7 @@ def preload() -> None:
 def _server() -> tuple[ForkServerContext, dict[str, str]]:
     """The server, which ends with this process, and the variables that it was started with."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_MODULES)
+    context.set_forkserver_preload(["warm"])
     started_with = _read_by_imports()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
@@ -208,9 +208,17 @@ def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: lis
             os.close(opened)
     sys.stdin = open(0)  # noqa: SIM115 - open until the process ends
     sys.argv = typed
+    _fork_workers()
+    _to_the_end(lambda: runpy.run_path(typed[0], run_name="__main__"))
+
+
+def _to_the_end(main: Callable[[], object]) -> NoReturn:
+    """Calls the main function of a forked process, and ends it as an interpreter would."""
+    random.seed()  # as in a fresh process, not as in all others that the server has forked
+    np.random.seed()
     code: object = 0
     try:
-        runpy.run_path(typed[0], run_name="__main__")
+        main()
     except SystemExit as stop:
         code = stop.code
     except BaseException:
@@ -223,3 +231,73 @@ def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: lis
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _fork_workers() -> None:
+    """Lets the supervisor of a job fork its workers from this process. They find Hydra as it is now."""
+    from babelbatch.jobs import supervisor
+
+    hydra = Singleton.get_state()
+    stdins: list[IO[bytes]] = []  # which end with this process only if no worker has them
+
+    class Worker:
+        """What the supervisor uses of `subprocess.Popen`."""
+
+        def __init__(
+            self, command: list[str], *, env: dict[str, str] | None, stdin: int, stdout: IO[bytes] | None,
+            stderr: IO[bytes] | None, start_new_session: bool,
+        ) -> None:  # fmt: skip
+            assert command[:3] == [sys.executable, "-m", "babelbatch.jobs.worker"]
+            assert stdin == subprocess.PIPE
+            assert start_new_session
+            self.returncode: int | None = None
+            reading, writing = os.pipe()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self.pid = os.fork()
+            if not self.pid:
+                _to_the_end(lambda: begin(command, env, [reading, stdout, stderr]))
+            os.close(reading)
+            self.stdin = open(writing, "wb")  # noqa: SIM115 - the supervisor closes it
+            stdins.append(self.stdin)
+
+        def poll(self) -> int | None:
+            return self._wait(os.WNOHANG)
+
+        def wait(self) -> int | None:
+            return self._wait(0)
+
+        def _wait(self, options: int) -> int | None:
+            if self.returncode is None:
+                pid, status = os.waitpid(self.pid, options)
+                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+            return self.returncode
+
+        def send_signal(self, signum: int) -> None:
+            if self.poll() is None:
+                os.kill(self.pid, signum)
+
+        def terminate(self) -> None:
+            self.send_signal(signal.SIGTERM)
+
+        def kill(self) -> None:
+            self.send_signal(signal.SIGKILL)
+
+    def begin(command: list[str], environment: dict[str, str] | None, streams: list[int | IO[bytes] | None]) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.setsid()
+        for stream in stdins:
+            stream.close()
+        for descriptor, given in enumerate(streams):
+            if given is not None:
+                os.dup2(given if isinstance(given, int) else given.fileno(), descriptor)
+        if environment is not None:
+            os.environ.clear()
+            os.environ.update(environment)
+        Singleton.set_state(hydra)
+        sys.argv = [command[2], *command[3:]]
+        atexit._clear()
+        runpy.run_module("babelbatch.jobs.worker", run_name="__main__")
+
+    supervisor.subprocess = SimpleNamespace(PIPE=subprocess.PIPE, Popen=Worker)

@@ -59,7 +59,7 @@ def test_one_process_finds_the_same(supervised: Path, tmp_path: Path) -> None:
 
 def test_grad_cache_on_two_processes_finds_the_same(supervised: Path, tmp_path: Path) -> None:
     cached = ["grad_cache=true", "data.chunk_tokens=200", "data.forward_overhead=1000000"]
-    run("babelbatch-train", *PAIRS, *TWO, *cached, "output_dir=out", cwd=tmp_path)
+    run_forked("babelbatch-train", *PAIRS, *TWO, *cached, "output_dir=out", cwd=tmp_path)
     assert curve(tmp_path / "out", "train/loss") == pytest.approx(curve(supervised, "train/loss"), rel=1e-4)
 
 
@@ -67,7 +67,7 @@ def test_mimo_on_two_processes(supervised: Path, tmp_path: Path) -> None:
     """Each asks the teacher about its own share. The first three of twelve steps, one log, are distillation alone; what
     is logged is of the global batch, so that the parts make up the loss. (`test_sameness.py` compares gradients.)"""
     mimo = ["loss=mimo", "loss.warmup=0.25", f"teacher={supervised / 'encoder'}"]
-    run("babelbatch-train", *PAIRS, *TWO, *mimo, "output_dir=out", cwd=tmp_path)
+    run_forked("babelbatch-train", *PAIRS, *TWO, *mimo, "output_dir=out", cwd=tmp_path)
     names = ("train/loss", "train/loss/contrastive", "train/loss/distillation")
     whole, contrastive, distillation = (curve(tmp_path / "out", name) for name in names)
     assert whole[0] == pytest.approx(distillation[0], rel=1e-6)

@@ -11,7 +11,7 @@ import pytest
 
 from commands import BIN, SMALL, job, metrics, run, run_forked, weights
 from preloaded import Preloaded, started_preloaded
-from processes import ended, python, until
+from processes import alive, descendants, ended, python, until
 from processes import started as started_process
 
 pytestmark = pytest.mark.slow
@@ -38,20 +38,6 @@ def forked(*arguments: str, cwd: Path) -> AbstractContextManager[Preloaded]:
 
 def training(log: Path) -> bool:
     return log.exists() and "step 6 of" in log.read_text()
-
-
-def workers(folder: Path) -> list[int]:
-    """The processes that work in a folder or below it."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            arguments = path.read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        below = any(argument.startswith(os.fsencode(folder)) for argument in arguments)
-        if b"babelbatch.jobs.worker" in arguments and below:
-            found.append(int(path.parent.name))
-    return found
 
 
 def stamps(folder: Path) -> dict[str, int]:
@@ -134,7 +120,7 @@ def test_a_killed_job_does_not_take_the_sweep_along(tmp_path: Path) -> None:
     arguments = ["-m", *LONG, "seed=0", "trainer.max_steps=100000,6", "hydra/launcher=fresh", "output_dir=out"]
     with forked(*arguments, cwd=tmp_path) as sweep:
         until(lambda: any(map(training, (tmp_path / "out").glob("*/train.log"))), sweep)
-        (worker,) = workers(tmp_path / "out")
+        (worker,) = descendants(sweep.pid)
         os.kill(worker, signal.SIGKILL)
         stdout, stderr = ended(sweep)
     assert sweep.returncode == 1, stderr
@@ -149,14 +135,14 @@ def test_orphans_end_with_their_supervisor_and_the_lock_with_them(tmp_path: Path
     arguments = [*LONG, "hydra/launcher=fresh", "output_dir=out"]
     with started(*arguments, cwd=tmp_path) as parent:
         until(lambda: training(tmp_path / "out" / "train.log"), parent)
-        assert len(workers(tmp_path / "out")) == 1
+        (worker,) = descendants(parent.pid)
         busy = run_forked("babelbatch-train", *arguments, cwd=tmp_path, code=75)
         assert re.search(rf"babelbatch: {tmp_path}/out is in use by another run: pid \d+ on \S+ since ", busy.stderr)
         parent.send_signal(signal.SIGKILL)
-    until(lambda: not workers(tmp_path / "out"))
+    until(lambda: not alive(worker))
     log = tmp_path / "out" / "train.log"
     before = log.read_text().count("training hybrid")
-    with started(*arguments, cwd=tmp_path) as again:  # nobody holds the lock any more
+    with forked(*arguments, cwd=tmp_path) as again:  # nobody holds the lock any more
         until(lambda: log.read_text().count("training hybrid") > before, again)
         again.send_signal(signal.SIGTERM)
         ended(again)
@@ -170,13 +156,15 @@ def test_a_signal_stops_the_whole_sweep(signum: signal.Signals, launcher: str, t
     arguments = ["-m", *LONG, "seed=0,1", f"hydra/launcher={launcher}", "output_dir=out"]
     with forked(*arguments, cwd=tmp_path) as sweep:
         until(lambda: any(map(training, (tmp_path / "out").glob("*/train.log"))), sweep)
+        workers = descendants(sweep.pid)
         sweep.send_signal(signum)
         stdout, stderr = ended(sweep)
     assert sweep.returncode == 128 + signum, stderr
     assert list(states(stdout).values()) == ["interrupted", "not started"]
     assert stderr.count(f"babelbatch: interrupted ({signum.name}); ") == 1
     assert "Traceback" not in stderr
-    assert workers(tmp_path / "out") == []
+    assert len(workers) == (launcher == "fresh")
+    assert not any(map(alive, workers))
 
 
 def test_two_commands_at_once_run_each_job_once(tmp_path: Path) -> None:
@@ -198,7 +186,7 @@ def test_two_commands_at_once_run_each_job_once(tmp_path: Path) -> None:
 def test_two_ranks(tmp_path: Path) -> None:
     """Both start, agree about the world, and end; rank 0 alone writes the run."""
     ranks = [*TINY, "trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
-    done = run("babelbatch-train", *ranks, "output_dir=out", cwd=tmp_path)
+    done = run_forked("babelbatch-train", *ranks, "output_dir=out", cwd=tmp_path)
     out = tmp_path / "out"
     assert "GLOBAL_RANK: 0, MEMBER: 1/2" in (out / "train.log").read_text()
     assert "GLOBAL_RANK: 1, MEMBER: 2/2" in (out / "rank1.log").read_text()

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
@@ -15,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from commands import BIN, run_forked
-from processes import alive, descendants, ended, started, until
+from preloaded import Preloaded, started_preloaded
+from processes import alive, descendants, ended, finished, until
 
 pytestmark = pytest.mark.slow
 
@@ -46,8 +46,8 @@ NO_ROOM = "no checkpoint could be saved ("
 UNEQUAL = ("seconds/", "versions/", "commit", "memory/")  # what may differ between two equal runs
 
 
-def command(place: Path, *more: str) -> AbstractContextManager[subprocess.Popen[str]]:
-    return started(BIN / "babelbatch-train", *RUN, *more, cwd=place, stderr=subprocess.STDOUT)
+def command(place: Path, *more: str) -> AbstractContextManager[Preloaded]:
+    return started_preloaded(BIN / "babelbatch-train", *RUN, *more, cwd=place, merged=True)
 
 
 def finish(place: Path, *more: str) -> str:
@@ -56,7 +56,7 @@ def finish(place: Path, *more: str) -> str:
     return done.stdout + done.stderr
 
 
-def until_saved(folder: Path, step: int, process: subprocess.Popen[str]) -> None:
+def until_saved(folder: Path, step: int, process: Preloaded) -> None:
     """Or a later one: who looks may be slower than who saves."""
     first = f"step-{step:08}.ckpt"
     until(lambda: any(path.name >= first for path in (folder / "checkpoints").glob("step-*.ckpt")), process)
@@ -77,15 +77,13 @@ def outcome(folder: Path) -> tuple[bytes, dict, list[list[str]]]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A run that nobody disturbs, one for each of MORE."""
+    """A run that nobody disturbs, in interpreters of its own, one for each of MORE."""
 
     @cache
     def run(processes: str) -> Path:
         place = tmp_path_factory.mktemp("whole")
-        with command(place, *MORE[processes]) as process:
-            output, _ = ended(process)
-        assert process.returncode == 0, output
-        assert NO_ROOM not in output
+        done = finished(BIN / "babelbatch-train", *RUN, *MORE[processes], cwd=place)
+        assert NO_ROOM not in done.stdout + done.stderr
         return place / "run"
 
     return run
