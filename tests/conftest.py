@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of many slow tests come first: one that is begun last keeps the other processes of a test run waiting."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: collections of garbage, which some tests ask for, need not go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 MakeCorpus = Callable[..., Corpus]

@@ -12,7 +12,6 @@ import contextlib
 import json
 import multiprocessing
 import os
-import random
 import runpy
 import signal
 import socket
@@ -20,31 +19,33 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from types import SimpleNamespace
-from typing import IO, NoReturn
 
-import numpy as np
 import pytest
-from hydra.core.singleton import Singleton
 
+from forked import fork_server_of_loaders, fork_workers, names_loader_workers, to_the_end
 from processes import PATIENCE, descendants, ended, finished
 
-# A console script that is run by the process that listens at a socket. Its standard streams are those of this one.
+# A console script, or Python with a file, that is run by the process that listens at a socket. Its standard streams are
+# those of this one.
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys
+typed = [{script!r}, *sys.argv[1:]]
+if typed[0] == {python!r}:
+    if not (typed[1:] and typed[1].endswith(".py")):
+        os.execv({python!r}, typed)
+    del typed[0]
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     with server.makefile("rw") as line:
         streams = [f"/proc/{{os.getpid()}}/fd/{{number}}" for number in (0, 1, 2)]
-        line.write(json.dumps([[{script!r}, *sys.argv[1:]], os.getcwd(), dict(os.environ), streams]) + "\\n")
+        line.write(json.dumps([typed, os.getcwd(), dict(os.environ), streams]) + "\\n")
         line.flush()
         sys.exit(json.loads(line.readline()))
 """
@@ -122,12 +123,13 @@ def started_preloaded(
 
 @contextlib.contextmanager
 def preloaded_scripts(folder: Path, scripts: Iterable[Path]) -> Iterator[None]:
-    """Writes a stand-in for each console script into a folder, for the PATH of a shell: it has the output and the exit
-    code of the script, which runs in a process forked here."""
+    """Writes a stand-in for each console script, and for `python`, into a folder, for the PATH of a shell: it has the
+    output and the exit code of the script, which runs in a process forked here."""
     address = str(folder / "socket")
-    for script in scripts:
+    python = Path(sys.executable).with_name("python")
+    for script in (*scripts, python):
         stand_in = folder / script.name
-        stand_in.write_text(_CLIENT.format(python=sys.executable, address=address, script=str(script)))
+        stand_in.write_text(_CLIENT.format(python=str(python), address=address, script=str(script)))
         stand_in.chmod(0o755)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
@@ -196,7 +198,7 @@ def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: lis
     os.environ.clear()
     os.environ.update(environment)
     own = [os.path.abspath(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    sys.path[:0] = [entry for entry in own if entry not in sys.path]
+    sys.path[:0] = [os.path.dirname(os.path.abspath(typed[0])), *(entry for entry in own if entry not in sys.path)]
     for descriptor, stream in enumerate(streams):
         if isinstance(stream, Connection):
             os.dup2(stream.fileno(), descriptor)
@@ -208,96 +210,7 @@ def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: lis
             os.close(opened)
     sys.stdin = open(0)  # noqa: SIM115 - open until the process ends
     sys.argv = typed
-    _fork_workers()
-    _to_the_end(lambda: runpy.run_path(typed[0], run_name="__main__"))
-
-
-def _to_the_end(main: Callable[[], object]) -> NoReturn:
-    """Calls the main function of a forked process, and ends it as an interpreter would."""
-    random.seed()  # as in a fresh process, not as in all others that the server has forked
-    np.random.seed()
-    code: object = 0
-    try:
-        main()
-    except SystemExit as stop:
-        code = stop.code
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    if isinstance(code, str):
-        print(code, file=sys.stderr)
-    threading._shutdown()  # waits for threads, which multiprocessing would do after atexit
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
-
-
-def _fork_workers() -> None:
-    """Lets the supervisor of a job fork its workers from this process. They find Hydra as it is now."""
-    from babelbatch.jobs import supervisor
-
-    hydra = Singleton.get_state()
-    stdins: list[IO[bytes]] = []  # which end with this process only if no worker has them
-
-    class Worker:
-        """What the supervisor uses of `subprocess.Popen`."""
-
-        def __init__(
-            self, command: list[str], *, env: dict[str, str] | None, stdin: int, stdout: IO[bytes] | None,
-            stderr: IO[bytes] | None, start_new_session: bool,
-        ) -> None:  # fmt: skip
-            assert command[:3] == [sys.executable, "-m", "babelbatch.jobs.worker"]
-            assert stdin == subprocess.PIPE
-            assert start_new_session
-            self.returncode: int | None = None
-            reading, writing = os.pipe()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            self.pid = os.fork()
-            if not self.pid:
-                _to_the_end(lambda: begin(command, env, [reading, stdout, stderr]))
-            os.close(reading)
-            self.stdin = open(writing, "wb")  # noqa: SIM115 - the supervisor closes it
-            stdins.append(self.stdin)
-
-        def poll(self) -> int | None:
-            return self._wait(os.WNOHANG)
-
-        def wait(self) -> int | None:
-            return self._wait(0)
-
-        def _wait(self, options: int) -> int | None:
-            if self.returncode is None:
-                pid, status = os.waitpid(self.pid, options)
-                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
-            return self.returncode
-
-        def send_signal(self, signum: int) -> None:
-            if self.poll() is None:
-                os.kill(self.pid, signum)
-
-        def terminate(self) -> None:
-            self.send_signal(signal.SIGTERM)
-
-        def kill(self) -> None:
-            self.send_signal(signal.SIGKILL)
-
-    def begin(command: list[str], environment: dict[str, str] | None, streams: list[int | IO[bytes] | None]) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.setsid()
-        for stream in stdins:
-            stream.close()
-        for descriptor, given in enumerate(streams):
-            if given is not None:
-                os.dup2(given if isinstance(given, int) else given.fileno(), descriptor)
-        if environment is not None:
-            os.environ.clear()
-            os.environ.update(environment)
-        Singleton.set_state(hydra)
-        sys.argv = [command[2], *command[3:]]
-        atexit._clear()
-        runpy.run_module("babelbatch.jobs.worker", run_name="__main__")
-
-    supervisor.subprocess = SimpleNamespace(PIPE=subprocess.PIPE, Popen=Worker)
+    if names_loader_workers(typed):
+        fork_server_of_loaders()
+    fork_workers(typed)
+    to_the_end(lambda: runpy.run_path(typed[0], run_name="__main__"))

@@ -14,7 +14,7 @@ import_module("babelbatch.jobs.lightning_import").import_lightning()
 for _name in (
     "babelbatch.commands.train", "babelbatch.commands.evaluate", "babelbatch.commands.mine", "babelbatch.jobs.launch",
     "babelbatch.report.page", "matplotlib.backends.backend_agg", "pandas", "wandb",
-    "wandb_workspaces.workspaces.interface",
+    "wandb_workspaces.workspaces.interface", "preloaded",
 ):  # fmt: skip
     import_module(_name)
 logging.getLogger().removeHandler(_handler)

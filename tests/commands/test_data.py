@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands import BIN, SMALL
-from processes import finished
+from preloaded import run_preloaded
 
 MODULE = """\
 import numpy as np
@@ -126,9 +126,8 @@ ANNOUNCED = re.compile("babelbatch: (checking the configuration|reading .*)")
 
 def complaints(own: Path, command: str, *typed: str, code: int = 2) -> list[str]:
     path = f"{own}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    done = finished(
-        BIN / command, "--config-dir", own / "conf", *typed, cwd=own, code=code, env=os.environ | {"PYTHONPATH": path}
-    )
+    arguments = ("--config-dir", own / "conf", *typed)
+    done = run_preloaded(BIN / command, *arguments, cwd=own, code=code, env=os.environ | {"PYTHONPATH": path})
     assert "Traceback" not in done.stdout + done.stderr
     return [line for line in done.stderr.splitlines() if not ANNOUNCED.fullmatch(line)]
 

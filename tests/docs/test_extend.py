@@ -12,7 +12,7 @@ import pytest
 
 from commands import BIN
 from pages import DOCS, follow, sections
-from processes import finished
+from preloaded import run_preloaded
 
 SECTIONS = sections("extend.md")
 
@@ -44,7 +44,7 @@ def test_a_corpus_and_a_benchmark(tmp_path: Path, cache: Path) -> None:
     assert "900" in printed  # 30 times 30 sums in each language
     bad = ["--config-dir", "my_conf", "experiment=try", "corpus=sums", "corpus.last=1", "output_dir=out/bad"]
     path = {"PYTHONPATH": f".:{DOCS.parent / 'src'}", "BABELBATCH_CACHE": str(cache)}
-    refused = finished(BIN / "babelbatch-train", *bad, cwd=tmp_path, code=2, env=os.environ | path)
+    refused = run_preloaded(BIN / "babelbatch-train", *bad, cwd=tmp_path, code=2, env=os.environ | path)
     assert "babelbatch: corpus.last: 1 leaves too few sums; set 2 or more\n" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert metrics(tmp_path / "out" / "corpus")["languages/corpus"] == ["de", "en"]

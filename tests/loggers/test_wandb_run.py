@@ -22,8 +22,8 @@ import pytest
 from babelbatch.loggers import wandb_start
 from commands import BIN, run_forked
 from fake_wandb import Backend
-from preloaded import Preloaded, started_preloaded
-from processes import PATIENCE, ended, finished, python, started
+from preloaded import Preloaded, run_preloaded, started_preloaded
+from processes import PATIENCE, ended, python
 
 SCRIPT = """
 import json, logging, os, signal, sys, time
@@ -144,7 +144,7 @@ def warnings(log: str) -> list[str]:
 
 def inspected(folder: Path) -> dict:
     """A run on disk, read by W&B's own tool."""
-    return json.loads(finished(BIN / "wandb", "leet", "inspect", "--summary", "--json", folder).stdout)
+    return json.loads(run_preloaded(BIN / "wandb", "leet", "inspect", "--summary", "--json", folder, cwd=folder).stdout)
 
 
 def offline_run(folder: Path) -> Path:
@@ -317,7 +317,7 @@ def test_offline_fragments_are_joined_by_wandb_sync(tmp_path: Path) -> None:
     fragments = sorted((tmp_path / "runs/a/wandb").glob("offline-run-*"))
     assert len(fragments) == 2
     with Backend() as backend:
-        finished(BIN / "wandb", "sync", *fragments, env=os.environ | backend.environment())
+        run_preloaded(BIN / "wandb", "sync", *fragments, cwd=tmp_path, env=os.environ | backend.environment())
         ((name, run),) = backend.runs.items()
     assert name == (tmp_path / "runs/a/wandb_id").read_text().strip()
     assert [row["trainer/global_step"] for row in run.history] == [*range(10), *range(8, 20)]
@@ -344,7 +344,7 @@ def test_an_unreachable_server_is_tried_once_and_the_run_is_kept(tmp_path: Path,
         assert re.search(rf"INFO W&B did not answer \d+ s ago: {re.escape(notice.format(name))}", log)
     with Backend() as backend:  # the server is back
         fragments = [offline_run(tmp_path / "runs" / name) for name in "ab"]
-        finished(BIN / "wandb", "sync", *fragments, env=os.environ | backend.environment())
+        run_preloaded(BIN / "wandb", "sync", *fragments, cwd=tmp_path, env=os.environ | backend.environment())
         for name in "ab":
             run = backend.runs[(tmp_path / "runs" / name / "wandb_id").read_text().strip()]
             assert [row["trainer/global_step"] for row in run.history][:20] == list(range(20))
@@ -397,9 +397,9 @@ def test_what_breaks_midway_costs_one_warning(tmp_path: Path, break_it: Break, w
     assert inspected(offline_run(tmp_path / "runs/b"))["summary"]["trainer/global_step"] == 4
     (kept,) = (tmp_path / "runs/a/wandb").glob("run-*")
     with Backend() as backend:
-        with started(
-            BIN / "wandb", "sync", "--include-online", kept, env=os.environ | backend.environment()
-        ) as syncing:
+        arguments = ("sync", "--include-online", kept)
+        environment = os.environ | backend.environment()
+        with started_preloaded(BIN / "wandb", *arguments, cwd=tmp_path, env=environment) as syncing:
             ended(syncing)
         rows = [row["trainer/global_step"] for run in backend.runs.values() for row in run.history]
     if break_it in {_refuse, _hang}:
