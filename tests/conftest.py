@@ -32,9 +32,17 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)  # the 
 settings.load_profile("repeatable")
 
 
+LONG = (  # files of few tests, each of a minute
+    "jobs/test_unkillable.py", "docs/test_quick_start.py", "docs/test_use_the_model.py", "docs/test_report_page.py",
+    "docs/test_site.py", "training/test_objectives.py", "commands/test_exported_run.py",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of many slow tests come first: one that is begun last keeps the other processes of a test run waiting."""
+    """Long files, and those of many slow tests, come first: one that is begun last keeps the other processes of a test
+    run waiting."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    slow |= {item.path: 99 for item in items if item.path.as_posix().endswith(LONG)}
     items.sort(key=lambda item: -slow[item.path])
 
 

@@ -27,6 +27,7 @@ def test_mteb_finds_our_ndcg(tmp_path: Path) -> None:
     run_forked(
         "babelbatch-train", *SMALL, "sampling=hybrid", "logger=none", "output_dir=run",
         "encoder.pooling=weighted_mean", "encoder.dimensions=24", "encoder.query_length=10", "trainer.max_steps=60",
+        "trainer.val_check_interval=60",
         cwd=tmp_path,
     )  # fmt: skip
     tests = Path(__file__).parent.parent

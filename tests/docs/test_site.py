@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
+from commands import BIN
 from pages import DOCS
-from processes import finished
+from preloaded import run_preloaded
 
 
 @pytest.mark.slow
@@ -17,7 +17,7 @@ def test_the_site_is_strict_and_offline(tmp_path: Path) -> None:
     pytest.importorskip("sphinx", reason="the extra `docs` is not installed")
     site = tmp_path / "site"
     strict = ["--quiet", "--fail-on-warning", "--keep-going", "--doctree-dir", str(tmp_path / "doctrees")]
-    finished(sys.executable, "-m", "sphinx", *strict, "--builder", "html", str(DOCS), str(site), within=800)
+    run_preloaded(BIN / "sphinx-build", *strict, "--builder", "html", DOCS, site, cwd=tmp_path)
     pages = sorted(site.rglob("*.html"))
     assert {"index.html", "quick_start.html", "settings.html", "architecture.html"} <= {page.name for page in pages}
     fetched = re.compile(r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\"(https?:)?//|<link\b[^>]*\bhref=\"(https?:)?//")

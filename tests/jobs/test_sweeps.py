@@ -168,7 +168,8 @@ def test_a_signal_stops_the_whole_sweep(signum: signal.Signals, launcher: str, t
 
 
 def test_two_commands_at_once_run_each_job_once(tmp_path: Path) -> None:
-    arguments = ["-m", *SMALL, "logger=none", "seed=0,1,2", "trainer.max_steps=60", "output_dir=out"]
+    long = ["trainer.max_steps=60", "trainer.val_check_interval=60"]
+    arguments = ["-m", *SMALL, *long, "logger=none", "seed=0,1,2", "output_dir=out"]
     with forked(*arguments, cwd=tmp_path) as one, forked(*arguments, cwd=tmp_path) as two:
         outputs = [ended(process) for process in (one, two)]
     codes = {one.returncode, two.returncode}
