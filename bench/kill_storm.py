@@ -107,9 +107,10 @@ def storm(ranks: int, kills: int, deadline: float, source: random.Random, scratc
     while sum(phases.values()) < kills and time.monotonic() < deadline:
         place = scratch / f"storm{ranks}-{number}"
         place.mkdir()
+        (place / "log").touch()
         number += 1
         while True:
-            seen = (place / "log").stat().st_size if (place / "log").exists() else 0
+            seen = (place / "log").stat().st_size
             processes = start(place, ranks)
             wanted = sum(phases.values()) < kills and time.monotonic() < deadline
             if wanted:

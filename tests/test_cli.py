@@ -2,7 +2,11 @@
 
 import os
 import platform
+import pty
 import re
+import select
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import babelbatch
+from babelbatch.cli import train
 from babelbatch.configuration.shipped import CONF
 from babelbatch.runs.provenance import checked_out_commit, version_text
 from commands import BIN, SMALL
@@ -128,21 +133,83 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 )
 def test_the_tab_key_in_bash(function: str, line: str, found: str, tmp_path: Path) -> None:
     """The script that `-sc install=bash` prints, called as bash does; zsh uses the same one."""
-    command = tmp_path / f"babelbatch-{function}"
-    command.write_text(f"#!{sys.executable}\nfrom babelbatch.cli import {function}\n{function}()\n")
-    command.chmod(0o755)
-    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = finished("bash", "-c", COMPLETE.format(command=command.name, line=line), cwd=tmp_path, env=environment)
+    environment, script = console_script(function, tmp_path), f"babelbatch-{function}"
+    done = finished("bash", "-c", COMPLETE.format(command=script, line=line), cwd=tmp_path, env=environment)
     assert "-F hydra_bash_completion" in done.stderr
     assert sorted(done.stdout.split()) == found.split()
 
 
+def console_script(function: str, folder: Path) -> dict[str, str]:
+    """The environment in which a shell finds the command."""
+    command = folder / f"babelbatch-{function}"
+    command.write_text(f"#!{sys.executable}\nfrom babelbatch.cli import {function}\n{function}()\n")
+    command.chmod(0o755)
+    return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(folder)}
+
+
 def test_the_tab_key_in_fish(tmp_path: Path) -> None:
-    """What the script that `-sc install=fish` prints runs; that shell is not here."""
+    """What the script that `-sc install=fish` prints runs, and that script in the shell itself where it is installed."""
     assert "commandline -cp" in finished(*typed("train", "-sc", "install=fish"), cwd=tmp_path).stdout
     environment = os.environ | {"COMP_LINE": "babelbatch-train sampling=x_"}
     done = finished(*typed("train", "-sc", "query=fish"), cwd=tmp_path, env=environment)
-    assert sorted(done.stdout.split()) == ["sampling=x_en", "sampling=x_x", "sampling=x_y"]
+    expected = ["sampling=x_en", "sampling=x_x", "sampling=x_y"]
+    assert sorted(done.stdout.split()) == expected
+    if shutil.which("fish") is not None:
+        script = 'babelbatch-train -sc install=fish | source; complete -C "babelbatch-train sampling=x_"'
+        done = finished("fish", "-c", script, cwd=tmp_path, env=console_script("train", tmp_path))
+        assert sorted(done.stdout.split()) == expected
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_the_tab_key_in_zsh(tmp_path: Path) -> None:
+    """Typed at a terminal, with the lines that Hydra's page on zsh has."""
+    environment = console_script("train", tmp_path) | {"TERM": "dumb", "PS1": "> ", "COLUMNS": "300"}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe("zsh", ["zsh", "-f", "-i"], environment)
+
+    def printed(expected: bytes) -> bytes:
+        found, deadline = b"", time.monotonic() + 120
+        while expected not in found and time.monotonic() < deadline:
+            if select.select([terminal], [], [], 0.2)[0]:
+                found += os.read(terminal, 4096)
+        return found
+
+    try:
+        for module in ("compinit -u", "bashcompinit"):
+            os.write(terminal, f"autoload -U +X {module.split()[0]} && {module}\n".encode())
+        os.write(terminal, b'eval "$(babelbatch-train -sc install=bash)"; echo re"ady"\n')
+        assert b"ready" in printed(b"ready")
+        os.write(terminal, b"babelbatch-train sampling=hyb\t")
+        assert b"sampling=hybrid" in printed(b"sampling=hybrid")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def completed(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setattr("sys.argv", ["babelbatch-train", "-sc", "query=bash"])
+    with pytest.raises(SystemExit):
+        train()
+    return sorted(capsys.readouterr().out.split())
+
+
+def test_keys_that_no_file_has_are_completed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the signature of what the node builds."""
+
+    def found(line: str) -> list[str]:
+        return completed(f"babelbatch-train {line}", monkeypatch, capsys)
+
+    assert found("loss.t") == ["loss.temperature="]
+    assert found("trainer.max_t") == ["trainer.max_time=", "trainer.max_tokens="]
+    assert found("trainer.st") == ["trainer.strategy=", "trainer.stuck_minutes="]
+    assert found("corpus=table corpus.on") == ["corpus.on_bad_row="]
+    assert found("data.inp") == []
+    assert found("callbacks.evaluate.benchm") == []
 
 
 @pytest.mark.slow

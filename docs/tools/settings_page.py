@@ -22,9 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import yaml
 from docstrings import notes, paragraphs
 
-from babelbatch.configuration.schema import OF_THE_RUN, SCHEMAS
+from babelbatch.configuration.schema import BY_THE_RUN, OF_THE_RUN, SCHEMAS
 from babelbatch.configuration.signatures import Parameter, describe, docstrings, parameters
-from babelbatch.jobs.full import BY_THE_RUN
 from babelbatch.jobs.overrides import CONF
 
 PAGE = Path(__file__).parents[1] / "settings.md"

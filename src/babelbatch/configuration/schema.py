@@ -254,6 +254,15 @@ SCHEMAS = {
 OF_THE_RUN = {"trainer": f"{TrainerConfig.__module__}.{TrainerConfig.__name__}"}
 """Groups with settings of the run beside the arguments of what their `_target_` names."""
 
+BY_THE_RUN = {
+    "trainer": {
+        "barebones", "callbacks", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "logger",
+        "plugins",
+    },
+    "logger": {"group", "job_type", "name", "resumed_step", "save_dir"},
+}  # fmt: skip
+"""Arguments that the run gives, and a configuration does not."""
+
 OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder", "sampling"}}
 """Groups that may be empty."""
 

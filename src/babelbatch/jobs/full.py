@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.check import check
 from babelbatch.configuration.plain import plain, without_hydra
-from babelbatch.configuration.schema import OF_THE_RUN, ConfigError
+from babelbatch.configuration.schema import BY_THE_RUN, OF_THE_RUN, ConfigError
 from babelbatch.configuration.shipped import CONF
 from babelbatch.configuration.signatures import parameters
 from babelbatch.jobs.failures import print_error
@@ -19,14 +19,6 @@ from babelbatch.jobs.outcome import EXIT_USER_ERROR
 from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import compose_jobs
 
-BY_THE_RUN = {
-    "trainer": {
-        "barebones", "callbacks", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "logger",
-        "plugins",
-    },
-    "logger": {"group", "job_type", "name", "resumed_step", "save_dir"},
-}  # fmt: skip
-"""Arguments that the run gives, and a configuration does not."""
 _TYPED = ("--cfg=full", "-c=full", "-cfull")
 
 

@@ -1,4 +1,4 @@
-"""Which groups and options --help and tab completion offer."""
+"""Which groups, options and keys --help and tab completion offer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from typing import Any
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.object_type import ObjectType
+from hydra.plugins.completion_plugin import CompletionPlugin
+from omegaconf import Container, DictConfig
 
+from babelbatch.configuration.schema import BY_THE_RUN, OF_THE_RUN
 from babelbatch.configuration.shipped import CONF
+from babelbatch.configuration.signatures import TargetError, parameters
 
 _SHARED = "settings"
 """The name of a file in experiment/ that other experiments begin with, and that is none itself."""
@@ -23,10 +27,11 @@ def offering(root: str, *, helps: bool = False, completes: bool = False) -> Iter
     finds them.
 
     root: the root configuration, whose groups alone are listed by --help (helps) and tab completion (completes). The
-    latter has the experiments of folders too, as they are typed: `paper/xlmr_x_x`.
+    latter has the experiments of folders too, as they are typed: `paper/xlmr_x_x`, and the keys that no YAML file has.
     """
     offered = groups_of(root) if helps or completes else None
     hydras = ConfigLoaderImpl.get_group_options
+    hydras_matches = CompletionPlugin._get_matches
 
     def options(
         loader: ConfigLoaderImpl,
@@ -48,11 +53,36 @@ def offering(root: str, *, helps: bool = False, completes: bool = False) -> Iter
             ]
         return found if group_name else [each for each in found if each in offered]
 
+    def matches(config: Container, word: str) -> list[str]:
+        return hydras_matches(config, word) + unwritten_keys(config, word)
+
     ConfigLoaderImpl.get_group_options = options  # type: ignore[assignment, method-assign]  # Hydra offers no hook
+    if completes:
+        CompletionPlugin._get_matches = staticmethod(matches)  # type: ignore[method-assign]  # as above
     try:
         yield
     finally:
         ConfigLoaderImpl.get_group_options = hydras  # type: ignore[method-assign]
+        CompletionPlugin._get_matches = staticmethod(hydras_matches)  # type: ignore[method-assign]
+
+
+def unwritten_keys(config: Container, word: str) -> list[str]:
+    """The keys, such as `temperature=`, that begin with `word` and that the `_target_` of a node accepts, but no YAML
+    file has."""
+    if not isinstance(config, DictConfig) or "_target_" not in config or {".", "="} & {*word}:
+        return []
+    path = config._get_full_key("")
+    try:
+        accepted = parameters(config["_target_"]) | (parameters(OF_THE_RUN[path]) if path in OF_THE_RUN else {})
+    except TargetError:
+        return []
+    by_the_run = BY_THE_RUN.get(path.partition(".")[0], ())
+    return [
+        f"{name}="
+        for name, parameter in accepted.items()
+        if name.startswith(word) and name not in config and name not in by_the_run
+        if not (parameter.required and config.get("_partial_"))
+    ]
 
 
 def without_shared(group: str, options: list[str]) -> list[str]:
