@@ -148,7 +148,7 @@ def console_script(function: str, folder: Path) -> dict[str, str]:
 
 
 def test_the_tab_key_in_fish(tmp_path: Path) -> None:
-    """What the script that `-sc install=fish` prints runs, and that script in the shell itself where it is installed."""
+    """What the script that `-sc install=fish` prints runs; and that script, where the shell is installed."""
     assert "commandline -cp" in finished(*typed("train", "-sc", "install=fish"), cwd=tmp_path).stdout
     environment = os.environ | {"COMP_LINE": "babelbatch-train sampling=x_"}
     done = finished(*typed("train", "-sc", "query=fish"), cwd=tmp_path, env=environment)
