@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -61,14 +62,14 @@ def test_the_files_of_these_tests_are_in_order(tmp_path: Path) -> None:
          "bm25.run, line 3: the score '1e39' is beyond single precision; scale the scores"),
         ({"bm25__run": RUN + "\nq1/de Q0 d1 3 0.5 bm25\n"},
          "bm25.run, line 4: 'd1' is twice in the list of 'q1/de'; keep one"),
-        ({"bm25__run": b"\xff\n"}, "bm25.run, line 1: it is not UTF-8; convert the file"),
-        ({"bm25__run": "x" * 70_000}, "bm25.run, line 1: it is longer than 65,536 bytes; this is no such table"),
+        ({"bm25__run": b"\xff\n"}, "bm25.run, line 1: not valid UTF-8 at byte 0; convert the file to UTF-8"),
+        ({"bm25__run": "x" * 70_000}, "bm25.run, line 1: longer than 65,536 bytes; this is no file of such lines"),
         ({"bm25__run": "\n\n"}, "bm25.run: it has no lines; name a run with results"),
         ({"bm25__run": "q1 Q0 d1 1 1.0 bm25\n"},
          "bm25.run: the query 'q1' does not match query: '(?P<id>.+)/(?P<language>.+)'; mend the pattern"),
-        ({"judged": "q1/de 0 d2\n"}, "judged, line 1: it has 3 columns, and qrels have 4: query 0 candidate gain"),
+        ({"judged": "q1/de 0 d2\n"}, "judged, line 1: 3 fields instead of 4 (query 0 candidate score); it may be cut"),
         ({"judged": "query-id\tcorpus-id\tscore\nq1/de\td2\n"},
-         "judged, line 2: it has 2 columns, and qrels have 3: query candidate gain"),
+         "judged, line 2: 2 fields instead of 3 (query candidate score); it may be cut"),
         ({"judged": "q1/de 0 d2 1\nq1/de 0 d2 2\n"},
          "judged, line 2: 'd2' has another gain for 'q1/de' further up; keep one"),
         ({"judged": "q1/de 0 d2 0\n"}, "judged: it names no relevant candidate; name the qrels of the benchmark"),
@@ -76,6 +77,13 @@ def test_the_files_of_these_tests_are_in_order(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_malformed_run_or_judgement(tmp_path: Path, files: dict, message: str) -> None:
     refused(write(tmp_path, **files), message)
+
+
+def test_files_as_other_tools_pack_them(tmp_path: Path) -> None:
+    """Gzipped, with a byte order mark, blank lines, the line ends of Windows, and the header of BEIR."""
+    judged = "\ufeffquery-id\tcorpus-id\tscore\r\n" + QRELS.replace(" 0 ", " ").replace("\n", "\r\n \r\n")
+    packed = write(tmp_path / "packed", judged=gzip.compress(judged.encode()), bm25__run=gzip.compress(RUN.encode()))
+    assert read(packed).per_query == read(write(tmp_path / "plain")).per_query
 
 
 @pytest.mark.parametrize(

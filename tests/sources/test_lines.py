@@ -90,6 +90,19 @@ def test_damage_is_named_with_its_place(tmp_path, name):
         list(records(path))
 
 
+@pytest.mark.parametrize("end", ["", "\r"], ids=["without line ends", "carriage returns"])
+def test_a_line_has_a_bound(tmp_path, end):
+    """A file that is no text would fill the memory."""
+    path = tmp_path / "a.txt"
+    path.write_text(f"short{end}" + "x" * 3_000_000)
+    with pytest.raises(ValueError, match=r"longer than") as refused:
+        list(lines(path, longest=1_000))
+    line = 2 if end else 1
+    assert str(refused.value) == f"{path}, line {line}: longer than 1,000 bytes; this is no file of such lines"
+    path.write_text(f"short{end}" + "x" * 1_000)
+    assert [len(text) for _, text in lines(path, longest=1_005)] == ([5, 1_000] if end else [1_005])
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"nothing\.jsonl: cannot be read \(No such file or directory\)"):
         list(lines(tmp_path / "nothing.jsonl"))

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from babelbatch.foreign.declaration import shown
-from babelbatch.progress import bar
+from babelbatch.sources.lines import Place
+from babelbatch.sources.lines import lines as read_lines
+from babelbatch.sources.trec import LONGEST_LINE
 from babelbatch.storage import documents
 
-_LONGEST = 65_536  # bytes of a line
 _MOST_LINES = 200_000_000
 _LARGEST_JSON = 1 << 30  # bytes
 
 
 def fault(path: Path, line: int, problem: str) -> ValueError:
-    return ValueError(f"{path}, line {line}: {problem}")
+    return ValueError(f"{Place(path, line)}: {problem}")
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -25,21 +26,11 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Raises ValueError for other encodings, lines above 64 KiB and files above 200 million lines.
     """
-    number = 0
-    with path.open("rb") as file, bar(f"reading {path.name}", path.stat().st_size, unit="bytes") as progress:
-        while line := file.readline(_LONGEST + 1):
-            number += 1
-            progress.advance(len(line))
-            if len(line) > _LONGEST:
-                raise fault(path, number, f"it is longer than {_LONGEST:,} bytes; this is no such table")
-            if number > _MOST_LINES:
-                raise fault(path, number, f"the file has more than {_MOST_LINES:,} lines; cut the lists")
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise fault(path, number, "it is not UTF-8; convert the file") from None
-            if text.strip():
-                yield number, text
+    for place, text in read_lines(path, LONGEST_LINE):
+        if place.line > _MOST_LINES:
+            raise fault(path, place.line, f"the file has more than {_MOST_LINES:,} lines; cut the lists")
+        if text.strip():
+            yield place.line, text
 
 
 def finite(path: Path, line: int, name: str, text: str) -> float:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from babelbatch.foreign.declaration import shown
 from babelbatch.foreign.lines import fault, finite, lines
+from babelbatch.sources.trec import judgements
 
 _LARGEST_SCORE = float(np.finfo(np.float32).max)
-_BEIR_HEADER = ["query-id", "corpus-id", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +113,11 @@ def read_qrels(path: Path) -> dict[str, dict[str, float]]:
     Raises ValueError, with file and line, for a malformed line or a candidate with two gains for one query.
     """
     judged: dict[str, dict[str, float]] = {}
-    beir = False
-    for number, line in lines(path):
-        parts = line.split()
-        if not judged and not beir and parts == _BEIR_HEADER:
-            beir = True
-            continue
-        if len(parts) != (3 if beir else 4):
-            expected = "3: query candidate gain" if beir else "4: query 0 candidate gain"
-            raise fault(path, number, f"it has {len(parts)} columns, and qrels have {expected}")
-        query, candidate = parts[0], parts[-2]
-        gain = finite(path, number, "gain", parts[-1])
-        if judged.setdefault(query, {}).setdefault(candidate, gain) != gain:
-            raise fault(path, number, f"{shown(candidate)} has another gain for {shown(query)} further up; keep one")
+    for row in judgements(path):
+        if judged.setdefault(row.query, {}).setdefault(row.candidate, row.gain) != row.gain:
+            raise ValueError(
+                f"{row.place}: {shown(row.candidate)} has another gain for {shown(row.query)} further up; keep one"
+            )
     relevant = {
         query: {candidate: gain for candidate, gain in gains.items() if gain > 0} for query, gains in judged.items()
     }

@@ -10,6 +10,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -18,6 +19,8 @@ from babelbatch.progress import reading
 _GZIP = b"\x1f\x8b"
 _LFS = b"version https://git-lfs.github.com/spec/"
 _CHUNK = 1 << 20
+LONGEST_LINE = 1 << 26
+"""In bytes. A row of a table is shorter; without a bound a file without line ends would fill the memory."""
 
 Record = dict[str, object]
 
@@ -64,21 +67,29 @@ def split_fields(line: str, columns: int, place: Place) -> list[str]:
     return row
 
 
-def lines(path: Path) -> Iterator[tuple[Place, str]]:
-    """The lines of a text file without line ends and byte order mark; empty lines are skipped."""
-    for number, raw in raw_lines(path):
+def lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[Place, str]]:
+    """The lines of a text file without line ends and byte order mark; empty lines are skipped. longest: in bytes."""
+    for number, raw in raw_lines(path, longest):
         if line := decoded(raw, Place(path, number)):
             yield Place(path, number), line
 
 
-def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The undecoded lines of a file and their numbers, from 1; for readers that need few of many, see `decoded`."""
+def raw_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
+    """The undecoded lines of a file and their numbers, from 1; for readers that need few of many, see `decoded`.
+
+    longest: in bytes; a longer line is refused before it is in memory.
+    """
     number = 0
     try:
         head = check_content(path)
         with opened(path) as file, reading(path, file):
             lone = b"\r" in head and b"\n" not in head
-            for number, raw in enumerate(_lines_of_mac(file) if lone else file, start=1):
+            found = _lines_of_mac(file, longest) if lone else iter(partial(file.readline, longest + 1), b"")
+            for number, raw in enumerate(found, start=1):
+                if len(raw) > longest:
+                    raise ValueError(
+                        f"{Place(path, number)}: longer than {longest:,} bytes; this is no file of such lines"
+                    )
                 yield number, raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{Place(path, number + 1)}: damaged gzip file ({error}); copy or download it again") from None
@@ -169,12 +180,14 @@ def opened(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path, "rb")) if packed else path.open("rb")
 
 
-def _lines_of_mac(file: BinaryIO) -> Iterator[bytes]:
+def _lines_of_mac(file: BinaryIO, longest: int) -> Iterator[bytes]:
     """The lines of a file whose lines end in a carriage return alone, as in classic Mac OS."""
     rest = b""
     while chunk := file.read(_CHUNK):
         *whole, rest = (rest + chunk).split(b"\r")
         yield from whole
+        if len(rest) > longest:
+            break
     if rest:
         yield rest
 

@@ -10,6 +10,10 @@ from babelbatch.sources.bad_rows import BadRows, read_row
 from babelbatch.sources.beir import Judgement, Text, number
 from babelbatch.sources.lines import Place, fields, lines, text_of
 
+LONGEST_LINE = 65_536
+"""In bytes, of judgements and ranked lists."""
+BEIR_HEADER = ["query-id", "corpus-id", "score"]
+
 
 def queries(path: Path, bad: BadRows | None = None) -> Iterator[Text]:
     """The queries in lines `id<tab>query`. bad: collects lines with an empty field, and those are left out. Raises
@@ -32,10 +36,17 @@ def candidates(path: Path, bad: BadRows | None = None) -> Iterator[Text]:
 
 
 def judgements(path: Path, bad: BadRows | None = None) -> Iterator[Judgement]:
-    """The judgements in lines `query 0 candidate score`, separated by spaces or tabs. bad: collects lines with another
-    number of fields or a score that is no number, and those are left out."""
-    for place, line in lines(path):
-        row = read_row(bad, place, partial(_judgement, place, line))
+    """The judgements in lines `query 0 candidate score`, separated by spaces or tabs, or below the header `query-id
+    corpus-id score` in lines of these three, as BEIR and mteb publish them. bad: collects lines with another number of
+    fields or a score that is no number, and those are left out."""
+    fields_of_line: tuple[str, ...] = ("query", "0", "candidate", "score")
+    for row_number, (place, line) in enumerate(lines(path, LONGEST_LINE)):
+        if row_number == 0 and line.split() == BEIR_HEADER:
+            fields_of_line = ("query", "candidate", "score")
+            continue
+        if not line.strip():
+            continue
+        row = read_row(bad, place, partial(_judgement, place, line, fields_of_line))
         if row is not None:
             yield row
 
@@ -44,9 +55,10 @@ def _text(place: Place, id_: str, text: str, what: str) -> Text:
     return Text(place, text_of(id_, "the id", place), None, text_of(text, what, place))
 
 
-def _judgement(place: Place, line: str) -> Judgement:
+def _judgement(place: Place, line: str, expected: tuple[str, ...]) -> Judgement:
     parts = line.split()
-    if len(parts) != 4:
-        raise ValueError(f"{place}: {len(parts)} fields instead of 4 (query 0 candidate score); it may be cut")
-    query, _, candidate, score = parts
-    return Judgement(place, query, candidate, number(score, place))
+    if len(parts) != len(expected):
+        raise ValueError(
+            f"{place}: {len(parts)} fields instead of {len(expected)} ({' '.join(expected)}); it may be cut"
+        )
+    return Judgement(place, parts[0], parts[-2], number(parts[-1], place))
