@@ -1,6 +1,7 @@
 """The commands as a user types them, for the tests that start real processes."""
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,10 +39,14 @@ def run_forked(command: str, *arguments: str, cwd: Path, code: int = 0) -> subpr
 
 def exit_code(command: Callable[[], None]) -> int:
     """Of a command that runs in this process."""
+    root = logging.getLogger()
+    before = root.handlers[:]
     try:
         command()
     except SystemExit as stop:
         return int(stop.code or 0)
+    finally:
+        root.handlers[:] = before  # Hydra's write to streams that end with the test
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,23 @@ def test_a_finished_run_gives_a_card(tmp_path: Path, runs: Path, typed) -> None:
     assert (
         "no model card: only a finished training run knows what is in one\n" in typed("one", f"output={tmp_path}/2")[1]
     )
+
+
+def test_the_code_of_the_card_runs_and_agrees(
+    tmp_path: Path, runs: Path, typed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sentence_transformers", reason="the extra `bench` is not installed")
+    write_run(runs / "shown", "x_x", 1.0)
+    shutil.copytree(runs / "one" / "encoder", runs / "shown" / "encoder")
+    assert typed("shown")[0] == 0
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    blocks = [block.partition("```")[0] for block in card.split("```python\n")[1:]]
+    assert [len(list(filter(None, block.splitlines()))) for block in blocks] == [5, 5]
+    printed = []
+    for block in blocks:
+        exec(block.replace("this folder", str(tmp_path / "model")), {})
+        printed.append(float(re.findall(r"-?\d\.\d+", capsys.readouterr().out)[0]))
+    assert printed[0] == pytest.approx(printed[1], abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])

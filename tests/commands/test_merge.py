@@ -67,11 +67,11 @@ def test_the_card_names_the_runs(sweep: dict[str, Path], tmp_path: Path) -> None
     assert ModelCard.load(path).data.language == sorted(metrics(sweep["x_x 0"])["languages/corpus"])
     for name, share in (("x_x", "0.25"), ("x_y", "0.75")):
         run, facts = sweep[f"{name} 0"], metrics(sweep[f"{name} 0"])
-        row = f"| {run.name} | {share} | {name} | 0 | 6 | {facts['tokens/encoded']:,} | `{facts['config_hash'][:12]}` |"
+        row = f"| {run.name} | {share} | {name} | 0 | 6 | {facts['tokens/encoded']:,} | `{facts['config_hash'][:16]}` |"
         assert row in text
     assert "| sampling.name | x_x | x_y |" in text
     assert "\noptimizer.lr: " in text.partition("Configuration that the runs share")[2]
-    assert "| corpus | World facts | built in, from CLDR |  |" in text
+    assert "| corpus | World facts | Unicode-3.0 (CLDR, built in) |  |" in text
     assert f"| fingerprint/corpus | `{metrics(sweep['x_x 0'])['fingerprint/corpus']}` |" in text
     assert str(tmp_path) not in text
 

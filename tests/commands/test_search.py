@@ -278,6 +278,5 @@ def test_tab_completes_and_help_begins_with_the_command(typed, monkeypatch: pyte
 def test_tab_completes_the_commands_that_run_jobs(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COMP_LINE", "babelbatch-evaluate index=")
     monkeypatch.setattr("sys.argv", ["babelbatch-evaluate", "-sc", "query=bash"])
-    with pytest.raises(SystemExit):
-        evaluate()
+    assert exit_code(evaluate) == 0
     assert capsys.readouterr().out == "index=exact index=hnsw index=ivf\n"

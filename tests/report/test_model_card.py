@@ -31,6 +31,7 @@ ENCODER = {
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
     facts = {"languages/corpus": ["en", "zh-HK", "th"], "commit": "abc123", "versions/torch": "2.13.0"}
+    facts |= {"fingerprint/initial_weights": "0123456789abcdef" * 4}
     write_run(folder, "x_y", 0.0, settings=SETTINGS, facts=facts, bias=True)
     (folder / "command.txt").write_text("babelbatch-train sampling=x_y corpus.data_dir=/home/me/mlqa-r\n")
     (folder / "encoder").mkdir()
@@ -95,6 +96,7 @@ def test_recipe_prompts_licences_and_provenance(text: str) -> None:
         "| commit | `abc123` |",
         "| versions/torch | `2.13.0` |",
         "| fingerprint/corpus | `c0ffee` |",
+        "| fingerprint/initial_weights | `0123456789abcdef` |",
         'model = SentenceTransformer("this folder")',
         'model = load("this folder")',
         "corpus.dataset: mlqa_r",

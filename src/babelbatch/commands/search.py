@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,24 +13,25 @@ from omegaconf import DictConfig
 
 from babelbatch.commands.answers import Answer, answer_lines, pool_line, prompt_line
 from babelbatch.commands.checkpoint import load_checkpoint
+from babelbatch.commands.queries import given_queries, known_language, refuse_unreadable
 from babelbatch.encoder import Encoder, device_of
 from babelbatch.evaluation.debias import Method, Shared, fit
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import silent, waiting
-from babelbatch.records import find_language
 from babelbatch.search.index import NO_ROW, Search
 from babelbatch.sources.passages import Passages, read_passages
 from babelbatch.storage import cache_folder
 
 TOP = 10
 """Places whose languages are counted."""
-PROMPT = "query> "
 
 
 def search(cfg: DictConfig) -> None:
     """Prints the first passages for the query, or for each query that is typed or piped in."""
+    if cfg.query is not None:
+        refuse_unreadable(cfg.query)
     passages = read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language)
-    query_language = _known(cfg.query_language, passages)
+    query_language = known_language(cfg.query_language, passages.languages)
     if cfg.debias != "none" and passages.by_script:
         raise ValueError(
             f"debias: the languages of the passages are not known; give them in a column '{cfg.language_column}', in "
@@ -47,8 +46,10 @@ def search(cfg: DictConfig) -> None:
     print(f"babelbatch: {prompt_line(encoder, cfg.task)}", file=sys.stderr, flush=True)
     searcher = build_searcher(cfg, encoder.to(device_of(cfg.device)).eval(), passages)
     typed = cfg.query is None and sys.stdin.isatty()
-    for query, language in _queries(cfg, query_language, passages):
+    for query, language in given_queries(cfg.query, query_language, passages.languages, debias=cfg.debias):
         answer = searcher.answer(query, language)
+        if (tokens := searcher.tokens(query)) > (longest := encoder.settings.query_length):
+            print(f"babelbatch: the encoder reads {longest:,} of the {tokens:,} tokens of this query", file=sys.stderr)
         print("\n".join(answer_lines(answer, passages, cfg.top, typed)), flush=True)
 
 
@@ -79,6 +80,11 @@ class Searcher:
         counts = np.bincount(first, minlength=len(self.passages.languages))
         return Answer(query, rows, found.scores[0][there], counts)
 
+    def tokens(self, query: str) -> int:
+        """The number of tokens of a query with its prompt, before it is cut."""
+        text = self.encoder.settings.prefix("query", self.task) + query
+        return len(self.encoder.tokenizer(text, verbose=False)["input_ids"])
+
 
 def build_searcher(cfg: DictConfig, encoder: Encoder, passages: Passages) -> Searcher:
     """Encodes the passages, or reads their vectors from the cache, and builds the index over them."""
@@ -103,57 +109,6 @@ def _fitted(method: Method, vectors: NDArray[np.float32], passages: Passages, co
         raise ValueError(f"components: {components} would leave nothing of a language; set it to {most - 1} or less")
     languages = np.arange(len(passages.languages), dtype=np.int16)
     return fit(method, vectors, passages.language_of, languages, components)
-
-
-def _queries(cfg: DictConfig, language: str | None, passages: Passages) -> Iterator[tuple[str, str | None]]:
-    """Each query with its language: that of the command line, else what is typed at the terminal or piped in.
-
-    `:el` sets the language of the queries that follow.
-    """
-    if cfg.query is not None:
-        yield cfg.query, language
-        return
-    if sys.stdin.isatty():
-        import readline  # noqa: F401 - line editing and history for `input`
-
-        print("A question in any language; an empty line ends.", end="")
-        print(" :el says that the next ones are in el." if cfg.debias != "none" else "")
-    for line in iter(_read_line, ""):
-        try:
-            if re.fullmatch(r":\S+", line) and cfg.debias == "none":
-                raise ValueError(f"{line} would set the language of the questions, which only debias= uses")
-            if line.startswith(":") and cfg.debias != "none":
-                language = _known(line[1:].strip(), passages)
-            elif cfg.debias != "none" and language is None:
-                raise ValueError(f"query_language: debias={cfg.debias} needs it; type : and a language, such as :el")
-            else:
-                yield line, language
-        except ValueError as error:
-            if not sys.stdin.isatty():
-                raise
-            print(error)
-
-
-def _read_line() -> str:
-    """The next line: of a pipe, without blank ones, or typed at the terminal. Empty at the end."""
-    if sys.stdin.isatty():
-        try:
-            return input(PROMPT).strip()
-        except EOFError:
-            print()
-            return ""
-    return next((stripped for line in sys.stdin if (stripped := line.strip())), "")
-
-
-def _known(language: str | None, passages: Passages) -> str | None:
-    """The language of the passages that a code means. Raises ValueError if they have none."""
-    found = None if language is None else find_language(language, passages.languages)
-    if language is not None and found is None:
-        raise ValueError(
-            f"query_language: no passage is in '{language}', so there is nothing to fit debias on; there are: "
-            f"{', '.join(passages.languages)}"
-        )
-    return found
 
 
 def _refuse_unknown_task(task: str | None, encoder: Encoder) -> None:

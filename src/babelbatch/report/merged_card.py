@@ -19,13 +19,12 @@ from babelbatch.report.model_card import (
     code_block,
     data_section,
     is_on_the_hub,
+    short_digest,
     table,
     use_section,
     without_folders,
 )
 from babelbatch.storage import write_atomically
-
-_DIGITS = 12  # of a configuration's hash, which has 64: enough to find the run, and a table fits a page
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def write_merged_card(
                     f"{each.share:g}",
                     each.strategy,
                     *(_shown(each.metrics.get(key)) for key in ("seed", "steps", "tokens/encoded")),
-                    f"`{str(each.metrics.get('config_hash', ''))[:_DIGITS]}`",
+                    f"`{short_digest(each.metrics.get('config_hash', ''))}`",
                 )
                 for each in parents
             ],
@@ -114,9 +113,9 @@ def _fingerprints(parents: Sequence[Parent]) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for each in parents:
         for key, value in each.metrics.items():
-            if key.startswith("fingerprint/") and value is not None and str(value) not in found.setdefault(key, []):
-                found[key].append(str(value))
-    return {key: ", ".join(values) for key, values in found.items()}
+            if key.startswith("fingerprint/") and value is not None:
+                found.setdefault(key, []).append(short_digest(value))
+    return {key: ", ".join(dict.fromkeys(values)) for key, values in found.items()}
 
 
 def _shown(value: object) -> str:

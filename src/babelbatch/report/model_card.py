@@ -108,13 +108,15 @@ def use_section(settings: Mapping[str, Any], exported: bool) -> list[str]:
         "from sentence_transformers import SentenceTransformer", "",
         'model = SentenceTransformer("this folder")',
         'passages = model.encode_document(["Lima is the capital of Peru."])',
-        'print(model.similarity(model.encode_query(["Was ist die Hauptstadt von Peru?"]), passages))',
+        'queries = model.encode_query(["Was ist die Hauptstadt von Peru?"])',
+        "print(model.similarity(queries, passages))",
     )  # fmt: skip
     ours = (
         "from babelbatch import load", "",
         'model = load("this folder")',
         'passages = model.encode_passages(["Lima is the capital of Peru."])',
-        'print(model.encode_queries(["Was ist die Hauptstadt von Peru?"]) @ passages.T)',
+        'queries = model.encode_queries(["Was ist die Hauptstadt von Peru?"])',
+        "print(queries @ passages.T)",
     )  # fmt: skip
     rows = [
         (
@@ -224,7 +226,11 @@ def _provenance(run: Run) -> list[str]:
     prefixes = ("versions/", "fingerprint/")
     facts = [("commit", run.metrics.get("commit"))]
     facts += [(key, value) for key, value in run.metrics.items() if key.startswith(prefixes)]
-    rows = [(key, f"`{value}`") for key, value in facts if value is not None]
+    rows = [
+        (key, f"`{short_digest(value) if key.startswith('fingerprint/') else value}`")
+        for key, value in facts
+        if value is not None
+    ]
     return ["## Provenance\n", table(("fact", "value"), rows)]
 
 
@@ -234,6 +240,11 @@ def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
         key: f".../{Path(value).name}" if isinstance(value, str) and value.startswith(("/", "~")) else value
         for key, value in settings.items()
     }
+
+
+def short_digest(digest: object) -> str:
+    """Its first 16 digits: enough to tell any two apart, and a table fits a page."""
+    return str(digest)[:16]
 
 
 def _title(run: Run) -> str:
