@@ -24,7 +24,7 @@ from babelbatch.runs.provenance import checked_out_commit, version_text
 from commands import BIN, SMALL
 from processes import ended, finished, python, started, typed
 
-COMMANDS = ("train", "evaluate", "export", "merge", "mine", "data", "report", "search", "dashboard", "fetch")
+COMMANDS = ("train", "evaluate", "encode", "export", "merge", "mine", "data", "report", "search", "dashboard", "fetch")
 
 
 def test_every_command_is_a_function_of_the_module() -> None:
@@ -66,6 +66,7 @@ def test_the_version_needs_nothing_slow() -> None:
         ("data", ["sample=0"], "babelbatch: checking the configuration\n"),
         ("report", ["runs=gone"], "babelbatch: reading the runs\n"),
         ("export", [], "babelbatch: checking the configuration\n"),
+        ("encode", [], "babelbatch: checking the configuration\n"),
         ("search", ["top=0"], "babelbatch: checking the configuration\n"),
         ("dashboard", [], "babelbatch: reading the runs\n"),
         ("fetch", ["encodr=tiny"], "babelbatch: checking the configuration\n"),

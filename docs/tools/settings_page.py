@@ -33,6 +33,7 @@ COMMANDS = {
     "mine": "babelbatch-mine",
     "describe": "babelbatch-data",
     "search": "babelbatch-search",
+    "encode": "babelbatch-encode",
     "export": "babelbatch-export",
 }
 GROUPS = {

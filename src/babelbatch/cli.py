@@ -67,6 +67,21 @@ def search() -> None:
     run_directly("search", work, texts=("query",))
 
 
+def encode() -> None:
+    """babelbatch-encode"""
+    _begin()
+    _say("checking the configuration")
+    from babelbatch.jobs.direct import run_directly
+
+    def work(cfg: DictConfig) -> None:
+        _say("importing torch and Transformers")
+        from babelbatch.commands.encode import encode
+
+        encode(cfg)
+
+    run_directly("encode", work)
+
+
 def export() -> None:
     """babelbatch-export"""
     _begin()

@@ -18,11 +18,11 @@ from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.negatives import read_negatives
 from babelbatch.commands import mine as mine_module
-from babelbatch.commands.mine import corpus_of_run, fingerprint, mine
+from babelbatch.commands.mine import corpus_of_run, mine
 from babelbatch.configuration.schema import register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.corpora.world_facts import load_corpus
-from babelbatch.encoder import Encoder, save, static
+from babelbatch.encoder import Encoder, fingerprint, save, static
 from babelbatch.evaluation.evaluation import encode
 from babelbatch.jobs.overrides import force_overrides
 from babelbatch.records import ABSENT, Corpus

@@ -42,7 +42,7 @@ def test_nothing_configurable_takes_any_keyword() -> None:
     [
         ("train", "commands/train.py"), ("evaluate", "commands/evaluate.py"), ("mine", "commands/mine.py"),
         ("describe", "describe/command.py"), ("search", "commands/search.py"),
-        ("export", "commands/export.py"),
+        ("export", "commands/export.py"), ("encode", "commands/encode.py"),
     ],
 )  # fmt: skip
 def test_every_root_key_is_read(root: str, entry: str) -> None:

@@ -9,6 +9,7 @@ __all__ = [
     "build",
     "checkpoint",
     "data",
+    "encode",
     "evaluate",
     "export",
     "fetch",

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from babelbatch.commands.data import build_corpus
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.configuration.saved import saved_part
-from babelbatch.encoder import Encoder, Role, device_of, weights_digest
+from babelbatch.encoder import Encoder, Role, device_of, fingerprint
 from babelbatch.evaluation.encoding import encode
+from babelbatch.evaluation.text_sets import corpus_passages, corpus_queries, folders_in, stored_vectors
 from babelbatch.progress import bar, waiting
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, NEGATIVES_FILE
@@ -41,6 +42,7 @@ from babelbatch.search.mining import (
     search_pools,
     used_queries,
 )
+from babelbatch.search.sharded_vectors import Reordered, ShardedVectors
 from babelbatch.search.vectors import Vectors, VectorWriter
 from babelbatch.storage import write_atomically
 
@@ -74,7 +76,11 @@ def mine(cfg: DictConfig, folder: Path) -> None:
         len(pools), cfg.index._target_.rpartition(".")[2],
     )  # fmt: skip
     started = time.perf_counter()
-    vectors = VectorsOf(encoder, weights, folder / _VECTORS_FOLDER, cfg.token_budget)
+    stored: dict[Role, ShardedVectors | None] = {}
+    if cfg.vectors:
+        sets = [corpus_queries(corpus), corpus_passages(corpus)]
+        stored = dict(zip(("query", "passage"), stored_vectors(folders_in(cfg.vectors), sets, encoder), strict=True))
+    vectors = VectorsOf(encoder, weights, folder / _VECTORS_FOLDER, cfg.token_budget, stored)
     mined, recalls = mine_pools(cfg, corpus, pools, vectors, settings)
     taken = time.perf_counter() - started
     facts: dict[str, object] = {
@@ -97,7 +103,7 @@ def mine(cfg: DictConfig, folder: Path) -> None:
         "seconds/mine": taken,
         **sources,
     }
-    if not cfg.keep_vectors:
+    if not cfg.keep_vectors and vectors.folder.exists():
         shutil.rmtree(vectors.folder)
     write_atomically(folder / METRICS_FILE, json.dumps(facts, indent=1, allow_nan=False) + "\n")
 
@@ -137,26 +143,19 @@ def corpus_of_run(checkpoint: Path) -> DictConfig:
     raise ValueError(f"checkpoint: {checkpoint} does not say which corpus it was trained on; choose one: corpus=...")
 
 
-def fingerprint(encoder: Encoder) -> str:
-    """SHA-256 over the weights, the vocabulary and the settings of an encoder, first 16 hex digits."""
-    # Not the tokenizer's own serialisation, which contains the length of the last texts.
-    parts = [asdict(encoder.settings), encoder.tokenizer.get_vocab(), encoder.tokenizer.special_tokens_map]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    digest.update(weights_digest(encoder).encode())
-    return digest.hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class VectorsOf:
     """The vectors of one encoder, in folders on disk.
 
-    weights: the fingerprint of the encoder. folder: where the folders of vectors are.
+    weights: the fingerprint of the encoder. folder: where the folders of vectors are. stored: those that
+    babelbatch-encode wrote, by role.
     """
 
     encoder: Encoder
     weights: str
     folder: Path
     token_budget: int | None
+    stored: Mapping[Role, ShardedVectors | None]
 
     def encoded(
         self,
@@ -165,11 +164,14 @@ class VectorsOf:
         role: Role,
         name: str,
         tasks: NDArray[np.object_] | None = None,
-    ) -> Vectors:
-        """The vectors of texts[rows] in the folder `name`, encoded shard by shard. Existing shards are reused.
+    ) -> Vectors | Reordered:
+        """The vectors of texts[rows]: stored ones, or in the folder `name`, encoded shard by shard. Existing shards are
+        reused.
 
         tasks: of each text, for its prompt.
         """
+        if (stored := self.stored.get(role)) is not None:
+            return Reordered(stored, rows)
         identity = hashlib.sha256(f"{self.weights} {role}".encode())
         for row in rows:
             prompt = "" if tasks is None else self.encoder.settings.prefix(role, tasks[row])
@@ -185,8 +187,8 @@ class VectorsOf:
 def mined_from(
     pool: SearchPool,
     search: Search,
-    all_queries: Vectors,
-    passages: Vectors,
+    all_queries: Vectors | Reordered,
+    passages: Vectors | Reordered,
     rows_of: NDArray[np.int64],
     settings: Mining,
     number: int,
@@ -236,7 +238,12 @@ def summary(mined: Mined, slots: int) -> dict[str, object]:
 
 
 def _recall(
-    search: Search, queries: Vectors, passages: Vectors, rows_of: NDArray[np.int64], k: int, threads: int | None
+    search: Search,
+    queries: Vectors | Reordered,
+    passages: Vectors | Reordered,
+    rows_of: NDArray[np.int64],
+    k: int,
+    threads: int | None,
 ) -> float:
     sample = queries.take(np.random.default_rng(0).permutation(rows_of)[:1000])
     return measure_recall(search, sample, k, pool=passages, threads=threads)

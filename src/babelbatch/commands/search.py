@@ -17,8 +17,9 @@ from babelbatch.commands.queries import given_queries, known_language, refuse_un
 from babelbatch.encoder import Encoder, device_of
 from babelbatch.evaluation.debias import Method, Shared, fit
 from babelbatch.evaluation.encoding import encode
+from babelbatch.evaluation.text_sets import folders_in, passages_to_search, stored_vectors
 from babelbatch.progress import silent, waiting
-from babelbatch.search.index import NO_ROW, Search
+from babelbatch.search.index import NO_ROW, Pool, Search
 from babelbatch.sources.passages import Passages, read_passages
 from babelbatch.storage import cache_folder
 
@@ -87,13 +88,20 @@ class Searcher:
 
 
 def build_searcher(cfg: DictConfig, encoder: Encoder, passages: Passages) -> Searcher:
-    """Encodes the passages, or reads their vectors from the cache, and builds the index over them."""
-    vectors = encode(encoder, passages.texts, "passage", cfg.token_budget, cache_folder("vectors"))
+    """Encodes the passages, or reads their vectors from `vectors` or the cache, and builds the index over them."""
+    pool: Pool
+    if cfg.vectors:
+        (stored,) = stored_vectors(folders_in(cfg.vectors), [passages_to_search(passages.texts)], encoder)
+        assert stored is not None
+        pool = stored if cfg.debias == "none" else stored.whole()
+    else:
+        pool = encode(encoder, passages.texts, "passage", cfg.token_budget, cache_folder("vectors"))
     shared, method = None, cfg.debias
     if method != "none":
-        shared = _fitted(method, vectors, passages, cfg.components)
-        vectors = shared.removed(vectors, passages.language_of)
-    index = instantiate(cfg.index, _convert_="all").build(vectors)
+        assert isinstance(pool, np.ndarray)
+        shared = _fitted(method, pool, passages, cfg.components)
+        pool = shared.removed(pool, passages.language_of)
+    index = instantiate(cfg.index, _convert_="all").build(pool)
     depth = min(len(passages.texts), max(cfg.top, TOP))
     return Searcher(encoder, passages, index, shared, cfg.token_budget, depth, cfg.task)
 

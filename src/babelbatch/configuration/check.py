@@ -24,6 +24,9 @@ from babelbatch.configuration.signatures import (
 
 _NAMED = {"benchmarks", "callbacks", "logger"}  # groups of several things to build, each under a name
 
+_TAKE_A_CHECKPOINT = {"evaluate", "mine", "search", "encode"}
+"""Commands whose checkpoint takes the place of the encoder."""
+
 
 def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
     """Raises ConfigError with every problem of a composed configuration: unknown keys, wrong types, bad targets,
@@ -45,7 +48,11 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
     problems = [*_problems_of_keys(values, schema)]
     settable = list(_settable(values))
     for path, node in _targets(values, ""):
-        if schema in {"evaluate", "mine", "search"} and path == "encoder" and values.get("checkpoint") is not None:
+        if (
+            schema in {"evaluate", "mine", "search", "encode"}
+            and path == "encoder"
+            and values.get("checkpoint") is not None
+        ):
             continue  # not used
         problems += _problems_of_target(path, node, settable)
     problems += problems_between(values, schema)

@@ -170,6 +170,8 @@ class MineConfig:
     threads: CPU threads, or null for the defaults of torch and faiss.
     token_budget: tokens in one forward pass, padding included; null means 1,024 on a CPU, else 16,384.
     keep_vectors: leave the vectors in the folder.
+    vectors: a folder, or several, in which babelbatch-encode wrote the vectors of this corpus with this encoder; None
+        encodes it.
     name: of the mining; results land in multirun/<name>. output_dir: the folder of the results instead.
     """
 
@@ -182,6 +184,7 @@ class MineConfig:
     threads: int | None = None
     token_budget: int | None = None
     keep_vectors: bool = False
+    vectors: Any = None
     name: str = "mine"
     output_dir: str | None = None
 
@@ -202,6 +205,8 @@ class SearchConfig:
         `evaluation.debias` does. components: how many of them, for `lir`. query_language: of the query, for `debias`.
     device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
     token_budget: tokens in one forward pass, padding included; null means 1,024 on a CPU, else 16,384.
+    vectors: a folder, or several, in which babelbatch-encode wrote the vectors of these passages with this encoder;
+        None encodes them.
     """
 
     encoder: Any = field(default_factory=dict)
@@ -217,6 +222,37 @@ class SearchConfig:
     debias: str = "none"
     components: int = 1
     query_language: str | None = None
+    device: str = "auto"
+    token_budget: int | None = None
+    vectors: Any = None
+
+
+@dataclass
+class EncodeConfig:
+    """The root of encoding: one shard of the vectors of the texts of benchmarks, a corpus, or passages to search.
+
+    checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used.
+    passages, text_column, language_column, language: as in babelbatch-search.
+    shard: its number, from 0, and the number of shards, as in `0/8`.
+    output: the folder for the vectors, the same for all shards or one for each.
+    dtype: of the stored vectors: `float32`, or `float16` for half the size.
+    precision: `bfloat16` computes matrix products in bfloat16, as `evaluation.precision` does.
+    device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
+    token_budget: tokens in one forward pass, padding included; null means 1,024 on a CPU, else 16,384.
+    """
+
+    encoder: Any = field(default_factory=dict)
+    benchmarks: Any = field(default_factory=dict)
+    corpus: Any = field(default_factory=dict)
+    checkpoint: str | None = None
+    passages: str | None = None
+    text_column: str = "text"
+    language_column: str = "language"
+    language: str | None = None
+    shard: str = "0/1"
+    output: str | None = None
+    dtype: str = "float32"
+    precision: str = "float32"
     device: str = "auto"
     token_budget: int | None = None
 
@@ -248,6 +284,7 @@ SCHEMAS = {
     "mine": MineConfig,
     "describe": DescribeConfig,
     "search": SearchConfig,
+    "encode": EncodeConfig,
     "export": ExportConfig,
 }
 
@@ -263,7 +300,12 @@ BY_THE_RUN = {
 }  # fmt: skip
 """Arguments that the run gives, and a configuration does not."""
 
-OPTIONAL = {"train": {"transform"}, "mine": {"corpus"}, "describe": {"corpus", "benchmarks", "encoder", "sampling"}}
+OPTIONAL = {
+    "train": {"transform"},
+    "mine": {"corpus"},
+    "encode": {"corpus", "benchmarks"},
+    "describe": {"corpus", "benchmarks", "encoder", "sampling"},
+}
 """Groups that may be empty."""
 
 

@@ -8,6 +8,7 @@ from babelbatch.encoder.attention import is_unpadded
 from babelbatch.encoder.backbones import pretrained, static, tiny
 from babelbatch.encoder.device import device_of
 from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
+from babelbatch.encoder.fingerprint import fingerprint
 from babelbatch.encoder.float32 import in_float32
 from babelbatch.encoder.folder import fetch_from_hub, load, load_architecture, save, save_architecture
 from babelbatch.encoder.four_bit import FourBitLinear, digest_in_four_bits, parameter_count, to_four_bits
@@ -29,6 +30,7 @@ __all__ = [
     "device_of",
     "digest_in_four_bits",
     "fetch_from_hub",
+    "fingerprint",
     "in_float32",
     "interpolated",
     "is_unpadded",

@@ -94,6 +94,35 @@ def default_token_budget(device: torch.device) -> int:
     return 1_024 if device.type == "cpu" else 16_384
 
 
+def encode_part(
+    encoder: Encoder,
+    texts: Sequence[str],
+    role: Role,
+    part: int,
+    parts: int,
+    token_budget: int | None = None,
+    precision: MatmulPrecision = "float32",
+    task: Task = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Rows, ascending, and their (n, d) vectors: those of the batches `part`, `part + parts`, ... of `encode`.
+
+    All parts together have the vectors of `encode` to the last bit, on the same device and number of threads.
+    """
+    token_budget = token_budget or default_token_budget(next(encoder.parameters()).device)
+    tokens = tokenise_texts(encoder, texts, role, task)
+    first, distinct_of = tokens.distinct()
+    batches = list(length_sorted_batches(tokens.lengths[first], token_budget))[part::parts]
+    description = f"encoding {sum(map(len, batches)):,} {_PLURALS[role]}"
+    vectors = _encode_batches(encoder, tokens, first, batches, role, precision, description)
+    _require_finite(vectors)
+    mine = np.zeros(len(first), bool)
+    for batch in batches:
+        mine[batch] = True
+    rows = np.flatnonzero(mine[distinct_of])
+    of_rows: NDArray[np.float32] = vectors[distinct_of[rows]]
+    return rows, of_rows
+
+
 def _encode_rows(
     encoder: Encoder,
     tokens: Tokens,
@@ -102,15 +131,31 @@ def _encode_rows(
     token_budget: int,
     precision: MatmulPrecision,
 ) -> NDArray[np.float32]:
-    """(R, d) vectors of the texts `rows`."""
+    """(R, d) vectors of the texts `rows`, by all ranks together."""
+    batches = list(length_sorted_batches(tokens.lengths[rows], token_budget))[rank() :: world_size()]
+    description = f"encoding {len(rows):,} {_PLURALS[role]}"
+    vectors = _encode_batches(encoder, tokens, rows, batches, role, precision, description)
+    sum_over_ranks_on_cpu(torch.from_numpy(vectors))  # the rows of other ranks are zero
+    _require_finite(vectors)
+    return vectors
+
+
+def _encode_batches(
+    encoder: Encoder,
+    tokens: Tokens,
+    rows: NDArray[np.int64],
+    batches: Sequence[NDArray[np.int64]],
+    role: Role,
+    precision: MatmulPrecision,
+    description: str,
+) -> NDArray[np.float32]:
+    """(R, d) vectors of the texts `rows` in the batches, zeros for the others. batches: places in `rows`."""
     device = next(encoder.parameters()).device
     lengths = tokens.lengths[rows]
     vectors = np.zeros((len(lengths), encoder.dimensions), np.float32)
-    batches = list(length_sorted_batches(lengths, token_budget))[rank() :: world_size()]
     training = encoder.training
     encoder.eval()
     total = sum(int(lengths[batch].sum()) for batch in batches)
-    description = f"encoding {len(vectors):,} {_PLURALS[role]}"
     try:
         with torch.inference_mode(), _rounding_to(precision, device), bar(description, total, "tokens") as progress:
             for batch in batches:
@@ -119,10 +164,12 @@ def _encode_rows(
                 progress.advance(int(lengths[batch].sum()))
     finally:
         encoder.train(training)
-    sum_over_ranks_on_cpu(torch.from_numpy(vectors))  # the rows of other ranks are zero
+    return vectors
+
+
+def _require_finite(vectors: NDArray[np.float32]) -> None:
     if not np.isfinite(vectors).all():
         raise ValueError("the encoder gives vectors that are not finite: its weights are damaged, or training diverged")
-    return vectors
 
 
 def _rounding_to(precision: MatmulPrecision, device: torch.device) -> AbstractContextManager[object]:

@@ -23,11 +23,13 @@ from babelbatch.evaluation.query_sample import sample_queries
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scorer import Matrix
 from babelbatch.evaluation.scoring import Result, score, score_searched
+from babelbatch.evaluation.text_sets import candidates_of, folders_in, queries_of, stored_vectors
 from babelbatch.evaluation.trec import write_trec
 from babelbatch.lexical import Lexical
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark
-from babelbatch.search.vectors import VectorWriter
+from babelbatch.search.sharded_vectors import Reordered, ShardedVectors
+from babelbatch.search.vectors import Vectors, VectorWriter
 from babelbatch.storage import cache_folder
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class Evaluation:
         ranking all candidates. It gives the metrics that the first hundred define, see `scoring.score_searched`, and
         excludes `debias` and `trec_files`. None ranks all.
     metrics: custom metrics by name, see `custom.Metric`; they are scored beside the others, under their names.
+    vectors: a folder, or several, in which babelbatch-encode wrote the vectors of the candidates (and perhaps of the
+        queries) with the same encoder; they are read instead of computed. None computes them.
     dimensions: sizes of vectors, such as [256, 128, 64], to score beside the whole ones in the final evaluation, see
         `dimensions.py`. Texts are encoded once. It excludes `index`.
     """
@@ -70,6 +74,7 @@ class Evaluation:
     index: Exact | IVF | HNSW | None = None
     metrics: Mapping[str, Metric] | None = None
     dimensions: Sequence[int] | None = None
+    vectors: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if self.index is not None and (self.debias != "none" or self.trec_files):
@@ -148,25 +153,50 @@ class Evaluation:
                 f"benchmarks.{benchmark.name}.exclude_same_id: a search does not leave out a query's own candidate; "
                 "set evaluation=default"
             )
-        queries = self._queries(encoder, benchmark, cache)
         order = storage_order(benchmark)
-        pools = cache_folder("pools")
-        pools.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=pools, prefix=f"{benchmark.name}-") as folder:
-            writer = VectorWriter(Path(folder), encoder.dimensions, benchmark.name, _SHARD_TEXTS)
-            with bar(f"encoding the pool of {benchmark.name}", len(order), unit="passages") as progress:
-                for start in range(0, len(order), _SHARD_TEXTS):
-                    texts = [benchmark.candidate_texts[row] for row in order[start : start + _SHARD_TEXTS].tolist()]
-                    writer.append(self._encode(encoder, texts, "passage", cache))
-                    progress.advance(len(texts))
-            found = search_ranks(benchmark, queries, writer.close(), index, bias.TOP, torch.get_num_threads())
+        if self.vectors:
+            queries, candidates = self._stored(encoder, benchmark, cache)
+            pool = Reordered(candidates, order)
+            found = search_ranks(benchmark, queries, pool, index, bias.TOP, torch.get_num_threads())
+        else:
+            queries = self._queries(encoder, benchmark, cache)
+            pools = cache_folder("pools")
+            pools.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=pools, prefix=f"{benchmark.name}-") as folder:
+                vectors = self._encode_to_disk(encoder, benchmark, order, Path(folder), cache)
+                found = search_ranks(benchmark, queries, vectors, index, bias.TOP, torch.get_num_threads())
         facts: dict[str, object] = {f"search/{benchmark.name}": type(index).__name__}
         facts |= {f"search_recall/{benchmark.name}/{pool}": recall for pool, recall in found.recall.items()}
         return score_searched(benchmark, found.ranks, found.top, facts, self.metrics)
 
+    def _encode_to_disk(
+        self, encoder: Encoder, benchmark: Benchmark, order: NDArray[np.int64], folder: Path, cache: Path | None
+    ) -> Vectors:
+        """The vectors of the candidates in an order."""
+        writer = VectorWriter(folder, encoder.dimensions, benchmark.name, _SHARD_TEXTS)
+        with bar(f"encoding the pool of {benchmark.name}", len(order), unit="passages") as progress:
+            for start in range(0, len(order), _SHARD_TEXTS):
+                texts = [benchmark.candidate_texts[row] for row in order[start : start + _SHARD_TEXTS].tolist()]
+                writer.append(self._encode(encoder, texts, "passage", cache))
+                progress.advance(len(texts))
+        return writer.close()
+
+    def _stored(
+        self, encoder: Encoder, benchmark: Benchmark, cache: Path | None
+    ) -> tuple[NDArray[np.float32], ShardedVectors]:
+        """The vectors that babelbatch-encode wrote: of the queries, encoded if it wrote none, and of the candidates."""
+        sets = [queries_of(benchmark), candidates_of(benchmark)]
+        queries, candidates = stored_vectors(folders_in(self.vectors or []), sets, encoder)
+        assert candidates is not None
+        of_queries = self._queries(encoder, benchmark, cache) if queries is None else queries.whole()
+        return of_queries, candidates
+
     def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Matrix, Matrix]:
         if isinstance(encoder, Lexical):
             return encoder.vectors(benchmark)
+        if self.vectors:
+            queries, candidates = self._stored(encoder, benchmark, cache)
+            return queries, candidates.whole()
         queries = self._queries(encoder, benchmark, cache)
         return queries, self._encode(encoder, benchmark.candidate_texts, "passage", cache)
 

@@ -6,7 +6,7 @@ For pools that are too large for memory or for a full ranking. A candidate beyon
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from babelbatch.evaluation.ranks import Ranks
 from babelbatch.progress import bar, percent
 from babelbatch.records import ABSENT, Benchmark
 from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Neighbours, Search, measure_recall
+from babelbatch.search.sharded_vectors import Reordered
 from babelbatch.search.vectors import Vectors
 
 DEPTH = 100
@@ -73,7 +74,7 @@ def storage_order(benchmark: Benchmark) -> NDArray[np.int64]:
 def search_ranks(
     benchmark: Benchmark,
     queries: NDArray[np.float32],
-    vectors: Vectors,
+    vectors: Vectors | Reordered,
     index: Index,
     k: int,
     threads: int | None = None,
@@ -95,7 +96,7 @@ def search_ranks(
     top = np.full((len(queries), min(k, len(order))), ABSENT, np.int64)
     recall: dict[str, float] = {}
     for pool in _pools(benchmark, order):
-        rows_of_pool = vectors if pool.is_all else _slice_rows(vectors, pool.start, pool.stop)
+        rows_of_pool = vectors if pool.is_all else vectors.between(pool.start, pool.stop)
         query_rows = np.unique(query_of_pair[pool.pairs])  # ascending, as the pairs are
         depth = min(DEPTH, pool.stop - pool.start)
         search = index.build(rows_of_pool, threads)
@@ -156,16 +157,6 @@ def _break_ties(found: Neighbours, tie_order: NDArray[np.int64]) -> NDArray[np.i
     """(Q, k) rows, best first, ties by ascending tie order; NO_ROW at the end."""
     order = np.lexsort((tie_order[found.rows], -found.scores), axis=1)
     return np.take_along_axis(found.rows, order, axis=1)
-
-
-def _slice_rows(vectors: Vectors, start: int, stop: int) -> Sequence[NDArray[np.float32]]:
-    """The rows from `start` to `stop`, memory-mapped, shard by shard."""
-    parts = []
-    for place, first in enumerate(vectors.starts[:-1]):
-        last = vectors.starts[place + 1]
-        if start < last and first < stop:
-            parts.append(vectors[place][max(start - first, 0) : stop - first])
-    return parts
 
 
 def _storage_order(benchmark: Benchmark, descending: NDArray[np.int64]) -> NDArray[np.int64]:

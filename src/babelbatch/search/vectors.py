@@ -154,6 +154,14 @@ class Vectors(Sequence[NDArray[np.float32]]):
             raise ValueError(f"{path} is damaged: {mapped.dtype} {mapped.shape}; write the vectors again")
         return mapped
 
+    def between(self, start: int, stop: int) -> list[NDArray[np.float32]]:
+        """The rows from `start` to `stop`, memory-mapped, shard by shard."""
+        parts = []
+        for place, first in enumerate(self.starts[:-1]):
+            if start < self.starts[place + 1] and first < stop:
+                parts.append(self[place][max(start - first, 0) : stop - first])
+        return parts
+
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """(n, d) vectors of (n,) rows, in memory."""
         found = np.empty((len(rows), self.dimensions), np.float32)

@@ -24,6 +24,7 @@ from babelbatch.configuration.rules.ranges import leaves, problems_of_ranges
 from babelbatch.configuration.rules.report_selection import problems_of_report_selection
 from babelbatch.configuration.rules.sampling import problems_of_sampling
 from babelbatch.configuration.rules.selection import problems_of_monitor, problems_of_validation
+from babelbatch.configuration.rules.vectors import problems_of_shard, problems_of_vectors
 from babelbatch.configuration.schema import DEFAULT_MONITOR
 from babelbatch.configuration.signatures import closest
 from babelbatch.records import find_language
@@ -41,7 +42,7 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
         if not cfg["corpus"] and (cfg["encoder"] or {}).get("_partial_"):
             yield "encoder: a new encoder takes its tokenizer from a corpus; choose one, or another encoder"
         yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
-    elif "benchmarks" in cfg and not cfg["benchmarks"]:
+    elif "benchmarks" in cfg and not cfg["benchmarks"] and schema != "encode":
         yield "benchmarks: choose at least one"
     yield from problems_of_ranges(cfg)
     yield from _problems_of_folders(cfg)
@@ -57,7 +58,8 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     if "encoder" in cfg and is_lexical(cfg["encoder"]):
         yield from problems_of_lexical(cfg, schema)
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
-    own |= {"search": _problems_of_search, "export": _problems_of_export}
+    own |= {"search": _problems_of_search, "export": _problems_of_export, "encode": _problems_of_encoding}
+    yield from problems_of_vectors(cfg, schema)
     if schema in own:
         yield from own[schema](cfg)
 
@@ -224,6 +226,11 @@ def _problems_of_search(cfg: dict[str, Any]) -> Iterator[str]:
         yield "query_language: only debias needs it; leave it out, or set debias=centre"
     if cfg["debias"] in ("centre", "lir") and cfg["query"] is not None and cfg["query_language"] is None:
         yield f"query_language: missing; debias={cfg['debias']} takes it out of the query's vector: set it"
+
+
+def _problems_of_encoding(cfg: dict[str, Any]) -> Iterator[str]:
+    yield from _problems_of_encoder(cfg)
+    yield from problems_of_shard(cfg)
 
 
 def _problems_of_export(cfg: dict[str, Any]) -> Iterator[str]:

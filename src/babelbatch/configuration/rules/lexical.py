@@ -16,7 +16,9 @@ def problems_of_lexical(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     encoder = cfg["encoder"]
     name = encoder["_target_"].rpartition(".")[2]
     if schema != "evaluate":
-        what = {"train": "is not trained", "describe": "truncates no texts"}.get(schema)
+        what = {"train": "is not trained", "describe": "truncates no texts", "encode": "has no dense vectors"}.get(
+            schema
+        )
         what = what or "has no vectors to search"
         yield f"encoder: {name} {what}; choose another, and see how good it is with babelbatch-evaluate"
         return
@@ -29,6 +31,8 @@ def problems_of_lexical(cfg: dict[str, Any], schema: str) -> Iterator[str]:
         yield f"evaluation.debias: {name} has no dense vectors to take a language from; leave it out"
     if evaluation.get("dimensions"):
         yield f"evaluation.dimensions: {name} has no dense vectors to cut; leave it out"
+    if evaluation.get("vectors"):
+        yield f"evaluation.vectors: {name} has no dense vectors to read; leave it out"
     for key in ("token_budget", "precision", "vector_cache"):
         if evaluation.get(key):
             yield f"evaluation.{key}: {name} has no forward pass; leave it out"
