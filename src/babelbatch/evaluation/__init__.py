@@ -15,4 +15,5 @@ __all__ = [
     "metrics",
     "ranks",
     "scoring",
+    "text_sets",
 ]
