@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,11 @@ import pytest
 import torch
 import yaml
 
+from babelbatch.benchmarks.table import load_benchmark as table_benchmark
 from babelbatch.commands.checkpoint import facts_of_run
 from babelbatch.configuration.saved import saved_part
+from babelbatch.corpora.bitext import load_corpus as bitext_corpus
+from babelbatch.corpora.table import load_corpus as table_corpus
 from babelbatch.dashboard.runs import read_runs
 from babelbatch.encoder import load, save, tiny
 from babelbatch.foreign import from_folder, read_systems
@@ -29,6 +33,7 @@ from babelbatch.report.terminal import read_rows, to_markdown
 from babelbatch.search import vector_cache
 from babelbatch.search.vectors import Vectors, VectorWriter
 from babelbatch.sources.lareqa import read
+from babelbatch.sources.passages import read_passages
 from babelbatch.storage.checkpoint_file import read_checkpoint, write_checkpoint
 from babelbatch.storage.entry import cache_entry
 from babelbatch.tokens.cache import find_or_build
@@ -166,6 +171,59 @@ def mapped_vectors(folder: Path) -> None:
         shard.sum()
 
 
+def own_tables(folder: Path) -> None:
+    """What users bring: pairs, parallel sentences, judged candidates, passages to search, each in several formats."""
+    pairs = [
+        (f"{number}", code, f"Question {number}?", f"Answer {number}.") for number in range(4) for code in ("en", "de")
+    ]
+    names = ("id", "language", "question", "passage")
+    (folder / "pairs").mkdir()
+    write_jsonl(folder / "pairs" / "a.jsonl", [dict(zip(names, row, strict=True)) for row in pairs])
+    for end, separator in (("csv", ";"), ("tsv", "\t")):
+        lines = [separator.join(row) for row in (names, *pairs)]
+        (folder / "pairs" / f"{end}.{end}").write_text("\n".join(lines) + "\n")
+    (folder / "bitext").mkdir()
+    (folder / "bitext" / "a.de-en.tsv").write_text("Ja.\tYes.\nNein.\tNo.\nDanke.\tThanks.\n")
+    unit = '<tu><tuv xml:lang="de"><seg>Ja.</seg></tuv><tuv xml:lang="en"><seg>Yes.</seg></tuv></tu>'
+    (folder / "bitext" / "b.de-en.tmx").write_text(f"<tmx><header/><body>{unit}</body></tmx>")
+    for name in ("beir", "beir/qrels", "trec"):
+        (folder / name).mkdir()
+    texts = [{"_id": f"d{number}", "text": f"Text {number}.", "language": "en"} for number in range(4)]
+    write_jsonl(folder / "beir" / "corpus.jsonl", texts)
+    write_jsonl(folder / "beir" / "queries.jsonl", texts)
+    judged = "".join(f"d{number}\td{number}\t1\n" for number in range(4))
+    (folder / "beir" / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
+    for name in ("queries.tsv", "collection.tsv"):
+        (folder / "trec" / name).write_text("".join(f"d{number}\tText {number}.\n" for number in range(4)))
+    (folder / "trec" / "qrels.txt").write_text("".join(f"d{number} 0 d{number} 1\n" for number in range(4)))
+
+
+def write_jsonl(path: Path, rows: list[dict[str, str]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def own_data(folder: Path) -> None:
+    """Each reader, also those behind one that refuses its file, which is then raised in the end."""
+    refused: list[ValueError] = []
+    reads: list[Callable[[], object]] = [
+        *(partial(table_corpus, str(path)) for path in sorted((folder / "pairs").iterdir())),
+        *(partial(table_corpus, str(path), on_bad_row="skip") for path in sorted((folder / "pairs").iterdir())),
+        partial(bitext_corpus, str(folder / "bitext")),
+        partial(bitext_corpus, str(folder / "bitext"), on_bad_row="skip"),
+        partial(table_benchmark, str(folder / "beir")),
+        partial(table_benchmark, str(folder / "beir"), on_bad_row="skip"),
+        partial(table_benchmark, str(folder / "trec"), layout="trec", language="en"),
+        partial(read_passages, str(folder / "beir" / "corpus.jsonl"), "text", "language", None),
+    ]
+    for read_one in reads:
+        try:
+            read_one()
+        except ValueError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+
+
 def a_checkpoint(folder: Path) -> None:
     write_checkpoint({"state_dict": {"a": torch.arange(9.0)}, "global_step": 1}, folder / "step-00000001.ckpt")
 
@@ -182,6 +240,7 @@ READERS = {
     "mteb lists": Reader(an_mteb_folder, ("T_predictions.json", "judged"), systems),
     "mteb scores": Reader(mteb_scores, ("T.json",), systems),
     "LAReQA": Reader(lareqa_files, ("de.json", "en.json"), lambda folder: read("xquad_r", str(folder), ["de", "en"])),
+    "own data": Reader(own_tables, ("pairs/*", "bitext/*", "beir/*.jsonl", "beir/qrels/*", "trec/*"), own_data),
     "encoder": Reader(
         an_encoder,
         tuple(
