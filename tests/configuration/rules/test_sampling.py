@@ -93,6 +93,10 @@ def test_strategies_that_contradict_themselves(overrides: list[str], expected: l
             "no X-Y batches; set sampling=x_x, or make it a part of corpus=mixture",
         ),
         (
+            ["sampling.name=../../x"],
+            "sampling.name: '../../x' has a slash, a backslash or a control character in it; choose another",
+        ),
+        (
             ["sampling=english", "loss=alignment"],
             "sampling.languages: a loss of translations needs two languages; add one, or set loss=contrastive",
         ),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from babelbatch.configuration.rules.tables import problems_of_place
+from babelbatch.records import problem_of_name
 
 _TABLE = "babelbatch.benchmarks.table.load_benchmark"
 _LARGE = {
@@ -23,6 +24,8 @@ _LARGE = {
 def problems_of_benchmarks(cfg: dict[str, Any]) -> Iterator[str]:
     """Yields `path: problem; remedy` for each problem."""
     for name, node in (cfg.get("benchmarks") or {}).items():
+        if (problem := problem_of_name(str(name))) is not None:  # before it is the name of a file
+            yield f"benchmarks: the name {str(name)[:80]!r} {problem}; choose another"
         if isinstance(node, dict) and node.get("_target_") == _TABLE:
             yield from _problems_of_table(f"benchmarks.{name}", node)
         elif isinstance(node, dict) and node.get("_target_") in _LARGE:

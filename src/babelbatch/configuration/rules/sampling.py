@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from babelbatch.configuration.signatures import is_number
-from babelbatch.records import primary_language
+from babelbatch.records import primary_language, problem_of_name
 
 _PURE = {"x_x": 1, "x_y": 0, "mixed": 1, "english": 1, "x_en": 0}
 _TO_AN_END = ("linear", "cosine", "switch")
@@ -44,6 +44,8 @@ def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
     """All contradictions in the settings of a strategy."""
     yield from problems_of_alpha(sampling)
     name, schedule = sampling.get("name"), sampling.get("schedule", "constant")
+    if isinstance(name, str) and (problem := problem_of_name(name)) is not None:  # tables have files of that name
+        yield f"name: {name[:80]!r} {problem}; choose another"
     if name in {*_PURE, "hybrid"} and schedule != "constant":
         yield f"schedule: {name} has one alpha throughout; set sampling=schedule"
     elif name in {"x_x", "x_y"} and sampling.get("alpha") != _PURE[name]:
