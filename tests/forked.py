@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import random
-import runpy
 import signal
 import socket
 import subprocess
@@ -47,7 +46,7 @@ def fork_workers(typed: Sequence[str]) -> None:
 
     typed: the command. Workers fork the servers of their loaders if it names a number of workers.
     """
-    from babelbatch.jobs import supervisor
+    from babelbatch.jobs import supervisor, worker
 
     hydra = Singleton.get_state()
     stdins: list[IO[bytes]] = []  # which end with this process only if no worker has them
@@ -113,7 +112,7 @@ def fork_workers(typed: Sequence[str]) -> None:
         atexit._clear()
         if names_loader_workers(typed):
             fork_server_of_loaders()
-        runpy.run_module("babelbatch.jobs.worker", run_name="__main__", alter_sys=False)
+        worker.main()
 
     supervisor.subprocess = SimpleNamespace(PIPE=subprocess.PIPE, Popen=Worker)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gc
 import logging
 from importlib import import_module
+from pkgutil import walk_packages
 
 from hydra.core.singleton import Singleton
+
+import babelbatch
 
 _handler = logging.NullHandler()
 logging.getLogger().addHandler(_handler)  # as in a job; where there is none, Lightning adds its own when it is imported
 import_module("babelbatch.jobs.lightning_import").import_lightning()
 for _name in (
-    "babelbatch.commands.train", "babelbatch.commands.evaluate", "babelbatch.commands.mine", "babelbatch.jobs.launch",
-    "babelbatch.report.page", "matplotlib.backends.backend_agg", "pandas", "wandb",
-    "wandb_workspaces.workspaces.interface", "preloaded",
+    *(module.name for module in walk_packages(babelbatch.__path__, "babelbatch.")),
+    "langcodes.language_distance", "matplotlib.backends.backend_agg", "matplotlib.figure", "pandas", "preloaded",
+    "pyarrow.dataset", "wandb", "wandb_workspaces.workspaces.interface",
 ):  # fmt: skip
     import_module(_name)
 logging.getLogger().removeHandler(_handler)
