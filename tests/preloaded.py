@@ -21,16 +21,16 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
-from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from forked import fork_server_of_loaders, fork_workers, names_loader_workers, to_the_end
-from processes import PATIENCE, descendants, ended, finished
+from processes import PATIENCE, alive, descendants, ended, finished
 
 # A console script, or Python with a file, that is run by the process that listens at a socket. Its standard streams are
 # those of this one.
@@ -49,6 +49,7 @@ with socket.socket(socket.AF_UNIX) as server:
         line.flush()
         sys.exit(json.loads(line.readline()))
 """
+_STARTED: dict[str, Any] = {}  # the server that tests use
 _READ_BY_IMPORTS = ("CUDA", "HF_", "KMP_", "MKL_", "OMP_", "OPENBLAS", "PYTHON", "TOKENIZERS_", "TRANSFORMERS_")
 
 
@@ -166,17 +167,22 @@ def preload() -> None:
     _server()
 
 
-@cache
 def _server() -> tuple[ForkServerContext, dict[str, str]]:
     """The server, which ends with this process, and the variables that it was started with."""
     context = multiprocessing.get_context("forkserver")
+    server = forkserver._forkserver
+    if server._forkserver_pid == _STARTED.get("pid", 0) and alive(_STARTED["pid"]):
+        return context, _STARTED["variables"]
     context.set_forkserver_preload(["warm"])
-    started_with = _read_by_imports()
+    if server._forkserver_pid not in {None, _STARTED.get("pid")}:  # that of a loader: it ends with its last worker
+        os.close(server._forkserver_alive_fd)
+        server._forkserver_pid = server._forkserver_alive_fd = server._forkserver_address = None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         forkserver.ensure_running()
-    return context, started_with
+    _STARTED.update(pid=server._forkserver_pid, variables=_read_by_imports())
+    return context, _STARTED["variables"]
 
 
 def _read_by_imports() -> dict[str, str]:
