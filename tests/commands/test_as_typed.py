@@ -269,12 +269,12 @@ def test_a_job_that_cannot_run_says_why_and_the_others_run(tmp_path: Path) -> No
         "babelbatch-train", "-m", *SMALL, "sampling=x_x", "sampling.batch_size=16,5000", "logger=none",
         "output_dir=out", cwd=tmp_path, code=2,
     )  # fmt: skip
-    message = "babelbatch: an X-X batch in 'en' needs 5000 items, there are "
+    message = "babelbatch: corpus: an X-X batch in 'en' needs 5000 items, there are "
     assert message in done.stderr
     assert "lower sampling.batch_size or leave the language out of sampling.languages" in done.stderr
     assert f"  finished  {job(tmp_path / 'out', sampling__batch_size=16).name}\n" in done.stdout
     failed = job(tmp_path / "out", sampling__batch_size=5000)
-    assert f"  failed    {failed.name}: an X-X batch in 'en' needs 5000 items, there are " in done.stdout
+    assert f"  failed    {failed.name}: corpus: an X-X batch in 'en' needs 5000 items, there are " in done.stdout
     assert "Traceback" in (failed / "train.log").read_text()
     assert "Traceback" not in done.stderr
     assert metrics(job(tmp_path / "out", sampling__batch_size=16))["steps"] == 12
