@@ -96,4 +96,4 @@ def test_twenty_groups_are_told_apart_and_the_page_stays_readable(tmp_path: Path
     assert "All of them</summary>" in page  # 760 rows are folded
     text = (tmp_path / "report" / "report.md").read_text("utf-8")
     assert text.count("and 14 others keep the monolingual mAP of X-X lr=0 to within 0.01 (p") == 1
-    assert "Hybrid alpha=0.5 lr=19 dominates hybrid alpha=0.5 lr=1, hybrid alpha=0.5 lr=10" in page
+    assert "Hybrid alpha=0.5 lr=19 dominates hybrid alpha=0.5 lr=1, hybrid alpha=0.5 lr=2" in page

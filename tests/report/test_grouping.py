@@ -35,6 +35,12 @@ def test_labels_say_what_differs_and_no_more(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_numbers_are_in_order(tmp_path: Path) -> None:
+    for number, rate in enumerate((10.0, 2.0, 1e-05, 1.0)):
+        write_run(tmp_path / str(number), "x_x", 1.0, settings={"optimizer": {"lr": rate}})
+    assert [group.label for group in groups_in(tmp_path)] == ["X-X lr=1e-05", "X-X lr=1", "X-X lr=2", "X-X lr=10"]
+
+
 def test_settings_of_another_strategy_are_not_named(tmp_path: Path) -> None:
     """A run has no weights of an average, and no default of them."""
     write_run(tmp_path / "x", "x_x", 1.0)

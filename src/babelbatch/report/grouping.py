@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
@@ -127,7 +128,7 @@ def only(runs: Sequence[Run], benchmarks: Sequence[str]) -> list[Run]:
 
 
 def grouped(runs: Sequence[Run], hyperparameters: Hyperparameters = NONE) -> list[Group]:
-    """The groups, by alpha and name; the runs of each by seed.
+    """The groups, by alpha and name, numbers in it by their value; the runs of each by seed.
 
     hyperparameters: selected settings, by which groups do not differ; a group has an alpha if all its runs have one.
     Raises ValueError if a group has a seed twice.
@@ -155,7 +156,13 @@ def grouped(runs: Sequence[Run], hyperparameters: Hyperparameters = NONE) -> lis
                 "compared by; name only one of them in runs="
             )
     groups += _foreign(runs, {group.label for group in groups})
-    return sorted(groups, key=lambda group: (group.alpha is None, group.alpha or 0.0, group.label))
+    return sorted(groups, key=lambda group: (group.alpha is None, group.alpha or 0.0, _by_numbers(group.label)))
+
+
+def _by_numbers(label: str) -> tuple[str | float, ...]:
+    """A key that puts `lr=2` before `lr=10`, and `lr=1e-05` before both. Words and numbers alternate in it."""
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d{1,3})?)", label)
+    return tuple(float(part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def _foreign(runs: Sequence[Run], labels: Set[str]) -> list[Group]:
