@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,29 @@ def test_a_gigantic_size_in_babelbatch_json_is_refused_before_it_takes_memory(
     for read in (lambda: load(folder), lambda: load_architecture(folder, folder / "step.ckpt")):
         with pytest.raises(ValueError, match=r"describes a model of more than 1\.0 GiB, but its weights have 0"):
             read()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (
+            lambda path: path.write_bytes(path.read_bytes()[:-20]),
+            "Error while deserializing header: incomplete metadata, file not fully covered",
+        ),
+        (
+            lambda path: save_file({"w": torch.zeros(8, 16)}, path),
+            'Error(s) in loading state_dict for Linear: Missing key(s) in state_dict: "weight" '
+            'Unexpected key(s) in state_dict: "w"',
+        ),
+    ],
+)
+def test_a_damaged_projection_without_checksums(damage: Callable[[Path], None], reason: str, tmp_path: Path) -> None:
+    save(tiny(["one text", "another text"], vocab_size=60, hidden_size=16, heads=2, dimensions=8), tmp_path)
+    (tmp_path / CHECKSUMS_FILE).unlink()
+    damaged = tmp_path / "query_projection.safetensors"
+    damage(damaged)
+    with pytest.raises(ValueError, match="projection") as error:
+        load(tmp_path)
+    assert str(error.value) == (
+        f"encoder.name_or_path: {damaged} cannot be loaded ({reason}); copy it there again, or save the model again"
+    )

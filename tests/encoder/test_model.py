@@ -337,10 +337,10 @@ def test_more_tokens_than_positions(tmp_path):
     new().tokenizer.save_pretrained(tmp_path)
     assert pretrained(str(tmp_path), query_length=40, passage_length=40).settings.passage_length == 40
     assert message_of(lambda: pretrained(str(tmp_path), query_length=40, passage_length=41)) == (
-        f"encoder.passage_length: 41 tokens, but {tmp_path} has only 40 positions"
+        f"encoder.passage_length: 41 tokens, but {tmp_path} has only 40 positions; set it to 40 or less"
     )
     assert message_of(lambda: pretrained(str(tmp_path), query_length=41, passage_length=40)) == (
-        f"encoder.query_length: 41 tokens, but {tmp_path} has only 40 positions"
+        f"encoder.query_length: 41 tokens, but {tmp_path} has only 40 positions; set it to 40 or less"
     )
 
 
@@ -349,7 +349,7 @@ def test_positions_of_roberta_start_after_padding(tmp_path):
     save(new(query_length=40, passage_length=40), tmp_path)
     assert pretrained(str(tmp_path), passage_length=40, query_length=40).settings.passage_length == 40
     assert message_of(lambda: pretrained(str(tmp_path), passage_length=41)) == (
-        f"encoder.passage_length: 41 tokens, but {tmp_path} has only 40 positions"
+        f"encoder.passage_length: 41 tokens, but {tmp_path} has only 40 positions; set it to 40 or less"
     )
 
 

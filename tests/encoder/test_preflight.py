@@ -9,8 +9,23 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from torch import Tensor
-from transformers import Gemma3Config, Gemma3Model, LlamaConfig, LlamaModel, PreTrainedTokenizerFast, SiglipVisionConfig
+from transformers import (
+    AutoModel,
+    CLIPConfig,
+    Gemma3Config,
+    Gemma3Model,
+    LlamaConfig,
+    LlamaModel,
+    PerceiverConfig,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+    SiglipVisionConfig,
+    ViTConfig,
+    XLNetConfig,
+)
 
 from babelbatch.encoder import Encoder, load, pretrained, save, tiny
 from babelbatch.encoder.backbones import train_tokenizer
@@ -58,9 +73,9 @@ def test_more_tokens_than_embeddings(tmp_path: Path) -> None:
         load(tmp_path)
     rows = encoder.tower("query").backbone.config.vocab_size
     assert str(caught.value) == (
-        f"encoder.name_or_path: the tokenizer of {tmp_path} has {rows + 2} tokens, but the model has embeddings for "
-        f"{rows}; call model.resize_token_embeddings({rows + 2}) and save both again, or use the tokenizer that "
-        "belongs to the model"
+        f"encoder.name_or_path: the tokenizer of {tmp_path} has token ids up to {rows + 1}, but the model has "
+        f"embeddings for {rows} tokens; call model.resize_token_embeddings({rows + 2}) and save both again, or use the "
+        "tokenizer that belongs to the model"
     )
 
 
@@ -137,3 +152,57 @@ def test_a_model_of_several_media() -> None:
     encoder = Encoder(Gemma3Model(config), tokenizer, Settings(pooling="last"))
     assert encoder.dimensions == 16
     check_vectors(encoder, "it")
+
+
+def saved(config: PreTrainedConfig, folder: Path) -> Path:
+    torch.manual_seed(0)
+    AutoModel.from_config(config).save_pretrained(folder)
+    train_tokenizer(TEXTS, 80).save_pretrained(folder)
+    return folder
+
+
+def test_a_token_id_beyond_the_embeddings_although_there_are_fewer_tokens() -> None:
+    backbone = new().tower("query").backbone
+    rows = backbone.config.vocab_size
+    with_a_gap = Tokenizer(WordLevel({"<pad>": 1, "red": 5, "blue": rows + 3}, unk_token="<pad>"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=with_a_gap, pad_token="<pad>")
+    assert line_of(Encoder(backbone, tokenizer, Settings())) == (
+        f"the tokenizer of it has token ids up to {rows + 3}, but the model has embeddings for {rows} tokens; call "
+        f"model.resize_token_embeddings({rows + 4}) and save both again, or use the tokenizer that belongs to the model"
+    )
+
+
+def test_models_of_images(tmp_path: Path) -> None:
+    text = SIZES | {"vocab_size": 90, "eos_token_id": 2, "bos_token_id": 0, "projection_dim": 8}
+    image = SIZES | {"image_size": 8, "patch_size": 4}
+    for name, config in {
+        "clip": CLIPConfig(text_config=text, vision_config=image, projection_dim=8),
+        "vit": ViTConfig(**image),
+    }.items():
+        folder = saved(config, tmp_path / name)
+        with pytest.raises(ValueError, match="cannot encode") as caught:
+            pretrained(str(folder))
+        found = str(caught.value)
+        assert found.startswith(f"encoder.name_or_path: {folder} cannot encode a text (")
+        assert found.endswith(
+            "); it is not an encoder of text, or its code does not fit this version of transformers; use another model"
+        )
+
+
+def test_a_model_without_states_of_a_known_size(tmp_path: Path) -> None:
+    heads = {"num_self_attention_heads": 2, "num_cross_attention_heads": 2, "num_self_attends_per_block": 1}
+    sizes = {"num_latents": 4, "d_latents": 16, "d_model": 16, "num_blocks": 1, "max_position_embeddings": 300}
+    folder = saved(PerceiverConfig(vocab_size=90, **heads, **sizes), tmp_path)
+    with pytest.raises(ValueError, match="perceiver") as caught:
+        pretrained(str(folder))
+    assert str(caught.value) == (
+        f"encoder.name_or_path: {folder} is a 'perceiver', whose configuration has no size of states (hidden_size); "
+        "this architecture is not supported"
+    )
+
+
+def test_a_model_without_positions(tmp_path: Path) -> None:
+    """XLNet states -1 of them."""
+    folder = saved(XLNetConfig(vocab_size=90, d_model=16, n_layer=1, n_head=2, d_inner=16), tmp_path)
+    encoder = pretrained(str(folder), query_length=600)
+    assert (encoder.dimensions, encoder.settings.query_length) == (16, 600)

@@ -133,7 +133,8 @@ def test_what_cannot_be_found_is_refused(tmp_path: Path) -> None:
         loaded(folder)
     assert str(caught.value) == (
         f"encoder.name_or_path: {folder} cannot encode a text (RuntimeError: Tensor on device meta is not on the "
-        "expected device cpu!); its code does not fit this version of transformers: use another model"
+        "expected device cpu!); it is not an encoder of text, or its code does not fit this version of transformers; "
+        "use another model"
     )
 
 

@@ -509,6 +509,10 @@ def test_static_embeddings_that_cannot_be_read(tmp_path):
     assert message_of(lambda: pretrained(str(folder))) == (
         f"{folder}: its tokenizer has no token to pad with; add one, such as [PAD], and save it again"
     )
+    (folder / "tokenizer.json").write_text("{")
+    assert message_of(lambda: pretrained(str(folder))) == (
+        f"{folder}/tokenizer.json cannot be read (EOF while parsing an object at line 1 column 1); copy it there again"
+    )
     (folder / "tokenizer.json").unlink()
     assert message_of(lambda: pretrained(str(folder))) == (
         f"{folder} has lost 'tokenizer.json'; copy it there, or save the model again"

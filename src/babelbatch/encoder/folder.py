@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
+from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -215,7 +217,7 @@ def _load_dense_layers(encoder: Encoder, source: _Source) -> None:
     for role in _roles(encoder.settings):
         layers = encoder.tower(role).dense
         if source.exported is None:
-            load_model(layers, _weights_file(source.folder, f"{source.weights_role(role)}_dense.safetensors"))
+            _load_weights(layers, _weights_file(source.folder, f"{source.weights_role(role)}_dense.safetensors"))
             continue
         for layer, folder in zip(layers, source.exported.dense, strict=True):
             assert isinstance(layer, DenseLayer)
@@ -238,11 +240,13 @@ def _load_projections(encoder: Encoder, source: _Source) -> None:
     if stored is None or dimensions is None:
         return
     if dimensions != stored:
-        raise ValueError(f"encoder.dimensions: {dimensions}, but {source.folder} was trained with {stored}")
+        raise ValueError(
+            f"encoder.dimensions: {dimensions}, but {source.folder} was trained with {stored}; leave it out"
+        )
     for role in _roles(encoder.settings):
         projection = encoder.tower(role).projection
         assert projection is not None
-        load_model(projection, _weights_file(source.folder, f"{source.weights_role(role)}_projection.safetensors"))
+        _load_weights(projection, _weights_file(source.folder, f"{source.weights_role(role)}_projection.safetensors"))
 
 
 def _roles(settings: Settings) -> tuple[Role, ...]:
@@ -252,14 +256,26 @@ def _roles(settings: Settings) -> tuple[Role, ...]:
 
 def _require_positions(backbone: PreTrainedModel, settings: Settings, name_or_path: str) -> None:
     positions = getattr(backbone.config, "max_position_embeddings", None)  # not every architecture has positions
-    if positions is None:
+    if positions is None or positions < 0:  # XLNet has -1
         return
     positions -= first_position(backbone)
     for name, length in (("query", settings.query_length), ("passage", settings.passage_length)):
         if length > positions:
             raise ValueError(
-                f"encoder.{name}_length: {length} tokens, but {name_or_path} has only {positions} positions"
+                f"encoder.{name}_length: {length} tokens, but {name_or_path} has only {positions} positions; set it to "
+                f"{positions} or less"
             )
+
+
+def _load_weights(module: nn.Module, path: Path) -> None:
+    """Raises ValueError for a damaged file, and for weights of another module."""
+    try:
+        load_model(module, path)
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"encoder.name_or_path: {path} cannot be loaded ({reason}); copy it there again, or save the model again"
+        ) from None
 
 
 def _weights_file(folder: Path, name: str) -> Path:

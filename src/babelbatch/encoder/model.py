@@ -135,6 +135,11 @@ class Tower(nn.Module):
 
 
 def hidden_size(backbone: PreTrainedModel) -> int:
-    """The size of the states. A model of several media has one for its text."""
-    size: int = backbone.config.get_text_config().hidden_size
+    """The size of the states. A model of several media has one for its text. Raises ValueError if there is none."""
+    config = backbone.config.get_text_config()
+    if not isinstance(size := getattr(config, "hidden_size", None), int):
+        raise ValueError(
+            f"encoder.name_or_path: {backbone.name_or_path} is a '{config.model_type}', whose configuration has no "
+            "size of states (hidden_size); this architecture is not supported"
+        )
     return size

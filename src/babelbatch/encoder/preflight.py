@@ -16,7 +16,8 @@ TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital sin
 TOLERANCE = 1e-3  # of a vector's length. Rounding in float32 gives about 1e-6
 _HALF_TOLERANCE = 0.1  # rounding in bfloat16 gives about 1e-2
 
-_FAULTS_OF_CODE = (RuntimeError, TypeError, AttributeError, IndexError, KeyError)
+_FAULTS_OF_CODE = (RuntimeError, TypeError, AttributeError, IndexError, KeyError, ValueError)
+"""RuntimeError includes NotImplementedError. Models of images raise ValueError for a text alone."""
 
 
 def check_vectors(encoder: Encoder, name: str) -> None:
@@ -42,13 +43,16 @@ def check_vectors(encoder: Encoder, name: str) -> None:
 
 def _require_embeddings(encoder: Encoder, name: str) -> None:
     for role in ("query", "passage"):
-        embedding = encoder.tower(role).backbone.get_input_embeddings()
-        rows, tokens = getattr(embedding, "num_embeddings", None), len(encoder.tokenizer)
-        if rows is not None and tokens > rows:
+        try:
+            embedding = encoder.tower(role).backbone.get_input_embeddings()
+        except NotImplementedError:  # a model of characters or of images
+            continue
+        rows, largest = getattr(embedding, "num_embeddings", None), max(encoder.tokenizer.get_vocab().values())
+        if rows is not None and largest >= rows:
             raise ValueError(
-                f"encoder.name_or_path: the tokenizer of {name} has {tokens:,} tokens, but the model has embeddings "
-                f"for {rows:,}; call model.resize_token_embeddings({tokens}) and save both again, or use the "
-                "tokenizer that belongs to the model"
+                f"encoder.name_or_path: the tokenizer of {name} has token ids up to {largest:,}, but the model has "
+                f"embeddings for {rows:,} tokens; call model.resize_token_embeddings({largest + 1}) and save both "
+                "again, or use the tokenizer that belongs to the model"
             )
 
 
@@ -74,8 +78,8 @@ def _check_role(encoder: Encoder, name: str, role: Role) -> None:
     except _FAULTS_OF_CODE as error:
         raise ValueError(
             f"encoder.name_or_path: {name} cannot encode a text ({type(error).__name__}: "
-            f"{(str(error).splitlines() or ['no message'])[0]}); its code does not fit this version of transformers: "
-            "use another model"
+            f"{(str(error).splitlines() or ['no message'])[0]}); it is not an encoder of text, or its code does not "
+            "fit this version of transformers; use another model"
         ) from error
     together = encoder(_padded(encoder, ids), role)
     if together.shape[1] != encoder.dimensions:

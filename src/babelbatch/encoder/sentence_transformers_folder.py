@@ -188,7 +188,7 @@ def _lengths(folder: Path, transformer: Path) -> dict[str, int]:
     longest = stated.get("max_seq_length")
     if not longest:
         longest = read_json_if_exists(transformer / "tokenizer_config.json").get("model_max_length")
-    known = [int(number) for number in (longest, positions) if number is not None]
+    known = [int(number) for number in (longest, positions) if number is not None and int(number) > 0]  # XLNet has -1
     length = min(min(known), UNLIMITED) if known else None
     by_role: dict[str, int | None] = {
         "query_length": stated.get("query_length"),

@@ -46,7 +46,10 @@ def load_static(folder: Path) -> tuple[StaticModel, PreTrainedTokenizerFast]:
         raise ValueError(f"{folder}: its weights have no 'embedding.weight'; save the model there again")
     if not (folder / "tokenizer.json").exists():
         raise ValueError(f"{folder} has lost 'tokenizer.json'; copy it there, or save the model again")
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # that of the tokenizers library is a bare Exception
+        raise ValueError(f"{folder / 'tokenizer.json'} cannot be read ({error}); copy it there again") from None
     if tokenizer.get_vocab_size() > len(embeddings):
         raise ValueError(
             f"{folder}: {tokenizer.get_vocab_size()} tokens, but {len(embeddings)} embeddings; save the model there "
