@@ -347,6 +347,30 @@ def test_what_babelbatch_saves_without_layers_is_as_it_was(tmp_path):
         ),
         (("Transformer", "Pooling"), "custom_st", "the module custom_st.Transformer", "it is code of its own"),
         (
+            ("Transformer", "SpladePooling"),
+            "sentence_transformers.sparse_encoder.modules",
+            "the sentence-transformers module SpladePooling",
+            "its vectors are sparse",
+        ),
+        (
+            ("Transformer", "Pooling", "SparseAutoEncoder"),
+            "sentence_transformers.sparse_encoder.modules",
+            "the sentence-transformers module SparseAutoEncoder",
+            "its vectors are sparse",
+        ),
+        (
+            ("SparseStaticEmbedding",),
+            "sentence_transformers.sparse_encoder.modules",
+            "the sentence-transformers module SparseStaticEmbedding",
+            "its vectors are sparse",
+        ),
+        (
+            ("Transformer", "MultiVectorMask"),
+            "sentence_transformers.sparse_encoder.modules",
+            "the sentence-transformers module MultiVectorMask",
+            "a text is many vectors",
+        ),
+        (
             ("Transformer", "Pooling", "Normalize", "Dense"),
             "sentence_transformers.models",
             "the modules Transformer, Pooling, Normalize, Dense",
