@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+import torch
 
 from babelbatch.batches.loader import planned_batches
 from babelbatch.storage import WaitedTooLong
@@ -97,10 +99,15 @@ def slow(plan: int, step: int) -> int:
     return step
 
 
-@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "hangs"])
-def test_a_stuck_worker_ends_the_run_in_a_line(stopped: bool) -> None:
-    """By default torch waits for it without end. It is killed: a stopped process does not see that its run ends."""
-    build = with_its_process if stopped else slow
+def as_tensor(plan: int, step: int) -> torch.Tensor:
+    return torch.full((1_000,), step)
+
+
+@pytest.mark.parametrize("build", [with_its_process, as_tensor, slow])
+def test_a_stuck_worker_ends_the_run_in_a_line(build: Callable[[int, int], object]) -> None:
+    """By default torch waits for it without end, for a tensor also with its own `timeout`, since the worker hands it
+    over. It is killed: a stopped process does not see that its run ends."""
+    stopped = build is not slow
     loader = planned_batches(Counted().plan, build, steps=9, done=0, workers=2, stuck_minutes=0.05)
     batches = iter(loader)
     next(batches), next(batches)

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from math import ceil
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
@@ -63,36 +64,44 @@ class _BoundedLoader(DataLoader[Batch]):
 
 
 class _BoundedIterator(_MultiProcessingDataLoaderIter):
-    """Counts the intervals in which no worker has returned anything.
+    """Kills the workers if the next batch does not come, so that what waits for them fails.
 
-    DataLoader's own `timeout` measures by the clock. A run that is suspended with its workers, and let go on after the
-    timeout, would then fail.
+    DataLoader's own `timeout` does not suffice: a tensor is received from the worker that made it, without a bound. A
+    thread counts intervals, not the clock, so a run that is suspended with its workers may go on later.
     """
 
     def __init__(self, loader: _BoundedLoader) -> None:
-        self._limit, self._waited = 60 * loader.stuck_minutes, 0.0
+        self._limit, self._stuck = 60 * loader.stuck_minutes, ""
         super().__init__(loader)
 
-    def _try_get_data(self, timeout: float = 5.0) -> tuple[bool, Any]:
-        interval = min(timeout, self._limit)
-        # torch's method has no annotations.
-        found: tuple[bool, Any] = super()._try_get_data(interval)  # type: ignore[no-untyped-call]
-        self._waited = 0.0 if found[0] else self._waited + interval
-        if self._waited >= self._limit:
-            raise self._stuck()
-        return found
+    def _get_data(self) -> Any:
+        received = threading.Event()
+        threading.Thread(target=self._watch, args=(received,), daemon=True).start()
+        try:
+            return super()._get_data()  # type: ignore[no-untyped-call]  # torch's method has no annotations
+        except Exception as error:  # of several types, by what the kill has interrupted
+            if not self._stuck:
+                raise
+            raise WaitedTooLong(self._stuck) from error
+        finally:
+            received.set()
 
-    def _stuck(self) -> WaitedTooLong:
-        """Kills the workers: one that is stopped or hangs would not heed that the run ends, and keep it from ending."""
-        for worker in self._workers:
-            worker.kill()
+    def _watch(self, received: threading.Event) -> None:
+        interval = min(5.0, self._limit)
+        for _ in range(ceil(self._limit / interval)):
+            if received.wait(interval):
+                return
         due = self._task_info.get(self._rcvd_idx)
         which = "the workers" if due is None else f"worker {due[0]} (pid {self._workers[due[0]].pid})"
-        return WaitedTooLong(
+        self._stuck = (
             f"data.num_workers: {which} prepared no batch for {self._limit / 60:g} minutes; run the same "
             "command again to resume, with data.num_workers=0 if it happens again, or with a larger "
             "trainer.stuck_minutes if batches take so long"
         )
+        for worker in self._workers:  # one that is stopped or hangs would keep this process from ending, too
+            worker.kill()
+        # The end of a message that a worker has begun: this process can write to the queue, too.
+        self._worker_result_queue._writer.close()  # type: ignore[attr-defined]  # not in the stubs
 
 
 class _PlannedBatches(Dataset[Batch]):
