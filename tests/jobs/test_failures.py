@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from babelbatch.corpora.world_facts import load_corpus
-from babelbatch.jobs.failures import is_user_error
+from babelbatch.jobs.failures import is_user_error, run_reporting_failures
+from babelbatch.jobs.outcome import Outcome
+from babelbatch.storage import WaitedTooLong
 
 
 def raised_by(call) -> BaseException:
@@ -37,3 +39,15 @@ def test_one_of_a_module_of_the_users_is(tmp_path: Path, monkeypatch: pytest.Mon
     load = importlib.import_module("corpus_of_mine").load
     assert is_user_error(raised_by(lambda: load(1)))
     assert not is_user_error(raised_by(lambda: load(3)))
+
+
+def test_a_wait_that_ends_is_a_failure_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, as that of a rank that is stopped: the command is right, and may be typed again."""
+
+    def work() -> Outcome:
+        raise WaitedTooLong("worker 0 (pid 7) prepared no batch for 10 minutes")
+
+    outcome = run_reporting_failures(work, tmp_path, lambda: "")
+    assert (outcome.state, outcome.code) == ("failed", 1)
+    assert capsys.readouterr().err.splitlines()[0] == f"babelbatch: {outcome.reason}"
+    assert outcome.reason == "worker 0 (pid 7) prepared no batch for 10 minutes"
