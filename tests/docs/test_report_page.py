@@ -128,8 +128,8 @@ def test_what_is_refused(place: Path) -> None:
         refused = run_forked("babelbatch-report", "runs=multirun/small,foreign", cwd=place, code=2)
         line = intact.count("\n") + 1
         assert refused.stderr.endswith(
-            f"babelbatch: foreign/bm25/world_facts_monolingual.qrels, line {line}: it has 2 columns, and qrels have 4: "
-            "query 0 candidate gain\n"
+            f"babelbatch: foreign/bm25/world_facts_monolingual.qrels, line {line}: 2 fields instead of 4 (query 0 "
+            "candidate score); it may be cut\n"
         )
         assert "Traceback" not in refused.stderr
     finally:
