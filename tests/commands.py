@@ -46,7 +46,11 @@ def exit_code(command: Callable[[], None]) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     finally:
+        added = [handler for handler in root.handlers if handler not in before]
         root.handlers[:] = before  # Hydra's write to streams that end with the test
+        for handler in added:
+            if isinstance(handler, logging.FileHandler):
+                handler.close()
     return 0
 
 
