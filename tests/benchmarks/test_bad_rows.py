@@ -280,3 +280,40 @@ def test_ids_that_only_look_equal(tmp_path: Path) -> None:
         "or Unicode form; add it, or remove the row"
         for line, kind, id_, wrong, right in ((1, "query", other, *names[::-1]), (2, "candidate", one, *names))
     ]
+
+
+def test_lines_that_are_no_rows(tmp_path: Path) -> None:
+    """In all three files, those of one language, and in those of TREC."""
+    folder = beir(tmp_path / "beir")
+    names = ("queries.jsonl", "corpus.jsonl", "qrels/test.jsonl")
+    for name in names:
+        (folder / name).write_text(f'{{"_id": "x\n{(folder / name).read_text()}')
+    cut = (
+        "not valid JSON (Unterminated string starting at); there is one object a line, and the last one may be cut off"
+    )
+    noted = [f"{folder / name}, line 1, column 9: {cut}" for name in names]
+    with pytest.raises(ValueError, match=r"on_bad_row=skip") as error:
+        load_benchmark(str(folder), language="en")
+    assert str(error.value) == "\n  ".join([f"3 rows cannot be used; correct them, or {REMEDY}:", *noted])
+    benchmark = load_benchmark(str(folder), language="en", on_bad_row="skip")
+    assert (benchmark.query_ids, benchmark.skipped_rows.first) == (("q0", "q1", "q2"), tuple(noted))
+
+    (trec := tmp_path / "trec").mkdir()
+    (trec / "queries.tsv").write_bytes(b"q0\tWhat?\nq1\tW\xff\n")
+    (trec / "collection.tsv").write_text("d0\tA passage.\nd1\n")
+    (trec / "qrels.txt").write_bytes(b"q0 0 d0 1\n\xff 0 d0 1\n")
+    skipped = load_benchmark(str(trec), layout="trec", language="en", on_bad_row="skip").skipped_rows
+    assert skipped.first == (
+        f"{trec}/queries.tsv, line 2: not valid UTF-8 at byte 4; convert the file to UTF-8",
+        f"{trec}/collection.tsv, line 2: 1 fields instead of 2, separated by tabs; the line may be cut",
+        f"{trec}/qrels.txt, line 2: not valid UTF-8 at byte 0; convert the file to UTF-8",
+    )
+
+
+def test_lines_of_pairs_that_are_no_rows(tmp_path: Path) -> None:
+    table = tmp_path / "pairs.jsonl"
+    row = {"id": "a", "language": "en", "question": "What?", "passage": "This."}
+    table.write_text(f"{json.dumps(row)}\nnothing\n")
+    benchmark = load_benchmark(str(table), layout="pairs", on_bad_row="skip")
+    assert (benchmark.query_ids, benchmark.skipped_rows.count) == (("a",), 1)
+    assert benchmark.skipped_rows.first[0].startswith(f"{table}, line 2, column 1: not valid JSON (Expecting value)")

@@ -319,6 +319,32 @@ FILES = {
 }
 
 
+@pytest.mark.parametrize("name", ["xquad", "mlqa", "tydiqa_goldp"])
+def test_bad_questions_are_listed_or_left_out(folders, name, caplog):
+    path = Path(folders[name]) / FILES[name]
+    rows = pq.read_table(path).to_pylist()
+    whole = LOADERS[name](folders[name], LANGUAGES[name])
+    write_parquet(path, [*rows, rows[0] | {"context": "Another."}, rows[1] | {"id": None}, rows[1] | {"question": " "}])
+    first, found = len(rows) + 1, LANGUAGES[name][1 if name != "tydiqa_goldp" else 0]
+    noted = [
+        f"{path}, row {first + 1}: 'id' is null, not a text",
+        f"{path}, row {first + 2}: 'question' is empty; write it, or remove the row",
+        f"{path}, row {first}: a second query '{rows[0]['id']}' in '{found}'; {path}, row 1 has the first; give each "
+        "its own id",
+    ]
+    with pytest.raises(ValueError, match=r"^3 rows cannot be used") as error:
+        LOADERS[name](folders[name], LANGUAGES[name])
+    assert sorted(str(error.value).splitlines()[1:]) == sorted(f"  {line}" for line in noted)
+    caplog.clear()
+    benchmark = LOADERS[name](folders[name], LANGUAGES[name], on_bad_row="skip")
+    assert benchmark.fingerprint == whole.fingerprint
+    assert benchmark.skipped_rows.count == 3
+    assert sorted(benchmark.skipped_rows.first) == sorted(noted)
+    assert [line.splitlines()[0] for line in caplog.messages if "left out" in line] == [
+        f"benchmark {name}: 3 rows are left out (on_bad_row=skip):"
+    ]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", LOADERS)
 def test_a_damaged_file_is_named_with_its_line(folders, name, fault):

@@ -150,6 +150,19 @@ def test_mistakes_are_one_line(arguments: tuple[str, ...], piped: str, message: 
     assert "Traceback" not in errors
 
 
+def test_bad_rows_are_left_out_where_the_user_says_so(place: Path, typed, caplog: pytest.LogCaptureFixture) -> None:
+    lines = (place / "wiki.jsonl").read_text(encoding="utf-8")
+    (place / "bad.jsonl").write_text(lines + '{"text": ""}\n', encoding="utf-8")
+    given = (*MODEL[:1], "passages=bad.jsonl", f"query={QUERY}")
+    code, _, errors = typed(*given)
+    reason = "bad.jsonl, line 8: 'text' is empty; write it, or remove the row"
+    assert code == 2
+    assert errors.endswith(f"\nbabelbatch: {reason}; or set on_bad_row=skip to leave such rows out\n")
+    code, printed, _ = typed(*given, "on_bad_row=skip")
+    assert (code, printed) == (0, typed(*MODEL, f"query={QUERY}")[1])
+    assert caplog.messages == [f"passages: 1 rows are left out (on_bad_row=skip):\n  {reason}"]
+
+
 def test_settings_are_checked_before_anything_is_read(tmp_path: Path) -> None:
     def found(*overrides: str) -> list[str]:
         return problems(*overrides, root="search")
@@ -168,6 +181,7 @@ def test_settings_are_checked_before_anything_is_read(tmp_path: Path) -> None:
     assert found(*model, "debias=center") == [
         "debias: 'center' is not one of none, centre, lir, did you mean 'centre'?"
     ]
+    assert found(*model, "on_bad_row=skp") == ["on_bad_row: 'skp' is not one of error, skip, did you mean 'skip'?"]
     assert found(*model, "debias=lir", "query=x") == [
         "query_language: missing; debias=lir takes it out of the query's vector: set it"
     ]

@@ -91,3 +91,50 @@ def test_a_missing_column_is_told_at_the_first_row(tmp_path: Path) -> None:
     path = table(tmp_path / "pairs.jsonl", *[{"language": "en", "query": "q", "passage": "p"}] * 3)
     with pytest.raises(ValueError, match=r"pairs.jsonl, line 1: no column 'question'; there are: language, query,"):
         load_corpus(str(path), on_bad_row="skip")
+
+
+CUT = "not valid JSON (Unterminated string starting at); there is one object a line, and the last one may be cut off"
+
+
+def test_lines_that_are_no_rows(tmp_path: Path) -> None:
+    """Of every format. The rows around them are read, also after one that is no JSON at the beginning."""
+    good = [json.dumps(row(id_)).encode() + b"\n" for id_ in ("a", "b")]
+    json_lines, comma, tab, array = (tmp_path / f"pairs.{name}" for name in ("jsonl", "csv", "tsv", "json"))
+    json_lines.write_bytes(b"<html>\n" + good[0] + b"[1]\n\xff\n" + good[1] + b'{"id": "c')
+    comma.write_text("id,language,question,passage\na,en,a?\na,en,a?,a en.\nb,en,b?,b en.,more\nb,en,b?,b en.\n")
+    tab.write_text(comma.read_text().replace(",", "\t"))
+    array.write_text(json.dumps([row("a"), "no row", row("b")]))
+    noted = {
+        json_lines: [
+            f"{json_lines}, line 1, column 1: not valid JSON (Expecting value); there is one object a line, and the "
+            "last one may be cut off",
+            f'{json_lines}, line 3: [1] is not an object such as {{"id": ...}}',
+            f"{json_lines}, line 4: not valid UTF-8 at byte 0; convert the file to UTF-8",
+            f"{json_lines}, line 6, column 8: {CUT}",
+        ],
+        comma: [f"{comma}, line {n}: {fields} fields instead of 4; quote fields that hold a comma"
+                for n, fields in ((2, 3), (4, 5))],
+        tab: [f"{tab}, line {n}: {fields} fields instead of 4, separated by tabs; the line may be cut"
+              for n, fields in ((2, 3), (4, 5))],
+        array: [f"{array}, element 2: no row is not an object"],
+    }  # fmt: skip
+    for path, of_file in noted.items():
+        corpus = load_corpus(str(path), on_bad_row="skip")
+        assert passages(corpus) == {"a": ["a en."], "b": ["b en."]}
+        assert skipped_facts("corpus", corpus.skipped_rows) == {
+            "skipped_rows/corpus": len(of_file),
+            "skipped_lines/corpus": of_file,
+        }
+        with pytest.raises(ValueError, match=r"on_bad_row=skip") as error:
+            load_corpus(str(path))
+        assert all(message in str(error.value) for message in of_file)
+
+
+@pytest.mark.parametrize("name", ["page.jsonl", "page.json"])
+def test_a_file_that_is_no_table_is_refused_by_its_first_line(tmp_path: Path, name: str) -> None:
+    """Not skipped line by line, nor listed line by line."""
+    (tmp_path / name).write_text("<html>\n" * 1_000)
+    with pytest.raises(
+        ValueError, match=rf"^\S+{name}, (line|entry) 1, column 1: not valid JSON \(Expecting value\); [^\n]+off$"
+    ):
+        load_corpus(str(tmp_path / name), on_bad_row="skip")

@@ -60,6 +60,20 @@ def test_some_parts(tmp_path):
         load_corpus(str(tmp_path), ["nyt", "nyt"])
 
 
+def test_bad_questions_of_all_parts(tmp_path):
+    write(tmp_path)
+    broken = rows(lambda table: [table[0] | {"question": None}, *table[1:]])
+    paths = [tmp_path / part / "test" / "0000.parquet" for part in ("nyt", "reddit")]
+    for path in paths:
+        broken(path)
+    noted = [f"{path}, row 1: 'question' is null, not a text" for path in paths]
+    with pytest.raises(ValueError, match=r"^2 rows cannot be used") as error:
+        load_corpus(str(tmp_path))
+    assert str(error.value).splitlines()[1:] == [f"  {line}" for line in noted]
+    corpus = load_corpus(str(tmp_path), on_bad_row="skip")
+    assert (len(corpus), list(corpus.skipped_rows.first)) == (22, noted)
+
+
 def rows(change: Callable[[list[dict]], list[dict]]) -> Callable[[Path], object]:
     return lambda path: write_parquet(path, change(pq.read_table(path).to_pylist()))
 
@@ -138,7 +152,7 @@ def test_a_validation_corpus_that_leaks_is_refused(tmp_path, make_corpus):
         "60 of the 60 queries of the validation corpus hand-made are in the corpus hand-made: its loss would not "
         "measure generalisation; choose another corpus@validation, or set train_on_test=true"
     )
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
         refuse_leaking_validation(corpus, make_corpus(20), {})
     benchmark = passage_benchmark(
         "same", ["en"], [QueryPassage(Place(tmp_path, 1), "en", "q", "en: question 1?", "key", "passage")], "by hand"

@@ -178,3 +178,49 @@ def test_sentences_are_those_of_lareqa(shared_data, language, same):
                 total += 1
     assert total == 1190
     assert equal / total > same, equal / total
+
+
+@pytest.mark.parametrize("translations", ["mlqa", "xtreme"])
+def test_bad_questions_are_listed_or_left_out(tmp_path, translations):
+    """Of files that are whole. Blank ones, too, where rows are to be left out, however many they are."""
+    write_squad(tmp_path, 6, [])
+    rows = [squad_row(item, "de") for item in range(6)]
+    rows[0]["id"] = None
+    rows[1]["answers"]["answer_start"] = [None]
+    rows[4]["id"] = "q3"
+    if translations == "mlqa":
+        unit, reason = "row", "'id' is null, not a text"
+        path = write_parquet(tmp_path / "mlqa-translate-train.de" / "train-00000-of-00001.parquet", rows)
+        of_file = []
+    else:
+        unit, reason = "entry", "no 'id'; there are: question, answers"
+        path = tmp_path / "squad.translate.train.en-de.json"
+        articles = [{"paragraphs": [_paragraph(row) for row in rows]}, "no article", {"paragraphs": [{"qas": []}]}]
+        path.write_text(json.dumps({"data": articles}))
+        of_file = [
+            f"{path}, element 2: no article is not an object",
+            f"{path}, element 3: a paragraph has no 'context'; there are: qas",
+        ]
+    noted = [f"{path}, {unit} 1: {reason}", f"{path}, {unit} 2: 'answer_start' is null, not a whole number", *of_file]
+    with pytest.raises(ValueError, match=rf"^{len(noted)} rows cannot be used") as error:
+        load_corpus(translations, str(tmp_path), ["en", "de"])
+    assert str(error.value).splitlines()[1:] == [f"  {line}" for line in noted]
+    twice = (
+        f"{path}, {unit} 5: a second query in 'de' under its id; {path}, {unit} 4 has the first; give each its own id"
+    )
+    corpus = load_corpus(translations, str(tmp_path), ["en", "de"], on_bad_row="skip")
+    assert list(corpus.skipped_rows.first) == [*noted, twice]
+    assert [text(corpus, "question", f"q{item}", "de") for item in range(6)] == [
+        None, None, question(2, "de"), question(3, "de"), None, question(5, "de"),
+    ]  # fmt: skip
+
+
+def test_blank_questions_are_left_out_and_listed(tmp_path, caplog):
+    write_squad(tmp_path, 4, [])
+    rows = [squad_row(item, "en") for item in range(4)]
+    rows[1]["question"] = rows[2]["context"] = " "
+    path = write_parquet(tmp_path / "plain_text" / "train-00000-of-00001.parquet", rows)
+    corpus = load_corpus("none", str(tmp_path), on_bad_row="skip")
+    noted = (f"{path}, row 2: 'question' is empty", f"{path}, row 3: 'context' is empty")
+    assert (list(corpus.ids), corpus.skipped_rows.first) == (["q0", "q3"], noted)
+    assert "\n  ".join(["corpus squad: 2 rows are left out (on_bad_row=skip):", *noted]) in caplog.messages

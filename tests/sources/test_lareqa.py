@@ -18,6 +18,7 @@ import pytest
 from babelbatch.benchmarks.lareqa import load_benchmark
 from babelbatch.corpora.lareqa import load_corpus
 from babelbatch.records import ABSENT, Benchmark
+from babelbatch.runs.results import benchmark_facts, skipped_facts
 from babelbatch.sources.lareqa import PUBLISHED, Published, answer_keys, read
 from conftest import WriteLareqa
 
@@ -165,6 +166,9 @@ def test_keys_join_what_is_said_in_two_places(tmp_path, write_lareqa):
     assert len({key["a"], key["c"], key["e"]}) == 3
     assert corpus.negative_keys[1, 0].tolist() == [key["b"], ABSENT]
     assert corpus.negative_keys[4, 1].tolist() == [key["c"], ABSENT]
+
+
+OR_SKIP = "; or set on_bad_row=skip to leave such rows out"
 
 
 def texts(table: tuple[str, ...], rows: np.ndarray) -> list[str | None]:
@@ -366,7 +370,7 @@ def test_no_data(tmp_path, content):
     ("content", "problem"),
     [
         ('{"data": {}}', ", 'data': {} is not a list"),
-        ('{"data": [{"paragraphs": {}}]}', ", an article, 'paragraphs': {} is not a list"),
+        ('{"data": [{"paragraphs": {}}]}', ", article 0, 'paragraphs': {} is not a list"),
         ('{"data": []}', ": no questions in it"),
     ],
 )
@@ -416,7 +420,7 @@ def test_wrong_top(tmp_path, content, problem):
         ),
         (
             lambda p: p["qas"][1].update(id="who"),
-            ": question id 'who' occurs twice; ids must be unique in a file",
+            ", paragraph 0, question 'who': its id occurs twice; ids must be unique in a file",
         ),
     ],
 )
@@ -424,7 +428,7 @@ def test_damaged_paragraph(small, mend, problem):
     path = Path(small) / "en.json"
     change(path, mend)
     for load in (lambda: load_corpus(data_dir=small), lambda: load_benchmark("small", small)):
-        assert message_of(load) == f"{path}{problem}"
+        assert message_of(load) == f"{path}{problem}{OR_SKIP}"
 
 
 @pytest.mark.parametrize(
@@ -448,6 +452,62 @@ def test_wrong_types_name_the_file(small, mend):
     change(path, mend)
     with pytest.raises(ValueError, match=f"^{re.escape(str(path))}, paragraph 0"):
         load_corpus(data_dir=small)
+
+
+def spoil(folder: str) -> list[str]:
+    """Makes rows of both files unusable. Returns what is noted of them."""
+    english, german = Path(folder) / "en.json", Path(folder) / "de.json"
+
+    def empty(paragraph: dict) -> None:
+        paragraph["sentences"][1] = " "
+
+    data = json.loads(english.read_text())
+    paragraphs = data["data"][0]["paragraphs"]
+    paragraphs[0]["qas"][0]["answers"] = []
+    paragraphs[1]["qas"][1]["id"] = "what"
+    paragraphs.insert(1, {"context": "Lost.", "qas": []})
+    data["data"].append({"title": "Empty"})
+    english.write_text(json.dumps(data))
+    change(german, lambda paragraph: paragraph["qas"][0].update(question=" "))
+    change(german, empty)
+    return [
+        f"{german}, paragraph 0, question 'who': 'question' is empty; write it, or remove the question",
+        f"{german}, paragraph 0, question 'where': the sentence of its answer is empty; write it, or remove the "
+        "question",
+        f"{english}, paragraph 0, question 'who': 0 answers; LAReQA files have exactly one per question",
+        f"{english}, paragraph 1: no key 'sentences'",
+        f"{english}, paragraph 2, question 'what': its id occurs twice; ids must be unique in a file",
+        f"{english}, article 1: no key 'paragraphs'",
+    ]
+
+
+def test_bad_rows_are_listed_at_once(small):
+    noted = spoil(small)
+    head = "6 rows cannot be used; correct them, or set on_bad_row=skip to leave such rows out:"
+    for load in (lambda: load_corpus(data_dir=small), lambda: load_benchmark("small", small)):
+        assert message_of(load) == "\n  ".join([head, *noted])
+
+
+def test_bad_rows_are_left_out(small, caplog):
+    noted = spoil(small)
+    corpus = load_corpus(data_dir=small, on_bad_row="skip")
+    benchmark = load_benchmark("small", small, on_bad_row="skip")
+    assert caplog.messages == [
+        "\n  ".join([f"{name}: 6 rows are left out (on_bad_row=skip):", *noted])
+        for name in ("corpus lareqa", "benchmark small")
+    ]
+    assert corpus.ids == ("what", "where")
+    assert texts(corpus.query_texts, corpus.queries[:, 0]) == ["Was?", None]
+    assert texts(corpus.passage_texts, corpus.passages[:, 1]) == ["Bob slept.", "Ada lived in London."]
+    assert skipped_facts("corpus", corpus.skipped_rows) == {"skipped_rows/corpus": 6, "skipped_lines/corpus": noted}
+    assert benchmark.query_ids == ("what", "where", "what")
+    assert benchmark.candidate_ids == (  # numbered as in the files: the second English paragraph has nothing
+        "de_0_0", "de_0_1", "de_0_2", "de_1_0", "en_0_0", "en_0_1", "en_0_2", "en_0_3", "en_2_0", "en_2_1",
+    )  # fmt: skip
+    answers = [benchmark.candidate_ids[row] for row in benchmark.relevant]
+    assert answers == ["de_1_0", "en_2_0", "en_0_0", "de_1_0", "en_2_0"]
+    facts = benchmark_facts({"small": benchmark})
+    assert (facts["skipped_rows/small"], facts["skipped_lines/small"]) == (6, noted)
 
 
 @pytest.mark.parametrize("languages", [[], ["en", "en"]])

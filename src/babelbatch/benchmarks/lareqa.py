@@ -8,6 +8,7 @@ import numpy as np
 
 from babelbatch.benchmarks.clusters import joined_clusters
 from babelbatch.records import Benchmark
+from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.lareqa import Paragraph, read
 
 
@@ -17,6 +18,7 @@ def load_benchmark(
     languages: list[str] | None = None,
     candidate: Literal["sentence", "sentence_with_context"] = "sentence",
     metric: Literal["map", "map@20"] = "map",
+    on_bad_row: OnBadRow = "error",
 ) -> Benchmark:
     """Candidates: all sentences of all paragraphs. The sentence in which a question's answer starts is relevant, in
     every language that has the question.
@@ -27,8 +29,12 @@ def load_benchmark(
     candidate: the text that is encoded. `sentence_with_context` joins the sentence and its paragraph without a
         separator and without line breaks, as in XTREME-R (google-research/xtreme, utils_lareqa.py).
     metric: the primary one. In XTREME-R it is mAP@20 over the pool.
+    on_bad_row: `error` refuses the files with a list of the questions and paragraphs that cannot be used: a missing
+        value, a question without answer, an answer outside the sentences, an empty text, a second question of one id.
+        `skip` leaves them out, and lists them in the log and in metrics.json.
     """
-    files = read(dataset, data_dir, languages)
+    bad = BadRows(on_bad_row)
+    files = read(dataset, data_dir, languages, bad)
     row_of: dict[tuple[str, int, int], int] = {}
     candidate_texts: list[str] = []
     candidate_languages: list[int] = []
@@ -61,6 +67,7 @@ def load_benchmark(
             [(column, files[column].paragraphs[question.paragraph].article) for column, question in queries],
         ),
         cluster_unit="article",
+        skipped_rows=bad.report(f"benchmark {dataset}"),
     )
 
 

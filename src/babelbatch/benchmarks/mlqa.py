@@ -11,6 +11,7 @@ from typing import Literal
 
 from babelbatch.benchmarks.passages import own_paragraphs, passage_benchmark
 from babelbatch.records import Benchmark
+from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.hub import check_count, locate_files
 from babelbatch.sources.languages import select_languages
 from babelbatch.sources.squad import MLQA
@@ -26,6 +27,7 @@ def load_benchmark(
     data_dir: str | None = None,
     languages: list[str] | None = None,
     split: Literal["dev", "test"] = "test",
+    on_bad_row: OnBadRow = "error",
 ) -> Benchmark:
     """Candidates: all paragraphs. A question's own paragraph is relevant, in every language that has the question.
 
@@ -34,15 +36,20 @@ def load_benchmark(
 
     data_dir: a folder with the hub's files, `mlqa.<language>.<language>/{validation,test}-*.parquet`.
     languages: some of the seven; default all. split: `dev` or `test`.
+    on_bad_row: `error` refuses the files with a list of the questions that cannot be used: a missing value, an empty
+        text, a second question of one id and language. `skip` leaves them out, and lists them in the log and in
+        metrics.json.
     """
+    bad = BadRows(on_bad_row)
     selected = select_languages("MLQA", tuple(QUESTIONS[split]), languages)
     patterns = [f"mlqa.{language}.{language}/{_FILES[split]}-*.parquet" for language in selected]
     files = dict(zip(selected, locate_files(MLQA, patterns, data_dir), strict=True))
     benchmark = passage_benchmark(
         "mlqa",
         selected,
-        (row for language, paths in files.items() for path in paths for row in own_paragraphs(path, language)),
+        (row for language, paths in files.items() for path in paths for row in own_paragraphs(path, language, bad)),
         f"MLQA {split}: candidate = paragraph, relevant = the question's own, in every language that has it",
+        bad=bad,
     )
     for column, language in enumerate(selected):
         found = int((benchmark.query_languages == column).sum())

@@ -71,7 +71,7 @@ class _Reader:
         self._first: dict[tuple[str, str], Place] = {}  # (id, language) of a question
 
     def rows(self, path: str, *, questions: bool) -> Iterator[QueryPassage]:
-        for place, record in rows_of_files(files_of(path)):
+        for place, record in rows_of_files(files_of(path), self._bad):
             row = self._bad.attempt(place, partial(self._row, record, place, questions))
             if row is not None:
                 yield row

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from babelbatch.benchmarks.clusters import joined_clusters
-from babelbatch.records import Benchmark
+from babelbatch.records import Benchmark, SkippedRows
+from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lines import Place
 from babelbatch.sources.squad import examples
 
@@ -30,20 +31,26 @@ class QueryPassage:
     passage: str
 
 
-def own_paragraphs(path: Path, language: str) -> Iterator[QueryPassage]:
-    """The queries of a file of the SQuAD format, each with its whole context."""
-    for example in examples(path):
+def own_paragraphs(path: Path, language: str, bad: BadRows) -> Iterator[QueryPassage]:
+    """The queries of a file of the SQuAD format, each with its whole context. bad: as in `examples`."""
+    for example in examples(path, bad=bad):
         yield QueryPassage(example.place, language, example.id, example.question, example.context, example.context)
 
 
 def passage_benchmark(
-    name: str, languages: Sequence[str], rows: Iterable[QueryPassage], protocol: str, pooled: bool = True
+    name: str,
+    languages: Sequence[str],
+    rows: Iterable[QueryPassage],
+    protocol: str,
+    pooled: bool = True,
+    bad: BadRows | None = None,
 ) -> Benchmark:
     """Candidates: the distinct passages of each language. A query's passage is relevant, in every language that has the
     query.
 
-    name, languages, protocol, pooled: as in `Benchmark`.
-    Raises ValueError, with both places, for a query id that occurs twice in a language.
+    name, languages, protocol, pooled: as in `Benchmark`. bad: has the rows that the reader leaves out, and collects
+    those whose query id occurs twice in a language.
+    Raises ValueError, with both places, for such rows without `bad`.
     """
     column_of = {language: column for column, language in enumerate(languages)}
     candidates: dict[tuple[int, str], tuple[int, str]] = {}  # language and key -> row and text
@@ -54,20 +61,26 @@ def passage_benchmark(
     answers: dict[str, list[int]] = {}
     for row in rows:
         column = column_of[row.language]
+        if row.id is not None and (earlier := queries.get((row.id, column))) is not None:
+            message = (
+                f"{row.place}: a second query '{row.id}' in '{row.language}'; {earlier[1]} has the first; give each "
+                "its own id"
+            )
+            if bad is None:
+                raise ValueError(message)
+            bad.add(message)
+            continue
         candidate, _ = candidates.setdefault((column, row.key), (len(candidates), row.passage))
         if candidate == len(ids):
             ids.append(f"{row.language}_{counts[column]}")
             counts[column] += 1
         if row.id is None:
             continue
-        if (earlier := queries.get((row.id, column))) is not None:
-            raise ValueError(
-                f"{row.place}: a second query '{row.id}' in '{row.language}'; {earlier[1]} has the first; give each "
-                "its own id"
-            )
         queries[row.id, column] = row.query, row.place
         answers.setdefault(row.id, []).append(candidate)
         passages.append((column, row.key))
+    if bad is not None:
+        bad.refuse()
     relevant = [sorted(answers[id_]) for id_, _ in queries]
     return Benchmark(
         name=name,
@@ -84,4 +97,5 @@ def passage_benchmark(
         pooled=pooled,
         clusters=joined_clusters([id_ for id_, _ in queries], passages),
         cluster_unit="passage",
+        skipped_rows=SkippedRows() if bad is None else bad.report(f"benchmark {name}"),
     )

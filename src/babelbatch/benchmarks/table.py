@@ -93,9 +93,9 @@ def load_benchmark(
     pooled: whether to rank over the candidates of all languages too. False where candidates of other languages than the
         query's are unjudged.
     on_bad_row: `error` refuses the data with a list of the rows that cannot be used: a missing value, an empty text, a
-        repeated id, a judgement of an unknown query or candidate. `skip` leaves them out, and lists them in the log and
-        in metrics.json. A relevant candidate that is missing stays in the divisors of recall, AP and nDCG, as in
-        trec_eval; a query with none but such is skipped.
+        repeated id, a judgement of an unknown query or candidate, a line that is no JSON. `skip` leaves them out, and
+        lists them in the log and in metrics.json. A relevant candidate that is missing stays in the divisors of recall,
+        AP and nDCG, as in trec_eval; a query with none but such is skipped.
     exclude_same_id: whether a candidate with the id of a query is left out of the ranking of that query, as in ArguAna,
         whose queries are candidates. Where ids and texts agree, a warning suggests it.
     metric: the primary one, which tables and the report show first.

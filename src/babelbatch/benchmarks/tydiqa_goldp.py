@@ -12,6 +12,7 @@ from typing import Literal
 
 from babelbatch.benchmarks.passages import QueryPassage, passage_benchmark
 from babelbatch.records import Benchmark
+from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.hub import Published, check_count, locate_files
 from babelbatch.sources.languages import select_languages
 from babelbatch.sources.squad import examples
@@ -32,6 +33,7 @@ def load_benchmark(
     languages: list[str] | None = None,
     candidates: Literal["validation", "train+validation"] = "validation",
     pooled: bool = False,
+    on_bad_row: OnBadRow = "error",
 ) -> Benchmark:
     """Queries: the questions of the validation split. Candidates: the distinct passages of each language. Only a
     question's own passage is relevant.
@@ -41,8 +43,12 @@ def load_benchmark(
         `en` may be added.
     candidates: splits with the passages. Those of the training split are never relevant and make the task harder.
     pooled: rank over the pool of all languages too, in which relevant passages of other languages count as irrelevant.
-    Raises ValueError for an id without a language.
+    on_bad_row: `error` refuses the files with a list of the questions that cannot be used: a missing value, an empty
+        text, a second question of one id and language. `skip` leaves them out, and lists them in the log and in
+        metrics.json.
+    Raises ValueError for the questions of `on_bad_row`, and for an id without a language.
     """
+    bad = BadRows(on_bad_row)
     selected = select_languages("TyDi QA", tuple(QUESTIONS), NON_ENGLISH if languages is None else languages)
     splits = candidates.split("+")
     found = locate_files(SOURCE, [f"secondary_task/{split}-*.parquet" for split in splits], data_dir)
@@ -54,11 +60,12 @@ def load_benchmark(
             row
             for split in reversed(splits)  # so that the passages of the validation split come first in either case
             for path in files[split]
-            for row in _rows(path, is_query=split == "validation")
+            for row in _rows(path, bad, is_query=split == "validation")
             if row.language in selected
         ),
         f"TyDi QA GoldP as retrieval: candidate = distinct passage of {candidates}, relevant = the question's own",
         pooled=pooled,
+        bad=bad,
     )
     for column, language in enumerate(selected):
         count = int((benchmark.query_languages == column).sum())
@@ -66,8 +73,8 @@ def load_benchmark(
     return benchmark
 
 
-def _rows(path: Path, *, is_query: bool) -> Iterator[QueryPassage]:
-    for example in examples(path):
+def _rows(path: Path, bad: BadRows, *, is_query: bool) -> Iterator[QueryPassage]:
+    for example in examples(path, bad=bad):
         name = example.id.partition("-")[0]
         if name not in NAMES:
             raise ValueError(f"{example.place}: the id '{example.id}' begins with none of {', '.join(NAMES)}")

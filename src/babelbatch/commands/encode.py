@@ -59,7 +59,8 @@ def _text_sets(cfg: DictConfig) -> Iterator[TextSet]:
         yield corpus_queries(corpus)
         yield corpus_passages(corpus)
     if cfg.passages is not None:
-        yield passages_to_search(read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language).texts)
+        passages = read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language, cfg.on_bad_row)
+        yield passages_to_search(passages.texts)
 
 
 def _write_shard(cfg: DictConfig, encoder: Encoder, digest: str, texts: TextSet, shard: Shard) -> None:

@@ -31,7 +31,7 @@ def search(cfg: DictConfig) -> None:
     """Prints the first passages for the query, or for each query that is typed or piped in."""
     if cfg.query is not None:
         refuse_unreadable(cfg.query)
-    passages = read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language)
+    passages = read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language, cfg.on_bad_row)
     query_language = known_language(cfg.query_language, passages.languages)
     if cfg.debias != "none" and passages.by_script:
         raise ValueError(

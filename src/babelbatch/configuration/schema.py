@@ -198,6 +198,8 @@ class SearchConfig:
         or a file for each language (`wiki.{language}.txt`).
     text_column, language_column: of a table. language: of passages that neither a column nor the name of the file gives
         one. Where no passage has a language, scripts take their place.
+    on_bad_row: `error` refuses passages with a list of the rows that cannot be used: an empty text, a row without text,
+        a line that is no JSON. `skip` leaves them out, and lists them in the log.
     query: the question, in any language; None asks at the terminal, or reads lines of the standard input.
     task: the name of a prompt in `encoder.query_prompts` that queries have, such as `xquad_r`; None: `query_prefix`.
     top: passages to show.
@@ -216,6 +218,7 @@ class SearchConfig:
     text_column: str = "text"
     language_column: str = "language"
     language: str | None = None
+    on_bad_row: str = "error"
     query: str | None = None
     task: str | None = None
     top: int = 5
@@ -232,7 +235,7 @@ class EncodeConfig:
     """The root of encoding: one shard of the vectors of the texts of benchmarks, a corpus, or passages to search.
 
     checkpoint: a run's folder, or a .ckpt file in it; then `encoder` is not used.
-    passages, text_column, language_column, language: as in babelbatch-search.
+    passages, text_column, language_column, language, on_bad_row: as in babelbatch-search.
     shard: its number, from 0, and the number of shards, as in `0/8`.
     output: the folder for the vectors, the same for all shards or one for each.
     dtype: of the stored vectors: `float32`, or `float16` for half the size.
@@ -249,6 +252,7 @@ class EncodeConfig:
     text_column: str = "text"
     language_column: str = "language"
     language: str | None = None
+    on_bad_row: str = "error"
     shard: str = "0/1"
     output: str | None = None
     dtype: str = "float32"

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from babelbatch.records import ABSENT, Corpus
+from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.lareqa import LanguageFile, Question, answer_keys, read
 
 
@@ -16,6 +17,7 @@ def load_corpus(
     languages: list[str] | None = None,
     passage: Literal["sentence", "context"] = "sentence",
     negatives: int = 0,
+    on_bad_row: OnBadRow = "error",
 ) -> Corpus:
     """One item per question id, in every language that has it.
 
@@ -24,10 +26,14 @@ def load_corpus(
     languages: some of them; default all.
     passage: the sentence in which the answer starts, or the whole paragraph.
     negatives: hard negatives per question: the nearest other sentences of the paragraph. Needs `passage=sentence`.
+    on_bad_row: `error` refuses the files with a list of the questions and paragraphs that cannot be used: a missing
+        value, a question without answer, an answer outside the sentences, an empty text, a second question of one id.
+        `skip` leaves them out, and lists them in the log and in metrics.json.
     """
+    bad = BadRows(on_bad_row)
     if negatives and passage == "context":
         raise ValueError("negatives are other sentences of the paragraph: with passage=context set negatives=0")
-    files = read(dataset, data_dir, languages)
+    files = read(dataset, data_dir, languages, bad)
     key_of = answer_keys(files, whole_paragraph=passage == "context")
     ids = tuple(key_of)
     row_of = {id_: row for row, id_ in enumerate(ids)}
@@ -65,6 +71,7 @@ def load_corpus(
         passage_keys=np.array([key_of[id_] for id_ in ids], np.int64),
         negatives=hard,
         negative_keys=hard_keys,
+        skipped_rows=bad.report("corpus lareqa"),
     )
 
 

@@ -7,6 +7,7 @@ for a model trained on this corpus they are in-domain, as in LAReQA (arXiv 2004.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Literal
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
 from babelbatch.records import Corpus
+from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.download import web_file
 from babelbatch.sources.hub import Published, check_count, locate_files
 from babelbatch.sources.languages import select_languages
@@ -53,6 +55,7 @@ def load_corpus(
     data_dir: str | None = None,
     languages: list[str] | None = None,
     passage: Literal["context", "sentence"] = "context",
+    on_bad_row: OnBadRow = "error",
 ) -> Corpus:
     """One item per question of the training set, in English and in every language of its translations.
 
@@ -62,28 +65,36 @@ def load_corpus(
     languages: some of them; default all.
     passage: the paragraph, or its sentence in which the answer starts. With `sentence`, a translated question is
         skipped if its answer cannot be found in one sentence.
-    Raises ValueError for an unknown language and a file that is damaged or not the published one.
+    on_bad_row: `error` refuses the files with a list of the questions that cannot be used: a missing value, a wrong
+        type, a second question of one id. `skip` leaves them out, and lists them in the log and in metrics.json; so it
+        does with blank questions and paragraphs, which are otherwise skipped as long as they are few.
+    Raises ValueError for an unknown language, a file that is damaged or not the published one, and for the questions
+    of `on_bad_row`.
     """
+    bad = BadRows(on_bad_row)
     selected = select_languages(_NAMES[translations], LANGUAGES[translations], languages)
     files = {language: _files(translations, language, data_dir) for language in selected}
 
     def build(folder: Path) -> Sequence[str]:
-        with Assembly(folder, selected) as assembly:
+        with Assembly(folder, selected, bad) as assembly:
+            read: Counter[str] = Counter()
+            tallies = {language: RowTally(f"{_NAMES[translations]}, '{language}'", bad) for language in files}
             for language, paths in files.items():
-                part, read = f"{_NAMES[translations]}, '{language}'", 0
-                tally = RowTally(part)
-                for example in (example for path in paths for example in examples(path, blank=True)):
-                    read += 1
-                    _add(assembly, example, language, passage, tally)
+                for example in (example for path in paths for example in examples(path, blank=True, bad=bad)):
+                    read[language] += 1
+                    _add(assembly, example, language, passage, tallies[language])
+            bad.refuse()
+            for language, tally in tallies.items():
                 if (published := COUNTS.get((translations, language))) is not None:
-                    check_count(f"{part}: questions", read, published, data_dir)
+                    what = f"{_NAMES[translations]}, '{language}': questions"
+                    check_count(what, read[language], published, data_dir)
                 tally.report()
             assembly.finish()
         return selected
 
     inputs = {
         "languages": selected, "passage": passage, "sentences": VERSION if passage == "sentence" else None,
-        "files": [file_signatures(paths) for paths in files.values()],
+        "files": [file_signatures(paths) for paths in files.values()], "on_bad_row": on_bad_row,
     }  # fmt: skip
     return stored_corpus(_NAMES[translations], inputs, build)
 

@@ -66,7 +66,8 @@ def load_corpus(
         `records.canonical_language`.
     negatives: the first so many of each item and language; default all.
     on_bad_row: `error` refuses the table with a list of the rows that cannot be used: a missing value, an empty text,
-        a second row of one id and language. `skip` leaves them out, and lists them in the log and in metrics.json.
+        a second row of one id and language, a line that is no JSON. `skip` leaves them out, and lists them in the log
+        and in metrics.json.
     Raises ValueError, with file and line, for a file that cannot be read, and for the rows of `on_bad_row`.
     """
     if (path is None) == (hub is None):
@@ -83,7 +84,7 @@ def load_corpus(
     if path is not None:
         files = files_of(path)
         inputs["files"] = file_signatures(files)
-        rows: Callable[[], Iterator[tuple[Place, Record]]] = partial(rows_of_files, files)
+        rows: Callable[[], Iterator[tuple[Place, Record]]] = partial(rows_of_files, files, bad)
     else:
         assert hub is not None
         table = HubTable(hub, hub_config, split, revision)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from babelbatch.records import SkippedRows
-from babelbatch.sources.lines import MissingColumn, Place
+from babelbatch.sources.lines import LONGEST_LINE, MissingColumn, Place, decoded, raw_lines
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class BadRows:
         self._count = 0
         self._first: list[str] = []
         self._usable: set[Path] = set()
+        self._unreadable: dict[Path, str] = {}
 
     def attempt(self, place: Place, read: Callable[[], Row]) -> Row | None:
         """What `read` returns; None, with a note of the row, if it raises ValueError.
@@ -43,6 +45,20 @@ class BadRows:
             return None
         self._usable.add(place.path)
         return row
+
+    def parse(self, path: Path, read: Callable[[], Row]) -> Row | None:
+        """What `read` returns; None, with a note, if it raises ValueError. For what is read of a file before its rows
+        are known, such as a line."""
+        try:
+            return read()
+        except ValueError as error:
+            self._unreadable.setdefault(path, str(error))
+            self.add(str(error))
+            return None
+
+    def unreadable(self, path: Path) -> str | None:
+        """The first note of `parse` in a file: the reason, if nothing in the file can be read."""
+        return self._unreadable.get(path)
 
     def add(self, message: str) -> None:
         """Notes a row. message: file, line and reason."""
@@ -74,6 +90,24 @@ class BadRows:
 def read_row(bad: BadRows | None, place: Place, read: Callable[[], Row]) -> Row | None:
     """As `BadRows.attempt`; without `bad` the error is raised."""
     return read() if bad is None else bad.attempt(place, read)
+
+
+def parse_row(bad: BadRows | None, path: Path, read: Callable[[], Row]) -> Row | None:
+    """As `BadRows.parse`; without `bad` the error is raised."""
+    return read() if bad is None else bad.parse(path, read)
+
+
+def usable_lines(path: Path, bad: BadRows | None, longest: int = LONGEST_LINE) -> Iterator[tuple[Place, str]]:
+    """As `lines.lines`. bad: collects lines that are not UTF-8, and those are left out."""
+    for number, raw in raw_lines(path, longest):
+        place = Place(path, number)
+        if line := parse_row(bad, path, partial(decoded, raw, place)):
+            yield place, line
+
+
+def nothing_usable(bad: BadRows | None, path: Path, reason: str) -> ValueError:
+    """The error for a file of which nothing can be used: what is wrong with its first row, or `reason`."""
+    return ValueError((bad and bad.unreadable(path)) or reason)
 
 
 def read_skipped_rows(folder: Path, name: str) -> SkippedRows:

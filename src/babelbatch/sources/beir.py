@@ -65,8 +65,9 @@ def check_columns(columns: Columns | None) -> Columns:
 
 
 def queries(path: Path, columns: Columns, bad: BadRows | None = None) -> Iterator[Text]:
-    """The queries of a file. bad: collects rows with a missing value, a wrong type or an empty text, and those are left
-    out. Raises ValueError, with the line, for damage, a missing column, and, without `bad`, for such rows."""
+    """The queries of a file. bad: collects rows with a missing value, a wrong type or an empty text, and what is no
+    row, as in `records`; those are left out. Raises ValueError, with the line, for damage, a missing column, and,
+    without `bad`, for such rows."""
     yield from _rows(path, partial(_query, columns=columns), bad)
 
 
@@ -87,7 +88,7 @@ Row = TypeVar("Row", Text, Judgement)
 
 
 def _rows(path: Path, read: Callable[[Record, Place], Row], bad: BadRows | None) -> Iterator[Row]:
-    for place, record in records(path):
+    for place, record in records(path, bad):
         row = read_row(bad, place, partial(read, record, place))
         if row is not None:
             yield row

@@ -5,21 +5,25 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import ijson
 
 from babelbatch.progress import reading
+from babelbatch.sources.bad_rows import BadRows, parse_row
 from babelbatch.sources.lines import Record, check_content, opened
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def elements(path: Path, prefix: str) -> Iterator[tuple[str, Record]]:
+def elements(path: Path, prefix: str, bad: BadRows | None = None) -> Iterator[tuple[str, Record]]:
     """The objects of a list, each with its place for messages. The file may be gzipped.
 
     prefix: where the list is: `item` if the document is the list, `data.item` if it is under 'data'.
-    Raises ValueError, with the file and the last element read, for anything that cannot be read and for an empty list.
+    bad: collects elements that are no objects, and those are left out.
+    Raises ValueError, with the file and the last element read, for anything else that cannot be read and for an empty
+    list.
     """
     number = 0
     try:
@@ -31,9 +35,9 @@ def elements(path: Path, prefix: str) -> Iterator[tuple[str, Record]]:
                 file.seek(0)
             for number, element in enumerate(ijson.items(file, prefix, use_float=True), start=1):
                 place = f"{path}, element {number:,}"
-                if not isinstance(element, dict):
-                    raise ValueError(f"{place}: {str(element)[:40]} is not an object")
-                yield place, element
+                record = parse_row(bad, path, partial(_object, element, place))
+                if record is not None:
+                    yield place, record
     except ijson.JSONError as error:
         reason = next(iter(str(error).removeprefix("b'").split("\\n")[0].splitlines()), "").rstrip(".")
         if "UTF8" in reason:
@@ -48,6 +52,12 @@ def elements(path: Path, prefix: str) -> Iterator[tuple[str, Record]]:
     if number == 0:
         where = "under 'data'" if prefix == "data.item" else "in it"
         raise ValueError(f"{path}: there is no list {where}, or it is empty; copy or download the file again")
+
+
+def _object(element: object, place: str) -> Record:
+    if not isinstance(element, dict):
+        raise ValueError(f"{place}: {str(element)[:40]} is not an object")
+    return element
 
 
 def _after(path: Path, number: int) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from babelbatch.progress import bar
+from babelbatch.sources.bad_rows import BadRows, nothing_usable, parse_row
 from babelbatch.sources.download import download_file
 from babelbatch.storage import cache_folder, documents
 
@@ -95,18 +97,22 @@ PUBLISHED = {
 }
 
 
-def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tuple[LanguageFile, ...]:
+def read(
+    dataset: str, data_dir: str | None, languages: list[str] | None, bad: BadRows | None = None
+) -> tuple[LanguageFile, ...]:
     """Reads one file per language, `<data_dir>/<language>.json`, in the order of `languages` (default: all, sorted).
 
     dataset: a name of `PUBLISHED`, used only if `data_dir` is None: then the published files are fetched once into the
     cache folder and checked against their SHA-256.
-    Raises ValueError, with file, line or question, for a missing or damaged file.
+    bad: collects the questions, and the paragraphs and articles with all of theirs, that cannot be used, and those are
+        left out, as long as a question of the file can be used. The numbers of other paragraphs stay as they are.
+    Raises ValueError, with file, line or question, for a missing or damaged file, and for the rows of `bad`.
     """
     if languages is not None and (not languages or len(set(languages)) < len(languages)):
         raise ValueError(f"languages: {languages} names no language, or one twice; name each once, or set null for all")
     if data_dir is None:
         chosen = _published(dataset, languages)
-        return _read_files({language: _fetch(dataset, language) for language in chosen})
+        return _read_files({language: _fetch(dataset, language) for language in chosen}, bad)
     folder = Path(data_dir)
     present = sorted(path.stem for path in folder.glob("*.json"))
     if not present:
@@ -117,7 +123,7 @@ def read(dataset: str, data_dir: str | None, languages: list[str] | None) -> tup
             f"{folder}: no file {', '.join(f'{language}.json' for language in missing)} "
             f"(there are: {', '.join(present)}); add it, or leave the language out of `languages`"
         )
-    return _read_files({language: folder / f"{language}.json" for language in languages or present})
+    return _read_files({language: folder / f"{language}.json" for language in languages or present}, bad)
 
 
 def answer_keys(files: tuple[LanguageFile, ...], *, whole_paragraph: bool) -> dict[str, int]:
@@ -158,16 +164,18 @@ def _fetch(dataset: str, language: str) -> Path:
     return download_file(published.url(language), published.sha256[language], target)
 
 
-def _read_files(paths: Mapping[str, Path]) -> tuple[LanguageFile, ...]:
+def _read_files(paths: Mapping[str, Path], bad: BadRows | None) -> tuple[LanguageFile, ...]:
     files = []
     with bar(f"reading {len(paths)} languages", len(paths), "languages") as progress:
         for language, path in paths.items():
-            files.append(_read_file(path, language))
+            files.append(_read_file(path, language, bad))
             progress.advance(1)
+    if bad is not None:
+        bad.refuse()
     return tuple(files)
 
 
-def _read_file(path: Path, language: str) -> LanguageFile:
+def _read_file(path: Path, language: str, bad: BadRows | None) -> LanguageFile:
     try:
         if not (content := path.read_bytes()):
             raise ValueError(f"{path}: the file is empty; copy or download it again")
@@ -189,25 +197,41 @@ def _read_file(path: Path, language: str) -> LanguageFile:
     paragraphs: list[Paragraph] = []
     questions: dict[str, Question] = {}
     for number, article in enumerate(_checked(data, list, path, "'data'")):
-        for paragraph in _field(article, "paragraphs", list, path, "an article"):
-            where = f"paragraph {len(paragraphs)}"
-            sentences = _field(paragraph, "sentences", list, path, where)
-            for sentence in sentences:
-                _checked(sentence, str, path, f"{where}, a sentence")
-            breaks = _sentence_breaks(paragraph, len(sentences), path, where)
-            context = _field(paragraph, "context", str, path, where)
-            for qa in _field(paragraph, "qas", list, path, where):
-                question = _question(qa, len(paragraphs), context, breaks, path)
-                if question.id in questions:
-                    raise ValueError(f"{path}: question id '{question.id}' occurs twice; ids must be unique in a file")
-                questions[question.id] = question
-            paragraphs.append(Paragraph(context, tuple(sentences), number))
+        there = parse_row(bad, path, partial(_field, article, "paragraphs", list, path, f"article {number}"))
+        for row in there or ():
+            found = parse_row(bad, path, partial(_paragraph, row, len(paragraphs), number, path))
+            if found is None:
+                paragraphs.append(Paragraph("", (), number))  # so that the numbers of the next ones stay
+                continue
+            paragraph, breaks, qas = found
+            for qa in qas:
+                question = parse_row(
+                    bad, path, partial(_question, qa, len(paragraphs), paragraph, breaks, path, questions.keys())
+                )
+                if question is not None:
+                    questions[question.id] = question
+            paragraphs.append(paragraph)
     if not questions:
-        raise ValueError(f"{path}: no questions in it")
+        raise nothing_usable(bad, path, f"{path}: no questions in it")
     return LanguageFile(language, tuple(paragraphs), tuple(questions.values()))
 
 
-def _sentence_breaks(paragraph: object, sentences: int, path: Path, where: str) -> list[tuple[int, int]]:
+Breaks = list[tuple[int, int]]
+"""Start and end of each sentence, in characters of the paragraph."""
+
+
+def _paragraph(row: object, number: int, article: int, path: Path) -> tuple[Paragraph, Breaks, list[object]]:
+    """The paragraph, its sentence breaks, and its questions as they are in the file."""
+    where = f"paragraph {number}"
+    sentences = _field(row, "sentences", list, path, where)
+    for sentence in sentences:
+        _checked(sentence, str, path, f"{where}, a sentence")
+    breaks = _sentence_breaks(row, len(sentences), path, where)
+    context = _field(row, "context", str, path, where)
+    return Paragraph(context, tuple(sentences), article), breaks, _field(row, "qas", list, path, where)
+
+
+def _sentence_breaks(paragraph: object, sentences: int, path: Path, where: str) -> Breaks:
     breaks = _field(paragraph, "sentence_breaks", list, path, where)
     if len(breaks) != sentences:
         raise ValueError(f"{path}, {where}: {sentences} sentences but {len(breaks)} sentence_breaks")
@@ -217,8 +241,11 @@ def _sentence_breaks(paragraph: object, sentences: int, path: Path, where: str) 
     return [(_checked(start, int, path, where), _checked(end, int, path, where)) for start, end in breaks]
 
 
-def _question(qa: object, paragraph: int, context: str, breaks: list[tuple[int, int]], path: Path) -> Question:
-    where = f"paragraph {paragraph}"
+def _question(
+    qa: object, number: int, paragraph: Paragraph, breaks: Breaks, path: Path, earlier: Container[str]
+) -> Question:
+    """number: of the paragraph. earlier: ids of the questions before."""
+    where = f"paragraph {number}"
     id_ = _field(qa, "id", str, path, f"{where}, a question")
     where = f"{where}, question '{id_}'"
     answers = _field(qa, "answers", list, path, where)
@@ -232,12 +259,18 @@ def _question(qa: object, paragraph: int, context: str, breaks: list[tuple[int, 
             f"{path}, {where}: answer_start {start} is in no sentence; correct sentence_breaks or remove the question"
         )
     answer = _field(answers[0], "text", str, path, where)
-    if not context.startswith(answer, max(start, 0)):
+    if not paragraph.context.startswith(answer, max(start, 0)):
         raise ValueError(
             f"{path}, {where}: the context does not have '{answer[:40]}' at answer_start {start}; "
             "offsets count characters, not bytes, from 0"
         )
-    return Question(id_, _field(qa, "question", str, path, where), paragraph, sentence)
+    text = _field(qa, "question", str, path, where)
+    for name, value in (("'question'", text), ("the sentence of its answer", paragraph.sentences[sentence])):
+        if not value.strip():
+            raise ValueError(f"{path}, {where}: {name} is empty; write it, or remove the question")
+    if id_ in earlier:
+        raise ValueError(f"{path}, {where}: its id occurs twice; ids must be unique in a file")
+    return Question(id_, text, number, sentence)
 
 
 _Value = TypeVar("_Value")

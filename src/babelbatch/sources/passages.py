@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.records import LanguageCodes
-from babelbatch.sources.lines import Place, lines, suffix, text_in
+from babelbatch.sources.bad_rows import BadRows, OnBadRow, usable_lines
+from babelbatch.sources.lines import MissingColumn, Place, Record, suffix, text_in
 from babelbatch.sources.records import is_table, records
 from babelbatch.sources.tables import files_of
 
@@ -38,25 +40,37 @@ class Passages:
         return np.bincount(self.language_of, minlength=len(self.languages)) / len(self.texts)
 
 
-def read_passages(path: str, text_column: str, language_column: str, language: str | None) -> Passages:
+def read_passages(
+    path: str,
+    text_column: str,
+    language_column: str,
+    language: str | None,
+    on_bad_row: OnBadRow = "error",
+) -> Passages:
     """The passages of a file, of the tables in a folder, or of a file for each language (`wiki.{language}.txt`).
 
     JSON lines, CSV, TSV and Parquet files have a column for the text and perhaps one for the language; of any other
     file each line is a passage. A language in the name of a file takes precedence over one in a column, and that over
-    `language`. Raises ValueError, with file and line, for a row that cannot be read, an empty text, and a passage
-    without a language where others have one.
+    `language`.
+    on_bad_row: `error` refuses the passages with a list of the rows that cannot be used: an empty or missing text, a
+        language that is no code, a line that is no JSON or not UTF-8. `skip` leaves them out, and lists them in the
+        log.
+    Raises ValueError, with file and line, for damage, for the rows of `on_bad_row`, and for a passage without a
+    language where others have one.
     """
+    bad = BadRows(on_bad_row)
     codes = LanguageCodes(path)
     texts: list[str] = []
     names: list[str | None] = []
     places: dict[bool, Place] = {}  # whether a language is given -> the first such row
     for file, of_file in _files(path):
-        for place, text, of_row in _rows(file, text_column, language_column):
-            name = of_file or of_row or language
-            name = None if name is None else codes(name, place)
+        other = None if (other := of_file or language) is None else codes(other, file)
+        for place, text, of_row in _rows(file, text_column, language_column, codes, bad):
+            name = other if of_file else of_row or other
             texts.append(text)
             names.append(name)
             places.setdefault(name is not None, place)
+    bad.refuse()
     if not texts:
         raise ValueError(f"passages: {path} has no passage; write one on each line")
     if len(places) == 2:
@@ -65,6 +79,7 @@ def read_passages(path: str, text_column: str, language_column: str, language: s
             f"'{language_column}', or set language="
         )
     codes.report()
+    bad.report("passages")
     by_script = False in places
     found = [script_of(text) for text in texts] if by_script else [str(name) for name in names]
     languages = tuple(sorted(set(found)))
@@ -97,13 +112,23 @@ def _files(path: str) -> Iterator[tuple[Path, str | None]]:
     yield from found
 
 
-def _rows(file: Path, text_column: str, language_column: str) -> Iterator[tuple[Place, str, str | None]]:
+def _rows(
+    file: Path, text_column: str, language_column: str, codes: LanguageCodes, bad: BadRows
+) -> Iterator[tuple[Place, str, str | None]]:
     """Place, text and language of each row."""
     if not (is_table(file) or suffix(file) == ".json"):
-        yield from ((place, text.strip(), None) for place, text in lines(file) if text.strip())
+        yield from ((place, text.strip(), None) for place, text in usable_lines(file, bad) if text.strip())
         return
-    for place, record in records(file):
+
+    def row(place: Place, record: Record) -> tuple[str, str | None]:
         if text_column not in record:
-            raise ValueError(f"{place}: no '{text_column}'; set text_column= to one of: {', '.join(map(str, record))}")
+            raise MissingColumn(
+                f"{place}: no '{text_column}'; set text_column= to one of: {', '.join(map(str, record))}"
+            )
         given = record.get(language_column) is not None
-        yield place, text_in(record, text_column, place), text_in(record, language_column, place) if given else None
+        language = codes(text_in(record, language_column, place), place) if given else None
+        return text_in(record, text_column, place), language
+
+    for place, record in records(file, bad):
+        if (found := bad.attempt(place, partial(row, place, record))) is not None:
+            yield place, *found

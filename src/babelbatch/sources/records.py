@@ -9,6 +9,7 @@ import csv
 import json
 import logging
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -16,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelbatch.progress import bar
+from babelbatch.sources.bad_rows import BadRows, nothing_usable, parse_row, usable_lines
 from babelbatch.sources.documents import elements
-from babelbatch.sources.lines import Place, Record, check_content, fields, lines, suffix, unreadable
+from babelbatch.sources.lines import Place, Record, check_content, lines, split_fields, suffix, unreadable
 
 log = logging.getLogger(__name__)
 
@@ -35,62 +37,72 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(FORMATS)
 
 
-def records(path: Path) -> Iterator[tuple[Place, Record]]:
+def records(path: Path, bad: BadRows | None = None) -> Iterator[tuple[Place, Record]]:
     """The rows of a file with named columns: JSON lines, Parquet, or CSV and TSV with a head line.
 
     TSV has no quoting: tabs separate fields. CSV is quoted as in RFC 4180, and a record may span several lines; its
     place is the first. In both, all values are texts. Where the head line of a CSV file has no comma, its fields are
     separated by what separates the head line: a semicolon, a tab or a bar. A first column without a name, the index
     that pandas writes, is left out. A JSON file may be one array of objects.
-    Raises ValueError, with file and line, for anything that cannot be read.
+    bad: collects lines that are no JSON object or have another number of fields than the head line, and those are left
+    out, as long as a line of the file can be read.
+    Raises ValueError, with file and line, for anything else that cannot be read.
     """
     read = _READERS.get(suffix(path))
     if read is None:
         raise ValueError(f"{path}: not a format that can be read; there are: {', '.join(FORMATS)}")
     row = None
-    for row in read(path):
+    for row in read(path, bad):
         yield row
     if row is None:
-        raise ValueError(f"{path}: there is no row in it; copy or download it again")
+        raise nothing_usable(bad, path, f"{path}: there is no row in it; copy or download it again")
 
 
-def _json_lines(path: Path) -> Iterator[tuple[Place, Record]]:
-    for place, line in lines(path):
+def _json_lines(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record]]:
+    for place, line in usable_lines(path, bad):
         if place.line == 1 and line.lstrip().startswith("["):
             if suffix(path) == ".json":
-                yield from _json_array(path)
+                yield from _json_array(path, bad)
                 return
             raise ValueError(f"{place}: {line[:40]} begins an array; a file of one JSON array must be named .json")
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{place}, column {error.colno}: not valid JSON ({error.msg}); there is one object a line, and the "
-                "last one may be cut off"
-            ) from None
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
-            raise ValueError(f"{place}: not JSON that can be read ({str(error)[:60]})") from None
-        if not isinstance(record, dict):
-            raise ValueError(f'{place}: {line[:40]} is not an object such as {{"id": ...}}')
-        yield place, record
+        record = parse_row(bad, path, partial(_json_object, place, line))
+        if record is not None:
+            yield place, record
 
 
-def _json_array(path: Path) -> Iterator[tuple[Place, Record]]:
-    for number, (_, record) in enumerate(elements(path, "item"), start=1):
+def _json_object(place: Place, line: str) -> Record:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{place}, column {error.colno}: not valid JSON ({error.msg}); there is one object a line, and the "
+            "last one may be cut off"
+        ) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
+        raise ValueError(f"{place}: not JSON that can be read ({str(error)[:60]})") from None
+    if not isinstance(record, dict):
+        raise ValueError(f'{place}: {line[:40]} is not an object such as {{"id": ...}}')
+    return record
+
+
+def _json_array(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record]]:
+    for number, (_, record) in enumerate(elements(path, "item", bad), start=1):
         yield Place(path, number), record
 
 
-def _tsv(path: Path) -> Iterator[tuple[Place, Record]]:
+def _tsv(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record]]:
     head: list[str] | None = None
-    for place, row in fields(path, None):
+    for place, line in lines(path):
         if head is None:
-            head = row
+            head = line.split("\t")
             _check_head(head, place)
-        else:
+            continue
+        row = parse_row(bad, path, partial(split_fields, line, len(head), place))
+        if row is not None:
             yield place, _named(head, row)
 
 
-def _csv(path: Path) -> Iterator[tuple[Place, Record]]:
+def _csv(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record]]:
     read = 0
     numbered = _whole_lines(path)
     first = next(numbered, None)
@@ -122,10 +134,16 @@ def _csv(path: Path) -> Iterator[tuple[Place, Record]]:
             head = row
             _check_head(head, place)
         elif row:
-            if len(row) != len(head):
-                mark = {",": "a comma", "\t": "a tab"}.get(delimiter, f"'{delimiter}'")
-                raise ValueError(f"{place}: {len(row)} fields instead of {len(head)}; quote fields that hold {mark}")
-            yield place, _named(head, row)
+            record = parse_row(bad, path, partial(_csv_record, place, head, row, delimiter))
+            if record is not None:
+                yield place, record
+
+
+def _csv_record(place: Place, head: list[str], row: list[str], delimiter: str) -> Record:
+    if len(row) != len(head):
+        mark = {",": "a comma", "\t": "a tab"}.get(delimiter, f"'{delimiter}'")
+        raise ValueError(f"{place}: {len(row)} fields instead of {len(head)}; quote fields that hold {mark}")
+    return _named(head, row)
 
 
 def _delimiter(head: str) -> str:
@@ -155,7 +173,7 @@ def _check_head(head: list[str], place: Place) -> None:
         raise ValueError(f"{place}: the head line must name each column once, not {', '.join(head)[:80]}")
 
 
-def _parquet(path: Path) -> Iterator[tuple[Place, Record]]:
+def _parquet(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record]]:
     number = 0
     try:
         check_content(path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
+from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lines import Place
 
 log = logging.getLogger(__name__)
@@ -17,10 +18,12 @@ _FAULTY_SHARE = 0.01  # of the rows; more of one fault is no accident
 
 
 class RowTally:
-    """Counts of used and skipped rows. name: of the data set, for messages."""
+    """Counts of used and skipped rows. name: of the data set, for messages. bad: lists the rows with a fault, however
+    many there are, if rows are to be left out."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, bad: BadRows | None = None) -> None:
         self._name = name
+        self._bad = bad if bad is not None and bad.skips else None
         self._used = 0
         self._skipped: Counter[str] = Counter()
         self._faulty: Counter[str] = Counter()
@@ -37,6 +40,9 @@ class RowTally:
     def faulty(self, reason: str, place: Place) -> None:
         """Counts a row that is skipped because of a fault."""
         self._skipped[reason] += 1
+        if self._bad is not None:
+            self._bad.add(f"{place}: {reason}")
+            return
         self._faulty[reason] += 1
         self._first.setdefault(reason, place)
 

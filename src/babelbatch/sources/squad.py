@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from babelbatch.sources.bad_rows import BadRows, nothing_usable, parse_row
 from babelbatch.sources.documents import elements
 from babelbatch.sources.hub import Published
 from babelbatch.sources.lines import Place, Record, id_in, list_in, suffix, text_in, text_of
@@ -41,38 +43,49 @@ class Example:
     answers: tuple[Answer, ...]
 
 
-def examples(path: Path, *, blank: bool = False) -> Iterator[Example]:
+def examples(path: Path, *, blank: bool = False, bad: BadRows | None = None) -> Iterator[Example]:
     """The questions of a file, one at a time: `.json` is nested, anything else has flat rows (`records.records`).
 
     Flat rows have `id`, `question`, `context` and `answers`, a mapping of the lists `text` and `answer_start`.
-    The questions of a nested file are numbered from 1. Raises ValueError, with the place, for a missing value, a wrong
-    type and, without `blank`, a blank question or context. Ids are not checked for repetition.
+    The questions of a nested file are numbered from 1. Ids are not checked for repetition.
+    bad: collects questions, and paragraphs and articles without questions, with a missing value, a wrong type and,
+        without `blank`, a blank question or context; those are left out, as long as a question of the file can be used.
+    Raises ValueError, with the place, for damage and, without `bad`, for such questions.
     """
-    rows = _nested(path) if suffix(path) == ".json" else _flat(path)
-    for place, row, context in rows:
-        question = text_in(row, "question", place, blank=blank)
-        context = text_of(context, "'context'", place, blank=blank)
-        yield Example(place, id_in(row, "id", place), question, context, _answers(row, context, place))
+    example = None
+    for place, row, paragraph in _nested(path, bad) if suffix(path) == ".json" else _flat(path, bad):
+        read = parse_row(bad, path, partial(_example, place, row, paragraph, blank))
+        if read is not None:
+            example = read
+            yield example
+    if example is None:
+        raise nothing_usable(bad, path, f"{path}: no question in it; copy or download it again")
 
 
-def _flat(path: Path) -> Iterator[tuple[Place, Record, object]]:
-    for place, row in records(path):
-        if "context" not in row:
-            raise ValueError(f"{place}: no 'context'; there are: {', '.join(row)}")
-        yield place, row, row["context"]
+def _example(place: Place, row: Record, paragraph: Record, blank: bool) -> Example:
+    question = text_in(row, "question", place, blank=blank)
+    context = text_in(paragraph, "context", place, blank=blank)
+    return Example(place, id_in(row, "id", place), question, context, _answers(row, context, place))
 
 
-def _nested(path: Path) -> Iterator[tuple[Place, Record, object]]:
+def _flat(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record, Record]]:
+    yield from ((place, row, row) for place, row in records(path, bad))
+
+
+def _nested(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record, Record]]:
+    """The place of each question, the question, and its paragraph."""
     number = 0
-    for where, article in elements(path, "data.item"):
-        for paragraph in _objects(article, "paragraphs", where):
-            if "context" not in paragraph:
-                raise ValueError(f"{where}: a paragraph has no 'context'; there are: {', '.join(paragraph)}")
-            for question in _objects(paragraph, "qas", where):
+    for where, article in elements(path, "data.item", bad):
+        for paragraph in parse_row(bad, path, partial(_objects, article, "paragraphs", where)) or ():
+            for question in parse_row(bad, path, partial(_questions, paragraph, where)) or ():
                 number += 1
-                yield Place(path, number), question, paragraph["context"]
-    if number == 0:
-        raise ValueError(f"{path}: no question in it; copy or download it again")
+                yield Place(path, number), question, paragraph
+
+
+def _questions(paragraph: Record, where: object) -> list[Record]:
+    if "context" not in paragraph:
+        raise ValueError(f"{where}: a paragraph has no 'context'; there are: {', '.join(paragraph)}")
+    return _objects(paragraph, "qas", where)
 
 
 def _objects(record: Record, key: str, where: object) -> list[Record]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from babelbatch.progress import bar, log_once
+from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lines import Place, Record
 from babelbatch.sources.listing import is_listing, record
 from babelbatch.sources.records import FORMATS, is_table, records
@@ -32,11 +33,11 @@ def files_of(path: str) -> list[Path]:
     return [place]
 
 
-def rows_of_files(files: Sequence[Path]) -> Iterator[tuple[Place, Record]]:
-    """All rows, one file after the other."""
+def rows_of_files(files: Sequence[Path], bad: BadRows | None = None) -> Iterator[tuple[Place, Record]]:
+    """All rows, one file after the other. bad: collects what is no row, as in `records`."""
     with bar(f"reading {len(files):,} files", len(files), "files") if len(files) > 1 else nullcontext() as progress:
         for file in files:
-            yield from records(file)
+            yield from records(file, bad)
             if progress is not None:
                 progress.advance(1)
 

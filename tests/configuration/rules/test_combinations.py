@@ -210,6 +210,23 @@ def test_a_table_of_negatives(tmp_path: Path) -> None:
     assert sha256_of(None) is sha256_of(str(tmp_path / "gone")) is None
 
 
+@pytest.mark.parametrize("root", ["train", "evaluate", "mine"])
+def test_a_name_that_leads_elsewhere(root: str) -> None:
+    """A folder below multirun is called by it."""
+    more = [] if root == "train" else ["encoder=xlmr_base"] + ["corpus=world_facts"] * (root == "mine")
+
+    def found(name: str) -> list[str]:
+        return [line for line in problems(f"name={name}", *more, root=root) if line.startswith("name")]
+
+    slash, dot = (
+        "has a slash, a backslash or a control character in it",
+        "begins with a dot or a space, or ends with a space",
+    )
+    for name, problem in (("../up", slash), ("a/b", slash), ("/tmp/x", slash), ("..", dot)):
+        assert found(name) == [f"name: '{name}' {problem}, and a folder is called by it; choose another"]
+    assert found("my-runs_2.0") == []
+
+
 def test_a_folder_without_a_model_is_named_before_anything_is_loaded(tmp_path: Path) -> None:
     run = tmp_path / "run"
     (run / "encoder").mkdir(parents=True)

@@ -155,3 +155,16 @@ def test_bitext_has_no_text_in_two_languages(loss: str, tmp_path: Path) -> None:
 )
 def test_one_problem_of_a_corpus(overrides: list[str], expected: str) -> None:
     assert expected in problems(*overrides)
+
+
+def test_the_name_of_a_part_that_leads_elsewhere(tmp_path: Path) -> None:
+    """In a file of the user's, or of somebody else; nothing with a slash can be typed."""
+    slash = "has a slash, a backslash or a control character in it; choose another"
+    (tmp_path / "corpus").mkdir()
+    target = "babelbatch.corpora.world_facts.load_corpus"
+    mixture = "_target_: babelbatch.corpora.mixture.load_corpus\nparts:\n"
+    (tmp_path / "corpus" / "theirs.yaml").write_text(f"{mixture}  ../up: {{_target_: {target}}}\n")
+    assert problems("corpus=theirs", config_dir=str(tmp_path)) == [f"corpus.parts: the name '../up' {slash}"]
+    assert problems("corpus@validation=theirs", config_dir=str(tmp_path)) == [
+        f"validation.parts: the name '../up' {slash}"
+    ]

@@ -24,10 +24,10 @@ from babelbatch.configuration.rules.ranges import leaves, problems_of_ranges
 from babelbatch.configuration.rules.report_selection import problems_of_report_selection
 from babelbatch.configuration.rules.sampling import problems_of_sampling
 from babelbatch.configuration.rules.selection import problems_of_monitor, problems_of_validation
-from babelbatch.configuration.rules.vectors import problems_of_shard, problems_of_vectors
+from babelbatch.configuration.rules.vectors import problems_of_passages, problems_of_shard, problems_of_vectors
 from babelbatch.configuration.schema import DEFAULT_MONITOR
 from babelbatch.configuration.signatures import closest
-from babelbatch.records import find_language
+from babelbatch.records import find_language, problem_of_name
 
 _MODEL_FILES = ("config.json", "babelbatch.json", "modules.json", "adapter_config.json")
 """One of them is in every folder of a model: of transformers, babelbatch, sentence-transformers, or an adapter."""
@@ -44,6 +44,8 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
         yield from (f"sampling.{problem}" for problem in problems_of_sampling(cfg["sampling"]))
     elif "benchmarks" in cfg and not cfg["benchmarks"] and schema != "encode":
         yield "benchmarks: choose at least one"
+    if "name" in cfg and (problem := problem_of_name(cfg["name"])) is not None:
+        yield f"name: {cfg['name'][:80]!r} {problem}, and a folder is called by it; choose another"
     yield from problems_of_ranges(cfg)
     yield from _problems_of_folders(cfg)
     yield from problems_of_benchmarks(cfg)
@@ -220,6 +222,7 @@ def _problems_of_search(cfg: dict[str, Any]) -> Iterator[str]:
         yield "query: it is empty; write a question, or leave it out for a prompt"
     if cfg["debias"] not in (methods := ("none", "centre", "lir")):
         yield f"debias: '{cfg['debias']}' is not one of {', '.join(methods)}{closest(cfg['debias'], list(methods))}"
+    yield from problems_of_passages(cfg)
     if cfg["components"] != 1 and cfg["debias"] != "lir":
         yield "components: only LIR removes components; set debias=lir"
     if cfg["query_language"] is not None and cfg["debias"] == "none":

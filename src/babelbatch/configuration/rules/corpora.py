@@ -13,7 +13,7 @@ from babelbatch.configuration.key_paths import closest_path
 from babelbatch.configuration.rules.sampling import alphas
 from babelbatch.configuration.rules.tables import problems_of_place
 from babelbatch.configuration.signatures import is_number
-from babelbatch.records import find_language
+from babelbatch.records import find_language, problem_of_name
 
 _COMPARING = {"Mimo", "LanguageKL", "Alignment"}
 """Objectives that need a text in two languages."""
@@ -29,6 +29,9 @@ def problems_of_corpus(corpus: Mapping[str, Any], path: str = "corpus") -> Itera
         yield f"{path}.parts: nothing to mix; add corpora, such as +corpus@{path}.parts.mine=world_facts"
     whole = [str(name) for name, part in parts.items() if isinstance(part, dict) and "_target_" in part]
     for name, part in parts.items():
+        if (problem := problem_of_name(str(name))) is not None:  # ids and keys of results begin with it
+            yield f"{path}.parts: the name {str(name)[:80]!r} {problem}; choose another"
+            continue
         place = f"{path}.parts.{name}"
         if str(name) not in whole:
             hint = closest_path(str(name), [f"{path}.parts.{each}" for each in whole])

@@ -20,9 +20,16 @@ def problems_of_shard(cfg: dict[str, Any]) -> Iterator[str]:
         parse_shard(cfg["shard"])
     except ValueError as error:
         yield str(error)
+    yield from problems_of_passages(cfg)
     for key, names in (("dtype", ("float32", "float16")), ("precision", ("float32", "bfloat16"))):
         if cfg[key] not in names:
             yield f"{key}: '{cfg[key]}' is not one of {', '.join(names)}{closest(cfg[key], list(names))}"
+
+
+def problems_of_passages(cfg: dict[str, Any]) -> Iterator[str]:
+    """Yields `path: problem; remedy` for how passages are read."""
+    if (chosen := cfg["on_bad_row"]) not in (names := ("error", "skip")):
+        yield f"on_bad_row: '{chosen}' is not one of {', '.join(names)}{closest(chosen, list(names))}"
 
 
 def problems_of_vectors(cfg: dict[str, Any], schema: str) -> Iterator[str]:
