@@ -64,11 +64,13 @@ from babelbatch.training import (
     Checkpoint,
     FiniteLoss,
     Learner,
+    bounded_strategy,
     checkpoint_step,
     cost_facts,
     disable_lightning_signal_handlers,
     keep_freed_memory,
     log_final,
+    long_waits_reported,
     newest_checkpoint,
     remove_leftovers,
 )
@@ -116,6 +118,11 @@ class Run:
     def batches_per_step(self) -> int:
         """Batches whose gradients an optimiser step accumulates."""
         return int(self.cfg.trainer.get("accumulate_grad_batches", 1))
+
+    @property
+    def stuck_minutes(self) -> float:
+        """How long to wait for a process that does not go on."""
+        return float(self.cfg.trainer.get("stuck_minutes", TrainerConfig.stuck_minutes))
 
 
 @dataclass(frozen=True)
@@ -168,9 +175,11 @@ def train(cfg: DictConfig, folder: Path) -> None:
     parts = assemble(run)
     with running_loggers(cfg, folder, "train", parts.strategy, checkpoint_step(parts.resumed)) as loggers:
         trainer = build_trainer(run, parts, loggers)
-        seconds = fit(run, parts, trainer)
-        evaluated = evaluate(run, parts, trainer)
-    leave_group()
+        with long_waits_reported(run.stuck_minutes):
+            seconds = fit(run, parts, trainer)
+            evaluated = evaluate(run, parts, trainer)
+    with long_waits_reported(run.stuck_minutes):
+        leave_group()
     if trainer.is_global_zero:
         record(run, parts, trainer, seconds, evaluated)
 
@@ -248,7 +257,7 @@ def assemble(run: Run) -> Parts:
         max_tokens=cfg.trainer.get("max_tokens"),
         batches_per_step=run.batches_per_step,
         availability=availability,
-        stuck_minutes=cfg.trainer.get("stuck_minutes", TrainerConfig.stuck_minutes),
+        stuck_minutes=run.stuck_minutes,
     )
     with waiting("preparing the training data"):
         data: PairData = build(cfg.data)(inputs)
@@ -286,7 +295,10 @@ def build_trainer(run: Run, parts: Parts, loggers: list[Logger]) -> pl.Trainer:
     """A Lightning trainer whose checkpoints and signals are ours."""
     callbacks = list(parts.callbacks.values())
     own = {each.name for each in fields(TrainerConfig)}
+    bounded: dict[str, object] = {}
     settings = OmegaConf.masked_copy(run.cfg.trainer, [key for key in run.cfg.trainer if key not in own])
+    if isinstance(strategy := settings.get("strategy"), str):
+        bounded["strategy"] = bounded_strategy(strategy, run.stuck_minutes)
     trainer: pl.Trainer = build(settings)(
         callbacks=[*callbacks, FiniteLoss()],
         max_steps=parts.data.training.steps // run.batches_per_step,
@@ -296,6 +308,7 @@ def build_trainer(run: Run, parts: Parts, loggers: list[Logger]) -> pl.Trainer:
         # Explicit, or Lightning adds its own ModelCheckpoint, which writes the whole state at every validation.
         enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
         val_check_interval=run.cfg.trainer.val_check_interval * run.batches_per_step,  # Lightning counts batches
+        **bounded,
     )
     disable_lightning_signal_handlers(trainer)
     return trainer

@@ -60,7 +60,7 @@ class TrainerConfig:
     max_tokens: end with the step at which the encoder has encoded so many tokens of training texts, padding not counted
         (docs/training.md); None: after `max_steps`. With it, `max_steps` is a limit that must suffice, -1 for none.
     stuck_minutes: end the run if a data worker prepares no batch for so long, or if a rank alone is stopped (SIGSTOP);
-        the message says which process it is.
+        the message says which process it is. A rank that waits for another one ends the run after three times as long.
     """
 
     max_tokens: int | None = None

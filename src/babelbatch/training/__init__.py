@@ -17,6 +17,7 @@ from babelbatch.training.checkpoints import (
 from babelbatch.training.cost import cost_facts
 from babelbatch.training.divergence import FiniteLoss
 from babelbatch.training.learner import Learner
+from babelbatch.training.rank_waits import bounded_strategy, long_waits_reported
 from babelbatch.training.telemetry import BatchTelemetry
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "Checkpoint",
     "FiniteLoss",
     "Learner",
+    "bounded_strategy",
     "checkpoint_step",
     "cost_facts",
     "disable_lightning_signal_handlers",
     "keep_freed_memory",
     "log_final",
+    "long_waits_reported",
     "newest_checkpoint",
     "remove_leftovers",
 ]
