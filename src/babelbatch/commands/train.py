@@ -295,10 +295,9 @@ def build_trainer(run: Run, parts: Parts, loggers: list[Logger]) -> pl.Trainer:
     """A Lightning trainer whose checkpoints and signals are ours."""
     callbacks = list(parts.callbacks.values())
     own = {each.name for each in fields(TrainerConfig)}
-    bounded: dict[str, object] = {}
     settings = OmegaConf.masked_copy(run.cfg.trainer, [key for key in run.cfg.trainer if key not in own])
-    if isinstance(strategy := settings.get("strategy"), str):
-        bounded["strategy"] = bounded_strategy(strategy, run.stuck_minutes)
+    strategy = settings.get("strategy")  # a name, or an own one
+    bounded = {"strategy": bounded_strategy(strategy, run.stuck_minutes)} if isinstance(strategy, str) else {}
     trainer: pl.Trainer = build(settings)(
         callbacks=[*callbacks, FiniteLoss()],
         max_steps=parts.data.training.steps // run.batches_per_step,
