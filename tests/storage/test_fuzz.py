@@ -20,10 +20,12 @@ import pytest
 import torch
 import yaml
 
+from babelbatch.benchmarks.lareqa import load_benchmark as lareqa_benchmark
 from babelbatch.benchmarks.table import load_benchmark as table_benchmark
 from babelbatch.commands.checkpoint import facts_of_run
 from babelbatch.configuration.saved import saved_part
 from babelbatch.corpora.bitext import load_corpus as bitext_corpus
+from babelbatch.corpora.lareqa import load_corpus as lareqa_corpus
 from babelbatch.corpora.table import load_corpus as table_corpus
 from babelbatch.dashboard.runs import read_runs
 from babelbatch.encoder import load, save, tiny
@@ -32,8 +34,10 @@ from babelbatch.report.page import build_report, html, markdown
 from babelbatch.report.terminal import read_rows, to_markdown
 from babelbatch.search import vector_cache
 from babelbatch.search.vectors import Vectors, VectorWriter
+from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lareqa import read
 from babelbatch.sources.passages import read_passages
+from babelbatch.sources.squad import examples
 from babelbatch.storage.checkpoint_file import read_checkpoint, write_checkpoint
 from babelbatch.storage.entry import cache_entry
 from babelbatch.tokens.cache import find_or_build
@@ -203,9 +207,7 @@ def write_jsonl(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def own_data(folder: Path) -> None:
-    """Each reader, also those behind one that refuses its file, which is then raised in the end."""
-    refused: list[ValueError] = []
-    reads: list[Callable[[], object]] = [
+    of_all(
         *(partial(table_corpus, str(path)) for path in sorted((folder / "pairs").iterdir())),
         *(partial(table_corpus, str(path), on_bad_row="skip") for path in sorted((folder / "pairs").iterdir())),
         partial(bitext_corpus, str(folder / "bitext")),
@@ -214,7 +216,24 @@ def own_data(folder: Path) -> None:
         partial(table_benchmark, str(folder / "beir"), on_bad_row="skip"),
         partial(table_benchmark, str(folder / "trec"), layout="trec", language="en"),
         partial(read_passages, str(folder / "beir" / "corpus.jsonl"), "text", "language", None),
-    ]
+        partial(read_passages, str(folder / "beir" / "corpus.jsonl"), "text", "language", None, "skip"),
+    )
+
+
+def lareqa_data(folder: Path) -> None:
+    """With the reader of SQuAD, whose format LAReQA extends."""
+    of_all(
+        partial(read, "xquad_r", str(folder), ["de", "en"]),
+        partial(lareqa_corpus, data_dir=str(folder), negatives=2, on_bad_row="skip"),
+        partial(lareqa_benchmark, "small", str(folder), on_bad_row="skip"),
+        lambda: [*examples(folder / "de.json")],
+        lambda: [*examples(folder / "de.json", bad=BadRows("skip"))],
+    )
+
+
+def of_all(*reads: Callable[[], object]) -> None:
+    """Each reader, also those behind one that refuses its file, which is then raised in the end."""
+    refused: list[ValueError] = []
     for read_one in reads:
         try:
             read_one()
@@ -239,7 +258,7 @@ READERS = {
     "ir_measures, pytrec_eval": Reader(tables, ("a/a.json", "b/b.tsv", "c/c.jsonl", "a/system.yaml"), systems),
     "mteb lists": Reader(an_mteb_folder, ("T_predictions.json", "judged"), systems),
     "mteb scores": Reader(mteb_scores, ("T.json",), systems),
-    "LAReQA": Reader(lareqa_files, ("de.json", "en.json"), lambda folder: read("xquad_r", str(folder), ["de", "en"])),
+    "LAReQA": Reader(lareqa_files, ("de.json", "en.json"), lareqa_data),
     "own data": Reader(own_tables, ("pairs/*", "bitext/*", "beir/*.jsonl", "beir/qrels/*", "trec/*"), own_data),
     "encoder": Reader(
         an_encoder,
