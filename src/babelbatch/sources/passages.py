@@ -63,8 +63,9 @@ def read_passages(
     texts: list[str] = []
     names: list[str | None] = []
     places: dict[bool, Place] = {}  # whether a language is given -> the first such row
+    default = None if language is None else codes(language, "language")
     for file, of_file in _files(path):
-        other = None if (other := of_file or language) is None else codes(other, file)
+        other = default if of_file is None else codes(of_file, file)
         for place, text, of_row in _rows(file, text_column, language_column, codes, bad):
             name = other if of_file else of_row or other
             texts.append(text)
