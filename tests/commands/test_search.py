@@ -160,7 +160,7 @@ def test_bad_rows_are_left_out_where_the_user_says_so(place: Path, typed, caplog
     assert errors.endswith(f"\nbabelbatch: {reason}; or set on_bad_row=skip to leave such rows out\n")
     code, printed, _ = typed(*given, "on_bad_row=skip")
     assert (code, printed) == (0, typed(*MODEL, f"query={QUERY}")[1])
-    assert caplog.messages == [f"passages: 1 rows are left out (on_bad_row=skip):\n  {reason}"]
+    assert f"passages: 1 rows are left out (on_bad_row=skip):\n  {reason}" in caplog.messages
 
 
 def test_settings_are_checked_before_anything_is_read(tmp_path: Path) -> None:
