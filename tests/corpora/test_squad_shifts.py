@@ -93,7 +93,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "duplicate id": (
         rows(lambda table: [*table, table[0]]),
-        r"row 7: a second query in 'en' under its id; .*row 1 has the first; give each its own id; or set on_bad_row=skip",
+        r"row 7: a second query in 'en' under its id; .*row 1 has the first; give each its own id; or set on_bad_row",
     ),
 }
 
