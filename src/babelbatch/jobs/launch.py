@@ -14,6 +14,7 @@ from hydra._internal.utils import get_args_parser
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.distributed.ranks import global_rank
+from babelbatch.jobs.composition import composing_once
 from babelbatch.jobs.failures import print_error
 from babelbatch.jobs.fetching import check_needs
 from babelbatch.jobs.full import is_full, print_full
@@ -71,7 +72,7 @@ def _launch(root: str, show: Show) -> int:
     arguments = get_args_parser().parse_args()
     # `-sc query=bash` is no setting
     overrides = arguments.overrides if arguments.shell_completion else force_overrides(arguments.overrides)
-    with offering(root, helps=arguments.help, completes=arguments.shell_completion):
+    with offering(root, helps=arguments.help, completes=arguments.shell_completion), composing_once():
         return _run_command(root, arguments, overrides, show)
 
 
