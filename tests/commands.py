@@ -40,13 +40,14 @@ def run_forked(command: str, *arguments: str, cwd: Path, code: int = 0) -> subpr
 def exit_code(command: Callable[[], None]) -> int:
     """Of a command that runs in this process."""
     root = logging.getLogger()
-    before = root.handlers[:]
+    before, level = root.handlers[:], root.level
     try:
         command()
     except SystemExit as stop:
         return int(stop.code or 0)
     finally:
         added = [handler for handler in root.handlers if handler not in before]
+        root.setLevel(level)
         root.handlers[:] = before  # Hydra's write to streams that end with the test
         for handler in added:
             if isinstance(handler, logging.FileHandler):
