@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.progress import bar, waiting
+from babelbatch.search.blocks import Blocks
 
 logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it logs every instruction set that it tries
 
@@ -27,16 +28,6 @@ NO_ROW = -1
 
 _TRAINING_POINTS = 256  # per list, at most; faiss ignores more
 _LEAST_POINTS = 39  # per list; faiss warns below it
-
-
-@runtime_checkable
-class _OnDisk(Protocol):
-    """A pool that knows its shape."""
-
-    @property
-    def rows(self) -> int: ...
-    @property
-    def dimensions(self) -> int: ...
 
 
 Pool: TypeAlias = NDArray[np.float32] | Sequence[NDArray[np.float32]]
@@ -173,9 +164,7 @@ def measure_recall(
 
 def pool_shape(pool: Pool) -> tuple[int, int]:
     """Number of rows and dimension of a pool. Raises ValueError if it is empty or its arrays differ in dimension."""
-    if (
-        isinstance(pool, _OnDisk) and pool.rows > 0
-    ):  # to read its arrays for their shapes would take as long as a search
+    if isinstance(pool, Blocks) and pool.rows > 0:  # without reading them
         return pool.rows, pool.dimensions
     shapes = [part.shape for part in ([pool] if isinstance(pool, np.ndarray) else pool)]
     if any(len(shape) != 2 for shape in shapes) or len({shape[1] for shape in shapes}) > 1:

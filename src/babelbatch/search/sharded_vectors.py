@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from babelbatch.search.blocks import Blocks
 from babelbatch.search.shard_plan import BLOCK_ROWS, Shard, pieces_of
 from babelbatch.search.shards import (
     MANIFEST_FILE,
@@ -25,7 +26,7 @@ from babelbatch.search.shards import (
 )
 
 
-class ShardedVectors(Sequence[NDArray[np.float32]]):
+class ShardedVectors(Blocks):
     """The vectors of a set, from all of its shards, in the order of the texts: a sequence of (n, d) float32 blocks of
     BLOCK_ROWS rows, one in memory at a time. A piece is verified when it is read for the first time.
 
@@ -37,26 +38,11 @@ class ShardedVectors(Sequence[NDArray[np.float32]]):
     def __init__(self, folders: Sequence[Path], identity: str) -> None:
         self.contents, self._pieces = _complete_pieces(folders, identity)
         self.dimensions = self.contents.dimensions
-        blocks = -(-self.contents.rows // BLOCK_ROWS)
-        self.starts = np.minimum(np.arange(blocks + 1) * BLOCK_ROWS, self.contents.rows)
+        self.starts = _starts(self.contents.rows)
         self._verified: set[Path] = set()
 
-    @property
-    def rows(self) -> int:
-        """Number of vectors in all shards."""
-        return self.contents.rows
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    @overload
-    def __getitem__(self, place: int) -> NDArray[np.float32]: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[NDArray[np.float32]]: ...
-    def __getitem__(self, place: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
+    def block(self, place: int) -> NDArray[np.float32]:
+        """A block, in memory. Raises ValueError if a piece of it is damaged."""
         start, stop = self.starts[place], self.starts[place + 1]
         block = np.empty((stop - start, self.dimensions), np.float32)
         filled = np.zeros(stop - start, bool)
@@ -102,7 +88,7 @@ class ShardedVectors(Sequence[NDArray[np.float32]]):
         return rows, vectors
 
 
-class Reordered(Sequence[NDArray[np.float32]]):
+class Reordered(Blocks):
     """Some of the vectors in another order, as blocks of BLOCK_ROWS, one in memory at a time.
 
     order: (n,) rows. Rows that ascend, or nearly, are read fastest.
@@ -110,20 +96,10 @@ class Reordered(Sequence[NDArray[np.float32]]):
 
     def __init__(self, vectors: ShardedVectors, order: NDArray[np.integer[Any]]) -> None:
         self._vectors, self._order = vectors, order
-        self.dimensions, self.rows = vectors.dimensions, len(order)
-        self.starts = np.minimum(np.arange(-(-len(order) // BLOCK_ROWS) + 1) * BLOCK_ROWS, len(order))
+        self.dimensions, self.starts = vectors.dimensions, _starts(len(order))
 
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    @overload
-    def __getitem__(self, place: int) -> NDArray[np.float32]: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[NDArray[np.float32]]: ...
-    def __getitem__(self, place: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
+    def block(self, place: int) -> NDArray[np.float32]:
+        """A block of the order, in memory."""
         return self._vectors.take(self._order[self.starts[place] : self.starts[place + 1]])
 
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
@@ -140,6 +116,11 @@ class _StoredPiece:
     path: Path
     number: int
     entry: Entry
+
+
+def _starts(rows: int) -> NDArray[np.int64]:
+    """The first row of each block, and the number of rows."""
+    return np.minimum(np.arange(-(-rows // BLOCK_ROWS) + 1) * BLOCK_ROWS, rows)
 
 
 def sets_in(folders: Sequence[Path]) -> list[str]:

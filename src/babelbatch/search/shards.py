@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -34,7 +34,8 @@ class Contents:
     """What all shards of a set must agree on.
 
     identity: a digest of encoder, role and texts. rows: number of texts. dimensions: of a vector. dtype: of the stored
-    vectors. encoded_by: how they were computed, such as `bfloat16, 1,024 tokens`.
+    vectors. encoded_by: how they were computed, such as "bfloat16 on cpu, 1,024 tokens
+    in a pass".
     """
 
     identity: str
@@ -60,7 +61,7 @@ class ShardWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._entries: list[Entry] = []
         manifest = read_manifest(self._folder)
-        if manifest is not None and manifest["contents"] == _as_json(contents):
+        if manifest is not None and manifest["contents"] == asdict(contents):
             self._entries = _intact_entries(self._folder, manifest["pieces"][: len(self.pieces)], contents)
         self._write_manifest()
         wanted = {name for number in range(len(self._entries)) for name in piece_names(number)}
@@ -95,7 +96,7 @@ class ShardWriter:
     def _write_manifest(self) -> None:
         content = {
             "format": FORMAT,
-            "contents": _as_json(self._contents),
+            "contents": asdict(self._contents),
             "complete": len(self._entries) == len(self.pieces),
             "pieces": self._entries,
         }
@@ -114,9 +115,8 @@ def load_piece(folder: Path, number: int, entry: Entry, contents: Contents) -> t
     vectors, rows = arrays
     expected = ((entry["rows"], contents.dimensions), np.dtype(contents.dtype)), ((entry["rows"],), np.dtype(np.int64))
     if ((vectors.shape, vectors.dtype), (rows.shape, rows.dtype)) != expected:
-        raise ValueError(
-            f"{folder / piece_names(number)[0]} is damaged: {vectors.dtype} {vectors.shape}; encode it again"
-        )
+        path = folder / piece_names(number)[0]
+        raise ValueError(f"{path} is damaged: {vectors.dtype} {vectors.shape}; {encode_again(folder)}")
     return rows, vectors
 
 
@@ -138,10 +138,12 @@ def _intact_entries(folder: Path, entries: Iterable[Entry], contents: Contents) 
 
 
 def is_intact(rows: NDArray[np.int64], vectors: NDArray[Any], entry: Entry) -> bool:
+    """Whether a piece has the checksums of its entry."""
     return zlib.crc32(vectors.data) == entry["crc32"] and zlib.crc32(rows.data) == entry["rows_crc32"]
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a shard; None if there is none, or if it is damaged."""
     try:
         found = read_json_object(folder / MANIFEST_FILE)
     except (OSError, UnreadableDocument):
@@ -168,11 +170,8 @@ def _is_entry(piece: dict[str, Any]) -> bool:
     return all(type(piece.get(key)) is int and piece[key] >= 0 for key in Entry.__annotations__)
 
 
-def _as_json(contents: Contents) -> dict[str, Any]:
-    return {name: getattr(contents, name) for name in Contents.__dataclass_fields__}
-
-
 def encode_again(folder: Path) -> str:
+    """The remedy for a damaged shard."""
     number, _, count = folder.name.partition("-of-")
     return f"remove {folder} and run babelbatch-encode shard={number}/{count} again"
 

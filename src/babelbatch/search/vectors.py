@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast, overload
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.progress import bar
+from babelbatch.search.blocks import Blocks
 from babelbatch.storage import write_atomically
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
@@ -109,7 +109,7 @@ class VectorWriter:
         write_atomically(self._folder / MANIFEST_FILE, json.dumps(self._manifest, indent=1))
 
 
-class Vectors(Sequence[NDArray[np.float32]]):
+class Vectors(Blocks):
     """The (n, d) shards that a `VectorWriter` wrote, in order. A shard is memory-mapped while it is in use.
 
     Raises ValueError if the folder has no complete vectors, or if a shard differs in size from the manifest. Other
@@ -129,21 +129,8 @@ class Vectors(Sequence[NDArray[np.float32]]):
         for place in range(len(self)):
             self[place]
 
-    @property
-    def rows(self) -> int:
-        """Number of vectors in all shards."""
-        return int(self.starts[-1])
-
-    def __len__(self) -> int:
-        return len(self._shards)
-
-    @overload
-    def __getitem__(self, place: int) -> NDArray[np.float32]: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[NDArray[np.float32]]: ...
-    def __getitem__(self, place: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
+    def block(self, place: int) -> NDArray[np.float32]:
+        """A shard, memory-mapped. Raises ValueError if it is damaged."""
         shard = self._shards[place]
         path = self._folder / shard["file"]
         try:
