@@ -55,3 +55,16 @@ def test_a_mistake_is_found_after_one_composition(
     monkeypatch.setattr("sys.argv", ["babelbatch-mine", *typed])
     assert exit_code(mine) == 2  # there is no model in the folder
     assert len(composed) == 1
+
+
+def test_a_run_is_composed_once(composed: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hydra asks for it again, with its own mode of running; what it gets is what it would have composed."""
+    monkeypatch.chdir(tmp_path)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        hydras = compose("train", ["seed=3", "hydra.mode=RUN"], return_hydra_config=True)
+        with composing_once():
+            compose("train", ["seed=3"])
+            ours = compose("train", ["seed=3", "hydra.mode=RUN"], return_hydra_config=True)
+            assert compose("train", ["seed=3"], return_hydra_config=True).hydra.mode is None
+    assert ours == hydras
+    assert composed == [["seed=3", "hydra.mode=RUN"], ["seed=3"]]

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.former_targets import current_setting
 from babelbatch.configuration.home import at_home
-from babelbatch.configuration.plain import plain, without_hydra
+from babelbatch.configuration.plain import plain
 
 # Places of results, display, logging, saving and loading speed change neither weights nor scores.
 _IRRELEVANT = (
@@ -33,7 +33,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     `output_dir` and references to it are replaced by a constant. Whole floats become integers, so that `alpha=1` and
     `alpha=1.0` have one identity.
     """
-    resolved = _resolved(without_hydra(cfg))
+    resolved = _resolved(cfg, without="hydra")
     leaves = dict(current_setting(path, value) for path, value in _leaves(resolved, ""))
     return {
         path: _canonical(at_home(path, value))
@@ -85,9 +85,9 @@ def _shown(settings: Mapping[str, Any], path: str) -> str:
     return str(settings[path]) if path in settings else "not set"
 
 
-def _resolved(cfg: DictConfig) -> dict[str, Any]:
-    """With a constant in place of `output_dir`, which may refer to values of Hydra."""
-    whole = OmegaConf.masked_copy(cfg, [str(key) for key in cfg])
+def _resolved(cfg: DictConfig, without: str | None = None) -> dict[str, Any]:
+    """With a constant in place of `output_dir`, which may refer to values of Hydra; without the key `without`."""
+    whole = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != without])
     OmegaConf.set_readonly(whole, False)
     whole.output_dir = _OUTPUT_DIR
     return plain(whole)

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, flag_override
 
 _Key = tuple[object, ...]
+_RUNS_ONE = "hydra.mode=RUN"
+"""What `hydra.main` adds to the overrides of a command without -m."""
 
 
 @contextmanager
@@ -31,6 +33,8 @@ def composing_once() -> Iterator[None]:
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
         key = _key(loader, config_name, overrides)
+        if overrides and overrides[-1] == _RUNS_ONE and (one := _key(loader, config_name, overrides[:-1])) in made:
+            return _running_one(made[one])
         if key not in made:
             found = hydras(loader, config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
             if (
@@ -45,6 +49,15 @@ def composing_once() -> Iterator[None]:
         yield
     finally:
         ConfigLoaderImpl.load_configuration = hydras  # type: ignore[method-assign]
+
+
+def _running_one(cfg: DictConfig) -> DictConfig:
+    """A copy as Hydra composes it with `_RUNS_ONE`."""
+    found = copy.deepcopy(cfg)
+    with flag_override(found, ["readonly", "struct"], False):
+        found.hydra.mode = RunMode.RUN
+        found.hydra.overrides.hydra.append(_RUNS_ONE)
+    return found
 
 
 def _key(loader: ConfigLoaderImpl, config_name: str | None, overrides: list[str]) -> _Key:

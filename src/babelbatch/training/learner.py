@@ -145,4 +145,7 @@ def seed_step(seed: int, step: int, rank: int) -> None:
     state = np.random.SeedSequence([seed, step, rank]).generate_state(3)
     random.seed(int(state[0]))
     np.random.seed(state[1])
-    torch.manual_seed(int(state[2]))
+    if torch.accelerator.is_available():
+        torch.manual_seed(int(state[2]))
+    else:  # where it would format the stack of calls, once for each kind of device that is missing
+        torch.default_generator.manual_seed(int(state[2]))
