@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -38,6 +39,15 @@ def encoder() -> Encoder:
     return tiny(TEXTS, vocab_size=60, hidden_size=16, layers=1, heads=2)
 
 
+@pytest.fixture
+def in_order() -> Iterator[None]:
+    """One thread, so one forward pass after the other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("token_budget", [1, 12, 16_384])
 def test_encode_is_each_text_on_its_own(encoder, token_budget):
     found = encode(encoder, TEXTS, "passage", token_budget)
@@ -62,7 +72,7 @@ def test_bfloat16_is_torch_s_autocast_and_has_its_own_cached_vectors(encoder, tm
     assert len(list(tmp_path.glob("*.vectors"))) == 2
 
 
-def test_a_cpu_has_smaller_forward_passes_than_a_gpu(encoder):
+def test_a_cpu_has_smaller_forward_passes_than_a_gpu(encoder, in_order):
     batches: list[int] = []
     encoder.register_forward_hook(lambda module, arguments, output: batches.append(len(arguments[0].input_ids)))
     texts = [" ".join(pair) for pair in itertools.product(TEXTS, TEXTS, TEXTS)]
@@ -72,7 +82,7 @@ def test_a_cpu_has_smaller_forward_passes_than_a_gpu(encoder):
     assert default_token_budget(torch.device("cuda")) == 16_384
 
 
-def test_each_distinct_text_is_encoded_once(encoder):
+def test_each_distinct_text_is_encoded_once(encoder, in_order):
     batches: list[list[list[int]]] = []
     encoder.register_forward_hook(lambda module, arguments, output: batches.append(arguments[0].input_ids.tolist()))
     encode(encoder, TEXTS, "passage", 16_384)

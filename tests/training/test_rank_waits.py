@@ -18,8 +18,8 @@ from babelbatch.training import bounded_strategy, long_waits_reported
 HALF_A_SECOND = timedelta(seconds=0.5)
 REPORTED = (
     "trainer.stuck_minutes: this rank waited 6 minutes, 3 times the setting, for another one, which hangs or is that "
-    "much slower; run the same command again to resume, with a larger trainer.stuck_minutes if an evaluation takes so "
-    "long"
+    "much slower, or the run was suspended; run the same command again to resume, with a larger trainer.stuck_minutes "
+    "if an evaluation takes so long"
 )
 
 

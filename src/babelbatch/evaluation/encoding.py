@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from babelbatch.distributed.collectives import max_over_ranks, rank, sum_over_ranks_on_cpu, world_size
+from babelbatch.evaluation.forward_passes import forward_passes
 from babelbatch.progress import bar
 from babelbatch.search import vector_cache
 from babelbatch.storage import cache_folder
@@ -106,7 +107,7 @@ def encode_part(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Rows, ascending, and their (n, d) vectors: those of the batches `part`, `part + parts`, ... of `encode`.
 
-    All parts together have the vectors of `encode` to the last bit, on the same device and number of threads.
+    All parts together have the vectors of `encode` to the last bit, on the same device.
     """
     token_budget = token_budget or default_token_budget(next(encoder.parameters()).device)
     tokens = tokenise_texts(encoder, texts, role, task)
@@ -157,10 +158,10 @@ def _encode_batches(
     encoder.eval()
     total = sum(int(lengths[batch].sum()) for batch in batches)
     try:
-        with torch.inference_mode(), _rounding_to(precision, device), bar(description, total, "tokens") as progress:
-            for batch in batches:
-                padded = tokens.padded(rows[batch]).to(device)
-                vectors[batch] = encoder(padded, role).float().cpu().numpy()
+        with _rounding_to(precision, device), bar(description, total, "tokens") as progress:
+            passes = forward_passes(encoder, role, len(batches), lambda number: tokens.padded(rows[batches[number]]))
+            for batch, of_batch in zip(batches, passes, strict=True):
+                vectors[batch] = of_batch
                 progress.advance(int(lengths[batch].sum()))
     finally:
         encoder.train(training)
