@@ -71,7 +71,7 @@ def main() -> None:
     best = min((name for name in medians if name != "babelbatch"), key=medians.__getitem__)
     ceiling = statistics.median(peaks)
     print(f"{len(texts)} texts, {arguments.threads} threads, {arguments.rounds} rounds, torch {torch.__version__}")
-    print(f"matrix products: {ceiling / 1e9:.0f} GFLOP/s at most; those of the encoder without padding: {products / 1e9:.0f} GFLOP")
+    print(f"matrix products: {ceiling / 1e9:.0f} GFLOP/s; the encoder's: {products / 1e9:.0f} GFLOP without padding")
     print(f"{'':34}{'texts/s':>8}{'ratio':>7}{'share of peak':>15}{'difference':>12}  seconds")
     for name, median in medians.items():
         share, difference = products / median / ceiling, np.abs(vectors[name] - vectors["babelbatch"]).max()

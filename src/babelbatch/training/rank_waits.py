@@ -40,6 +40,6 @@ def long_waits_reported(stuck_minutes: float) -> Iterator[None]:
             raise
         raise WaitedTooLong(
             f"trainer.stuck_minutes: this rank waited {_TIMES * stuck_minutes:g} minutes, {_TIMES} times the setting, "
-            "for another one, which hangs or is that much slower, or the run was suspended; run the same command again to "
-            "resume, with a larger trainer.stuck_minutes if an evaluation takes so long"
+            "for another one, which hangs or is that much slower, or the run was suspended; run the same command again "
+            "to resume, with a larger trainer.stuck_minutes if an evaluation takes so long"
         ) from error
