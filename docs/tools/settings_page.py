@@ -96,7 +96,7 @@ def page() -> str:
     """The whole page, as Markdown."""
     parts = [HEADER, "## Roots\n", "Keys that belong to no group.\n", *_roots()]
     parts += [part for group, purpose in GROUPS.items() for part in _group(group, purpose)]
-    parts += _launchers()
+    parts += [part for kind, purpose in HYDRAS.items() for part in _of_hydra(kind, purpose)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -170,11 +170,28 @@ def _keys(group: str, target: str, places: Mapping[str, list[str]]) -> Iterator[
     yield f"### {group}: {target.removeprefix('babelbatch.')}\n\nOptions: {users}.\n\n{table}"
 
 
-def _launchers() -> Iterator[str]:
-    rows = [(f"`{path.stem}`", _comment(path)) for path in sorted((CONF / "hydra" / "launcher").glob("*.yaml"))]
-    rows.append(("`submitit_slurm`", "Every job a job of Slurm; `pip install hydra-submitit-launcher`."))
-    purpose = "How the jobs of a sweep run; by default one after the other, in one process."
-    yield f"## hydra/launcher\n\n{purpose}\n\n{_table(('option', 'what it is'), rows)}"
+HYDRAS = {
+    "launcher": "How the jobs of a sweep run; by default one after the other, in one process.",
+}
+
+
+def _of_hydra(kind: str, purpose: str) -> Iterator[str]:
+    """The options of `hydra/launcher` or `hydra/sweeper`, and their keys; the defaults are those of the YAML files."""
+    files = sorted((CONF / "hydra" / kind).glob("*.yaml"))
+    rows = [(f"`{path.stem}`", _comment(path)) for path in files]
+    yield f"## hydra/{kind}\n\n{purpose}\n\n{_table(('option', 'what it is'), rows)}"
+    for path in files:
+        given = _raw(f"hydra/{kind}", path.stem)
+        found = {name: each for name, each in parameters(given["_target_"]).items() if name in given}
+        said: dict[str, str] = {}
+        for text in docstrings(given["_target_"]):
+            said = notes(text, found) | said
+        rows = [
+            (f"`hydra.{kind}.{name}`", _type_and_default(each)[0], f"`{_shown(given[name])}`", _first(said[name]))
+            for name, each in found.items()
+        ]
+        if rows:
+            yield f"### hydra/{kind}: {path.stem}\n\n{_table(('key', 'type', 'default', 'meaning'), rows)}"
 
 
 def _raw(group: str, option: str) -> dict[str, Any]:

@@ -61,3 +61,21 @@ def test_its_package_and_the_remedy_are_named(
         "hydra-axe-sweeper, or pip uninstall hydra-axe-sweeper",
     ]
     assert done.stdout == ""
+
+
+def test_an_option_of_ours_wins_over_that_of_a_plugin(tmp_path: Path) -> None:
+    """hydra-submitit-launcher, as earlier versions needed it: its schema lacks keys of our file."""
+    module = tmp_path / "site" / "hydra_plugins" / "hydra_submitit_launcher"
+    module.mkdir(parents=True)
+    (module / "__init__.py").touch()
+    (module / "config.py").write_text(
+        "from dataclasses import dataclass\nfrom hydra.core.config_store import ConfigStore\n\n"
+        "@dataclass\nclass Config:\n    _target_: str = 'hydra_plugins.theirs'\n    nodes: int = 3\n\n"
+        "ConfigStore.instance().store(group='hydra/launcher', name='submitit_slurm', node=Config)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path / 'site'}:{os.environ.get('PYTHONPATH', '')}"}
+    shown = ["--cfg", "hydra", "-p", "hydra.launcher", "hydra/launcher=submitit_slurm"]
+    done = finished(*typed("train", *shown), cwd=tmp_path, env=environment)
+    assert "_target_: hydra_plugins.babelbatch_launcher.submitit.SlurmLauncher\n" in done.stdout
+    assert "\nnodes: 1\n" in done.stdout
+    assert "validated against ConfigStore" not in done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands import BIN, SMALL, job, metrics, run, run_forked, weights
+from outcomes import states
 from preloaded import Preloaded, started_preloaded
 from processes import alive, descendants, ended, python, until
 from processes import started as started_process
@@ -18,14 +19,6 @@ pytestmark = pytest.mark.slow
 
 TINY = [*SMALL, "logger=none", "trainer.max_steps=2", "trainer.val_check_interval=2"]
 LONG = [*SMALL, "logger=none", "trainer.max_steps=100000"]
-
-
-def states(stdout: str) -> dict[str, str]:
-    """What the end of a sweep says: name of the folder -> state."""
-    block = re.search(r"\n\d+ jobs in .*:\n((?:  .*\n)+)", stdout)
-    assert block, stdout
-    rows = [re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in block[1].splitlines()]
-    return {name.partition(":")[0]: state for state, name in rows}
 
 
 def started(*arguments: str, cwd: Path) -> AbstractContextManager[subprocess.Popen[str]]:

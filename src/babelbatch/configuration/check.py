@@ -11,7 +11,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.configuration.key_paths import closest_path
 from babelbatch.configuration.plain import plain, without_hydra
-from babelbatch.configuration.rules import leaves, problems_between, problems_of_devices, problems_of_gpu
+from babelbatch.configuration.rules import (
+    leaves,
+    problems_between,
+    problems_of_devices,
+    problems_of_gpu,
+    problems_of_launcher,
+)
 from babelbatch.configuration.schema import OF_THE_RUN, OPTIONAL, SCHEMAS, ConfigError
 from babelbatch.configuration.signatures import (
     Parameter,
@@ -24,16 +30,18 @@ from babelbatch.configuration.signatures import (
 
 _NAMED = {"benchmarks", "callbacks", "logger"}  # groups of several things to build, each under a name
 
+_OWN_LAUNCHERS = "hydra_plugins.babelbatch_launcher."
+
 _TAKE_A_CHECKPOINT = {"evaluate", "mine", "search", "encode"}
 """Commands whose checkpoint takes the place of the encoder."""
 
 
-def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
+def check(cfg: DictConfig, schema: str, launcher: dict[str, Any] | None = None) -> None:
     """Raises ConfigError with every problem of a composed configuration: unknown keys, wrong types, bad targets,
     missing values, impossible combinations. Imports and builds nothing.
 
-    cfg: composed; Hydra's own keys are ignored. schema: a name of `SCHEMAS`. launcher: the class that starts the job of
-    a sweep, None for a single run.
+    cfg: composed; Hydra's own keys are ignored. schema: a name of `SCHEMAS`. launcher: `hydra.launcher` of a sweep;
+    None for a single run.
     """
     cfg = without_hydra(cfg)
     if "output_dir" in cfg:
@@ -56,9 +64,14 @@ def check(cfg: DictConfig, schema: str, launcher: str | None = None) -> None:
             continue  # not used
         problems += _problems_of_target(path, node, settable)
     problems += problems_between(values, schema)
-    problems += problems_of_gpu(values, launcher)
+    started_by = None if launcher is None else launcher["_target_"]
+    problems += problems_of_gpu(values, started_by)
     if schema == "train":
-        problems += problems_of_devices(values, launcher)
+        problems += problems_of_devices(values, started_by)
+    if launcher is not None and started_by is not None:
+        if started_by.startswith(_OWN_LAUNCHERS):
+            problems += _problems_of_target("hydra.launcher", launcher, settable)
+        problems += problems_of_launcher(values, launcher)
     if problems:
         raise ConfigError(problems)
 

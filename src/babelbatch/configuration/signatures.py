@@ -277,17 +277,20 @@ def _absolute(node: ast.ImportFrom, module: Module) -> str:
 def _module(name: str) -> Module:
     top, *rest = name.split(".")
     spec = importlib.util.find_spec(top)  # a top-level name: nothing is imported
-    if spec is None or spec.origin is None:
+    if spec is None or not (spec.origin or spec.submodule_search_locations):
         raise TargetError(f"there is no package '{top}'; put the folder that holds it on PYTHONPATH")
-    path = Path(spec.origin)
+    path = None if spec.origin is None else Path(spec.origin)  # None: of a namespace, such as `hydra_plugins`
+    places = list(map(Path, spec.submodule_search_locations or ()))  # a plain module has nothing inside
     for depth, part in enumerate(rest, 1):
-        inside = list(path.parent.iterdir()) if path.name == "__init__.py" else []  # a plain module has nothing inside
+        inside = [entry for place in places if place.is_dir() for entry in place.iterdir()]
         options = [entry / "__init__.py" for entry in inside if entry.name == part]
         options += [entry for entry in inside if entry.name == f"{part}.py"]
         found = next((option for option in options if option.exists()), None)
         if found is None:
             known = closest(part, [entry.stem for entry in inside])
             raise TargetError(f"'{'.'.join([top, *rest[: depth - 1]])}' has no module '{part}'{known}")
-        path = found
+        path, places = found, [found.parent] if found.name == "__init__.py" else []
+    if path is None or not path.is_file():  # a namespace of packages, or a module inside the interpreter, such as abc
+        raise TargetError(f"'{name}' is no module with a source file")
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     return Module(name, package, ast.parse(path.read_text(encoding="utf-8")))

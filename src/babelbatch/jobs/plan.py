@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from babelbatch.configuration.check import check
 from babelbatch.configuration.home import put_home
 from babelbatch.configuration.identity import config_hash
+from babelbatch.configuration.plain import plain
 from babelbatch.configuration.schema import ConfigError
 from babelbatch.configuration.shipped import CONF
 from babelbatch.jobs.overrides import (
@@ -50,7 +52,7 @@ def compose_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir:
         for job in track(jobs, "checking the configuration", "jobs"):
             try:
                 cfg = _compose(root, search + job)
-                check(cfg, root, launcher=cfg.hydra.launcher["_target_"] if multirun else None)
+                check(cfg, root, launcher=plain_launcher(cfg) if multirun else None)
                 composed.append(cfg)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
@@ -133,6 +135,13 @@ def _problems_of_overrides(root: str, overrides: list[str]) -> list[str]:
     except ConfigError as error:
         problems += error.problems
     return problems
+
+
+def plain_launcher(cfg: DictConfig) -> dict[str, Any]:
+    """`hydra.launcher` of a composed configuration; without values that only Hydra knows."""
+    launcher = cfg.hydra.launcher
+    known = [key for key in launcher if not OmegaConf.is_interpolation(launcher, key)]
+    return plain(OmegaConf.masked_copy(launcher, known))
 
 
 def _folder_and_hash(cfg: DictConfig, multirun: bool) -> dict[Path, str]:

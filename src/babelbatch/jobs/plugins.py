@@ -5,9 +5,11 @@ from __future__ import annotations
 import traceback
 from importlib.metadata import distributions
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 from babelbatch.configuration.schema import ConfigError
+from babelbatch.configuration.shipped import CONF
 
 _NAMESPACE = "hydra_plugins"
 
@@ -17,6 +19,7 @@ def refuse_broken_plugins() -> None:
     Of an ImportError Hydra itself warns, and goes on without the plugin."""
     try:
         Plugins.instance()
+        _prefer_own_options()
     except Exception as error:
         module = _module_of(error)
         if module is None:
@@ -27,6 +30,14 @@ def refuse_broken_plugins() -> None:
         raise ConfigError(
             [f"the Hydra plugin {name} is broken ({type(error).__name__}: {reason}); {remedy}"]
         ) from error
+
+
+def _prefer_own_options() -> None:
+    """Hides the options of installed plugins that have the name of a file in conf/hydra, such as `submitit_slurm` of
+    hydra-submitit-launcher. Hydra would check our file by their schema, which lacks some of our keys."""
+    for file in (CONF / "hydra").glob("*/*.yaml"):
+        stored = ConfigStore.instance().repo.get("hydra", {}).get(file.parent.name, {})
+        stored.pop(file.name, None)
 
 
 def _module_of(error: BaseException) -> str | None:

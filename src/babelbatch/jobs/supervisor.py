@@ -59,7 +59,7 @@ def supervise(
     """
     port = _free_port() if processes > 1 else 0
     workers: list[Worker] = []
-    with _recorded(signal.SIGINT, signal.SIGTERM) as received:
+    with recorded_signals() as received:
         try:
             for rank in range(processes):
                 workers.append(_start(command, rank, processes, port, logs, settings))
@@ -198,10 +198,13 @@ def _shell_code(returncode: int) -> int:
 
 
 @contextmanager
-def _recorded(*signums: int) -> Iterator[list[int]]:
-    """The signals that arrive meanwhile, in order, instead of their effects."""
+def recorded_signals() -> Iterator[list[int]]:
+    """SIGINT and SIGTERM that arrive meanwhile, in order, instead of their effects."""
     received: list[int] = []
-    before = {signum: signal.signal(signum, lambda number, _: received.append(number)) for signum in signums}
+    before = {
+        signum: signal.signal(signum, lambda number, _: received.append(number))
+        for signum in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield received
     finally:

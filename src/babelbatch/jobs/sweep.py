@@ -25,6 +25,8 @@ from babelbatch.runs.files import is_finished
 from babelbatch.runs.stopping import Stopped
 
 _LAUNCHERS_HERE = (".BasicLauncher", ".FreshLauncher")  # others call the jobs in another process
+_OURS = "hydra_plugins.babelbatch_launcher."  # which take the outcome of a job, whatever it is
+_FRESH = (".FreshLauncher", ".JoblibLauncher", ".RayLauncher")  # whose processes run several jobs, or are killed hard
 
 
 class JobRunner:
@@ -44,7 +46,7 @@ class JobRunner:
         register()
         self.__dict__ |= state
 
-    def __call__(self, cfg: DictConfig) -> None:
+    def __call__(self, cfg: DictConfig) -> Outcome:
         put_home(cfg)
         allow_own_targets(self._config_dir)
         hydra = HydraConfig.get()
@@ -52,18 +54,21 @@ class JobRunner:
         finished = is_finished(folder, config_hash(cfg))
         outcome = skip_finished(cfg, folder) if finished else self._run(cfg, folder, hydra)
         self.outcomes.setdefault(folder, outcome)  # of a job that is listed twice, the first outcome counts
+        elsewhere = hydra.mode == RunMode.MULTIRUN and not _launcher(hydra).endswith(_LAUNCHERS_HERE)
+        if elsewhere and _launcher(hydra).startswith(_OURS):
+            return outcome
         if outcome.stopped:
             raise Stopped(outcome.stopped)
-        elsewhere = hydra.mode == RunMode.MULTIRUN and not _launcher(hydra).endswith(_LAUNCHERS_HERE)
         if elsewhere and outcome.code in {EXIT_FAILED, EXIT_USER_ERROR}:
             raise RuntimeError(outcome.reason)  # the only way to report it to Hydra; it is pickled, so it is small
+        return outcome
 
     def _run(self, cfg: DictConfig, folder: Path, hydra: HydraConf) -> Outcome:
         if (rank := global_rank()) > 0:
             _log_to(folder / f"rank{rank}.log")
         processes = (devices_per_node(cfg.trainer.devices) or 1) if "trainer" in cfg else 1
         ranks_exist = (world_size() or 1) > 1
-        if ranks_exist or (processes == 1 and not _launcher(hydra).endswith(".FreshLauncher")):
+        if ranks_exist or (processes == 1 and not _launcher(hydra).endswith(_FRESH)):
             return run_in_process(self.root, cfg, folder)
         return run_in_workers(self.root, cfg, folder, processes, _worker_settings(hydra, self._config_dir))
 

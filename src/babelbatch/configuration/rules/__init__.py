@@ -6,6 +6,7 @@ Plain mappings of a configuration go in, lines `path: problem; remedy` come out.
 from babelbatch.configuration.rules.combinations import problems_between
 from babelbatch.configuration.rules.contrasts import problems_of_contrasts
 from babelbatch.configuration.rules.devices import problems_of_devices, problems_of_gpu
+from babelbatch.configuration.rules.launchers import problems_of_launcher
 from babelbatch.configuration.rules.ranges import leaves
 from babelbatch.configuration.rules.report_selection import problems_of_report_selection
 from babelbatch.configuration.rules.sampling import problems_of_alpha
@@ -17,5 +18,6 @@ __all__ = [
     "problems_of_contrasts",
     "problems_of_devices",
     "problems_of_gpu",
+    "problems_of_launcher",
     "problems_of_report_selection",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from babelbatch.distributed.gpus import has_no_gpu
 from babelbatch.distributed.ranks import devices_per_node, srun_lacks_tasks_per_node, world_size
 
-_LAUNCHED_HERE = (".BasicLauncher", ".FreshLauncher")
+_LAUNCHED_HERE = (".BasicLauncher", ".FreshLauncher", ".JoblibLauncher", ".LocalLauncher")
 """Launchers whose jobs run on this machine."""
 
 
@@ -60,7 +60,7 @@ def problems_of_devices(cfg: dict[str, Any], launcher: str | None) -> Iterator[s
         yield f"sampling.batch_size: {size} pairs do not give each of {total} devices one; raise it"
     if launcher is not None and launcher.endswith(".BasicLauncher"):
         yield f"trainer.devices: in a sweep, {total} devices need fresh processes; set hydra/launcher=fresh"
-    elif nodes > 1 and started == 1 and (launcher is None or launcher.endswith(".FreshLauncher")):
+    elif nodes > 1 and started == 1 and (launcher is None or launcher.endswith((*_LAUNCHED_HERE, ".RayLauncher"))):
         yield (
             f"trainer.num_nodes: nothing has started the processes on {nodes} machines; "
             "use srun, torchrun or a launcher such as submitit_slurm"
