@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from babelbatch.configuration.rules import devices
+from babelbatch.configuration.rules import devices, launchers
 from babelbatch.configuration.schema import register
 from babelbatch.jobs.overrides import force_overrides
 from babelbatch.jobs.plan import check_jobs
@@ -37,9 +37,7 @@ def commands(page: str) -> list[str]:
     """Commands in `sh` blocks, without what starts several processes."""
     lines = "".join(block.text for block in blocks((DOCS / page).read_text(encoding="utf-8")) if block.language == "sh")
     found = lines.replace("\\\n", " ").splitlines()
-    return [
-        line for line in found if line.split(" ")[0] in ROOTS and "submitit" not in line and "checkpoint=" not in line
-    ]
+    return [line for line in found if line.split(" ")[0] in ROOTS and "checkpoint=" not in line]
 
 
 @pytest.mark.parametrize("command", [*commands("offline_and_clusters.md"), *commands("quick_start.md")])
@@ -48,6 +46,8 @@ def test_commands_that_are_not_run_pass_the_check(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(devices, "has_no_gpu", lambda: False)
+    monkeypatch.setattr(launchers, "is_installed", lambda library: True)
+    monkeypatch.setattr(launchers, "has_sbatch", lambda: True)
     if "my_conf" in command:
         (experiment,) = [block for block in blocks((DOCS / "quick_start.md").read_text()) if block.language == "yaml"]
         assert experiment.file is not None

@@ -85,8 +85,11 @@ def run_with_submitit(
     """Submits the tasks and waits for them; see `elsewhere.Run`. Jobs of Slurm go on when this process ends."""
     parameters = dict(parameters)
     at_once = len(tasks) if cluster == "slurm" else parameters.pop("array_parallelism")
-    limits = {f"{cluster}_max_num_timeout": max_num_timeout}
-    executor = submitit.AutoExecutor(folder=folder, cluster=cluster, **limits)
+    executor = (  # that of Slurm takes Slurm's parameters by other names, and the automatic one not all of the local one
+        submitit.AutoExecutor(folder=folder, cluster=cluster, slurm_max_num_timeout=max_num_timeout)
+        if cluster == "slurm"
+        else submitit.LocalExecutor(folder=folder, max_num_timeout=max_num_timeout)
+    )
     executor.update_parameters(**parameters)
     outcomes: dict[int, Outcome] = {}
     running: dict[int, submitit.Job[Outcome]] = {}
@@ -124,7 +127,7 @@ def run_with_submitit(
     return [outcomes.get(number, NOT_STARTED) for number in range(len(tasks))], received[0] if received else 0
 
 
-def _submit(executor: submitit.AutoExecutor, tasks: Sequence[Task]) -> list[submitit.Job[Outcome]]:
+def _submit(executor: submitit.Executor, tasks: Sequence[Task]) -> list[submitit.Job[Outcome]]:
     """Raises ConfigError with what Slurm says if it does not take the jobs."""
     try:
         return list(executor.submit_array([SubmittedTask(task) for task in tasks]))

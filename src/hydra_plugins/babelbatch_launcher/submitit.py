@@ -115,7 +115,7 @@ class LocalLauncher(SubmititLauncher):
         submitit_folder: str | None = None,
     ) -> None:
         parameters: dict[str, Any] = {
-            "timeout_min": timeout_min, "local_signal_delay_s": signal_delay_s, "gpus_per_node": gpus_per_node,
+            "timeout_min": timeout_min, "signal_delay_s": signal_delay_s, "gpus_per_node": gpus_per_node,
             "array_parallelism": array_parallelism,
         }  # fmt: skip
         super().__init__(submitit_folder, max_num_timeout, parameters)

@@ -24,7 +24,7 @@ def problems_of_launcher(cfg: dict[str, Any], launcher: dict[str, Any]) -> Itera
     if not target.startswith(_OWN):
         return
     for end, (option, library, extra) in _NEEDED.items():
-        if target.endswith(end) and importlib.util.find_spec(library) is None:
+        if target.endswith(end) and not is_installed(library):
             yield f"hydra/launcher: {option} needs {library}; pip install 'babelbatch[{extra}]'"
     if target.endswith(".JoblibLauncher") and launcher.get("n_jobs") == 0:
         yield "hydra.launcher.n_jobs: 0 jobs at once; set a number, or -1 for one for each core"
@@ -35,12 +35,20 @@ def problems_of_launcher(cfg: dict[str, Any], launcher: dict[str, Any]) -> Itera
     if target.endswith(".LocalLauncher") and _number(launcher, "array_parallelism", 1) < 1:
         yield "hydra.launcher.array_parallelism: no job at once; set at least 1"
     if target.endswith(".SlurmLauncher"):
-        if shutil.which("sbatch") is None:
+        if not has_sbatch():
             yield (
                 "hydra/launcher: there is no sbatch on this machine; type the command on a node of the cluster, or try "
                 "it here with hydra/launcher=submitit_local"
             )
         yield from _problems_of_tasks(cfg, launcher)
+
+
+def is_installed(library: str) -> bool:
+    return importlib.util.find_spec(library) is not None
+
+
+def has_sbatch() -> bool:
+    return shutil.which("sbatch") is not None
 
 
 def _problems_of_time(launcher: dict[str, Any]) -> Iterator[str]:
