@@ -85,7 +85,7 @@ def run_with_submitit(
     """Submits the tasks and waits for them; see `elsewhere.Run`. Jobs of Slurm go on when this process ends."""
     parameters = dict(parameters)
     at_once = len(tasks) if cluster == "slurm" else parameters.pop("array_parallelism")
-    executor = (  # that of Slurm takes Slurm's parameters by other names, and the automatic one not all of the local one
+    executor = (  # the automatic one does not take all parameters of the local one
         submitit.AutoExecutor(folder=folder, cluster=cluster, slurm_max_num_timeout=max_num_timeout)
         if cluster == "slurm"
         else submitit.LocalExecutor(folder=folder, max_num_timeout=max_num_timeout)
