@@ -10,11 +10,11 @@ import pytest
 from babelbatch.report.comparisons import Study, study
 from babelbatch.report.contrasts import Contrast, contrasts_of
 from babelbatch.report.grouping import grouped
-from babelbatch.report.page import build_report, write_report
+from babelbatch.report.page import build_report, markdown, write_report
 from babelbatch.report.planned import sentences
 from babelbatch.report.runs import find_runs
 from babelbatch.report.settings import Settings
-from babelbatch.report.verdicts import headline
+from babelbatch.report.verdicts import headline, planned
 from babelbatch.statistics import holm
 from run_folders import write_run, write_sweep
 
@@ -72,6 +72,27 @@ def test_fewer_tests_leave_more_power(tmp_path: Path) -> None:
     assert planned.test.p_value == pytest.approx(pair.comparison.p_value)
     assert planned.p_value <= pair.p_value
     assert planned.detectable < pair.detectable
+
+
+@pytest.mark.parametrize(("pool", "explained"), [(0.32, True), (0.30, False), (0.40, False)])
+def test_the_page_explains_a_planned_result_that_differs_among_all_pairs(
+    tmp_path: Path, pool: float, explained: bool
+) -> None:
+    levels = {0.0: {"multilingual": 0.30}, 0.5: {"multilingual": pool}, 1.0: {"multilingual": 0.30}}
+    contrasts = [{"group": "hybrid", "against": "x_y", "measure": "multilingual"}]
+    write_sweep(tmp_path, levels, settings={"report": {"contrasts": contrasts}})
+    report = build_report([tmp_path], Settings())
+    first, *rest = planned(report.studies[0])
+    assert ("is better than X-Y" in first) is (pool > 0.3)
+    assert (
+        rest
+        == [
+            "Among the 12 exploratory comparisons, which Holm corrects together, hybrid alpha=0.5 is not significantly "
+            "different from X-Y over the pool of all languages (p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.14). The planned "
+            "comparison decides, because it was chosen before the results were known."
+        ][: int(explained)]
+    )
+    assert all(sentence in markdown(report) for sentence in rest)
 
 
 def test_the_page_says_what_was_planned_and_what_is_exploratory(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from babelbatch.statistics import Comparison, detectable_by, holm
 class Pair:
     """A test that was made: group `a` minus group `b`.
 
-    p_value: adjusted by Holm over its family. alpha: the level that Holm tested it at, where it is not significant: the
+    p_value: adjusted by Holm over its family, of `family` tests. alpha: the level that Holm tested it at, where it is not significant: the
         family's level over the number of tests that were left.
     of_runs: it compares single runs, at least one of them trained: another seed might turn it.
     """
@@ -26,6 +26,7 @@ class Pair:
     p_value: float
     alpha: float
     of_runs: bool
+    family: int
 
     def settled(self, level: float) -> bool:
         """Whether the difference is significant."""
@@ -96,6 +97,6 @@ def corrected(tests: Sequence[tuple[Group, Group, Measure, Comparison]], level: 
     adjusted = holm([comparison.p_value for *_, comparison in tests])
     left = max(1, len(tests) - sum(p_value < 1 - level for p_value in adjusted))
     return tuple(
-        Pair(a.label, b.label, measure, comparison, p_value, (1 - level) / left, of_runs(a, b))
+        Pair(a.label, b.label, measure, comparison, p_value, (1 - level) / left, of_runs(a, b), len(tests))
         for (a, b, measure, comparison), p_value in zip(tests, adjusted, strict=True)
     )

@@ -29,7 +29,6 @@ from babelbatch.report.measures import RANK_DISTANCE
 from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
 from babelbatch.report.places import data_file, without_html
-from babelbatch.report.planned import sentences as planned_sentences
 from babelbatch.report.plots import alpha_curves, learning_curves
 from babelbatch.report.runs import FoundRuns
 from babelbatch.report.section import Section
@@ -167,8 +166,10 @@ def markdown(report: Report) -> str:
         parts += [f"{sentence}\n" for sentence in report.selection.sentences]
     for each in report.studies:
         parts.append(f"## {each.benchmark}\n\n{verdicts.headline(each)}.\n")
-        planned = planned_sentences(each.planned, each.level)
-        parts += [f"{sentence}\n" for sentence in [*planned, *verdicts.sentences(each), *verdicts.margins(each)]]
+        parts += [
+            f"{sentence}\n"
+            for sentence in [*verdicts.planned(each), *verdicts.sentences(each), *verdicts.margins(each)]
+        ]
         parts.append(to_markdown(results(each), report.settings.level))
     parts += [f"* {note}" for note in verdicts.caveats(report.studies[0], report.found)]
     return without_html("\n".join(parts).rstrip() + "\n")
@@ -221,7 +222,7 @@ def _benchmark(each: Study, alpha: Study) -> dict[str, object]:
         "rank_distance": RANK_DISTANCE in each.measures,
         "metric": TITLES[each.metric],
         "headline": verdicts.headline(each),
-        "planned": planned_sentences(each.planned, each.level),
+        "planned": verdicts.planned(each),
         "sentences": verdicts.sentences(each),
         "results": table,
         "legend": legend(table, "bold"),

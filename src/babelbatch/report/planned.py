@@ -116,12 +116,17 @@ def sentences(planned: Sequence[Planned], level: float) -> list[str]:
     found = []
     for each in planned:
         if each.test is None:
-            found.append(f"{each.a.label} against {each.b.label} {_place(each)}: not tested, because {each.reason}.")
+            found.append(f"{each.a.label} against {each.b.label} {place(each)}: not tested, because {each.reason}.")
             continue
         clause = _clause(each, level)
         sentence = f"{clause[0].upper()}{clause[1:]}" if clause.split()[0].islower() else clause
         found.append(f"{sentence} ({_numbers(each, level)}).")
     return found
+
+
+def place(each: Planned) -> str:
+    """Where the contrast is, as the end of a sentence."""
+    return "in rank distance" if each.measure == RANK_DISTANCE else PLACES[each.measure.setting]
 
 
 def _tested(
@@ -151,19 +156,13 @@ def _clause(each: Planned, level: float) -> str:
     a, b = (f"the run of {group.label}" if runs else group.label for group in (each.a, each.b))
     if each.contrast.margin is not None:
         if each.holds(level):
-            return f"{a} keeps the {each.measure.name} of {b} {_place(each)} to within {each.contrast.margin:g}"
-        return (
-            f"that {a} keeps the {each.measure.name} of {b} {_place(each)} to within {each.contrast.margin:g} is open"
-        )
+            return f"{a} keeps the {each.measure.name} of {b} {place(each)} to within {each.contrast.margin:g}"
+        return f"that {a} keeps the {each.measure.name} of {b} {place(each)} to within {each.contrast.margin:g} is open"
     if each.holds(level):
-        return f"{a} is better than {b} {_place(each)}"
+        return f"{a} is better than {b} {place(each)}"
     if each.fails(level):
-        return f"{a} is worse than {b} {_place(each)}"
-    return f"{a} is not significantly different from {b} {_place(each)}"
-
-
-def _place(each: Planned) -> str:
-    return "in rank distance" if each.measure == RANK_DISTANCE else PLACES[each.measure.setting]
+        return f"{a} is worse than {b} {place(each)}"
+    return f"{a} is not significantly different from {b} {place(each)}"
 
 
 def _numbers(each: Planned, level: float) -> str:

@@ -8,9 +8,12 @@ from babelbatch.report.comparisons import Study
 from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
 from babelbatch.report.numbers import fixed, interval_and_p, p_text
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Pair
+from babelbatch.report.planned import Planned, place
 from babelbatch.report.planned import headline as planned_headline
+from babelbatch.report.planned import sentences as planned_sentences
 from babelbatch.report.run_scores import DEFAULT_UNIT
 from babelbatch.report.runs import FoundRuns
+from babelbatch.statistics import Comparison
 
 MORE_SEEDS = "other seeds can order them otherwise"
 _APART = 6  # groups that keep the margin, each in a sentence of its own
@@ -38,6 +41,30 @@ def headline(study: Study) -> str:
     sentence = _and([f"{name}{' is best' if name == names[0] else ''} {places}" for name, places in wins], comma=True)
     rest = [PLACES[measure.setting] for measure in settings if winners[measure] is None]
     return _opened(f"{sentence}; {_and(rest)} no strategy is significantly best" if rest else sentence)
+
+
+def planned(study: Study) -> list[str]:
+    """One sentence for each planned comparison, and one for each that comes out otherwise among all pairs."""
+    found = planned_sentences(study.planned, study.level)
+    for each in study.planned:
+        if isinstance(each.test, Comparison):
+            outcome = study.outcome(each.a.label, each.b.label, each.measure)
+            significant = each.holds(study.level) or each.fails(study.level)
+            if not isinstance(outcome, NotTested) and isinstance(outcome, Better) != significant:
+                found.append(_among_all_pairs(each, outcome))
+    return found
+
+
+def _among_all_pairs(contrast: Planned, outcome: Better | NotDifferent) -> str:
+    a, b = contrast.a.label, contrast.b.label
+    found = f"{a} is not significantly different from {b}"
+    if isinstance(outcome, Better):
+        found = f"{outcome.winner} is better than {outcome.loser}"
+    return (
+        f"Among the {outcome.pair.family} exploratory comparisons, which Holm corrects together, {found} "
+        f"{place(contrast)} ({p_text(outcome.pair.p_value)}). The planned comparison decides, because it was chosen "
+        "before the results were known."
+    )
 
 
 def sentences(study: Study) -> list[str]:
