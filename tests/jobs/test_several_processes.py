@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,13 +15,14 @@ from safetensors.torch import load_file
 
 from commands import BIN, SMALL, metrics, run, run_forked, weights
 from preloaded import started_preloaded
-from processes import ended, finished
+from processes import alive, descendants, ended, finished, until
 
 pytestmark = pytest.mark.slow
 
 # Seventeen pairs do not divide by two. Without dropout, which each rank draws for itself.
 PAIRS = [*SMALL, "sampling.batch_size=17", "corpus.negatives=1", "encoder.dropout=0", "logger=csv"]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+SHARDED = ["trainer=fsdp", "trainer.devices=2", "trainer.accelerator=cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +41,17 @@ def curve(folder: Path, name: str) -> list[float]:
     return [float(row[header.index(name)]) for row in rows if row[header.index(name)]]
 
 
+def assert_close_weights(found: Path, expected: Path) -> None:
+    one, other = (load_file(folder / "encoder" / "model.safetensors") for folder in (expected, found))
+    for name, tensor in one.items():
+        if not name.endswith("key.bias"):  # has no gradient but rounding
+            torch.testing.assert_close(other[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+
+
 def test_one_process_finds_the_same(supervised: Path, tmp_path: Path) -> None:
     """Twelve steps of AdamW, which makes a unit step of a rounding error where a gradient is nothing else."""
     run_forked("babelbatch-train", *PAIRS, "output_dir=out", cwd=tmp_path)
-    one, two = (load_file(folder / "encoder" / "model.safetensors") for folder in (tmp_path / "out", supervised))
-    for name, tensor in one.items():
-        if not name.endswith("key.bias"):  # has no gradient but rounding
-            torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+    assert_close_weights(supervised, tmp_path / "out")
     for name in ("train/loss", "train/loss/x_x", "train/loss/x_y", "validation/loss", "train/gradient_norm"):
         assert curve(supervised, name) == pytest.approx(curve(tmp_path / "out", name), rel=1e-4), name
     for name in ("train/negatives", "train/alpha", "train/languages", "train/masked_rate/x_y"):
@@ -75,6 +81,53 @@ def test_mimo_on_two_processes(supervised: Path, tmp_path: Path) -> None:
         [0.2 * c + 0.8 * t for c, t in zip(contrastive[1:], distillation[1:], strict=True)], rel=1e-6
     )
     assert distillation[-1] < distillation[0]
+
+
+def test_sharded_weights_find_the_same_and_survive_a_kill(supervised: Path, tmp_path: Path) -> None:
+    """A checkpoint has whole weights and whole states of the optimiser: the same ranks go on from it to the bit, and
+    one process, or ranks without shards, to the numbers that they find alone."""
+    watched = ["callbacks=early_stopping", "callbacks.evaluate.during_training=true", "trainer.val_check_interval=12"]
+    command = [*PAIRS, *watched, "callbacks.checkpoint.every_n_steps=1"]
+    run_forked("babelbatch-train", *command, *SHARDED, "output_dir=whole", cwd=tmp_path)
+    whole, cut, moved = (tmp_path / name for name in ("whole", "cut", "moved"))
+    assert curve(whole, "train/loss") == pytest.approx(curve(supervised, "train/loss"), rel=1e-4)
+    assert curve(whole, "train/gradient_norm") == pytest.approx(curve(supervised, "train/gradient_norm"), rel=1e-4)
+    assert curve(whole, "validation/loss") == pytest.approx(curve(supervised, "validation/loss")[-1:], rel=1e-4)
+    during = curve(whole, "world_facts/multilingual/map")[0]
+    assert during == pytest.approx(scores(whole)["world_facts/multilingual/map"], rel=1e-6)  # logged in float32
+    assert scores(whole).keys() == scores(supervised).keys()
+    assert metrics(whole)["parameters"] == metrics(supervised)["parameters"]
+
+    end(command, SHARDED, cut, after=4)
+    shutil.copytree(cut, moved)
+    assert "resuming from " in resumed(command, SHARDED, cut)
+    assert weights(cut) == weights(whole)
+    assert scores(cut) == scores(whole)
+
+    end(command, [], moved, after=8)  # one process goes on
+    assert "is resumed on other devices (trainer.devices: 1 there, 2 here" in resumed(command, SHARDED, moved)
+    assert_close_weights(moved, whole)
+    refused = run_forked("babelbatch-train", *command, "output_dir=moved", cwd=tmp_path, code=2)
+    assert "trainer.strategy: fsdp there, auto here" in refused.stdout + refused.stderr  # it is finished
+    assert (moved / "metrics.json").exists()
+
+
+def end(command: list[str], layout: list[str], folder: Path, after: int) -> None:
+    """Runs a command, and kills it after some steps."""
+    typed = [BIN / "babelbatch-train", *command, *layout, f"output_dir={folder}"]
+    with started_preloaded(*typed, cwd=folder.parent, merged=True) as process:
+        first = f"step-{after:08}.ckpt"
+        until(lambda: any(path.name >= first for path in (folder / "checkpoints").glob("step-*")), process)
+        ranks = descendants(process.pid)
+        process.kill()
+        ended(process)
+    until(lambda: not any(map(alive, ranks)))
+    assert not (folder / "metrics.json").exists()
+
+
+def resumed(command: list[str], layout: list[str], folder: Path) -> str:
+    done = run_forked("babelbatch-train", *command, *layout, f"output_dir={folder}", cwd=folder.parent)
+    return done.stdout + done.stderr
 
 
 def test_started_by_torchrun(supervised: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from babelbatch.jobs.failures import is_user_error
 from babelbatch.storage import WaitedTooLong
 from babelbatch.training import bounded_strategy, long_waits_reported
+from babelbatch.training.sharded_strategy import ShardedStrategy
 
 HALF_A_SECOND = timedelta(seconds=0.5)
 REPORTED = (
@@ -35,7 +36,13 @@ def test_the_process_group_has_the_bound() -> None:
 
 
 def test_what_is_no_name_of_ddp_stays() -> None:
-    assert [bounded_strategy(name, 1) for name in ("auto", "fsdp")] == ["auto", "fsdp"]
+    assert [bounded_strategy(name, 1) for name in ("auto", "deepspeed")] == ["auto", "deepspeed"]
+
+
+def test_the_sharded_strategy_has_the_bound() -> None:
+    strategy = bounded_strategy("fsdp", 0.5, shards=2)
+    assert isinstance(strategy, ShardedStrategy)
+    assert (strategy._timeout, strategy._shards) == (timedelta(seconds=90), 2)
 
 
 def test_a_wait_in_a_collective_is_one_line() -> None:

@@ -29,7 +29,8 @@ from babelbatch.training import embedding_rows
 from babelbatch.training.embedding_rows import _rows_of
 from babelbatch.training.learner import Learner, seed_step
 from babelbatch.training.scheduler import constant
-from babelbatch.training.tuning import full
+from babelbatch.training.sharding import divided_like, gathered, mesh_of, shard, whole_on_first_rank
+from babelbatch.training.tuning import full, parameter_groups
 from conftest import MakeCorpus
 from preloaded import preload
 
@@ -247,6 +248,70 @@ class _Step(nn.Module):
         return self.learner.training_step(batch, 0)
 
 
+SHARDED = [  # and whether activations are checkpointed
+    (Case(0.0, 12), False),
+    (Case(0.0, 11, symmetric=True, grad_cache=True, shared=False), False),
+    (Case(1.0, 10, symmetric=True, grad_cache=True), True),
+    (Case(0.0, 10, objective="language_kl", mask=False, matryoshka=(16, 4)), True),
+]
+LIMITS = {"overhead": 0, "token_limit": 20}  # many chunks, not equally many on each rank
+
+
+def encoder_trained(corpus: Corpus, case: Case) -> Learner:
+    """Whose objective has no weights of its own."""
+    learner = learner_for(corpus, case)
+    learner.loss.log_temperature.requires_grad_(False)
+    return learner
+
+
+def shared_weights(ranks: int) -> list[tuple[Case, bool]]:
+    """Of the cases, what so many ranks do. Two share one copy of the weights; four have two copies."""
+    return SHARDED if ranks == 2 else SHARDED[1:2]
+
+
+def adamw(learner: Learner, fused: bool) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameter_groups(learner.encoder, learner.loss), lr=0.01, eps=0.01, fused=fused)
+
+
+def clipped_step(learner: Learner, optimizer: torch.optim.Optimizer) -> None:
+    learner.configure_gradient_clipping(optimizer, 0.1)
+    optimizer.step()
+
+
+def _sharded(corpus: Corpus, case: Case, checkpointing: bool, rank: int, ranks: int) -> dict:
+    learner = encoder_trained(corpus, case)
+    full(learner.encoder, activation_checkpointing=checkpointing)
+    learner.sharded = shard(learner.encoder, mesh_of(ranks, 2, "cpu"))
+    weights = [each.to_local().numel() for each in learner.encoder.parameters()]
+    batch = batch_for(corpus, learner, case, rank, ranks, **LIMITS)
+    with torch.no_grad():
+        learner._loss_of(batch)  # as a validation does: it leaves nothing behind that the step could stumble over
+    step = learner.training_step(batch, 0)
+    step["loss"].backward()
+    gradient = {name: gathered(p.grad) for name, p in learner.named_parameters() if p.grad is not None}
+    optimizer = adamw(learner, fused=case.grad_cache)
+    clipped_step(learner, optimizer)
+    state = optimizer.state_dict()
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    whole = whole_on_first_rank(state)["state"]
+    return {
+        "value": step["value"].item(),
+        "masked": step["masked"].tolist(),
+        "gradient": gradient,
+        "chunks": len(batch.chunks),
+        "own weights": sum(weights),
+        "norm": learner.gradient_norm,
+        "weights": learner.whole_encoder().state_dict(),
+        "states": whole,
+        "own states": {
+            number: torch.equal(
+                divided_like(parameter, gathered(each["exp_avg"])).to_local(), each["exp_avg"].to_local()
+            )
+            for (number, each), parameter in zip(state["state"].items(), parameters, strict=True)
+        },
+    }
+
+
 def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
     torch.set_num_threads(1)
     meet, patience = f"file://{folder}/meet", timedelta(seconds=120)
@@ -265,7 +330,8 @@ def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
     everyone = gather_rows(mine, tuple(range(ranks)))
     (everyone.sum(dim=1) @ torch.arange(1.0, len(everyone) + 1)).backward()
     talk = (everyone.detach(), mine.grad, max_over_ranks(10 - rank), sum_over_ranks_on_cpu(torch.tensor([1.0, rank])))
-    torch.save((found, vectors, talk), folder / f"{rank}.pt")
+    sharded = [_sharded(corpus, *each, rank, ranks) for each in shared_weights(ranks)]
+    torch.save((found, vectors, talk, sharded), folder / f"{rank}.pt")
     dist.barrier()
     dist.destroy_process_group()
 
@@ -292,9 +358,41 @@ def test_ranks_change_nothing(corpus: Corpus, ranks: list, number: int) -> None:
 
 
 @pytest.mark.slow
+def test_sharding_changes_nothing(corpus: Corpus, ranks: list) -> None:
+    """Gradient, norm, a clipped step of AdamW and its states, which rank 0 gathers for a checkpoint."""
+    cases = shared_weights(len(ranks))
+    for place, (case, _) in enumerate(cases):
+        assert_sharding_changes_nothing(corpus, case, [found[place] for *_, found in ranks])
+    assert any(len({found[place]["chunks"] for *_, found in ranks}) > 1 for place in range(len(cases)))
+
+
+def assert_sharding_changes_nothing(corpus: Corpus, case: Case, found: list[dict]) -> None:
+    learner = encoder_trained(corpus, case)
+    step = learner.training_step(batch_for(corpus, learner, case), 0)
+    step["loss"].backward()
+    gradient = gradients(learner)
+    optimizer = adamw(learner, fused=False)
+    clipped_step(learner, optimizer)
+    for each in found:
+        assert each["value"] == pytest.approx(step["value"].item(), rel=1e-5)
+        assert_close(gradient, each["gradient"])
+        assert each["norm"].item() == pytest.approx(learner.gradient_norm.item(), rel=1e-5)
+        assert all(each["own states"].values())
+        assert each["weights"].keys() == learner.encoder.state_dict().keys()
+        for name, weight in learner.encoder.state_dict().items():
+            torch.testing.assert_close(each["weights"][name], weight, rtol=1e-5, atol=1e-6, msg=name)
+    assert [count for each in found for count in each["masked"]] == step["masked"].tolist()
+    assert sum(each["own weights"] for each in found[:2]) == sum(each.numel() for each in learner.encoder.parameters())
+    assert max(each["own weights"] for each in found) < 0.51 * sum(each["own weights"] for each in found[:2])
+    for key, expected in optimizer.state_dict()["state"].items():
+        for name in ("exp_avg", "exp_avg_sq"):
+            torch.testing.assert_close(found[0]["states"][key][name], expected[name], rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.slow
 def test_ranks_share_the_encoding(corpus: Corpus, ranks: list) -> None:
     expected = encode(learner_for(corpus, CASES[0]).encoder, corpus.passage_texts, "passage", token_budget=60)
-    for _, vectors, _ in ranks:
+    for _, vectors, *_ in ranks:
         assert np.array_equal(vectors, expected)
 
 
@@ -303,7 +401,7 @@ def test_what_ranks_tell_each_other(ranks: list) -> None:
     """Rank r brings r rows of r; row n of all counts n + 1 in every rank's sum."""
     size = len(ranks)
     rows = [float(rank) for rank in range(size) for _ in range(rank)]
-    for rank, (_, _, (everyone, gradient, most, sums)) in enumerate(ranks):
+    for rank, (_, _, (everyone, gradient, most, sums), _) in enumerate(ranks):
         assert everyone[:, 0].tolist() == rows
         first = sum(range(rank))
         assert gradient[:, 0].tolist() == [size * (first + place + 1) for place in range(rank)]

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from babelbatch.batches import PairData
 from babelbatch.configuration.schema import sha256_of
 from babelbatch.configuration.signatures import parameters
+from babelbatch.distributed.ranks import SHARDED_STRATEGY
 from babelbatch.encoder import Encoder
 from babelbatch.loss import Objective
 from babelbatch.progress import waiting
@@ -63,6 +64,14 @@ def refuse_unlogged_monitor(monitor: str, data: PairData) -> None:
     missing = {1.0: "x_y", 0.0: "x_x"}.get(data.validation.sampler.sampling.alpha)
     if missing is not None and monitor == f"validation/loss/{missing}":
         raise ValueError(f"monitor: the validation set has no {missing} batches; set monitor=validation/loss")
+
+
+def refuse_trained_objective(cfg: DictConfig, loss: Objective) -> None:
+    """Raises ValueError if the objective has weights to train that trainer=fsdp would not divide, nor keep equal."""
+    if cfg.trainer.get("strategy") == SHARDED_STRATEGY and any(each.requires_grad for each in loss.parameters()):
+        raise ValueError(
+            f"loss: {type(loss).__name__} trains weights of its own, and fsdp those of the encoder only; set trainer=ddp"
+        )
 
 
 def refuse_other_sizes(loss: Objective, encoder: Encoder) -> None:

@@ -27,6 +27,7 @@ from babelbatch.commands.refusals import (
     refuse_altered_negatives,
     refuse_missing_gpu,
     refuse_other_sizes,
+    refuse_trained_objective,
     refuse_unfit_data,
     refuse_unlogged_monitor,
 )
@@ -35,7 +36,7 @@ from babelbatch.configuration.inputs import input_versions
 from babelbatch.configuration.schema import TrainerConfig
 from babelbatch.corpora import with_language_fraction
 from babelbatch.distributed.collectives import leave_group
-from babelbatch.distributed.ranks import global_rank
+from babelbatch.distributed.ranks import SHARDED_STRATEGY, global_rank
 from babelbatch.encoder import (
     Encoder,
     FourBitLinear,
@@ -177,6 +178,7 @@ def train(cfg: DictConfig, folder: Path) -> None:
         trainer = build_trainer(run, parts, loggers)
         with long_waits_reported(run.stuck_minutes):
             seconds = fit(run, parts, trainer)
+            parts = with_whole_encoder(parts)
             evaluated = evaluate(run, parts, trainer)
     with long_waits_reported(run.stuck_minutes):
         leave_group()
@@ -241,6 +243,7 @@ def assemble(run: Run) -> Parts:
     initial_weights = weights_digest(encoder)
     loss = build_loss(cfg.loss, encoder)
     refuse_other_sizes(loss, encoder)
+    refuse_trained_objective(cfg, loss)
     teacher = None if loss.teacher is None else loss.teacher.encoder
     assert teacher is None or isinstance(teacher, Encoder)
     inputs = TrainingInputs(
@@ -297,11 +300,15 @@ def build_trainer(run: Run, parts: Parts, loggers: list[Logger]) -> pl.Trainer:
     own = {each.name for each in fields(TrainerConfig)}
     settings = OmegaConf.masked_copy(run.cfg.trainer, [key for key in run.cfg.trainer if key not in own])
     strategy = settings.get("strategy")  # a name, or an own one
-    bounded = {"strategy": bounded_strategy(strategy, run.stuck_minutes)} if isinstance(strategy, str) else {}
+    sharded = strategy == SHARDED_STRATEGY
+    shards = run.cfg.trainer.get("shards")
+    bounded = {"strategy": bounded_strategy(strategy, run.stuck_minutes, shards)} if isinstance(strategy, str) else {}
+    if sharded:
+        settings.inference_mode = False  # weights gathered under it could not be trained afterwards
     trainer: pl.Trainer = build(settings)(
         callbacks=[*callbacks, FiniteLoss()],
         max_steps=parts.data.training.steps // run.batches_per_step,
-        plugins=AtomicIO(),
+        plugins=AtomicIO(mapped=sharded),
         logger=loggers or False,
         default_root_dir=str(run.folder),
         # Explicit, or Lightning adds its own ModelCheckpoint, which writes the whole state at every validation.
@@ -333,6 +340,13 @@ def fit(run: Run, parts: Parts, trainer: pl.Trainer) -> float:
     with keep_freed_memory():
         trainer.fit(parts.learner, parts.data, ckpt_path=parts.resumed, weights_only=True)
     return time.perf_counter() - started
+
+
+def with_whole_encoder(parts: Parts) -> Parts:
+    """The parts with an encoder that is not divided among ranks any more."""
+    encoder = parts.learner.encoder = parts.learner.whole_encoder()
+    parts.learner.sharded = None
+    return replace(parts, encoder=encoder)
 
 
 def evaluate(run: Run, parts: Parts, trainer: pl.Trainer) -> Evaluated:

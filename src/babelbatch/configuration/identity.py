@@ -22,6 +22,8 @@ _IRRELEVANT = (
     "trainer.log_every_n_steps", "trainer.enable_model_summary", "trainer.stuck_minutes",
     "evaluation.vector_cache", "report",
 )  # fmt: skip
+_LAYOUT = ("trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.shards")
+"""They say how many devices share the work, and how. An interrupted run may be resumed on others."""
 _UNSET = ("language_fraction",)
 """Keys that are younger than some finished runs; where they are not set, a configuration is that of such a run."""
 _OUTPUT_DIR = "<output_dir>"
@@ -73,6 +75,11 @@ def differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[st
         for path in sorted(saved.keys() | current.keys())
         if path not in saved or path not in current or saved[path] != current[path]
     ]
+
+
+def is_layout(difference: str) -> bool:
+    """Whether a line of `differences` is about the devices that share the work."""
+    return difference.split(":", 1)[0].startswith(_LAYOUT)
 
 
 def group_of(cfg: DictConfig, folder: Path) -> str:

@@ -61,10 +61,13 @@ class TrainerConfig:
         (docs/training.md); None: after `max_steps`. With it, `max_steps` is a limit that must suffice, -1 for none.
     stuck_minutes: end the run if a data worker prepares no batch for so long, or if a rank alone is stopped (SIGSTOP);
         the message says which process it is. A rank that waits for another one ends the run after three times as long.
+    shards: with strategy=fsdp, how many consecutive ranks share one copy of the weights; each copy trains on its own
+        part of the batch. It divides the number of devices. None: all ranks share one copy (docs/training.md).
     """
 
     max_tokens: int | None = None
     stuck_minutes: float = 10.0
+    shards: int | None = None
 
 
 @dataclass

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+SHARDED_STRATEGY = "fsdp"
+"""The value of `trainer.strategy` with which the encoder is divided among the ranks. Lightning's own strategy of this
+name, for the first version of FSDP, is not used."""
+
 
 def global_rank() -> int:
     """The rank of this process, 0 if it is the only one. Rank 0 writes the run's files and takes its lock."""

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from babelbatch.configuration.check import check
-from babelbatch.configuration.identity import config_hash, differences, identity, resolved_yaml
+from babelbatch.configuration.identity import config_hash, differences, identity, is_layout, resolved_yaml
 from babelbatch.configuration.inputs import changed_inputs, is_own_code
 from babelbatch.configuration.plain import without_hydra
 from babelbatch.configuration.saved import load_config
@@ -138,7 +138,10 @@ def _refuse_another_run(cfg: DictConfig, folder: Path) -> None:
     except Exception as error:  # missing, not YAML, or not a configuration
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise ConfigError([f"{problem} (its {CONFIG_FILE} cannot be read: {reason})"]) from error
-    if found := differences(saved, identity(cfg)):
+    found = differences(saved, identity(cfg))
+    if not (folder / METRICS_FILE).exists():  # it is resumed, and says so if the devices are others
+        found = [each for each in found if not is_layout(each)]
+    if found:
         raise ConfigError([problem, *found])
 
 

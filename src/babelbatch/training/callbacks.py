@@ -12,12 +12,12 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
-from babelbatch.encoder import Encoder
 from babelbatch.evaluation.dimensions import DIMENSIONS
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import Work, bar
 from babelbatch.records import Benchmark
+from babelbatch.training.learner import Learner
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ class EvaluateRetrieval(pl.Callback):
     # Not `on_validation_end`: callbacks that monitor a metric read it there.
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._during_training and not trainer.sanity_checking:
-            encoder: Encoder = pl_module.encoder  # type: ignore[assignment]  # of `Learner`
+            assert isinstance(pl_module, Learner)
+            encoder = pl_module.whole_encoder()
             for benchmark in self._benchmarks.values():
                 result = self._evaluation.during_training(encoder, benchmark)
                 # All ranks have the same numbers; `sync_dist` avoids Lightning's warning.

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import CheckpointIO
 
-from babelbatch.configuration.identity import differences
+from babelbatch.configuration.identity import differences, is_layout
 from babelbatch.distributed.collectives import max_over_ranks
 from babelbatch.records import Batch
 from babelbatch.runs.stopping import Stopped
@@ -30,7 +30,11 @@ class AtomicIO(CheckpointIO):
     """Writes files atomically and with a digest, which is verified when they are read.
 
     Lightning's own writes through the system's temporary folder, which on another disk is a plain copy.
+    mapped: map tensors from the file instead of reading them, for a rank that uses a part of each.
     """
+
+    def __init__(self, mapped: bool = False) -> None:
+        self._mapped = mapped
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Raises OSError, and leaves no file, if the disk does not take it."""
@@ -42,7 +46,7 @@ class AtomicIO(CheckpointIO):
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
         """Raises DamagedCheckpoint for any other content than the written one. Tensors are on the CPU."""
-        return read_checkpoint(Path(path))
+        return read_checkpoint(Path(path), mmap=self._mapped)
 
     def remove_checkpoint(self, path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)
@@ -204,7 +208,8 @@ def disable_lightning_signal_handlers(trainer: pl.Trainer) -> None:
 def newest_checkpoint(folder: Path, origin: Mapping[str, Any]) -> Path | None:
     """The newest checkpoint that can be read, or None. Damaged ones are skipped with a warning.
 
-    Raises ValueError if it belongs to another run, that is if its origin differs in any key.
+    Raises ValueError if it belongs to another run, that is if its origin differs in any key. Only the number of devices
+    and how they share the work may differ, with a warning.
     """
     for path in _by_age(folder):
         try:
@@ -212,11 +217,17 @@ def newest_checkpoint(folder: Path, origin: Mapping[str, Any]) -> Path | None:
         except (DamagedCheckpoint, KeyError) as error:
             log.warning("%s cannot be read (%s); skipped", path, error)
             continue
-        if different := "".join(f"\n  - {difference}" for difference in differences(found, origin)):
+        changed = differences(found, origin)
+        if different := "".join(f"\n  - {each}" for each in changed if not is_layout(each)):
             raise ValueError(
                 f"{path} is a checkpoint of another run:{different}\nset these as there, choose another output_dir, "
                 f"or remove {folder} to start over"
             )
+        if changed:
+            log.warning(
+                "%s is resumed on other devices (%s): batches and gradients stay the same up to rounding, the draws of "
+                "dropout do not", path, "; ".join(changed),
+            )  # fmt: skip
         return path
     return None
 

@@ -12,7 +12,7 @@ from torch import Tensor
 Encode = Callable[[], Tensor]
 
 
-def encode_twice(chunks: Sequence[Encode], parameters: Sequence[Tensor]) -> Tensor:
+def encode_twice(chunks: Sequence[Encode], parameters: Sequence[Tensor], sharded: bool = False) -> Tensor:
     """The concatenated vectors of all chunks, with the activations of one chunk in memory at a time.
 
     Each chunk is encoded without a graph, and again in the backward pass, from the same random state, when the gradient
@@ -21,8 +21,12 @@ def encode_twice(chunks: Sequence[Encode], parameters: Sequence[Tensor]) -> Tens
     training requires.
 
     chunks: each encodes its texts to (n, d). parameters: the trained parameters that the vectors depend on.
+    sharded: whether FSDP divides them among ranks. Its hooks then add the gradient of each chunk to the parameters, and
+        the node itself has none for them.
     """
-    vectors: Tensor = _EncodeTwice.apply(chunks, *parameters)  # type: ignore[no-untyped-call]  # untyped in torch
+    if sharded:
+        parameters = [torch.zeros((), device=parameters[0].device, requires_grad=True)]  # for the node to be in a graph
+    vectors: Tensor = _EncodeTwice.apply(chunks, sharded, *parameters)  # type: ignore[no-untyped-call]  # untyped in torch
     return vectors
 
 
@@ -31,8 +35,8 @@ class _EncodeTwice(torch.autograd.Function):
     # memory that they free: a third more of it at a batch of 4,096.
 
     @staticmethod
-    def forward(ctx: Any, chunks: Sequence[Encode], *parameters: Tensor) -> Tensor:
-        ctx.chunks, ctx.parameters = chunks, parameters
+    def forward(ctx: Any, chunks: Sequence[Encode], sharded: bool, *parameters: Tensor) -> Tensor:
+        ctx.chunks, ctx.sharded, ctx.parameters = chunks, sharded, parameters
         device = ctx.device = parameters[0].device
         ctx.autocast = torch.is_autocast_enabled(device.type), torch.get_autocast_dtype(device.type)
         ctx.states = []
@@ -57,10 +61,13 @@ class _EncodeTwice(torch.autograd.Function):
                     vectors = encode()
                 part = grad[start : start + len(vectors)].to(vectors.dtype)
                 start += len(vectors)
+                if ctx.sharded:
+                    vectors.backward(part)
+                    continue
                 for n, found in enumerate(torch.autograd.grad(vectors, ctx.parameters, part, allow_unused=True)):
                     if found is not None:
                         sums[n] = found if (so_far := sums[n]) is None else so_far.add_(found)
-        return None, *sums
+        return None, None, *sums
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pytorch_lightning as pl
@@ -21,8 +22,12 @@ from babelbatch.encoder import Encoder, Role
 from babelbatch.loss import Encoded, Loss, Objective, PairedVectors
 from babelbatch.records import Batch, Padded, PairedTexts, TeacherBatch
 from babelbatch.training.embedding_rows import rows_looked_up_once
+from babelbatch.training.equal_chunks import as_many_on_each_rank
 from babelbatch.training.grad_cache import encode_twice
 from babelbatch.training.tuning import parameter_groups
+
+if TYPE_CHECKING:
+    from babelbatch.training.sharding import ShardedEncoder
 
 
 class StepOutput(TypedDict):
@@ -44,6 +49,7 @@ class Learner(pl.LightningModule):
     optimizer: from parameter groups to an optimiser. scheduler: from (optimiser, total steps) to a schedule.
     seed: of dropout. The draws of a step are a function of (seed, step, rank), so a resumed run repeats them.
     grad_cache: encode the chunks of a batch one at a time, and twice: see `encode_twice`.
+    sharded: set once the encoder is divided among the ranks.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Learner(pl.LightningModule):
         super().__init__()
         self.encoder = encoder
         self.loss = loss
+        self.sharded: ShardedEncoder | None = None
         self.gradient_norm: Tensor | None = None
         self._optimizer = optimizer
         self._scheduler = scheduler
@@ -93,16 +100,28 @@ class Learner(pl.LightningModule):
         if gradient_clip_algorithm == "value":
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
-            self.gradient_norm = clip_grad_norm_(self.parameters(), gradient_clip_val or torch.inf)
+            norm = clip_grad_norm_(self.parameters(), gradient_clip_val or torch.inf)
+            self.gradient_norm = norm if self.sharded is None else self.sharded.gathered(norm)
+
+    def whole_encoder(self) -> Encoder:
+        """The encoder; if it is sharded, a copy with all weights, which all ranks must ask for together."""
+        return self.encoder if self.sharded is None else self.sharded.whole()
 
     def _loss_of(self, batch: Batch) -> Loss:
         chunks = [*_with_roles(batch.chunks, batch.query_chunks)]
+        rows = None
+        encode: Callable[[Padded, Role], Tensor] = self.encoder
+        if self.sharded is not None:
+            chunks, rows = as_many_on_each_rank(chunks, self.encoder.settings.shared)
+            encode = self.sharded.encode
         if self.grad_cache and torch.is_grad_enabled():
             trained = [part for part in self.encoder.parameters() if part.requires_grad]
-            vectors = encode_twice([partial(self.encoder, *each) for each in chunks], trained)
+            vectors = encode_twice([partial(encode, *each) for each in chunks], trained, self.sharded is not None)
         else:
-            with rows_looked_up_once(self.encoder, chunks):
-                vectors = torch.cat([self.encoder(*each) for each in chunks])
+            with nullcontext() if self.sharded else rows_looked_up_once(self.encoder, chunks):
+                vectors = torch.cat([encode(*each) for each in chunks])
+        if rows is not None:
+            vectors = vectors[rows]
         teacher_queries, teacher_passages = self._teacher_vectors(batch.teacher_batch)
         encoded = Encoded(
             queries=vectors[batch.queries],

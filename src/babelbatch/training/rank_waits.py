@@ -9,6 +9,7 @@ from datetime import timedelta
 import torch.distributed as dist
 from pytorch_lightning.strategies import DDPStrategy, StrategyRegistry
 
+from babelbatch.distributed.ranks import SHARDED_STRATEGY
 from babelbatch.storage import WaitedTooLong
 
 _TIMES = 3
@@ -19,9 +20,13 @@ _TIMED_OUT = ("Timed out waiting", "Application timeout caused pair closure")
 after it."""
 
 
-def bounded_strategy(name: str, stuck_minutes: float) -> str | DDPStrategy:
-    """The strategy of this name with a bound on the waits of its process group. The name of a strategy that is not
-    Lightning's DDP is returned as it is."""
+def bounded_strategy(name: str, stuck_minutes: float, shards: int | None = None) -> str | DDPStrategy:
+    """The strategy of this name with a bound on the waits of its process group. The name of a strategy that is neither
+    Lightning's DDP nor our own is returned as it is. shards: of our own, see `ShardedStrategy`."""
+    if name == SHARDED_STRATEGY:
+        from babelbatch.training.sharded_strategy import ShardedStrategy  # which other runs need not import
+
+        return ShardedStrategy(timedelta(minutes=_TIMES * stuck_minutes), shards)
     entry = dict(StrategyRegistry).get(name, {})
     if entry.get("strategy") is not DDPStrategy:
         return name

@@ -17,11 +17,11 @@ DDP = ["trainer=ddp", "trainer.devices=2"]
         (["trainer.devices=[0,1]", "trainer.strategy=ddp"], []),
         (
             ["trainer.devices=2"],
-            ["trainer.strategy: 2 devices need the strategy ddp, not 'auto'; set trainer=ddp"],
+            ["trainer.strategy: 2 devices need the strategy ddp or fsdp, not 'auto'; set trainer=ddp"],
         ),
         (
             ["trainer.devices=2", "trainer.strategy=ddp_spawn"],
-            ["trainer.strategy: 2 devices need the strategy ddp, not 'ddp_spawn'; set trainer=ddp"],
+            ["trainer.strategy: 2 devices need the strategy ddp or fsdp, not 'ddp_spawn'; set trainer=ddp"],
         ),
         (
             ["trainer.devices=-1"],

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from babelbatch.configuration.rules.sharding import problems_of_sharding
 from babelbatch.distributed.gpus import has_no_gpu
-from babelbatch.distributed.ranks import devices_per_node, srun_lacks_tasks_per_node, world_size
+from babelbatch.distributed.ranks import SHARDED_STRATEGY, devices_per_node, srun_lacks_tasks_per_node, world_size
 
 _LAUNCHED_HERE = (".BasicLauncher", ".FreshLauncher", ".JoblibLauncher", ".LocalLauncher")
 """Launchers whose jobs run on this machine."""
@@ -50,11 +51,12 @@ def problems_of_devices(cfg: dict[str, Any], launcher: str | None) -> Iterator[s
             f"trainer.devices: srun has the total number of processes only; "
             f"type srun --nodes={nodes} --ntasks-per-node={devices}"
         )
+    yield from problems_of_sharding(cfg, total)
     if total == 1:
         return
     strategy = trainer.get("strategy", "auto")
-    if isinstance(strategy, str) and (not strategy.startswith("ddp") or re.search("spawn|fork|notebook", strategy)):
-        yield f"trainer.strategy: {total} devices need the strategy ddp, not {strategy!r}; set trainer=ddp"
+    if isinstance(strategy, str) and strategy != SHARDED_STRATEGY and not _starts_no_process(strategy):
+        yield f"trainer.strategy: {total} devices need the strategy ddp or fsdp, not {strategy!r}; set trainer=ddp"
     size = cfg["sampling"].get("batch_size")
     if isinstance(size, int) and size < total:
         yield f"sampling.batch_size: {size} pairs do not give each of {total} devices one; raise it"
@@ -65,3 +67,8 @@ def problems_of_devices(cfg: dict[str, Any], launcher: str | None) -> Iterator[s
             f"trainer.num_nodes: nothing has started the processes on {nodes} machines; "
             "use srun, torchrun or a launcher such as submitit_slurm"
         )
+
+
+def _starts_no_process(strategy: str) -> bool:
+    """Whether it is DDP among processes that somebody else has started."""
+    return strategy.startswith("ddp") and not re.search("spawn|fork|notebook", strategy)

@@ -54,6 +54,7 @@ _RANGES = {  # path: (minimum, maximum)
     "trainer.max_steps": (1, None),
     "trainer.max_tokens": (1, None),
     "trainer.stuck_minutes": (0.1, None),
+    "trainer.shards": (2, None),
     "trainer.accumulate_grad_batches": (1, None),
     "mining.negatives": (1, None),
     "mining.first_rank": (1, None),
