@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from torch import nn
 
 from babelbatch.commands import train as training
+from babelbatch.commands.refusals import refuse_trained_objective
 from babelbatch.configuration.schema import register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.describe.command import main
 from babelbatch.jobs.overrides import force_overrides
+from babelbatch.loss import Contrastive
 
 FACTS = ["corpus.languages=[en,de]", "sampling=x_x"]
 
@@ -53,3 +57,18 @@ def test_validation_items_that_are_too_few(tmp_path: Path, capsys: pytest.Captur
         training.train(run(*table), tmp_path / "run")
     assert main(["experiment=demo", *table, benchmark]) == 2
     assert f"  - {refused.value}\n" in capsys.readouterr().out
+
+
+class _OwnObjective(Contrastive):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+
+def test_an_own_objective_with_weights_is_not_trained_by_fsdp() -> None:
+    line = "loss: _OwnObjective trains weights of its own, and fsdp only those of the encoder; set trainer=ddp"
+    sharded = run("trainer=fsdp")
+    with pytest.raises(ValueError, match=line):
+        refuse_trained_objective(sharded, _OwnObjective())
+    refuse_trained_objective(sharded, Contrastive())
+    refuse_trained_objective(run("trainer=ddp"), _OwnObjective())

@@ -70,7 +70,8 @@ def refuse_trained_objective(cfg: DictConfig, loss: Objective) -> None:
     """Raises ValueError if the objective has weights to train that trainer=fsdp would not divide, nor keep equal."""
     if cfg.trainer.get("strategy") == SHARDED_STRATEGY and any(each.requires_grad for each in loss.parameters()):
         raise ValueError(
-            f"loss: {type(loss).__name__} trains weights of its own, and fsdp those of the encoder only; set trainer=ddp"
+            f"loss: {type(loss).__name__} trains weights of its own, and fsdp only those of the encoder; "
+            "set trainer=ddp"
         )
 
 
