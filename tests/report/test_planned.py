@@ -88,8 +88,8 @@ def test_the_page_explains_a_planned_result_that_differs_among_all_pairs(
         rest
         == [
             "Among the 12 exploratory comparisons, which Holm corrects together, hybrid alpha=0.5 is not significantly "
-            "different from X-Y over the pool of all languages (p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.14). The planned "
-            "comparison decides, because it was chosen before the results were known."
+            "different from X-Y over the pool of all languages (p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.14). The "
+            "planned comparison decides, because it was chosen before the results were known."
         ][: int(explained)]
     )
     assert all(sentence in markdown(report) for sentence in rest)

@@ -14,8 +14,8 @@ from babelbatch.statistics import Comparison, detectable_by, holm
 class Pair:
     """A test that was made: group `a` minus group `b`.
 
-    p_value: adjusted by Holm over its family, of `family` tests. alpha: the level that Holm tested it at, where it is not significant: the
-        family's level over the number of tests that were left.
+    p_value: adjusted by Holm over its family, of `family` tests. alpha: the level that Holm tested it at, where it is
+        not significant: the family's level over the number of tests that were left.
     of_runs: it compares single runs, at least one of them trained: another seed might turn it.
     """
 
