@@ -219,6 +219,9 @@ def test_arguments() -> None:
     assert settings == Settings(level=0.9, margin=0.02, benchmarks=("x",))
     assert command.parse(["runs=a"])[1:] == (Path("a/report"), Settings())
     assert command.parse(["runs=[a,b]", "output=o"])[:2] == ([Path("a"), Path("b")], Path("o"))
+    assert command.parse(["runs=a", "scores=s"])[2].scores == Path("s")
+    with pytest.raises(ValueError, match="^scores: several folders; name one$"):
+        command.parse(["runs=a", "scores=s,t"])
 
 
 def test_a_folder_alone_means_one_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

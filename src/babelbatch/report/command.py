@@ -14,7 +14,7 @@ USER_ERROR = 2
 USAGE = """\
 babelbatch-report FOLDER|runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]]
                  [margin=0.01] [level=0.95] [plan=DIFFERENCE] [foreign=FOLDER|{...} ...]
-                 [select=validation/SETTING/METRIC [select_per=strategy|seed] [select_among=...]]
+                 [select=validation/SETTING/METRIC [select_per=strategy|seed] [select_among=...]] [scores=FOLDER]
 
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
@@ -23,6 +23,8 @@ Compares the finished runs in the folders: each is the folder of a run, of a swe
   foreign     results of other tools: folders with a system.yaml (runs= finds these too), or its content, such as
               foreign='{kind: trec, files: bm25.run, qrels: bm25.qrels, ...}'; see docs/report.md
   output      folder for report.html, report.md and data/; default: FOLDER/report, for several folders: report
+  scores      folder for compressed copies of what the report reads of each run, without encoders: to publish them, or
+              to make the same report elsewhere
   benchmarks  benchmarks to compare on; default: all, if every run has the same
   margin      loss of monolingual mAP against X-X up to which a strategy counts as not inferior
   level       confidence level of intervals; a difference is significant if its p (Holm) is below 1 - level
@@ -36,6 +38,7 @@ _OPTIONS = (
     "runs",
     "foreign",
     "output",
+    "scores",
     "benchmarks",
     "margin",
     "level",
@@ -55,8 +58,12 @@ def main() -> None:
     try:
         folders, output, settings = parse(arguments)
         from babelbatch.report.page import write_report  # takes a second, which --help and mistakes do not need
+        from babelbatch.report.stored_scores import store_scores
 
-        print(write_report(folders, output, settings))
+        page = write_report(folders, output, settings)
+        if settings.scores is not None:
+            store_scores(folders, settings.scores)
+        print(page)
     except (ValueError, OSError) as error:
         print(f"babelbatch: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
@@ -118,6 +125,9 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
     outputs = [Path(part).expanduser() for part in options.get("output", [])]
     if len(outputs) > 1:
         problems.append("output: several folders; name one")
+    scores = [Path(part).expanduser() for part in options.get("scores", [])]
+    if len(scores) > 1:
+        problems.append("scores: several folders; name one")
     if problems:
         raise ValueError("\n".join(problems))
     default_output = folders[0] / "report" if len(folders) == 1 else Path("report")
@@ -128,5 +138,6 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
         plan,
         select,
         tuple(foreign),
+        scores[0] if scores else None,
     )
     return folders, outputs[0] if outputs else default_output, settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,8 @@ class Settings:
     metric against X-X up to which a strategy counts as not inferior. benchmarks: the ones to report; none means all.
     plan: a difference to plan seeds for. select: `select`, `select_per` and `select_among` as in `report` of a
     configuration, or `select: none`; empty: as the runs' configurations say. foreign: systems that were measured
-    elsewhere, each a folder with a declaration, or a declaration (`foreign.from_argument`)."""
+    elsewhere, each a folder with a declaration, or a declaration (`foreign.from_argument`). scores: a folder for copies
+    of what the report reads of its own runs."""
 
     level: float = 0.95
     margin: float = 0.01
@@ -20,3 +22,4 @@ class Settings:
     plan: float | None = None
     select: Mapping[str, object] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()
+    scores: Path | None = None

@@ -1,0 +1,52 @@
+"""Compact copies of what a report reads of its runs, to publish or to keep: the same report can be made from them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from babelbatch.progress import bar
+from babelbatch.report.runs import Run, find_runs
+from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, PER_QUERY_FILE
+from babelbatch.storage.durable import replaced_file
+
+_CURVES = Path("csv", "metrics.csv")
+
+
+def store_scores(folders: Sequence[Path], output: Path) -> None:
+    """Writes one folder a finished run, `output`/<sweep>/<job>, with its configuration, metrics, loss curves and the
+    scores by query that a report uses, compressed: a few hundred kB a benchmark, without the encoder.
+
+    Copies of an earlier call are replaced. Raises ValueError for runs that are damaged, or would get one name, and if
+    `output` is among the folders.
+    """
+    if any(output.resolve() == folder.resolve() for folder in folders):
+        raise ValueError(f"scores: {output} is also in runs=; name another folder")
+    runs = find_runs(folders).runs
+    places: dict[Path, Run] = {}
+    for run in runs:
+        place = output / run.folder.resolve().parent.name / run.folder.name
+        if place in places:
+            raise ValueError(f"scores: {places[place].folder} and {run.folder} would both be {place}; rename one sweep")
+        places[place] = run
+    with bar("storing scores", len(runs), "runs") as progress:
+        for place, run in places.items():
+            _store(run, place)
+            progress.advance(1)
+
+
+def _store(run: Run, place: Path) -> None:
+    """metrics.json comes last: without it the copy is no finished run."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / METRICS_FILE).unlink(missing_ok=True)
+    with replaced_file(place / PER_QUERY_FILE) as file:
+        pq.write_table(run.per_query, file, compression="zstd", compression_level=19, write_page_checksum=True)
+    if (run.folder / _CURVES).is_file():
+        (place / _CURVES).parent.mkdir(exist_ok=True)
+        shutil.copyfile(run.folder / _CURVES, place / _CURVES)
+    for name in (CONFIG_FILE, METRICS_FILE):
+        with replaced_file(place / name) as file:
+            file.write((run.folder / name).read_bytes())
