@@ -220,7 +220,7 @@ def test_arguments() -> None:
     assert command.parse(["runs=a"])[1:] == (Path("a/report"), Settings())
     assert command.parse(["runs=[a,b]", "output=o"])[:2] == ([Path("a"), Path("b")], Path("o"))
     assert command.parse(["runs=a", "scores=s"])[2].scores == Path("s")
-    with pytest.raises(ValueError, match="^scores: several folders; name one$"):
+    with pytest.raises(ValueError, match=r"^scores: several folders; name one$"):
         command.parse(["runs=a", "scores=s,t"])
 
 
