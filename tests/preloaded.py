@@ -197,6 +197,7 @@ def _child(typed: list[str], cwd: str, environment: dict[str, str], streams: lis
 
     streams: standard input, output and error, each the path of a file or one end of a pipe.
     """
+    assert "warm" in sys.modules, "the server could not import warm.py, an ImportError that multiprocessing hides"
     atexit._clear()  # what must be done at the end of the server, such as removing wandb's temporary folder, is its own
     weakref.finalize._registry.clear()
     weakref.finalize._registered_with_atexit = False

@@ -15,9 +15,6 @@ from babelbatch.jobs.supervisor import recorded_signals
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray sends statistics of its use home unless it is told not to
 
-import ray
-from ray.exceptions import RayError, TaskCancelledError
-
 
 def run_with_ray(
     tasks: Sequence[Task], *, address: str | None, num_cpus: float, num_gpus: float | None, max_retries: int
@@ -27,6 +24,8 @@ def run_with_ray(
     A signal is passed on to the jobs, which then save a checkpoint. Raises ConfigError if no node has what a job asks
     for, since Ray would wait for ever.
     """
+    import ray  # of an extra, which this module can be imported without
+
     try:
         ray.init(address=address, include_dashboard=False, logging_level=logging.WARNING, log_to_driver=True)
     except (OSError, ValueError, RuntimeError) as error:
@@ -35,8 +34,9 @@ def run_with_ray(
             [f"hydra.launcher.address: Ray cannot be used at {address or 'this machine'} ({reason})"]
         ) from error
     try:
-        found = [_resources(task, num_cpus, num_gpus) for task in tasks]
-        _refuse_unavailable(found)
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        found = [_resources(task, num_cpus, num_gpus, nodes) for task in tasks]
+        _refuse_unavailable(found, nodes)
         run = ray.remote(_run)
         with recorded_signals() as received:
             handles = [
@@ -59,16 +59,19 @@ def _run(task: Task) -> Outcome:
     return task()
 
 
-def _resources(task: Task, num_cpus: float, num_gpus: float | None) -> tuple[float, float]:
+Node = dict[str, float]
+"""What a node has: `CPU`, `GPU` and others."""
+
+
+def _resources(task: Task, num_cpus: float, num_gpus: float | None, nodes: Sequence[Node]) -> tuple[float, float]:
     if num_gpus is not None:
         return num_cpus, num_gpus
-    has_gpus = any(node["Resources"].get("GPU") for node in ray.nodes() if node["Alive"])
+    has_gpus = any(node.get("GPU") for node in nodes)
     devices = devices_per_node(task.cfg.trainer.get("devices", 1)) if "trainer" in task.cfg else 1
     return num_cpus, (devices or 1) if has_gpus else 0
 
 
-def _refuse_unavailable(asked: Sequence[tuple[float, float]]) -> None:
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+def _refuse_unavailable(asked: Sequence[tuple[float, float]], nodes: Sequence[Node]) -> None:
     for cpus, gpus in asked:
         if not any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
             largest = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in nodes)
@@ -81,6 +84,9 @@ def _refuse_unavailable(asked: Sequence[tuple[float, float]]) -> None:
 
 
 def _outcome(handle: Any, task: Task) -> Outcome:
+    import ray
+    from ray.exceptions import RayError, TaskCancelledError
+
     try:
         outcome = ray.get(handle)
     except TaskCancelledError:
