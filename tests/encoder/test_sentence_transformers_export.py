@@ -36,7 +36,8 @@ def test_equal_vectors(case: str, tmp_path: Path) -> None:
     theirs = SentenceTransformer(str(folder), device="cpu")
     for role, there in (("query", theirs.encode_query), ("passage", theirs.encode_document)):
         np.testing.assert_allclose(there(texts, batch_size=3), ours[role], atol=1e-5)
-        np.testing.assert_allclose(encode(load(folder), texts, role, 256), ours[role], atol=1e-6)
+        rounding = 2e-6 if case == "adapters" else 1e-6  # merging rounds every weight again; 1.04e-6 on a CPU with AVX2
+        np.testing.assert_allclose(encode(load(folder), texts, role, 256), ours[role], atol=rounding)
     if case != "one length":
         assert abs(ours["query"] - ours["passage"]).max() > 0.01  # the roles are not mixed up
     expected = np.abs(ours["query"] @ ours["passage"].T)

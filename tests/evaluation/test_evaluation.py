@@ -285,7 +285,7 @@ def test_the_callback_evaluates_the_sample():
     evaluation = Evaluation(sample_queries=1)
     encoder = bag_of_words(words())
     callback = EvaluateRetrieval({"small": words()}, evaluation, during_training=True)
-    learner = SimpleNamespace(encoder=encoder, log_dict=lambda metrics, sync_dist: logged.update(metrics))
+    learner = SimpleNamespace(whole_encoder=lambda: encoder, log_dict=lambda metrics, sync_dist: logged.update(metrics))
     callback.on_validation_epoch_end(SimpleNamespace(sanity_checking=False), learner)
     assert logged == evaluation.during_training(encoder, words()).metrics
     assert logged.keys() < Evaluation()(encoder, words()).metrics.keys()

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from babelbatch.progress import bar
 from babelbatch.report.runs import Run, find_runs
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, PER_QUERY_FILE
-from babelbatch.storage.durable import replaced_file
+from babelbatch.storage import replaced_file
 
 _CURVES = Path("csv", "metrics.csv")
 

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import TQDMProgressBar
@@ -17,7 +17,9 @@ from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import Work, bar
 from babelbatch.records import Benchmark
-from babelbatch.training.learner import Learner
+
+if TYPE_CHECKING:
+    from babelbatch.training.learner import Learner
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +41,7 @@ class EvaluateRetrieval(pl.Callback):
     # Not `on_validation_end`: callbacks that monitor a metric read it there.
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._during_training and not trainer.sanity_checking:
-            assert isinstance(pl_module, Learner)
-            encoder = pl_module.whole_encoder()
+            encoder = cast("Learner", pl_module).whole_encoder()
             for benchmark in self._benchmarks.values():
                 result = self._evaluation.during_training(encoder, benchmark)
                 # All ranks have the same numbers; `sync_dist` avoids Lightning's warning.
