@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 
 from babelbatch.benchmarks.lareqa import load_benchmark
@@ -19,7 +20,7 @@ from babelbatch.commands import encode as encode_module
 from babelbatch.commands.mine import mine
 from babelbatch.configuration.schema import register
 from babelbatch.configuration.shipped import CONF
-from babelbatch.encoder import Encoder, load, save, tiny
+from babelbatch.encoder import Encoder, load, save, static, tiny
 from babelbatch.evaluation.encoding import encode
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.text_sets import candidates_of, encoder_digest, identity_of, queries_of, stored_vectors
@@ -132,6 +133,25 @@ def test_an_evaluation_reads_them(shards: Path, model: Encoder, benchmark: Bench
     scores = json.loads((place / "evaluated" / "metrics.json").read_text())
     expected = Evaluation(token_budget=64)(model, benchmark)
     assert {key: scores[key] for key in expected.metrics} == expected.metrics
+
+
+@pytest.mark.slow
+def test_xquad_r_in_shards_is_xquad_r_in_one_process(shared_data: Path, tmp_path: Path) -> None:
+    """All numbers of the published files, to the last digit: 26,104 texts, three shards, an evaluation that encodes by
+    itself."""
+    xquad_r = load_benchmark("xquad_r", str(shared_data / "xquad-r"))
+    torch.manual_seed(0)
+    save(static([*xquad_r.candidate_texts, *xquad_r.query_texts], vocab_size=4_000, hidden_size=48), tmp_path / "model")
+    files = ("benchmarks=xquad_r", f"benchmarks.xquad_r.data_dir={shared_data / 'xquad-r'}")
+    for number in range(3):
+        assert encode_typed(tmp_path, *files, f"shard={number}/3", f"output=node{number % 2}") == 0
+    model = load(tmp_path / "model").eval()
+    expected = Evaluation(token_budget=64)(model, xquad_r)
+    found = Evaluation(token_budget=64, vectors=[str(tmp_path / "node0"), str(tmp_path / "node1")])(model, xquad_r)
+    assert found.metrics == expected.metrics
+    assert found.per_query.equals(expected.per_query)
+    assert len(found.per_query) == 12 * 13_090
+    assert 0.01 < found.metrics["xquad_r/multilingual/recall@10"] < 0.99
 
 
 def test_queries_without_vectors_are_encoded(
