@@ -2,14 +2,15 @@
 
     python bench/shards.py
     python bench/shards.py --rows 200000 1000000 5000000 --dtype float16
+    python bench/shards.py --rows 400000 --index ivf --part-rows 65536
 
 For each number of rows: writes random unit vectors in --shards shards, as babelbatch-encode does, and searches them for
 the --k nearest of each of --queries queries, in a process of its own.
 
     disk        GB of the shards
-    search      seconds of the clock for all queries, reading included
-    memory      MB at the peak: anonymous memory of the process while it searches, less what it had before. Pages of
-                files that are mapped are not counted, since the system may drop them.
+    search      seconds of the clock for all queries, reading and building an index included
+    memory      MB at the peak: anonymous memory of the process meanwhile, less what it had before. Pages of files that
+                are mapped are not counted, since the system may drop them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from babelbatch.search.index import exact_top_k
+from babelbatch.search.index import HNSW, IVF, Exact, exact_top_k
 from babelbatch.search.shard_plan import BLOCK_ROWS, Shard
 from babelbatch.search.sharded_vectors import Reordered, ShardedVectors
 from babelbatch.search.shards import Contents, ShardWriter
@@ -67,7 +68,8 @@ def search(folder: Path, rows: int, options: argparse.Namespace, results: multip
     # in an order that is not that of the texts, as an evaluation searches: by language
     order = np.argsort(np.arange(rows) // 1000 % 11, kind="stable")
     pool = Reordered(ShardedVectors([folder], "bench"), order)
-    found = exact_top_k(queries, options.k, pool=pool, threads=options.threads)
+    indexes = {"exact": Exact(), "ivf": IVF(part_rows=options.part_rows), "hnsw": HNSW(part_rows=options.part_rows)}
+    found = indexes[options.index].build(pool, options.threads)(queries, options.k)
     taken = time.perf_counter() - started
     done.set()
     watcher.join()
@@ -83,6 +85,8 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["float32", "float16"], default="float32")
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--k", type=int, default=100)
+    parser.add_argument("--index", choices=["exact", "ivf", "hnsw"], default="exact")
+    parser.add_argument("--part-rows", type=int, help="of --index ivf and hnsw; all rows in one if left out")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import faiss
 import numpy as np
@@ -11,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Neighbours, exact_top_k, measure_recall
+from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Neighbours, _split, exact_top_k, measure_recall
 from processes import python
 
 CLUSTERED = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)
@@ -25,6 +27,13 @@ def vectors(rows: int, seed: int) -> np.ndarray:
 
 
 POOL, QUERIES = vectors(4000, 1), vectors(300, 2)
+
+
+@pytest.fixture
+def pools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the indexes of parts are."""
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path))
+    return tmp_path / "pools"
 
 
 def test_by_hand():
@@ -217,3 +226,55 @@ def test_faiss_and_torch_in_one_process(first):
     )
     done = python(script)
     assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+@pytest.mark.parametrize("index", [IVF(lists=20, probes=20, part_rows=900), HNSW(search=2000, part_rows=900)])
+def test_an_index_in_parts_that_looks_everywhere_is_exact(index: IVF | HNSW, pools: Path) -> None:
+    truth = exact_top_k(QUERIES, 20, pool=POOL)
+    for pool in (POOL, [POOL[:800], POOL[800:800], *np.split(POOL[800:], 4)]):
+        search = index.build(pool)
+        assert list(pools.iterdir()) == []  # nothing that a kill could leave
+        found = search(QUERIES, 20)
+        assert np.array_equal(found.rows, truth.rows)
+        assert found.scores == pytest.approx(truth.scores, abs=1e-6)
+        assert measure_recall(search, QUERIES, 20, pool=pool, threads=1) == 1
+
+
+def test_each_part_has_an_index_of_its_own(pools: Path) -> None:
+    """Few lists are probed: what is found is the best of what each part finds."""
+    index = IVF(lists=20, probes=2)
+    found = replace(index, part_rows=1334).build(POOL, 1)(QUERIES, 30)
+    parts = np.split(POOL, [1334, 2667])
+    alone = [index.build(part, 1)(QUERIES, 30) for part in parts]
+    firsts = (0, 1334, 2667)
+    rows = np.hstack(
+        [np.where(one.rows == NO_ROW, NO_ROW, one.rows + first) for one, first in zip(alone, firsts, strict=True)]
+    )
+    scores = np.hstack([one.scores for one in alone])
+    order = np.lexsort((rows, -scores), axis=1)[:, :30]
+    assert np.array_equal(found.rows, np.take_along_axis(rows, order, axis=1))
+    assert np.array_equal(found.scores, np.take_along_axis(scores, order, axis=1))
+    one = index.build(POOL, 1)(QUERIES, 30)
+    whole = replace(index, part_rows=4000).build(POOL, 1)(QUERIES, 30)
+    assert np.array_equal(one.rows, whole.rows)
+    assert np.array_equal(one.scores, whole.scores)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any), st.integers(9, 40))
+def test_parts_are_whole_arrays_and_no_larger_than_asked(sizes: list[int], part_rows: int) -> None:
+    pool = [np.full((size, 2), number, np.float32) for number, size in enumerate(sizes)]
+    parts = list(_split(pool, part_rows))
+    assert all(0 < sum(map(len, part)) <= part_rows for part in parts)
+    assert np.array_equal(np.concatenate([array for part in parts for array in part]), np.concatenate(pool))
+    cut = list(_split(np.concatenate(pool), part_rows))
+    assert len(cut) == -(-sum(sizes) // part_rows)
+    assert max(map(len, cut)) <= part_rows
+    assert np.array_equal(np.concatenate(cut), np.concatenate(pool))
+
+
+def test_parts_smaller_than_an_array_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^index\.part_rows: 1,499 rows are less than one block of the vectors, which "
+                       r"has 1,500; set it to 1,500 or more, or leave it out$"):  # fmt: skip
+        HNSW(part_rows=1499).build([POOL[:1500], POOL[1500:2000]])
+    with pytest.raises(ValueError, match=re.escape("index.lists: 1,500 lists for 1,000 rows; lower it")):
+        IVF(lists=1500, part_rows=1000).build(POOL)

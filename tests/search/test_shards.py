@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from babelbatch.search import shard_plan, sharded_vectors
-from babelbatch.search.index import IVF, exact_top_k
+from babelbatch.search.index import HNSW, IVF, exact_top_k
 from babelbatch.search.shard_plan import Shard
 from babelbatch.search.sharded_vectors import Reordered, ShardedVectors, sets_in
 from babelbatch.search.shards import MANIFEST_FILE, Contents, ShardWriter
@@ -101,6 +102,17 @@ def test_searched_as_an_array(tmp_path: Path) -> None:
     assert np.array_equal(found.rows, expected.rows)
     index = IVF(lists=4, probes=4)
     assert np.array_equal(index.build(read(tmp_path))(ALL[:50], 7).rows, index.build(ALL)(ALL[:50], 7).rows)
+
+
+@pytest.mark.parametrize("index", [IVF(lists=4, probes=4, part_rows=600), HNSW(search=1000, part_rows=300)])
+def test_searched_with_an_index_for_each_part(tmp_path: Path, index: IVF | HNSW) -> None:
+    write_all(tmp_path, 3, dtype="float16")
+    order = np.random.default_rng(3).permutation(ROWS)[:900]
+    for pool in (read(tmp_path), Reordered(read(tmp_path), order)):
+        expected = exact_top_k(ALL[:50], 7, pool=pool)
+        assert np.array_equal(index.build(pool)(ALL[:50], 7).rows, expected.rows)
+    with pytest.raises(ValueError, match=r"part_rows: 299 rows .* which has 300; set it to 300 or more"):
+        replace(index, part_rows=299).build(read(tmp_path))
 
 
 def test_half_the_size(tmp_path: Path) -> None:

@@ -39,3 +39,15 @@ class Blocks(Sequence[NDArray[np.float32]]):
         if isinstance(place, slice):
             return [self.block(each) for each in range(*place.indices(len(self)))]
         return self.block(range(len(self))[place])
+
+
+class Between(Blocks):
+    """The blocks of another matrix from place `first` to `last`, without that one."""
+
+    def __init__(self, blocks: Blocks, first: int, last: int) -> None:
+        self._blocks, self._first = blocks, first
+        self.dimensions, self.starts = blocks.dimensions, blocks.starts[first : last + 1] - blocks.starts[first]
+
+    def block(self, place: int) -> NDArray[np.float32]:
+        """The block at a place from 0 of these."""
+        return self._blocks[self._first + place]

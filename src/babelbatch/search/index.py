@@ -7,17 +7,20 @@ shards of `vectors.py`. It may be iterated repeatedly.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.progress import bar, waiting
-from babelbatch.search.blocks import Blocks
+from babelbatch.search.blocks import Between, Blocks
+from babelbatch.storage import cache_folder
 
 logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it logs every instruction set that it tries
 
@@ -62,19 +65,28 @@ class Exact:
 @dataclass(frozen=True)
 class IVF:
     """Assigns rows to lists by their nearest k-means centroid; a query scores the rows of the nearest lists
-    (Jegou et al. 2011, without compression). The pool is in memory.
+    (Jegou et al. 2011, without compression). The pool is in memory, or one part of it.
 
     lists: number of lists; None for four times the square root of the pool's rows, as far as each has 39 rows to train
         on.
     probes: number of lists that a query searches. seed: of k-means.
+    part_rows: builds an index for each part of the pool, of at most so many rows, with as many lists and probes each.
+        One part at a time is in memory, the others in files that are mapped, and a query searches all. None builds one.
     """
 
     lists: int | None = None
     probes: int = 32
     seed: int = 0
+    part_rows: int | None = None
 
     def build(self, pool: Pool, threads: int | None = None) -> Search:
-        """Builds the index; the result depends on the number of threads. Raises ValueError for more lists than rows."""
+        """Builds the index; the result depends on the number of threads.
+
+        Raises ValueError for more lists than rows, and for parts that are smaller than an array of the pool.
+        """
+        return _build(self._index, pool, self.part_rows, threads)
+
+    def _index(self, pool: Pool, threads: int | None) -> faiss.Index:
         rows, dimensions = pool_shape(pool)
         lists = self.lists or max(1, min(int(4 * rows**0.5), rows // _LEAST_POINTS))
         if lists > rows:
@@ -87,34 +99,41 @@ class IVF:
             with waiting(f"k-means of {lists:,} lists"):
                 index.train(_sample_rows(pool, _TRAINING_POINTS * lists, self.seed))
             _add_rows(index, pool, rows)
-        return partial(_search_index, index=index, threads=threads)
+        return index
 
 
 @dataclass(frozen=True)
 class HNSW:
     """Links rows in a layered neighbour graph, in which a query walks to the nearest (Malkov and Yashunin 2018). The
-    pool and the graph are in memory.
+    pool and the graph are in memory, or one part of them.
 
     links: of a node. construction, search: size of the candidate list while building and while searching; the latter is
         at least k.
+    part_rows: builds a graph for each part of the pool, of at most so many rows. One part at a time is in memory, the
+        others in files that are mapped, and a query searches all. None builds one.
     """
 
     links: int = 32
     construction: int = 128
     search: int = 128
+    part_rows: int | None = None
 
     def build(self, pool: Pool, threads: int | None = None) -> Search:
         """Builds the graph with one thread, because several would link the nodes in a random order.
 
-        threads: for the search.
+        threads: for the search. Raises ValueError for parts that are smaller than an array of the pool.
         """
+        return _build(self._index, pool, self.part_rows, threads)
+
+    def _index(self, pool: Pool, threads: int | None) -> faiss.Index:
+        del threads
         rows, dimensions = pool_shape(pool)
         index = faiss.IndexHNSWFlat(dimensions, self.links, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = self.construction
         index.hnsw.efSearch = self.search
         with _use_threads(1):
             _add_rows(index, pool, rows)
-        return partial(_search_index, index=index, threads=threads)
+        return index
 
 
 def exact_top_k(queries: NDArray[np.float32], k: int, *, pool: Pool, threads: int | None = None) -> Neighbours:
@@ -175,6 +194,47 @@ def pool_shape(pool: Pool) -> tuple[int, int]:
     return rows, shapes[0][1]
 
 
+def _build(
+    build: Callable[[Pool, int | None], faiss.Index], pool: Pool, part_rows: int | None, threads: int | None
+) -> Search:
+    """The search of one index, or of an index for each part, which is then a mapped file without a name: the system
+    may drop its pages, and nothing is left when this process ends, however it does."""
+    if part_rows is None:
+        return partial(_search_parts, indexes=[build(pool, threads)], threads=threads)
+    indexes = []
+    folder = cache_folder("pools")
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in _split(pool, part_rows):
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="index-") as file:
+            faiss.write_index(build(part, threads), file.name)
+            indexes.append(faiss.read_index(file.name, faiss.IO_FLAG_MMAP_IFC))
+    return partial(_search_parts, indexes=indexes, threads=threads)
+
+
+def _split(pool: Pool, part_rows: int) -> Iterator[Pool]:
+    """Parts of whole arrays with at most `part_rows` rows each; a pool of one array is cut anywhere.
+
+    Parts have as many rows as each other, as far as arrays allow. Raises ValueError for arrays of more rows.
+    """
+    rows, _ = pool_shape(pool)
+    if isinstance(pool, np.ndarray):
+        yield from np.array_split(pool, -(-rows // part_rows))
+        return
+    if not isinstance(pool, Blocks):
+        pool = [part for part in pool if len(part)]
+    sizes = np.diff(pool.starts) if isinstance(pool, Blocks) else np.array([len(part) for part in pool])
+    largest = int(sizes.max())
+    if largest > part_rows:
+        raise ValueError(
+            f"index.part_rows: {part_rows:,} rows are less than one block of the vectors, which has {largest:,}; "
+            f"set it to {largest:,} or more, or leave it out"
+        )
+    count = -(-len(pool) // (part_rows // largest))
+    bounds = np.linspace(0, len(pool), count + 1).round().astype(int).tolist()
+    for first, last in pairwise(bounds):
+        yield Between(pool, first, last) if isinstance(pool, Blocks) else pool[first:last]
+
+
 def _add_rows(index: faiss.Index, pool: Pool, rows: int) -> None:
     """Adds the arrays of a pool whole, because smaller blocks would give another graph."""
     with bar("building the index", rows, unit="rows") as progress:
@@ -183,11 +243,22 @@ def _add_rows(index: faiss.Index, pool: Pool, rows: int) -> None:
             progress.advance(len(part))
 
 
-def _search_index(queries: NDArray[np.float32], k: int, *, index: faiss.Index, threads: int | None) -> Neighbours:
-    _require_valid(queries, k, index.ntotal, index.d)
+def _search_parts(
+    queries: NDArray[np.float32], k: int, *, indexes: Sequence[faiss.Index], threads: int | None
+) -> Neighbours:
+    """The best of all indexes, whose rows follow each other."""
+    _require_valid(queries, k, sum(index.ntotal for index in indexes), indexes[0].d)
+    found = Neighbours(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))
+    first = 0
     with _use_threads(threads):
-        scores, rows = index.search(_contiguous(queries), k)
-    return _best(rows, np.where(rows == NO_ROW, -np.inf, scores).astype(np.float32), k)
+        for index in indexes:
+            scores, rows = index.search(_contiguous(queries), min(k, index.ntotal))
+            missing = rows == NO_ROW
+            rows = np.where(missing, NO_ROW, rows + first)
+            scores = np.where(missing, -np.inf, scores).astype(np.float32)
+            found = _best(np.hstack([found.rows, rows]), np.hstack([found.scores, scores]), k)
+            first += index.ntotal
+    return found
 
 
 def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Neighbours:
