@@ -27,7 +27,10 @@ import_module("babelbatch.configuration.schema").register()
 compose_jobs = import_module("babelbatch.jobs.plan").compose_jobs
 compose_jobs("train", ["encoder=tiny", "sampling.alpha=0,1"], multirun=True)  # compiles Hydra's parsers
 Singleton.set_state(_hydra)
-import_module("babelbatch.sources.world_facts").facts()
+_facts = import_module("babelbatch.sources.world_facts")
+_facts.split(0, 0.2)
+for _language in ("de", "en", "zh"):  # those of most commands of the tests
+    _facts.texts(_language)
 import_module("transformers.conversion_mapping").get_checkpoint_conversion_mapping("bert")  # 1,000 expressions
 gc.collect()
 gc.freeze()  # what is here lives as long as the process: no collection of a command looks at it

@@ -36,8 +36,10 @@ def test_equal_vectors(case: str, tmp_path: Path) -> None:
     theirs = SentenceTransformer(str(folder), device="cpu")
     for role, there in (("query", theirs.encode_query), ("passage", theirs.encode_document)):
         np.testing.assert_allclose(there(texts, batch_size=3), ours[role], atol=1e-5)
-        rounding = 2e-6 if case == "adapters" else 1e-6  # merging rounds every weight again; 1.04e-6 on a CPU with AVX2
-        np.testing.assert_allclose(encode(load(folder), texts, role, 256), ours[role], atol=rounding)
+        loaded, expected = load(folder), ours[role]
+        if case == "adapters":  # merged ones add up in another order: in double precision only the merged weights differ
+            loaded, expected = loaded.double(), encode(encoder.double(), texts, role, 256)
+        np.testing.assert_allclose(encode(loaded, texts, role, 256), expected, atol=1e-6)
     if case != "one length":
         assert abs(ours["query"] - ours["passage"]).max() > 0.01  # the roles are not mixed up
     expected = np.abs(ours["query"] @ ours["passage"].T)
