@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from commands import BIN, SMALL, job, metrics, run, run_forked, weights
+from commands import BIN, SMALL_TRANSFORMER, job, metrics, run, run_forked, weights
 from processes import ended, finished, started, until
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,14 @@ def of_alpha(sweep: Path, alpha: float) -> Path:
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """hybrid with alpha 0, 0.5 and 1, logged to W&B."""
     place = tmp_path_factory.mktemp("sweep")
-    arguments = ("-m", "sampling=hybrid", "sampling.alpha=0,0.5,1", "logger=wandb", *SMALL, "output_dir=hybrid")
+    arguments = (
+        "-m",
+        "sampling=hybrid",
+        "sampling.alpha=0,0.5,1",
+        "logger=wandb",
+        *SMALL_TRANSFORMER,
+        "output_dir=hybrid",
+    )
     done = run("babelbatch-train", *arguments, cwd=place)
     (place / "stdout").write_text(done.stdout)
     (place / "stderr").write_text(done.stderr)
@@ -35,7 +42,9 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_alpha_1_is_x_x_and_alpha_0_is_x_y_bit_for_bit(sweep: Path, tmp_path: Path) -> None:
-    run_forked("babelbatch-train", "-m", "sampling=x_y,x_x", "logger=none", *SMALL, "output_dir=pure", cwd=tmp_path)
+    run_forked(
+        "babelbatch-train", "-m", "sampling=x_y,x_x", "logger=none", *SMALL_TRANSFORMER, "output_dir=pure", cwd=tmp_path
+    )
     pure = tmp_path / "pure"
     assert weights(of_alpha(sweep, 0)) != weights(of_alpha(sweep, 1))
     for alpha in (0, 1):
@@ -69,7 +78,14 @@ def test_a_run_records_how_its_first_texts_are_encoded(sweep: Path) -> None:
 
 def test_same_seed_same_run_another_seed_another(sweep: Path, tmp_path: Path) -> None:
     run_forked(
-        "babelbatch-train", "-m", "sampling=hybrid", "seed=0,1", "logger=none", *SMALL, "output_dir=again", cwd=tmp_path
+        "babelbatch-train",
+        "-m",
+        "sampling=hybrid",
+        "seed=0,1",
+        "logger=none",
+        *SMALL_TRANSFORMER,
+        "output_dir=again",
+        cwd=tmp_path,
     )
     assert weights(job(tmp_path / "again", seed=0)) == weights(of_alpha(sweep, 0.5))
     assert weights(job(tmp_path / "again", seed=1)) != weights(of_alpha(sweep, 0.5))
@@ -80,7 +96,8 @@ def test_a_schedule_over_a_mixture(tmp_path: Path) -> None:
     """What a person types; how often each part was drawn is said, and alpha is the mean of the plan."""
     shared = "corpus.languages=[en,de,zh]"
     small = [
-        f"corpus.parts.facts.{argument.partition('.')[2]}" if argument == shared else argument for argument in SMALL
+        f"corpus.parts.facts.{argument.partition('.')[2]}" if argument == shared else argument
+        for argument in SMALL_TRANSFORMER
     ]
     done = run_forked(
         "babelbatch-train", "sampling=sequential", "sampling.switch_at=0.75", "corpus=mixture",
@@ -247,7 +264,7 @@ def test_a_whole_paragraph_as_passage(shared_data: Path, tmp_path: Path) -> None
 
 def test_a_benchmark_s_metric_can_be_monitored(tmp_path: Path) -> None:
     run_forked(
-        "babelbatch-train", *SMALL, "callbacks=early_stopping", "monitor=world_facts/multilingual/map",
+        "babelbatch-train", *SMALL_TRANSFORMER, "callbacks=early_stopping", "monitor=world_facts/multilingual/map",
         "callbacks.evaluate.during_training=true", "trainer.accumulate_grad_batches=2", "loss.learn_temperature=true",
         "loss.symmetric=true", "encoder.shared=false",
         "encoder.dimensions=16", "scheduler=cosine", "corpus.negatives=1", "data.num_workers=1", "logger=csv",
@@ -266,7 +283,7 @@ def test_a_benchmark_s_metric_can_be_monitored(tmp_path: Path) -> None:
 
 def test_a_job_that_cannot_run_says_why_and_the_others_run(tmp_path: Path) -> None:
     done = run_forked(
-        "babelbatch-train", "-m", *SMALL, "sampling=x_x", "sampling.batch_size=16,5000", "logger=none",
+        "babelbatch-train", "-m", *SMALL_TRANSFORMER, "sampling=x_x", "sampling.batch_size=16,5000", "logger=none",
         "output_dir=out", cwd=tmp_path, code=2,
     )  # fmt: skip
     message = "babelbatch: corpus: an X-X batch in 'en' needs 5000 items, there are "
@@ -281,14 +298,14 @@ def test_a_job_that_cannot_run_says_why_and_the_others_run(tmp_path: Path) -> No
 
 
 def test_validating_more_often_changes_no_weight(sweep: Path, tmp_path: Path) -> None:
-    often = [*SMALL, "trainer.val_check_interval=3", "logger=none", "output_dir=often"]
+    often = [*SMALL_TRANSFORMER, "trainer.val_check_interval=3", "logger=none", "output_dir=often"]
     run_forked("babelbatch-train", "sampling=hybrid", *often, cwd=tmp_path)
     assert weights(tmp_path / "often") == weights(of_alpha(sweep, 0.5))
 
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     """A second command into the same folder is refused; nothing of the first is touched, and none of it is shown."""
-    small = [*SMALL, "logger=none", "trainer.max_steps=2", "output_dir=out"]
+    small = [*SMALL_TRANSFORMER, "logger=none", "trainer.max_steps=2", "output_dir=out"]
     run_forked("babelbatch-train", *small, cwd=tmp_path)
     before = (weights(tmp_path / "out"), metrics(tmp_path / "out"))
     message = f"  - output_dir: {tmp_path / 'out'} has another run in it; choose another folder, or remove that one\n"
@@ -315,7 +332,13 @@ def test_what_is_not_a_finished_run_is_not_evaluated(sweep: Path, tmp_path: Path
 
 
 def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
-    command = [BIN / "babelbatch-train", *SMALL, "logger=none", "trainer.max_steps=100000", "output_dir=out"]
+    command = [
+        BIN / "babelbatch-train",
+        *SMALL_TRANSFORMER,
+        "logger=none",
+        "trainer.max_steps=100000",
+        "output_dir=out",
+    ]
     log = tmp_path / "out" / "train.log"
     with started(*command, cwd=tmp_path) as process:
         until(lambda: log.exists() and "step 6 of" in log.read_text(), process)
@@ -330,7 +353,7 @@ def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
 
 
 def test_training_on_the_test_set_is_refused(tmp_path: Path) -> None:
-    leaky = [*SMALL, "corpus.split_seed=1", "logger=none", "trainer.max_steps=2", "output_dir=out"]
+    leaky = [*SMALL_TRANSFORMER, "corpus.split_seed=1", "logger=none", "trainer.max_steps=2", "output_dir=out"]
     done = run_forked("babelbatch-train", *leaky, cwd=tmp_path, code=2)
     assert (
         "queries of benchmark world_facts are in the corpus world_facts: its scores would be meaningless" in done.stderr

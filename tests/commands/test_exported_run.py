@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import SMALL, metrics, run_forked
+from commands import SMALL_TRANSFORMER, metrics, run_forked
 from processes import python
 
 MTEB = """
@@ -25,7 +25,7 @@ print(score(SentenceTransformer(sys.argv[1], device="cpu"), load_benchmark(["en"
 @pytest.mark.slow
 def test_mteb_finds_our_ndcg(tmp_path: Path) -> None:
     run_forked(
-        "babelbatch-train", *SMALL, "sampling=hybrid", "logger=none", "output_dir=run",
+        "babelbatch-train", *SMALL_TRANSFORMER, "sampling=hybrid", "logger=none", "output_dir=run",
         "encoder.pooling=weighted_mean", "encoder.dimensions=24", "encoder.query_length=10", "trainer.max_steps=60",
         "trainer.val_check_interval=60",
         cwd=tmp_path,

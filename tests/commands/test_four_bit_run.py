@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from commands import BIN, SMALL, metrics, run_forked, weights
+from commands import BIN, SMALL_TRANSFORMER, metrics, run_forked, weights
 from preloaded import started_preloaded
 from processes import ended, until
 
 pytest.importorskip("bitsandbytes", reason="the extra `qlora` is not installed")
 pytestmark = pytest.mark.slow
 
-RUN = [*SMALL, "tuning=qlora", "logger=none", "callbacks.checkpoint.every_n_steps=2", "encoder.hidden_size=64"]
+RUN = [
+    *SMALL_TRANSFORMER,
+    "tuning=qlora",
+    "logger=none",
+    "callbacks.checkpoint.every_n_steps=2",
+    "encoder.hidden_size=64",
+]
 
 
 def test_stopped_resumed_and_evaluated(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from babelbatch.commands.merge_command import Merge, parse
 from babelbatch.encoder import interpolated, tiny, weights_digest
 from commands import SMALL, metrics, run_forked, weights
 
-SHORT = [*SMALL, "encoder=static", "encoder.hidden_size=16", "trainer.max_steps=6", "logger=none"]
+SHORT = [*SMALL, "encoder.hidden_size=16", "trainer.max_steps=6", "logger=none"]
 BENCHMARK = ["benchmarks.world_facts.languages=[en,de,zh]", "logger=none"]
 
 

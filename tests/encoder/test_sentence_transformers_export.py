@@ -37,7 +37,9 @@ def test_equal_vectors(case: str, tmp_path: Path) -> None:
     for role, there in (("query", theirs.encode_query), ("passage", theirs.encode_document)):
         np.testing.assert_allclose(there(texts, batch_size=3), ours[role], atol=1e-5)
         loaded, expected = load(folder), ours[role]
-        if case == "adapters":  # merged ones add up in another order: in double precision only the merged weights differ
+        if (
+            case == "adapters"
+        ):  # merged ones add up in another order: in double precision only the merged weights differ
             loaded, expected = loaded.double(), encode(encoder.double(), texts, role, 256)
         np.testing.assert_allclose(encode(loaded, texts, role, 256), expected, atol=1e-6)
     if case != "one length":

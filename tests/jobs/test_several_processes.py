@@ -13,14 +13,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from commands import BIN, SMALL, metrics, run, run_forked, weights
+from commands import BIN, SMALL_TRANSFORMER, metrics, run, run_forked, weights
 from preloaded import started_preloaded
 from processes import alive, descendants, ended, finished, until
 
 pytestmark = pytest.mark.slow
 
 # Seventeen pairs do not divide by two. Without dropout, which each rank draws for itself.
-PAIRS = [*SMALL, "sampling.batch_size=17", "corpus.negatives=1", "encoder.dropout=0", "logger=csv"]
+PAIRS = [*SMALL_TRANSFORMER, "sampling.batch_size=17", "corpus.negatives=1", "encoder.dropout=0", "logger=csv"]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
 SHARDED = ["trainer=fsdp", "trainer.devices=2", "trainer.accelerator=cpu"]
 ALONE = ["trainer.accelerator=cpu"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import BIN, SMALL, metrics, run_forked, weights
+from commands import BIN, SMALL_TRANSFORMER, metrics, run_forked, weights
 from preloaded import started_preloaded
 from processes import ended, until
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 BUDGET = 30_000
 RUN = [
-    *SMALL, "sampling=schedule", "trainer.max_steps=-1", f"trainer.max_tokens={BUDGET}", "logger=csv",
+    *SMALL_TRANSFORMER, "sampling=schedule", "trainer.max_steps=-1", f"trainer.max_tokens={BUDGET}", "logger=csv",
     "trainer.log_every_n_steps=1", "callbacks.checkpoint.every_n_steps=1", "output_dir=out",
 ]  # fmt: skip
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]

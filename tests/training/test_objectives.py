@@ -109,7 +109,7 @@ def test_composition_and_objective_are_crossed(corpus: Corpus, tmp_path: Path) -
     short = ["trainer.max_steps=4", "trainer.val_check_interval=4", "trainer.log_every_n_steps=2", "logger=csv"]
     crossed = ["sampling=x_x,x_y", "loss=language_kl,mimo", "teacher=teacher", "loss.matryoshka=[32,8]"]
     crossed += ["evaluation.dimensions=[32,8]"]
-    run_forked("babelbatch-train", "-m", *SMALL, *short, *crossed, "encoder=static", "output_dir=out", cwd=tmp_path)
+    run_forked("babelbatch-train", "-m", *SMALL, *short, *crossed, "output_dir=out", cwd=tmp_path)
     columns, saved = {}, set()
     for path in (tmp_path / "out").glob("*/config.yaml"):
         cfg = OmegaConf.load(path)
