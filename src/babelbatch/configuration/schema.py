@@ -320,7 +320,8 @@ def register() -> None:
     """Registers the schemas and the resolvers of the shipped configuration with Hydra."""
     store = ConfigStore.instance()
     for name, schema in SCHEMAS.items():
-        store.store(name=f"{name}_schema", node=schema)
+        if f"{name}_schema.yaml" not in store.repo:  # converting one takes longer than much of a composition
+            store.store(name=f"{name}_schema", node=schema)
     resolvers: dict[str, Callable[..., Any]] = {
         "better": better,
         "job_folder": job_folder,
