@@ -45,6 +45,7 @@ DOORS = {
     "langcodes": {"records"},
     "lightning_utilities": {"jobs"},
     "matplotlib": {"evaluation"},
+    "optuna": {"jobs"},
     "omegaconf": {"cli", "commands", "configuration", "describe", "jobs", "report"},
     "pandas": {"python"},
     "peft": {"training"},

@@ -172,6 +172,7 @@ def _keys(group: str, target: str, places: Mapping[str, list[str]]) -> Iterator[
 
 HYDRAS = {
     "launcher": "How the jobs of a sweep run; by default one after the other, in one process.",
+    "sweeper": "Which jobs a sweep has; by default all combinations of the values typed.",
 }
 
 

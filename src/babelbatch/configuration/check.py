@@ -17,6 +17,7 @@ from babelbatch.configuration.rules import (
     problems_of_devices,
     problems_of_gpu,
     problems_of_launcher,
+    problems_of_sweeper,
 )
 from babelbatch.configuration.schema import OF_THE_RUN, OPTIONAL, SCHEMAS, ConfigError
 from babelbatch.configuration.signatures import (
@@ -31,17 +32,20 @@ from babelbatch.configuration.signatures import (
 _NAMED = {"benchmarks", "callbacks", "logger"}  # groups of several things to build, each under a name
 
 _OWN_LAUNCHERS = "hydra_plugins.babelbatch_launcher."
+_OWN_SWEEPERS = "hydra_plugins.babelbatch_sweeper."
 
 _TAKE_A_CHECKPOINT = {"evaluate", "mine", "search", "encode"}
 """Commands whose checkpoint takes the place of the encoder."""
 
 
-def check(cfg: DictConfig, schema: str, launcher: dict[str, Any] | None = None) -> None:
+def check(
+    cfg: DictConfig, schema: str, launcher: dict[str, Any] | None = None, sweeper: dict[str, Any] | None = None
+) -> None:
     """Raises ConfigError with every problem of a composed configuration: unknown keys, wrong types, bad targets,
     missing values, impossible combinations. Imports and builds nothing.
 
     cfg: composed; Hydra's own keys are ignored. schema: a name of `SCHEMAS`. launcher: `hydra.launcher` of a sweep;
-    None for a single run.
+    None for a single run. sweeper: `hydra.sweeper` of a sweep; None without one, or if it is not to be checked.
     """
     cfg = without_hydra(cfg)
     if "output_dir" in cfg:
@@ -72,6 +76,9 @@ def check(cfg: DictConfig, schema: str, launcher: dict[str, Any] | None = None) 
         if started_by.startswith(_OWN_LAUNCHERS):
             problems += _problems_of_target("hydra.launcher", launcher, settable)
         problems += problems_of_launcher(values, launcher)
+        if sweeper is not None and sweeper["_target_"].startswith(_OWN_SWEEPERS):
+            problems += _problems_of_target("hydra.sweeper", sweeper, settable)
+            problems += problems_of_sweeper(values, schema, sweeper, launcher)
     if problems:
         raise ConfigError(problems)
 

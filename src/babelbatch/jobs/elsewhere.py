@@ -101,7 +101,8 @@ def without_result(task: Task, reason: str) -> Outcome:
     return Outcome("failed", EXIT_FAILED, f"{reason}; run the same command again to resume")
 
 
-def _task(runner: JobRunner, given: OfHydra, overrides: Sequence[str], number: int) -> Task:
+def composed_job(given: OfHydra, overrides: Sequence[str], number: int) -> tuple[DictConfig, Path]:
+    """The configuration of a job of a sweep, and the folder of its run. number: of the job."""
     cfg = given.hydra_context.config_loader.load_sweep_config(given.config, list(overrides))
     with open_dict(cfg):
         cfg.hydra.job.id = f"{cfg.hydra.job.name}_{number}"
@@ -109,7 +110,11 @@ def _task(runner: JobRunner, given: OfHydra, overrides: Sequence[str], number: i
         put_home(cfg)
         cfg.hydra.sweep.dir = str(Path(cfg.hydra.sweep.dir).absolute())
         cfg.hydra.sweep.subdir = str(cfg.hydra.sweep.subdir)
-    folder = Path(cfg.hydra.sweep.dir, cfg.hydra.sweep.subdir)
+    return cfg, Path(cfg.hydra.sweep.dir, cfg.hydra.sweep.subdir)
+
+
+def _task(runner: JobRunner, given: OfHydra, overrides: Sequence[str], number: int) -> Task:
+    cfg, folder = composed_job(given, overrides, number)
     return Task(runner, given.hydra_context, cfg, folder, Path.cwd())
 
 

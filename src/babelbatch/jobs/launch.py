@@ -32,7 +32,7 @@ from babelbatch.jobs.outcome import (
 )
 from babelbatch.jobs.output import refuse_unwritable
 from babelbatch.jobs.overrides import force_overrides
-from babelbatch.jobs.plan import compose_jobs, experiment_sweep, folders_of
+from babelbatch.jobs.plan import compose_jobs, experiment_sweep, folders_of, is_search
 from babelbatch.jobs.plugins import refuse_broken_plugins
 from babelbatch.jobs.sweep import JobRunner
 from babelbatch.runs.files import is_finished
@@ -91,6 +91,8 @@ def _run_command(root: str, arguments: argparse.Namespace, overrides: list[str],
                 check_needs(composed)
                 if global_rank() == 0:
                     refuse_unwritable(unfinished, multirun=arguments.multirun)
+            if arguments.multirun and is_search(composed):
+                planned = {}  # these jobs stand for others
     except ConfigError as error:
         print_error(str(error))
         return EXIT_USER_ERROR

@@ -27,7 +27,10 @@ from babelbatch.jobs.overrides import (
     problem_of_override,
     search_path,
 )
+from babelbatch.jobs.search_space import Space, search_space
 from babelbatch.progress import track
+
+_SEARCHES = "hydra_plugins.babelbatch_sweeper."
 
 
 def check_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> dict[Path, str]:
@@ -41,18 +44,26 @@ def folders_of(jobs: Iterable[DictConfig], *, multirun: bool) -> dict[Path, str]
 
 
 def compose_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> list[DictConfig]:
-    """The checked configuration of every job of these overrides. Raises ConfigError with the problems of all."""
+    """The checked configuration of every job of these overrides. Raises ConfigError with the problems of all.
+
+    Which jobs a search (`hydra/sweeper=optuna`) will have is not known; in their place are jobs with all that it may
+    choose, see `Space.probes`.
+    """
     problems: dict[str, None] = {}
     composed: list[DictConfig] = []
     search = search_path(config_dir)
     if multirun:
         overrides = overrides + experiment_sweep(root, overrides, config_dir)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        jobs = _split(overrides) if multirun else [overrides]
+        if not multirun:
+            _refuse_single_search(overrides)
+        space = space_of_search(root, overrides, config_dir) if multirun else None
+        jobs = space.probes() if space else _split(overrides) if multirun else [overrides]
         for job in track(jobs, "checking the configuration", "jobs"):
             try:
                 cfg = _compose(root, search + job)
-                check(cfg, root, launcher=plain_launcher(cfg) if multirun else None)
+                launcher, sweeper = plain_hydra(cfg, "launcher"), plain_hydra(cfg, "sweeper")
+                check(cfg, root, launcher=launcher if multirun else None, sweeper=sweeper if multirun else None)
                 composed.append(cfg)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
@@ -81,6 +92,32 @@ def experiment_sweep(root: str, overrides: list[str], config_dir: str | None = N
     keys = {each.key_or_group for each in typed}
     added = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in keys]
     return [*force_overrides(added), "hydra.sweeper.params=null"] if params else []
+
+
+def space_of_search(root: str, overrides: list[str], config_dir: str | None = None) -> Space | None:
+    """What `hydra/sweeper=optuna` searches with these overrides, of which none is left in `hydra.sweeper.params`; None
+    with another sweeper. Hydra must be initialised. Raises ConfigError for what cannot be searched."""
+    typed = parse_overrides(overrides)
+    fixed = [each.input_line or "" for each in typed if not each.is_sweep_override()]
+    try:
+        sweeper = compose(root, [*search_path(config_dir), *fixed], return_hydra_config=True).hydra.sweeper
+    except COMPOSITION_ERRORS as error:
+        if any(each.key_or_group == "hydra/sweeper" for each in typed):
+            raise ConfigError(
+                _problems_of_overrides(root, [*search_path(config_dir), *fixed]) or [one_line(error)]
+            ) from error
+        return None  # reported when the jobs are composed
+    return search_space(typed) if str(sweeper["_target_"]).startswith(_SEARCHES) else None
+
+
+def is_search(jobs: Iterable[DictConfig]) -> bool:
+    """Whether composed jobs of a sweep are those of a search."""
+    return any(str(cfg.hydra.sweeper["_target_"]).startswith(_SEARCHES) for cfg in jobs)
+
+
+def _refuse_single_search(overrides: list[str]) -> None:
+    if any(each.partition("=")[0].lstrip("+") == "hydra/sweeper" and each.endswith("=optuna") for each in overrides):
+        raise ConfigError(["hydra/sweeper: optuna runs several jobs; add -m, or leave it out"])
 
 
 def _experiments_swept_over(typed: list[Override]) -> list[str]:
@@ -137,11 +174,11 @@ def _problems_of_overrides(root: str, overrides: list[str]) -> list[str]:
     return problems
 
 
-def plain_launcher(cfg: DictConfig) -> dict[str, Any]:
-    """`hydra.launcher` of a composed configuration; without values that only Hydra knows."""
-    launcher = cfg.hydra.launcher
-    known = [key for key in launcher if not OmegaConf.is_interpolation(launcher, key)]
-    return plain(OmegaConf.masked_copy(launcher, known))
+def plain_hydra(cfg: DictConfig, kind: str) -> dict[str, Any]:
+    """`hydra.launcher` or `hydra.sweeper` of a composed configuration; without values that only Hydra knows."""
+    node = cfg.hydra[kind]
+    known = [key for key in node if not OmegaConf.is_interpolation(node, key)]
+    return plain(OmegaConf.masked_copy(node, known))
 
 
 def _folder_and_hash(cfg: DictConfig, multirun: bool) -> dict[Path, str]:

@@ -10,8 +10,10 @@ from babelbatch.configuration.rules.launchers import problems_of_launcher
 from babelbatch.configuration.rules.ranges import leaves
 from babelbatch.configuration.rules.report_selection import problems_of_report_selection
 from babelbatch.configuration.rules.sampling import problems_of_alpha
+from babelbatch.configuration.rules.sweepers import directions_of, problems_of_sweeper
 
 __all__ = [
+    "directions_of",
     "leaves",
     "problems_between",
     "problems_of_alpha",
@@ -20,4 +22,5 @@ __all__ = [
     "problems_of_gpu",
     "problems_of_launcher",
     "problems_of_report_selection",
+    "problems_of_sweeper",
 ]

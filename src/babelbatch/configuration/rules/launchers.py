@@ -43,6 +43,21 @@ def problems_of_launcher(cfg: dict[str, Any], launcher: dict[str, Any]) -> Itera
         yield from _problems_of_tasks(cfg, launcher)
 
 
+def jobs_at_once(launcher: dict[str, Any]) -> tuple[int, str] | None:
+    """How many jobs a launcher runs at once at most, and how to raise it; None if that is not known."""
+    target = launcher["_target_"]
+    if target.endswith((".BasicLauncher", ".FreshLauncher")):
+        return 1, "set hydra/launcher=joblib, or hydra.sweeper.n_jobs=1"
+    for end, key in (
+        (".JoblibLauncher", "n_jobs"),
+        (".LocalLauncher", "array_parallelism"),
+        (".SlurmLauncher", "array_parallelism"),
+    ):
+        if target.endswith(end) and isinstance(value := launcher.get(key), int) and value > 0:
+            return value, f"raise hydra.launcher.{key}"
+    return None
+
+
 def is_installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 

@@ -25,7 +25,7 @@ def problems_of_report_selection(
             if value is not None:
                 yield f"{root}{key}: nothing is selected; set {root}select={_EXAMPLE}, or leave it out"
         return
-    if not isinstance(select, str) or not _is_score(select, custom):
+    if not isinstance(select, str) or not is_validation_score(select, custom):
         hint = " (a loss is not comparable between temperatures)" if str(select).startswith("validation/loss") else ""
         yield f"{root}select: {select!r} is no validation score{hint}; name one, such as {_EXAMPLE}"
     if per is not None and per not in SELECT_PER:
@@ -36,7 +36,8 @@ def problems_of_report_selection(
             yield f"{root}select_among: it is no list of settings; write [optimizer.lr, sampling.alpha]"
 
 
-def _is_score(key: str, custom: Sequence[str]) -> bool:
+def is_validation_score(key: str, custom: Sequence[str]) -> bool:
+    """Whether it is `validation/<setting>/<metric>` with a better end. custom: names of the user's own metrics."""
     root, setting, name = (*key.split("/", 2), "", "")[:3]
     settings = ("monolingual", "crosslingual", "multilingual")
     return bool(_SCORE.fullmatch(key)) or (root == "validation" and setting in settings and name in custom)
