@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import signal
@@ -205,6 +206,11 @@ def test_a_search_shows_every_trial_and_the_front(done: tuple[Path, subprocess.C
     shown = command.stdout.partition("The front on validation, of 3 trials:\n")[2].partition("\n\n")[0]
     assert [int(number) for number in re.findall(r"^  trial (\d): ", shown, re.MULTILINE)] == best
     assert set(states(command.stdout).values()) == {"finished"}
+    with (sweep / "report" / "data" / "selection.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    reported = {(float(row[MONO]), float(row[POOL])) for row in rows if row["on the front"] in ("True", "yes")}
+    assert reported == {by_trial[number] for number in best}
+    assert len(rows) == 3
 
 
 @pytest.mark.slow

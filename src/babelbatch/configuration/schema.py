@@ -42,13 +42,14 @@ class ReportConfig:
     """contrasts: the comparisons that the experiment was planned for. The report tests them as one family and calls
         everything else exploratory.
     select: the validation score that the report selects hyperparameters by, such as `validation/multilingual/map`; it
-        then compares the selected runs only.
+        then compares the selected runs only. A list of scores selects their front: the settings that no other one
+        beats in one of them without losing in another.
     select_per: `strategy`, one choice for all seeds of a strategy (the default), or `seed`, one for each.
     select_among: the settings that are hyperparameters; default `[optimizer, scheduler, loss.temperature,
         sampling.alpha]`. A setting counts with all that is below it, apart from `_target_`."""
 
     contrasts: list[Contrast] = field(default_factory=list)
-    select: str | None = None
+    select: Any = None
     select_per: str | None = None
     select_among: list[str] | None = None
 

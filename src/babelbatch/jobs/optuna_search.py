@@ -11,7 +11,7 @@ import math
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,8 @@ def search(given: OfHydra, arguments: Sequence[str], launch: Launch) -> None:
         space = search_space(parse_overrides(list(arguments)))
         settings = _settings(plain_hydra(given.config, "sweeper"), space)
         study = make_study(settings, space)
+        if OmegaConf.select(given.config, "report.select") is None:
+            space = replace(space, fixed=(*space.fixed, *_rule_of_report(settings, space)))
     except (ConfigError, ValueError) as error:  # of a value that Optuna refuses
         print_error(str(error))
         sys.exit(EXIT_USER_ERROR)
@@ -229,6 +231,15 @@ def _settings(sweeper: Mapping[str, Any], space: Space) -> Settings:
         sweeper["n_jobs"], sweeper["seed"], sampler, sweeper["n_startup_trials"] or 10,
         sweeper["population_size"] or 50, sweeper["max_failures"],
     )  # fmt: skip
+
+
+def _rule_of_report(settings: Settings, space: Space) -> list[str]:
+    """Overrides by which the report of the runs selects as the search does."""
+    if len(settings.objectives) > 1:
+        return [f"++report.select=[{','.join(settings.objectives)}]"]
+    paths = [name.partition("@")[2] or name for name in space.dimensions]
+    paths += [f"{path}._target_" for path in paths if "." not in path]  # of a group
+    return [f"++report.select={settings.objectives[0]}", f"++report.select_among=[{','.join(paths)}]"]
 
 
 def _sampler(settings: Settings) -> optuna.samplers.BaseSampler:

@@ -14,7 +14,7 @@ USER_ERROR = 2
 USAGE = """\
 babelbatch-report FOLDER|runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]]
                  [margin=0.01] [level=0.95] [plan=DIFFERENCE] [foreign=FOLDER|{...} ...]
-                 [select=validation/SETTING/METRIC [select_per=strategy|seed] [select_among=...]] [scores=FOLDER]
+                 [select=validation/SETTING/METRIC[,...] [select_per=strategy|seed] [select_among=...]] [scores=FOLDER]
 
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
@@ -30,7 +30,8 @@ Compares the finished runs in the folders: each is the folder of a run, of a swe
   level       confidence level of intervals; a difference is significant if its p (Holm) is below 1 - level
   plan        a difference, such as 0.005: computes how many seeds of each strategy are needed to find it
   select      validation score to select hyperparameters by, such as validation/multilingual/map; the selected runs
-              are compared, the others left out; default: report.select of the runs; none compares all
+              are compared, the others left out; several scores, separated by commas, select their front; default:
+              report.select of the runs; none compares all
   select_per  strategy (default): one choice for all its seeds; seed: one for each
   select_among
               settings that are hyperparameters; default: optimizer,scheduler,loss.temperature,sampling.alpha"""
@@ -121,6 +122,8 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
         except ValueError:
             problems.append(f"plan: {text} is not a positive number; write plan=0.005")
     select: dict[str, object] = {key: ",".join(options[key]) for key in ("select", "select_per") if key in options}
+    if len(options.get("select", [])) > 1:
+        select["select"] = options["select"]
     select |= {"select_among": options["select_among"]} if "select_among" in options else {}
     outputs = [Path(part).expanduser() for part in options.get("output", [])]
     if len(outputs) > 1:

@@ -49,6 +49,7 @@ from babelbatch.report.tables import (
     to_markdown,
 )
 from babelbatch.report.training_data import training_data
+from babelbatch.report.validation_front import validation_front, validation_front_section
 from babelbatch.storage import write_atomically
 
 PAGE = "report.html"
@@ -63,8 +64,8 @@ _UNBROKEN = re.compile(r"\bX-[XY]\b|\[[−+]?[\d.,]+, [−+]?[\d.,]+\]")
 @dataclass(frozen=True)
 class Report:
     """Everything that the page shows. found: the runs that are compared, and the folders that were left out.
-    selection: how they were selected; None if they were not. alpha: the studies that the curves over alpha are of,
-    which have the groups of every alpha, whether selected or not."""
+    selection: how they were selected; None if they were not. of_front: whether as the front of several scores. alpha:
+    the studies that the curves over alpha are of, which have the groups of every alpha, whether selected or not."""
 
     name: str
     found: FoundRuns
@@ -73,6 +74,7 @@ class Report:
     settings: Settings
     alpha: list[Study]
     selection: Section | None = None
+    of_front: bool = False
     sections: list[Section] = field(default_factory=list)
 
 
@@ -132,7 +134,15 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
     refuse_mixed(found.runs)
     curves: list[Group] | None = None
     selection, hyperparameters = None, Hyperparameters()
-    if (rule := rule_for(found.runs, settings.select)) is not None:
+    groups: list[Group] | None = None
+    rule = rule_for(found.runs, settings.select)
+    if rule is not None and rule.others:
+        candidates = validation_front(grouped(found.runs), rule)
+        selection = validation_front_section(candidates, rule)
+        groups = candidates.selected
+        kept = sorted((run for group in groups for run in group.runs), key=lambda run: run.folder)
+        found = replace(found, runs=kept, not_selected=len(found.runs) - len(kept))
+    elif rule is not None:
         hyperparameters = Hyperparameters(rule.among)
         if hyperparameters.includes(ALPHA):  # the curve has every alpha, each with its own other hyperparameters
             others = tuple(path for path in rule.among if path not in (ALPHA, "sampling"))
@@ -142,7 +152,7 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
         everything = len(found.runs)
         found = replace(found, runs=selected(made), not_selected=everything - sum(len(c.winner.runs) for c in made))
         selection = selection_section(made, rule, grouped(found.runs, hyperparameters))
-    groups = grouped(found.runs, hyperparameters)
+    groups = grouped(found.runs, hyperparameters) if groups is None else groups
     contrasts = list(dict.fromkeys(contrast for run in found.runs for contrast in run.contrasts))
     studies = [study(name, groups, settings.level, settings.margin, contrasts) for name in found.runs[0].benchmarks]
     studies = [
@@ -155,7 +165,8 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
         else [study(each.benchmark, curves, settings.level, settings.margin, tested=False) for each in studies]
     )
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
-    return Report(name, found, groups, studies, settings, described, selection)
+    searched = rule is not None and bool(rule.others)
+    return Report(name, found, groups, studies, settings, described, selection, searched)
 
 
 def markdown(report: Report) -> str:
@@ -245,7 +256,8 @@ def _data_tables(report: Report) -> list[Data]:
     """Every table of numbers that is not empty, with those behind the plots."""
     data = [results_data(report.studies), comparisons_data(report.studies), margins_data(report.studies)]
     data.append(planned_data(report.studies))
-    data += [] if report.selection is None else [report.selection.data]
+    if report.selection is not None:
+        data += [report.selection.data, *(figure.data for figure in report.selection.figures)]
     for each, alpha in zip(report.studies, report.alpha, strict=True):
         reference = reference_of(each.groups)
         data += [figure.data for figure in alpha_curves(alpha)]

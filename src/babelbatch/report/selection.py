@@ -104,7 +104,7 @@ def _choice(strategy: str, seed: int | None, tried: Mapping[str, Sequence[Run]],
     everyone = [run for of_one in runs for run in of_one]
     shared = [found for found in _seeds(runs[0]) if all(found in _seeds(of_one) for of_one in runs)]
     if len(runs) > 1:
-        _refuse(everyone, shared, rule)
+        refuse_unscored(everyone, shared, rule)
     scored = [
         tuple(float(run.metrics[rule.metric]) for run in of_one if run.seed in shared and rule.metric in run.metrics)
         for of_one in runs
@@ -118,7 +118,8 @@ def _choice(strategy: str, seed: int | None, tried: Mapping[str, Sequence[Run]],
     return Choice(strategy, seed, candidates, chosen, tuple(shared))
 
 
-def _refuse(runs: Sequence[Run], shared: Sequence[int | None], rule: Rule) -> None:
+def refuse_unscored(runs: Sequence[Run], shared: Sequence[int | None], rule: Rule) -> None:
+    """Raises ValueError for candidates without the score, scored on other items, or without a seed that all have."""
     without = sorted(str(run.folder) for run in runs if rule.metric not in run.metrics)
     if without:
         known = sorted({key for run in runs for key in run.metrics if key.startswith("validation/")})
@@ -139,6 +140,8 @@ def _refuse(runs: Sequence[Run], shared: Sequence[int | None], rule: Rule) -> No
 
 
 def _words(rule: Rule) -> str:
+    if rule.others:
+        return f"the front of {' and '.join(rule.metrics)}"
     return f"{rule.metric} per {rule.per} among {', '.join(rule.among)}"
 
 

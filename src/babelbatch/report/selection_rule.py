@@ -14,11 +14,17 @@ HYPERPARAMETERS = ("optimizer", "scheduler", "loss.temperature", "sampling.alpha
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How hyperparameters are selected: by the validation score `metric`, once for each strategy or for each of its
-    seeds, among settings."""
+    seeds, among settings. others: more scores; then all settings are candidates, and those on the front of all scores
+    are selected."""
 
     metric: str
     per: str = "strategy"
     among: tuple[str, ...] = HYPERPARAMETERS
+    others: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return (self.metric, *self.others)
 
 
 def rule_of(config: Mapping[str, Any], custom: Sequence[str] = (), root: str = "report.") -> Rule | None:
@@ -28,8 +34,10 @@ def rule_of(config: Mapping[str, Any], custom: Sequence[str] = (), root: str = "
     report = config.get("report") or {}
     if report.get("select") is None:
         return None
+    first, *others = [report["select"]] if isinstance(report["select"], str) else report["select"]
     return Rule(
-        report["select"],
+        first,
         report.get("select_per") or "strategy",
         tuple(report.get("select_among") or HYPERPARAMETERS),
+        tuple(others),
     )

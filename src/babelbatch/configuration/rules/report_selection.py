@@ -25,9 +25,19 @@ def problems_of_report_selection(
             if value is not None:
                 yield f"{root}{key}: nothing is selected; set {root}select={_EXAMPLE}, or leave it out"
         return
-    if not isinstance(select, str) or not is_validation_score(select, custom):
-        hint = " (a loss is not comparable between temperatures)" if str(select).startswith("validation/loss") else ""
-        yield f"{root}select: {select!r} is no validation score{hint}; name one, such as {_EXAMPLE}"
+    scores = list(select) if isinstance(select, Sequence) and not isinstance(select, str) else [select]
+    if not scores or len(set(map(str, scores))) < len(scores):
+        yield f"{root}select: name one validation score, or for a front several, each once, such as {_EXAMPLE}"
+    for score in scores:
+        if not isinstance(score, str) or not is_validation_score(score, custom):
+            hint = (
+                " (a loss is not comparable between temperatures)" if str(score).startswith("validation/loss") else ""
+            )
+            yield f"{root}select: {score!r} is no validation score{hint}; name one, such as {_EXAMPLE}"
+    if len(scores) > 1:
+        for key, value in (("select_per", per), ("select_among", among)):
+            if value is not None:
+                yield f"{root}{key}: a front is of all settings, over their seeds; leave it out, or select by one score"
     if per is not None and per not in SELECT_PER:
         yield f"{root}select_per: {per!r} is none of {', '.join(SELECT_PER)}"
     if among is not None:
