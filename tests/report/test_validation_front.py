@@ -56,11 +56,22 @@ def test_only_the_settings_on_the_front_are_compared(searched: Path) -> None:
         "Each setting is scored on one run (seed 0), so the front may owe as much to the seed as to the settings: "
         "train those on it with more seeds.",
     )
-    assert [(label, below, cells[:2]) for label, below, cells in section.grid.rows][2:4] == [
+    assert [(label, below, cells[1:3]) for label, below, cells in section.grid.rows][2:4] == [
         ("3 hybrid alpha=0.5", "", (("0.4000", ""), ("0.4500", ""))),
         ("4 hybrid alpha=0.7", "", (("0.2000", ""), ("0.2000", ""))),
     ]
     assert [row[-1] for row in section.data.rows] == [True, True, False, False, True]
+
+
+def test_all_settings_that_differ_are_shown(tmp_path: Path) -> None:
+    """Alpha alone tells the groups apart, so their labels lack the other one."""
+    for alpha, lr in ((0.1, 0.01), (0.5, 0.02)):
+        facts = {MONO: alpha, POOL: lr, "fingerprint/validation_queries": "abc"}
+        write_run(tmp_path / f"{alpha}", "hybrid", alpha, facts=facts, settings={"optimizer": {"lr": lr}})
+    section = build_report([tmp_path], FRONT).selection
+    assert section is not None
+    assert [cells[0][0] for *_, cells in section.grid.rows] == ["lr=0.01 alpha=0.1", "lr=0.02 alpha=0.5"]
+    assert [row[1] for row in section.data.rows] == ["lr=0.01 alpha=0.1", "lr=0.02 alpha=0.5"]
 
 
 def test_the_page_shows_the_front_and_does_not_test_it(searched: Path, tmp_path: Path) -> None:

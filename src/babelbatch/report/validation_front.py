@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report.figure import Figure
-from babelbatch.report.grouping import Group
+from babelbatch.report.grouping import Group, compared
 from babelbatch.report.measures import PLACES
 from babelbatch.report.numbers import MISSING, fixed
 from babelbatch.report.section import Section
@@ -78,14 +78,16 @@ def validation_front_section(found: Candidates, rule: Rule) -> Section:
     """How settings were selected: every candidate with its scores, and a picture of each two scores."""
     names = [_metric_name(metric) for metric in rule.metrics]
     digits = [1 if metric.endswith("rank_distance") else 4 for metric in rule.metrics]
-    seeds = ", ".join(str(seed) for seed in found.seeds)
+    seeds = ", ".join(str(seed) for seed in found.seeds) or MISSING
+    words = _differing_settings(found.tried)
     lines: list[tuple[str, str, tuple[tuple[str, str], ...]]] = []
     for number, (group, values, on) in enumerate(zip(found.tried, found.scores.tolist(), found.on_front, strict=True)):
         cells = tuple((fixed(value, places), "") for value, places in zip(values, digits, strict=True))
-        lines.append((f"{number + 1} {group.label}", "on the front" if on else "", (*cells, (seeds or MISSING, ""))))
+        shown = (words[number], "")
+        lines.append((f"{number + 1} {group.label}", "on the front" if on else "", (shown, *cells, (seeds, ""))))
     rows = [
-        (group.label, *values, " ".join(map(str, found.seeds)), on)
-        for group, values, on in zip(found.tried, found.scores.tolist(), found.on_front, strict=True)
+        (group.label, each, *values, " ".join(map(str, found.seeds)), on)
+        for group, each, values, on in zip(found.tried, words, found.scores.tolist(), found.on_front, strict=True)
     ]
     return Section(
         "selection",
@@ -95,10 +97,20 @@ def validation_front_section(found: Candidates, rule: Rule) -> Section:
         "A setting is on the front if no other one is at least as good in all of these scores and better in one. That "
         "is an order of the scores at hand and not a test: with other seeds or validation items other settings may be "
         "on it. Only the settings on the front are compared below; none was judged by its score on a benchmark.",
-        Grid("setting", (*names, "scored on seeds"), lines),
-        Data("selection", ("group", *rule.metrics, "seeds", "on the front"), rows),
+        Grid("setting", ("what differs", *names, "scored on seeds"), lines, wraps=True),
+        Data("selection", ("group", "what differs", *rule.metrics, "seeds", "on the front"), rows),
         figures=tuple(_panel(found, rule, names, x, y) for x, y in combinations(range(len(names)), 2)),
     )
+
+
+def _differing_settings(groups: Sequence[Group]) -> list[str]:
+    """For each group the values of all settings in which any two differ; a label has only as many as tell it apart."""
+    settings = [compared(group.runs[0].settings) for group in groups]
+    paths = sorted({path for each in settings for path in each})
+    varied = [path for path in paths if len({str(each.get(path)) for each in settings}) > 1]
+    ends = [path.rpartition(".")[2] for path in varied]
+    short = {path: end if ends.count(end) == 1 else path for path, end in zip(varied, ends, strict=True)}
+    return [" ".join(f"{short[path]}={each.get(path, 'default')}" for path in varied) or MISSING for each in settings]
 
 
 def _sentences(found: Candidates, rule: Rule, names: Sequence[str]) -> list[str]:
