@@ -80,8 +80,12 @@ def test_an_approximate_index_is_as_near_as_its_recall(encoder, facts, full, ind
     assert any(found.metrics[key] < full.metrics[key] for key in found.metrics if "/recall@100/" in key)
 
 
-def test_an_index_that_looks_everywhere_is_exact(encoder, facts, full):
-    found = Evaluation(index=IVF(lists=10, probes=10))(encoder, facts)
+@pytest.mark.parametrize("part_rows", [None, 300])
+def test_an_index_that_looks_everywhere_is_exact(encoder, facts, full, monkeypatch, tmp_path, part_rows):
+    monkeypatch.setenv("BABELBATCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(evaluation, "_SHARD_TEXTS", 150)
+    found = Evaluation(index=IVF(lists=10, probes=10, part_rows=part_rows))(encoder, facts)
+    assert list((tmp_path / "pools").iterdir()) == []
     assert found.facts["search_recall/world_facts/all"] == 1
     assert found.metrics == pytest.approx({key: full.metrics[key] for key in found.metrics}, rel=1e-6)
 
