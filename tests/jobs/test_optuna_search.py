@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ from commands import BIN, SMALL, job, metrics, run_forked
 from outcomes import states
 from processes import ended, started, until
 
-if find_spec("optuna") is None:
-    pytest.skip("needs optuna: pip install -e '.[optuna]'", allow_module_level=True)
+pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
 
 from babelbatch.configuration.rules import problems_of_sweeper
 from babelbatch.jobs.optuna_search import Settings, distributions, front, make_study

@@ -62,8 +62,9 @@ def compose_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir:
         for job in track(jobs, "checking the configuration", "jobs"):
             try:
                 cfg = _compose(root, search + job)
-                launcher, sweeper = plain_hydra(cfg, "launcher"), plain_hydra(cfg, "sweeper")
-                check(cfg, root, launcher=launcher if multirun else None, sweeper=sweeper if multirun else None)
+                launcher = plain_hydra(cfg, "launcher") if multirun else None
+                sweeper = plain_hydra(cfg, "sweeper") if multirun else None
+                check(cfg, root, launcher, sweeper)
                 composed.append(cfg)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
