@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "scaling.md"
@@ -42,64 +42,45 @@ XLMR_BASE = Shape("XLM-R base", 12, 768, 3_072, 278_043_648)
 BGE_M3 = Shape("BGE-M3", 24, 1_024, 4_096, 567_754_752)
 
 
+PERFORMANCE = "performance.md#"
+
+
+def constant(value: float, unit: str, source: str, scale: float = 1) -> float:
+    """A field of `Constants`. The page shows `value / scale` in this unit, and where it is from."""
+    shown: float = field(default=value, metadata={"unit": unit, "source": source, "scale": scale})
+    return shown
+
+
 @dataclass(frozen=True, slots=True)
 class Constants:
     """Operations and bytes are those of a second, prices those of an hour in US dollars."""
 
-    cpu_encoding: float = 0.69 * 114e9
-    tokenising: float = 18.9e6 / 54
-    search: float = 2 * 384 * 100_000 / 0.94e-3
-    passage_tokens: float = 150
-    query_tokens: float = 20
-    queries: float = 10_000
-    id_bytes: float = 20
-    gpu_peak: float = 989e12
-    encoding_share: float = 0.06
-    training_share: float = 0.15
-    in_machine: float = 300e9
-    between_machines: float = 40e9
-    disk: float = 1e9
-    gpu_price: float = 3.0
-    cpu_price: float = 0.1
-
-
-PERFORMANCE = "performance.md#"
-SOURCES = {
-    "cpu_encoding": f"measured: 69 % of 114 GFLOP/s, two threads, float32"
-    f" ([encoding]({PERFORMANCE}encoding-compared-with-sentence-transformers))",
-    "tokenising": f"measured: 54 s of a processor for a million texts of 18.9 tokens"
-    f" ([token cache]({PERFORMANCE}the-token-cache))",
-    "search": f"measured: 0.94 ms a query for 100,000 vectors of 384, one thread ([search]({PERFORMANCE}search))",
-    "passage_tokens": "assumed: a paragraph of Wikipedia",
-    "query_tokens": "assumed",
-    "queries": "assumed",
-    "id_bytes": "assumed: of the longest id",
-    "gpu_peak": "stated by the vendor: bfloat16 without sparsity, H100 SXM",
-    "encoding_share": "assumed, after the published run below",
-    "training_share": "assumed",
-    "in_machine": "assumed: two thirds of NVLink's 450 GB/s a direction",
-    "between_machines": "assumed: four fifths of 400 Gbit/s for each GPU",
-    "disk": "assumed",
-    "gpu_price": "assumed: a GPU",
-    "cpu_price": "assumed: a machine of two cores",
-}
-UNITS = {
-    "cpu_encoding": (1e9, "GFLOP/s"),
-    "tokenising": (1, "tokens/s"),
-    "search": (1e9, "GFLOP/s"),
-    "passage_tokens": (1, "tokens"),
-    "query_tokens": (1, "tokens"),
-    "queries": (1, "queries"),
-    "id_bytes": (1, "bytes"),
-    "gpu_peak": (1e12, "TFLOP/s"),
-    "encoding_share": (0.01, "% of the peak"),
-    "training_share": (0.01, "% of the peak"),
-    "in_machine": (1e9, "GB/s"),
-    "between_machines": (1e9, "GB/s"),
-    "disk": (1e9, "GB/s"),
-    "gpu_price": (1, "$ an hour"),
-    "cpu_price": (1, "$ an hour"),
-}
+    cpu_encoding: float = constant(
+        0.69 * 114e9, "GFLOP/s",
+        "measured: 69 % of 114 GFLOP/s, two threads, float32"
+        f" ([encoding]({PERFORMANCE}encoding-compared-with-sentence-transformers))", 1e9,
+    )  # fmt: skip
+    tokenising: float = constant(
+        18.9e6 / 54, "tokens/s",
+        "measured: 54 s of a processor for a million texts of 18.9 tokens"
+        f" ([token cache]({PERFORMANCE}the-token-cache))",
+    )  # fmt: skip
+    search: float = constant(
+        2 * 384 * 100_000 / 0.94e-3, "GFLOP/s",
+        f"measured: 0.94 ms a query for 100,000 vectors of 384, one thread ([search]({PERFORMANCE}search))", 1e9,
+    )  # fmt: skip
+    passage_tokens: float = constant(150, "tokens", "assumed: a paragraph of Wikipedia")
+    query_tokens: float = constant(20, "tokens", "assumed")
+    queries: float = constant(10_000, "queries", "assumed")
+    id_bytes: float = constant(20, "bytes", "assumed: of the longest id")
+    gpu_peak: float = constant(989e12, "TFLOP/s", "stated by the vendor: bfloat16 without sparsity, H100 SXM", 1e12)
+    encoding_share: float = constant(0.06, "% of the peak", "assumed, after the published run below", 0.01)
+    training_share: float = constant(0.15, "% of the peak", "assumed", 0.01)
+    in_machine: float = constant(300e9, "GB/s", "assumed: two thirds of NVLink's 450 GB/s a direction", 1e9)
+    between_machines: float = constant(40e9, "GB/s", "assumed: four fifths of 400 Gbit/s for each GPU", 1e9)
+    disk: float = constant(1e9, "GB/s", "assumed", 1e9)
+    gpu_price: float = constant(3, "$ an hour", "assumed: a GPU")
+    cpu_price: float = constant(0.1, "$ an hour", "assumed: a machine of two cores")
 
 
 def gathered(batch: int, ranks: int, dimensions: int) -> float:
@@ -125,11 +106,9 @@ def step_seconds(shape: Shape, batch: int, ranks: int, constants: Constants) -> 
 
 def constants_table(constants: Constants) -> str:
     rows = []
-    for field in fields(constants):
-        scale, unit = UNITS[field.name]
-        rows.append(
-            (f"`{field.name}`", f"{_digits(getattr(constants, field.name) / scale)} {unit}", SOURCES[field.name])
-        )
+    for each in fields(constants):
+        value = _digits(getattr(constants, each.name) / each.metadata["scale"])
+        rows.append((f"`{each.name}`", f"{value} {each.metadata['unit']}", each.metadata["source"]))
     return _table(("constant", ">value", "from"), rows)
 
 
@@ -272,7 +251,7 @@ def _bytes(number: float) -> str:
 
 def main() -> None:
     changed = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    known = [field.name for field in fields(Constants)]
+    known = [each.name for each in fields(Constants)]
     if wrong := [name for name in changed if name not in known]:
         raise SystemExit(f"there is no constant {wrong[0]}; there are {', '.join(known)}")
     constants = replace(Constants(), **{name: float(value) for name, value in changed.items()})
