@@ -2,9 +2,9 @@
 
 import pytest
 
-from babelbatch.distributed.ranks import devices_per_node, global_rank, world_size
+from babelbatch.distributed.ranks import devices_per_node, global_rank, local_rank, world_size
 
-VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_NAME")
+VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS", "SLURM_JOB_NAME")
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,18 @@ def test_ranks(environment: dict[str, str], rank: int, size: int | None, monkeyp
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert (global_rank(), world_size()) == (rank, size)
+
+
+def test_the_rank_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_LOCALID", "1")
+    assert local_rank() == 0  # an allocation without tasks
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    assert local_rank() == 1
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert local_rank() == 2
 
 
 @pytest.mark.parametrize(

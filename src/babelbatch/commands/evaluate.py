@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from babelbatch.commands.build import build, running_loggers
 from babelbatch.commands.checkpoint import facts_of_run, load_checkpoint
 from babelbatch.commands.data import build_benchmarks
+from babelbatch.commands.ranks import joined_ranks
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.encoder import Encoder, device_of
@@ -25,7 +26,12 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
-    """Evaluates one encoder on every benchmark and writes the results to `folder`."""
+    """Evaluates one encoder on every benchmark and writes the results to `folder`. Several ranks divide the work."""
+    with joined_ranks():
+        _evaluate(cfg, folder)
+
+
+def _evaluate(cfg: DictConfig, folder: Path) -> None:
     sources = provenance() | input_versions(cfg)
     with waiting("loading the encoder"):
         encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)

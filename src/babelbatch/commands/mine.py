@@ -21,9 +21,11 @@ from babelbatch.batches import Mined, concatenated, write_negatives
 from babelbatch.commands.build import build
 from babelbatch.commands.checkpoint import load_checkpoint
 from babelbatch.commands.data import build_corpus
+from babelbatch.commands.ranks import joined_ranks
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.configuration.saved import saved_part
+from babelbatch.distributed.collectives import errors_on_every_rank, max_over_ranks, rank, wait_for_all_ranks
 from babelbatch.encoder import Encoder, Role, device_of, fingerprint
 from babelbatch.evaluation.encoding import encode
 from babelbatch.evaluation.text_sets import corpus_passages, corpus_queries, folders_in, stored_vectors
@@ -59,8 +61,13 @@ Index = Exact | IVF | HNSW
 def mine(cfg: DictConfig, folder: Path) -> None:
     """Writes `negatives.parquet` and then metrics.json, which says how it was made, to `folder`.
 
-    Vectors that an earlier attempt left in the folder are reused.
+    Vectors that an earlier attempt left in the folder are reused. Several ranks divide the work; rank 0 writes.
     """
+    with joined_ranks():
+        _mine(cfg, folder)
+
+
+def _mine(cfg: DictConfig, folder: Path) -> None:
     sources = provenance() | input_versions(cfg)
     torch.set_num_threads(cfg.threads or _THREADS)
     with waiting("loading the encoder"):
@@ -79,7 +86,9 @@ def mine(cfg: DictConfig, folder: Path) -> None:
     stored: dict[Role, ShardedVectors | None] = {}
     if cfg.vectors:
         sets = [corpus_queries(corpus), corpus_passages(corpus)]
-        stored = dict(zip(("query", "passage"), stored_vectors(folders_in(cfg.vectors), sets, encoder), strict=True))
+        with errors_on_every_rank():
+            found = stored_vectors(folders_in(cfg.vectors), sets, encoder)
+            stored = dict(zip(("query", "passage"), found, strict=True))
     vectors = VectorsOf(encoder, weights, folder / _VECTORS_FOLDER, cfg.token_budget, stored)
     mined, recalls = mine_pools(cfg, corpus, pools, vectors, settings)
     taken = time.perf_counter() - started
@@ -90,6 +99,9 @@ def mine(cfg: DictConfig, folder: Path) -> None:
         "index": OmegaConf.to_container(cfg.index),
         **{f"recall/{name}": recall for name, recall in recalls.items()},
     }
+    wait_for_all_ranks()  # they may still read vectors, which rank 0 removes
+    if rank() > 0:
+        return
     with waiting("writing the hard negatives"):
         write_negatives(folder / NEGATIVES_FILE, corpus, mined, facts)
     facts |= {
@@ -166,9 +178,9 @@ class VectorsOf:
         tasks: NDArray[np.object_] | None = None,
     ) -> Vectors | Reordered:
         """The vectors of texts[rows]: stored ones, or in the folder `name`, encoded shard by shard. Existing shards are
-        reused.
+        reused. Rank 0 writes them, into a folder that every rank can read.
 
-        tasks: of each text, for its prompt.
+        tasks: of each text, for its prompt. Raises ValueError on every rank if one cannot read them.
         """
         if (stored := self.stored.get(role)) is not None:
             return Reordered(stored, rows)
@@ -176,12 +188,21 @@ class VectorsOf:
         for row in rows:
             prompt = "" if tasks is None else self.encoder.settings.prefix(role, tasks[row])
             identity.update((prompt + texts[row]).encode() + b"\0")
-        writer = VectorWriter(self.folder / name, self.encoder.dimensions, identity.hexdigest(), _SHARD_TEXTS)
-        for start in range(writer.rows, len(rows), _SHARD_TEXTS):
+        folder = self.folder / name
+        writer = None
+        if rank() == 0:
+            writer = VectorWriter(folder, self.encoder.dimensions, identity.hexdigest(), _SHARD_TEXTS)
+        for start in range(max_over_ranks(0 if writer is None else writer.rows), len(rows), _SHARD_TEXTS):
             some = rows[start : start + _SHARD_TEXTS]
             of_some = None if tasks is None else tasks[some]
-            writer.append(encode(self.encoder, [texts[row] for row in some], role, self.token_budget, task=of_some))
-        return writer.close()
+            vectors = encode(self.encoder, [texts[row] for row in some], role, self.token_budget, task=of_some)
+            if writer is not None:
+                writer.append(vectors)
+        if writer is not None:
+            writer.close()
+        wait_for_all_ranks()
+        with errors_on_every_rank():
+            return Vectors(folder)
 
 
 def mined_from(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from omegaconf import DictConfig
 from babelbatch.commands.answers import Answer, answer_lines, pool_line, prompt_line
 from babelbatch.commands.checkpoint import load_checkpoint
 from babelbatch.commands.queries import given_queries, known_language, refuse_unreadable
+from babelbatch.commands.ranks import joined_ranks
+from babelbatch.distributed.collectives import errors_on_every_rank, items_of_rank_0
+from babelbatch.distributed.ranks import global_rank
 from babelbatch.encoder import Encoder, device_of
 from babelbatch.evaluation.debias import Method, Shared, fit
 from babelbatch.evaluation.encoding import encode
@@ -28,7 +32,15 @@ TOP = 10
 
 
 def search(cfg: DictConfig) -> None:
-    """Prints the first passages for the query, or for each query that is typed or piped in."""
+    """Prints the first passages for the query, or for each query that is typed or piped in.
+
+    Several ranks divide the work; rank 0 reads the queries and prints.
+    """
+    with joined_ranks(), silent() if global_rank() else nullcontext():
+        _search(cfg)
+
+
+def _search(cfg: DictConfig) -> None:
     if cfg.query is not None:
         refuse_unreadable(cfg.query)
     passages = read_passages(cfg.passages, cfg.text_column, cfg.language_column, cfg.language, cfg.on_bad_row)
@@ -38,20 +50,27 @@ def search(cfg: DictConfig) -> None:
             f"debias: the languages of the passages are not known; give them in a column '{cfg.language_column}', in "
             "the names of the files (passages=wiki.{language}.txt), or set debias=none"
         )
-    print(f"babelbatch: {pool_line(passages)}", file=sys.stderr, flush=True)
+    _say(pool_line(passages))
     with waiting("loading the encoder"):
         encoder: Encoder = (
             load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else instantiate(cfg.encoder, _convert_="all")
         )
     _refuse_unknown_task(cfg.task, encoder)
-    print(f"babelbatch: {prompt_line(encoder, cfg.task)}", file=sys.stderr, flush=True)
+    _say(prompt_line(encoder, cfg.task))
     searcher = build_searcher(cfg, encoder.to(device_of(cfg.device)).eval(), passages)
     typed = cfg.query is None and sys.stdin.isatty()
-    for query, language in given_queries(cfg.query, query_language, passages.languages, debias=cfg.debias):
+    given = given_queries(cfg.query, query_language, passages.languages, debias=cfg.debias)
+    for query, language in items_of_rank_0(given):
         answer = searcher.answer(query, language)
         if (tokens := searcher.tokens(query)) > (longest := encoder.settings.query_length):
-            print(f"babelbatch: the encoder reads {longest:,} of the {tokens:,} tokens of this query", file=sys.stderr)
-        print("\n".join(answer_lines(answer, passages, cfg.top, typed)), flush=True)
+            _say(f"the encoder reads {longest:,} of the {tokens:,} tokens of this query")
+        if global_rank() == 0:
+            print("\n".join(answer_lines(answer, passages, cfg.top, typed)), flush=True)
+
+
+def _say(message: str) -> None:
+    if global_rank() == 0:
+        print(f"babelbatch: {message}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -91,7 +110,8 @@ def build_searcher(cfg: DictConfig, encoder: Encoder, passages: Passages) -> Sea
     """Encodes the passages, or reads their vectors from `vectors` or the cache, and builds the index over them."""
     pool: Pool
     if cfg.vectors:
-        (stored,) = stored_vectors(folders_in(cfg.vectors), [passages_to_search(passages.texts)], encoder)
+        with errors_on_every_rank():
+            (stored,) = stored_vectors(folders_in(cfg.vectors), [passages_to_search(passages.texts)], encoder)
         assert stored is not None
         pool = stored if cfg.debias == "none" else stored.whole()
     else:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+Item = TypeVar("Item")
 
 
 def world_size() -> int:
@@ -57,11 +61,71 @@ def max_over_ranks(value: int) -> int:
     return int(number)
 
 
+def share_of_rank(count: int) -> range:
+    """Which of `count` equal pieces of work are this rank's: consecutive ones, at most one more than another rank's."""
+    return range(count * rank() // world_size(), count * (rank() + 1) // world_size())
+
+
+def gather_on_cpu(value: Tensor) -> list[Tensor]:
+    """The tensors of all ranks, of one shape, in main memory, in the order of the ranks."""
+    if not _is_distributed():
+        return [value]
+    shares = [torch.empty_like(value) for _ in range(world_size())]
+    dist.all_gather(shares, value.contiguous(), group=_cpu_group())
+    return shares
+
+
+@contextmanager
+def errors_on_every_rank() -> Iterator[None]:
+    """Raises a ValueError that one rank raises within on all of them, which would else wait for that rank."""
+    if not _is_distributed():
+        yield
+        return
+    own: ValueError | None = None
+    try:
+        yield
+    except ValueError as error:
+        own = error
+    reasons: list[str | None] = [None] * world_size()
+    dist.all_gather_object(reasons, None if own is None else str(own), group=_cpu_group())
+    if own is not None:
+        raise own
+    for reason in reasons:
+        if reason is not None:
+            raise ValueError(reason)
+
+
+def items_of_rank_0(items: Iterable[Item]) -> Iterator[Item]:
+    """Yields on every rank what `items` yields on rank 0; the others' are not used. A ValueError of rank 0 is raised on
+    all. The items are pickled."""
+    if not _is_distributed():
+        yield from items
+        return
+    iterator = iter(items)
+    while True:
+        found: list[Item] = []
+        with errors_on_every_rank():
+            if rank() == 0:
+                found = [item for _, item in zip(range(1), iterator, strict=False)]
+        message = [found]
+        dist.broadcast_object_list(message, src=0, group=_cpu_group())
+        if not message[0]:
+            return
+        yield message[0][0]
+
+
+def wait_for_all_ranks() -> None:
+    """Returns when every rank has called it."""
+    if _is_distributed():
+        dist.barrier(group=_cpu_group())
+
+
 def leave_group() -> None:
     """Waits for the other ranks and destroys the process group."""
     if _is_distributed():
         dist.barrier()
         dist.destroy_process_group()
+        _cpu_group.cache_clear()  # the next job of a sweep has groups of its own
 
 
 def _is_distributed() -> bool:

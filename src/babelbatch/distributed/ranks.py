@@ -18,6 +18,13 @@ def global_rank() -> int:
     return int(os.environ.get("SLURM_PROCID", 0)) if _started_by_srun() else 0
 
 
+def local_rank() -> int:
+    """The number of this process among those of its machine, from 0."""
+    if "LOCAL_RANK" in os.environ:
+        return int(os.environ["LOCAL_RANK"])
+    return int(os.environ.get("SLURM_LOCALID", 0)) if _started_by_srun() else 0
+
+
 def world_size() -> int | None:
     """Number of processes that torchrun, srun or `supervisor.py` started together; None if none of them did."""
     if "WORLD_SIZE" in os.environ:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from babelbatch.distributed.collectives import errors_on_every_rank
 from babelbatch.distributed.collectives import rank as rank_of_process
 from babelbatch.evaluation import bias
 from babelbatch.evaluation.cell_ranking import rank_cells
@@ -186,7 +187,8 @@ class Evaluation:
     ) -> tuple[NDArray[np.float32], ShardedVectors]:
         """The vectors that babelbatch-encode wrote: of the queries, encoded if it wrote none, and of the candidates."""
         sets = [queries_of(benchmark), candidates_of(benchmark)]
-        queries, candidates = stored_vectors(folders_in(self.vectors or []), sets, encoder)
+        with errors_on_every_rank():
+            queries, candidates = stored_vectors(folders_in(self.vectors or []), sets, encoder)
         assert candidates is not None
         of_queries = self._queries(encoder, benchmark, cache) if queries is None else queries.whole()
         return of_queries, candidates

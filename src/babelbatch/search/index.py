@@ -2,6 +2,10 @@
 
 A pool is what is searched: one (n, d) float32 array, or several that count as one, end to end, such as the mapped
 shards of `vectors.py`. It may be iterated repeatedly.
+
+Several ranks, each with the whole pool and the same queries, divide a search: each searches some of the arrays, or the
+indexes of some of the parts, and all get the best of what all found, which is what one process finds. One index cannot
+be divided, so every rank builds it.
 """
 
 from __future__ import annotations
@@ -16,8 +20,10 @@ from itertools import pairwise
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from babelbatch.distributed.collectives import errors_on_every_rank, gather_on_cpu, share_of_rank, world_size
 from babelbatch.progress import bar, waiting
 from babelbatch.search.blocks import Between, Blocks
 from babelbatch.storage import cache_folder
@@ -31,6 +37,7 @@ NO_ROW = -1
 
 _TRAINING_POINTS = 256  # per list, at most; faiss ignores more
 _LEAST_POINTS = 39  # per list; faiss warns below it
+_GATHERED_QUERIES = 1_024  # whose neighbours of all ranks are in memory at once
 
 
 Pool: TypeAlias = NDArray[np.float32] | Sequence[NDArray[np.float32]]
@@ -139,21 +146,26 @@ class HNSW:
 def exact_top_k(queries: NDArray[np.float32], k: int, *, pool: Pool, threads: int | None = None) -> Neighbours:
     """The k rows of the pool with the greatest inner product with each of (Q, d) queries.
 
-    The arrays of the pool are searched one by one and their best rows merged. Which of several rows with equal scores
-    is the last of the k is up to faiss.
+    The arrays of the pool, or those of this rank, are searched one by one and their best rows merged. Which of several
+    rows with equal scores is the last of the k is up to faiss.
     Raises ValueError if the pool has fewer than k rows or another dimension, or if a vector is not finite.
     """
     rows, dimensions = pool_shape(pool)
     _require_valid(queries, k, rows, dimensions)
-    found = Neighbours(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))
-    first = 0
-    with _use_threads(threads), bar("searching", rows, unit="rows") as progress:
-        for part in _parts(pool):
-            scores, places = faiss.knn(_contiguous(queries), part, min(k, len(part)), metric=faiss.METRIC_INNER_PRODUCT)
-            found = _best(np.hstack([found.rows, places + first]), np.hstack([found.scores, scores]), k)
-            first += len(part)
-            progress.advance(len(part))
-    return found
+    found = _nothing(len(queries))
+    arrays = [pool] if isinstance(pool, np.ndarray) else pool
+    firsts = (pool.starts if isinstance(pool, Blocks) else np.cumsum([0, *map(len, arrays)])).tolist()
+    share = share_of_rank(len(arrays))
+    total = firsts[share.stop] - firsts[share.start]
+    with _use_threads(threads), bar("searching", total, unit="rows") as progress, errors_on_every_rank():
+        for place in share:
+            for part in _parts(arrays[place]):
+                scores, places = faiss.knn(
+                    _contiguous(queries), part, min(k, len(part)), metric=faiss.METRIC_INNER_PRODUCT
+                )
+                found = _best(np.hstack([found.rows, places + firsts[place]]), np.hstack([found.scores, scores]), k)
+                progress.advance(len(part))
+    return _best_of_ranks(found, k)
 
 
 def measure_recall(
@@ -199,16 +211,20 @@ def _build(
 ) -> Search:
     """The search of one index, or of an index for each part, which is then a mapped file without a name: the system
     may drop its pages, and nothing is left when this process ends, however it does."""
+    shape = pool_shape(pool)
     if part_rows is None:
-        return partial(_search_parts, indexes=[build(pool, threads)], threads=threads)
+        return partial(_search_parts, indexes=[(0, build(pool, threads))], shape=shape, divided=False, threads=threads)
+    parts = list(_split(pool, part_rows))
+    firsts = np.cumsum([0, *(pool_shape(part)[0] for part in parts)]).tolist()
     indexes = []
     folder = cache_folder("pools")
     folder.mkdir(parents=True, exist_ok=True)
-    for part in _split(pool, part_rows):
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="index-") as file:
-            faiss.write_index(build(part, threads), file.name)
-            indexes.append(faiss.read_index(file.name, faiss.IO_FLAG_MMAP_IFC))
-    return partial(_search_parts, indexes=indexes, threads=threads)
+    with errors_on_every_rank():
+        for place in share_of_rank(len(parts)):
+            with tempfile.NamedTemporaryFile(dir=folder, prefix="index-") as file:
+                faiss.write_index(build(parts[place], threads), file.name)
+                indexes.append((firsts[place], faiss.read_index(file.name, faiss.IO_FLAG_MMAP_IFC)))
+    return partial(_search_parts, indexes=indexes, shape=shape, divided=True, threads=threads)
 
 
 def _split(pool: Pool, part_rows: int) -> Iterator[Pool]:
@@ -244,21 +260,50 @@ def _add_rows(index: faiss.Index, pool: Pool, rows: int) -> None:
 
 
 def _search_parts(
-    queries: NDArray[np.float32], k: int, *, indexes: Sequence[faiss.Index], threads: int | None
+    queries: NDArray[np.float32],
+    k: int,
+    *,
+    indexes: Sequence[tuple[int, faiss.Index]],
+    shape: tuple[int, int],
+    divided: bool,
+    threads: int | None,
 ) -> Neighbours:
-    """The best of all indexes, whose rows follow each other."""
-    _require_valid(queries, k, sum(index.ntotal for index in indexes), indexes[0].d)
-    found = Neighbours(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))
-    first = 0
+    """The best of some indexes and, if they are divided among the ranks, of those of the other ranks.
+
+    indexes: with the first row of each in the pool. shape: of the pool.
+    """
+    _require_valid(queries, k, *shape)
+    found = _nothing(len(queries))
     with _use_threads(threads):
-        for index in indexes:
+        for first, index in indexes:
             scores, rows = index.search(_contiguous(queries), min(k, index.ntotal))
             missing = rows == NO_ROW
             rows = np.where(missing, NO_ROW, rows + first)
             scores = np.where(missing, -np.inf, scores).astype(np.float32)
             found = _best(np.hstack([found.rows, rows]), np.hstack([found.scores, scores]), k)
-            first += index.ntotal
-    return found
+    return _best_of_ranks(found, k) if divided else found
+
+
+def _nothing(queries: int) -> Neighbours:
+    return Neighbours(np.empty((queries, 0), np.int64), np.empty((queries, 0), np.float32))
+
+
+def _best_of_ranks(found: Neighbours, k: int) -> Neighbours:
+    """The k best of what all ranks found, on each."""
+    if world_size() == 1:
+        return found
+    missing = ((0, 0), (0, k - found.rows.shape[1]))
+    rows = np.pad(found.rows, missing, constant_values=NO_ROW)
+    scores = np.pad(found.scores, missing, constant_values=-np.inf)
+    for start in range(0, len(rows), _GATHERED_QUERIES):
+        some = slice(start, start + _GATHERED_QUERIES)
+        best = _best(_hstack_of_ranks(rows[some]), _hstack_of_ranks(scores[some]), k)
+        rows[some], scores[some] = best.rows, best.scores
+    return Neighbours(rows, scores)
+
+
+def _hstack_of_ranks(columns: NDArray[Any]) -> NDArray[Any]:
+    return np.hstack([share.numpy() for share in gather_on_cpu(torch.from_numpy(columns))])
 
 
 def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Neighbours:

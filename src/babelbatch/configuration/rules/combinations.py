@@ -21,6 +21,7 @@ from babelbatch.configuration.rules.lexical import is_lexical, problems_of_lexic
 from babelbatch.configuration.rules.packages import problems_of_packages
 from babelbatch.configuration.rules.prompts import problems_of_prompts
 from babelbatch.configuration.rules.ranges import leaves, problems_of_ranges
+from babelbatch.configuration.rules.ranks import problems_of_ranks
 from babelbatch.configuration.rules.report_selection import problems_of_report_selection
 from babelbatch.configuration.rules.sampling import problems_of_sampling
 from babelbatch.configuration.rules.selection import problems_of_monitor, problems_of_validation
@@ -62,6 +63,7 @@ def problems_between(cfg: dict[str, Any], schema: str) -> Iterator[str]:
     own = {"train": _problems_of_training, "evaluate": _problems_of_encoder, "mine": _problems_of_mining}
     own |= {"search": _problems_of_search, "export": _problems_of_export, "encode": _problems_of_encoding}
     yield from problems_of_vectors(cfg, schema)
+    yield from problems_of_ranks(cfg, schema)
     if schema in own:
         yield from own[schema](cfg)
 
