@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from babelbatch.evaluation.metrics import NAMES
 from babelbatch.report.page import write_report
 from babelbatch.report.settings import Settings
 from babelbatch.report.stored_scores import store_scores
@@ -34,15 +35,19 @@ def test_the_same_report_is_made_of_stored_scores(tmp_path: Path) -> None:
     assert second == first
 
 
-def test_the_columns_that_no_report_reads_are_left_out(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "sweep" / "run", bias=True)
+@pytest.mark.parametrize(("metric", "stored"), [("map", {"map"}), ("ndcg@10", {"map", "ndcg@10", "recall@100"})])
+def test_the_columns_that_its_report_does_not_read_are_left_out(metric: str, stored: set[str], tmp_path: Path) -> None:
+    run = write_run(tmp_path / "sweep" / "run", metric=metric, bias=True)
     table = pq.read_table(run / "per_query.parquet")
-    pq.write_table(table.append_column("unknown", table["map"]), run / "per_query.parquet")
+    others = set(table.column_names) - set(NAMES)
+    for name in ("unknown", *(name for name in NAMES if name not in table.column_names)):
+        table = table.append_column(name, table[metric])
+    pq.write_table(table, run / "per_query.parquet")
     store_scores([run], tmp_path / "scores")
     copy = pq.read_table(tmp_path / "scores" / "sweep" / "run" / "per_query.parquet")
-    assert copy.num_rows == table.num_rows
-    assert set(copy.column_names) == set(table.column_names) - {"unknown"}
-    assert copy["map"].equals(table["map"])
+    assert set(copy.column_names) == others | stored
+    for name in copy.column_names:
+        assert copy[name].to_pylist() == table[name].to_pylist()
 
 
 def test_copies_are_replaced(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from babelbatch.evaluation.metrics import NAMES
 from babelbatch.progress import bar
+from babelbatch.report.measures import measures_of
 from babelbatch.report.runs import Run, find_runs
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, PER_QUERY_FILE
 from babelbatch.storage import replaced_file
@@ -18,7 +20,7 @@ _CURVES = Path("csv", "metrics.csv")
 
 def store_scores(folders: Sequence[Path], output: Path) -> None:
     """Writes one folder a finished run, `output`/<sweep>/<job>, with its configuration, metrics, loss curves and the
-    scores by query that a report uses, compressed: a few hundred kB a benchmark, without the encoder.
+    scores by query that its report uses, compressed: a few hundred kB a benchmark, without the encoder.
 
     Copies of an earlier call are replaced. Raises ValueError for runs that are damaged, or would get one name, and if
     `output` is among the folders.
@@ -42,11 +44,27 @@ def _store(run: Run, place: Path) -> None:
     """metrics.json comes last: without it the copy is no finished run."""
     place.mkdir(parents=True, exist_ok=True)
     (place / METRICS_FILE).unlink(missing_ok=True)
+    scores = run.per_query.select(_used_columns(run))
+    with_dictionary = [name for name in scores.column_names if name != "query_id"]  # which repeats, cell after cell
     with replaced_file(place / PER_QUERY_FILE) as file:
-        pq.write_table(run.per_query, file, compression="zstd", compression_level=19, write_page_checksum=True)
+        pq.write_table(
+            scores,
+            file,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=with_dictionary,
+            write_page_checksum=True,
+        )
     if (run.folder / _CURVES).is_file():
         (place / _CURVES).parent.mkdir(exist_ok=True)
         shutil.copyfile(run.folder / _CURVES, place / _CURVES)
     for name in (CONFIG_FILE, METRICS_FILE):
         with replaced_file(place / name) as file:
             file.write((run.folder / name).read_bytes())
+
+
+def _used_columns(run: Run) -> list[str]:
+    """The columns of the scores by query without the shipped metrics that no benchmark is read by first."""
+    first = (run.metrics.get(f"metric/{name}", "map") for name in run.metrics["benchmarks"])
+    used = {"map", *(measure.metric for metric in first for measure in measures_of(metric))}
+    return [name for name in run.per_query.column_names if name in used or name not in NAMES]
