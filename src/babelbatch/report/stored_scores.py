@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from omegaconf import OmegaConf
 
+from babelbatch.configuration.saved import load_config
 from babelbatch.evaluation.metrics import NAMES
 from babelbatch.progress import bar
 from babelbatch.report.measures import measures_of
 from babelbatch.report.runs import Run, find_runs
 from babelbatch.runs.files import CONFIG_FILE, METRICS_FILE, PER_QUERY_FILE
-from babelbatch.storage import replaced_file
+from babelbatch.storage import replaced_file, write_atomically
 
 _CURVES = Path("csv", "metrics.csv")
 
 
 def store_scores(folders: Sequence[Path], output: Path) -> None:
     """Writes one folder a finished run, `output`/<sweep>/<job>, with its configuration, metrics, loss curves and the
-    scores by query that its report uses, compressed: a few hundred kB a benchmark, without the encoder.
+    scores by query that its report uses, compressed: a few hundred kB a benchmark, without the encoder and without
+    the path of the run's folder.
 
     Copies of an earlier call are replaced. Raises ValueError for runs that are damaged, or would get one name, and if
     `output` is among the folders.
@@ -58,9 +61,11 @@ def _store(run: Run, place: Path) -> None:
     if (run.folder / _CURVES).is_file():
         (place / _CURVES).parent.mkdir(exist_ok=True)
         shutil.copyfile(run.folder / _CURVES, place / _CURVES)
-    for name in (CONFIG_FILE, METRICS_FILE):
-        with replaced_file(place / name) as file:
-            file.write((run.folder / name).read_bytes())
+    config = load_config(run.folder / CONFIG_FILE)
+    config.output_dir = "."  # where the run was is nobody's business
+    write_atomically(place / CONFIG_FILE, OmegaConf.to_yaml(config))
+    with replaced_file(place / METRICS_FILE) as file:
+        file.write((run.folder / METRICS_FILE).read_bytes())
 
 
 def _used_columns(run: Run) -> list[str]:
