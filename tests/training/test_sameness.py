@@ -14,6 +14,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from babelbatch.batches.builder import BatchBuilder, TeacherTexts
@@ -278,6 +280,12 @@ def clipped_step(learner: Learner, optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
 
 
+def gradients_clipped_by_value(learner: Learner) -> dict[str, Tensor]:
+    """As Lightning does with `gradient_clip_algorithm=value`."""
+    torch.nn.utils.clip_grad_value_(learner.encoder.parameters(), 1e-3)
+    return {name: gathered(p.grad) for name, p in learner.encoder.named_parameters() if p.grad is not None}
+
+
 def _sharded(corpus: Corpus, case: Case, checkpointing: bool, rank: int, ranks: int) -> dict:
     learner = encoder_trained(corpus, case)
     full(learner.encoder, activation_checkpointing=checkpointing)
@@ -303,6 +311,7 @@ def _sharded(corpus: Corpus, case: Case, checkpointing: bool, rank: int, ranks: 
         "norm": learner.gradient_norm,
         "weights": learner.whole_encoder().state_dict(),
         "states": whole,
+        "clipped by value": gradients_clipped_by_value(learner),
         "own states": {
             number: torch.equal(
                 divided_like(parameter, gathered(each["exp_avg"])).to_local(), each["exp_avg"].to_local()
@@ -310,6 +319,32 @@ def _sharded(corpus: Corpus, case: Case, checkpointing: bool, rank: int, ranks: 
             for (number, each), parameter in zip(state["state"].items(), parameters, strict=True)
         },
     }
+
+
+def _layers_gathered(corpus: Corpus, case: Case, rank: int, ranks: int) -> dict[str, list[int]]:
+    """How many of four layers are whole when each of them computes, and when the gradient of each is known."""
+    learner = encoder_trained(corpus, case)
+    texts = corpus.query_texts + corpus.passage_texts
+    learner.encoder = tiny(texts, vocab_size=300, hidden_size=16, heads=2, layers=4, dropout=0.0)
+    learner.sharded = shard(learner.encoder, mesh_of(ranks, 2, "cpu"))
+    layers = [module for module in learner.encoder.modules() if isinstance(module, FSDPModule)]
+    layers = [layer for layer in layers if layer is not learner.encoder.tower("query")]
+    assert len(layers) == 4
+    found: dict[str, list[int]] = {"forward": [], "backward": []}
+
+    def note(when: str) -> None:
+        found[when].append(sum(not isinstance(next(layer.parameters()), DTensor) for layer in layers))
+
+    def note_both(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        note("forward")
+        if output.requires_grad:
+            output.register_hook(lambda gradient: note("backward"))
+
+    for layer in layers:
+        layer.register_forward_hook(note_both, prepend=True)
+    batch = batch_for(corpus, learner, case, rank, ranks, **LIMITS)
+    learner.training_step(batch, 0)["loss"].backward()
+    return found
 
 
 def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
@@ -331,7 +366,8 @@ def _rank(rank: int, ranks: int, folder: Path, corpus: Corpus) -> None:
     (everyone.sum(dim=1) @ torch.arange(1.0, len(everyone) + 1)).backward()
     talk = (everyone.detach(), mine.grad, max_over_ranks(10 - rank), sum_over_ranks_on_cpu(torch.tensor([1.0, rank])))
     sharded = [_sharded(corpus, *each, rank, ranks) for each in shared_weights(ranks)]
-    torch.save((found, vectors, talk, sharded), folder / f"{rank}.pt")
+    whole = [_layers_gathered(corpus, case, rank, ranks) for case in (SHARDED[0][0], SHARDED[2][0])]
+    torch.save((found, vectors, talk, sharded, whole), folder / f"{rank}.pt")
     dist.barrier()
     dist.destroy_process_group()
 
@@ -362,8 +398,8 @@ def test_sharding_changes_nothing(corpus: Corpus, ranks: list) -> None:
     """Gradient, norm, a clipped step of AdamW and its states, which rank 0 gathers for a checkpoint."""
     cases = shared_weights(len(ranks))
     for place, (case, _) in enumerate(cases):
-        assert_sharding_changes_nothing(corpus, case, [found[place] for *_, found in ranks])
-    assert any(len({found[place]["chunks"] for *_, found in ranks}) > 1 for place in range(len(cases)))
+        assert_sharding_changes_nothing(corpus, case, [found[place] for *_, found, _ in ranks])
+    assert any(len({found[place]["chunks"] for *_, found, _ in ranks}) > 1 for place in range(len(cases)))
 
 
 def assert_sharding_changes_nothing(corpus: Corpus, case: Case, found: list[dict]) -> None:
@@ -381,12 +417,27 @@ def assert_sharding_changes_nothing(corpus: Corpus, case: Case, found: list[dict
         assert each["weights"].keys() == learner.encoder.state_dict().keys()
         for name, weight in learner.encoder.state_dict().items():
             torch.testing.assert_close(each["weights"][name], weight, rtol=1e-5, atol=1e-6, msg=name)
+    by_value = gradients_clipped_by_value(learner)
+    assert max(float(each.abs().max()) for each in by_value.values()) == pytest.approx(1e-3)
+    for each in found:
+        assert_close(by_value, each["clipped by value"])
     assert [count for each in found for count in each["masked"]] == step["masked"].tolist()
     assert sum(each["own weights"] for each in found[:2]) == sum(each.numel() for each in learner.encoder.parameters())
     assert max(each["own weights"] for each in found) < 0.51 * sum(each["own weights"] for each in found[:2])
     for key, expected in optimizer.state_dict()["state"].items():
         for name in ("exp_avg", "exp_avg_sq"):
             torch.testing.assert_close(found[0]["states"][key][name], expected[name], rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.slow
+def test_a_layer_is_gathered_while_it_computes(ranks: list) -> None:
+    """Alone in a forward pass, with GradCache also in the second one, which is in the backward pass. FSDP gathers the
+    layer below ahead in a backward pass; then there may be two more, whose gradients are being divided."""
+    for *_, gathered_layers in ranks:
+        for found in gathered_layers:
+            assert set(found["forward"]) == {1}
+            assert len(found["backward"]) >= 8
+            assert max(found["backward"]) <= 3
 
 
 @pytest.mark.slow
@@ -401,7 +452,7 @@ def test_what_ranks_tell_each_other(ranks: list) -> None:
     """Rank r brings r rows of r; row n of all counts n + 1 in every rank's sum."""
     size = len(ranks)
     rows = [float(rank) for rank in range(size) for _ in range(rank)]
-    for rank, (_, _, (everyone, gradient, most, sums), _) in enumerate(ranks):
+    for rank, (_, _, (everyone, gradient, most, sums), *_) in enumerate(ranks):
         assert everyone[:, 0].tolist() == rows
         first = sum(range(rank))
         assert gradient[:, 0].tolist() == [size * (first + place + 1) for place in range(rank)]
