@@ -35,6 +35,7 @@ from babelbatch.training.sharding import divided_like, gathered, mesh_of, shard,
 from babelbatch.training.tuning import full, parameter_groups
 from conftest import MakeCorpus
 from preloaded import preload
+from small_encoders import SmallEncoders
 
 DROPOUT = 0.1
 
@@ -51,6 +52,7 @@ class Case:
     shared: bool = True
     objective: str = "contrastive"
     matryoshka: tuple[int, ...] | None = None
+    encoder: str = "tiny"
 
 
 CASES = [
@@ -88,6 +90,8 @@ def learner_for(corpus: Corpus, case: Case, dropout: float = 0.0) -> Learner:
     torch.manual_seed(0)
     texts = corpus.query_texts + corpus.passage_texts
     encoder = tiny(texts, vocab_size=300, hidden_size=16, heads=2, dropout=dropout, shared=case.shared)
+    if case.encoder != "tiny":
+        encoder = SmallEncoders(texts, 300).cases()[case.encoder]()
     loss = objective_for(corpus, case)
     sgd = partial(torch.optim.SGD, lr=0.1)
     return Learner(encoder, loss, sgd, constant, total_steps=1, seed=5, grad_cache=case.grad_cache)
@@ -255,6 +259,8 @@ SHARDED = [  # and whether activations are checkpointed
     (Case(0.0, 11, symmetric=True, grad_cache=True, shared=False), False),
     (Case(1.0, 10, symmetric=True, grad_cache=True), True),
     (Case(0.0, 10, objective="language_kl", mask=False, matryoshka=(16, 4)), True),
+    (Case(0.0, 10, encoder="T5"), False),
+    (Case(0.0, 11, grad_cache=True, encoder="Qwen3, last token"), True),
 ]
 LIMITS = {"overhead": 0, "token_limit": 20}  # many chunks, not equally many on each rank
 
