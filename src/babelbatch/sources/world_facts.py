@@ -198,13 +198,18 @@ def _name(language: str, kind: str, code: str) -> str | None:
         return None
     if kind == "year":
         return code
-    locale = _locale(language)
     if kind == "day":
-        return str(locale.days["stand-alone"]["wide"][int(code)])
-    name: str | None = getattr(locale, PLURALS[kind]).get(code)
-    return name
+        return str(_locale(language).days["stand-alone"]["wide"][int(code)])
+    return _names(language, kind).get(code)
 
 
+@cache
+def _names(language: str, kind: str) -> dict[str, str]:
+    """CLDR's names of all things of a kind, read once: Babel looks for aliases at every look-up."""
+    return dict(getattr(_locale(language), PLURALS[kind]))
+
+
+@cache  # to see whether a text is new, every fact is put into words in every language
 def _query_and_passage(fact: Fact, language: str) -> tuple[str, str]:
     """The texts of a fact. The wordings of both are drawn independently, by fact and language.
 
