@@ -29,8 +29,9 @@ from typing import NamedTuple
 import numpy as np
 
 from babelbatch.records import ABSENT, Corpus, Mixture
-from babelbatch.sampling import Sampler, Sampling, largest_batch
+from babelbatch.sampling import Sampler, Sampling
 from babelbatch.sampling.pools import Availability
+from babelbatch.sampling.sampler import largest_batch
 
 STRATEGIES = {
     "x_x": {"alpha": 1.0},
