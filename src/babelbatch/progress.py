@@ -34,6 +34,7 @@ LINE_EVERY = 50.0  # seconds between two lines at most, with some room below a m
 
 
 _SILENT = ContextVar("silent", default=False)
+_LINES_ONLY = ContextVar("lines only", default=False)
 
 
 @contextmanager
@@ -44,6 +45,11 @@ def silent() -> Iterator[None]:
         yield
     finally:
         _SILENT.reset(token)
+
+
+def show_lines_only() -> None:
+    """From now on shows lines at a terminal, too, where another process shows its bars."""
+    _LINES_ONLY.set(True)
 
 
 def announce(message: str) -> None:
@@ -259,7 +265,7 @@ def bar(
     if _SILENT.get():
         yield work
         return
-    display: Display = TerminalBar(work) if sys.stderr.isatty() else Lines(work)
+    display: Display = TerminalBar(work) if sys.stderr.isatty() and not _LINES_ONLY.get() else Lines(work)
     over = threading.Event()
     # A thread, because one step of the loop may take longer than a minute.
     watcher = threading.Thread(target=_watch, args=(work, display, over), name="progress", daemon=True)

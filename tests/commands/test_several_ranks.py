@@ -44,8 +44,8 @@ def by_torchrun(command: str, *arguments: str, cwd: Path) -> subprocess.Complete
 def as_by_srun(command: str, *arguments: str, cwd: Path) -> tuple[str, str]:
     """Runs a command in two processes with the variables that Slurm sets for each task. Returns their outputs."""
     environment = os.environ | {
-        "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "search", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2",
-        "SLURM_NODEID": "0", "SLURM_NODELIST": "localhost", "MASTER_PORT": str(free_port()),
+        "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "search", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_STEP_ID": "1", "SLURM_NODEID": "0", "SLURM_NODELIST": "localhost", "MASTER_PORT": str(free_port()),
     }  # fmt: skip
     with ExitStack() as stack:
         tasks = [
@@ -94,18 +94,6 @@ def test_mining_is_divided(index: str, settings: list[str], place: Path) -> None
 
 
 @pytest.mark.slow
-def test_two_jobs_of_a_sweep_one_after_the_other(place: Path) -> None:
-    """Each has a process group of its own. A finished job is skipped by both ranks."""
-    command = ["-m", MODEL, *FACTS, "evaluation.debias=none,centre", "hydra.sweep.dir=sweep", "name=sweep"]
-    by_torchrun("babelbatch-evaluate", *command, cwd=place)
-    found = sorted(path.parent for path in (place / "sweep").glob("*/metrics.json"))
-    assert len(found) == 2
-    written = [(folder / "metrics.json").stat().st_mtime_ns for folder in found]
-    by_torchrun("babelbatch-evaluate", *command, cwd=place)
-    assert [(folder / "metrics.json").stat().st_mtime_ns for folder in found] == written
-
-
-@pytest.mark.slow
 def test_a_search_is_divided(place: Path) -> None:
     """Rank 0 prints what one process prints."""
     command = [MODEL, "passages=wiki.txt", "query=What is the capital of Peru?"]
@@ -116,26 +104,14 @@ def test_a_search_is_divided(place: Path) -> None:
     assert "capital" not in second
 
 
-@pytest.mark.slow
-def test_a_mistake_ends_both(place: Path) -> None:
-    done = subprocess.run(
-        [
-            BIN / "torchrun", "--nproc-per-node", "2", "--master-port", str(free_port()), BIN / "babelbatch-evaluate",
-            MODEL, *FACTS, "evaluation.vectors=.", "output_dir=mistaken",
-        ],
-        cwd=place, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1  # torchrun's own, for any failure
-    assert "babelbatch: vectors: . has no vectors of world_facts.passages" in done.stderr
-    assert "Traceback" not in done.stderr.partition("ChildFailedError")[0].partition("torch/distributed")[0]
-
-
 def test_what_ranks_cannot_divide_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    evaluation = ["benchmarks=world_facts"]
     one_index = "part_rows: each of 2 processes would build the whole index; set it, and each builds the indexes of its"
-    searched = [*evaluation, "encoder.name_or_path=x", "evaluation=search"]
+    searched = ["benchmarks=world_facts", "encoder.name_or_path=x", "evaluation=search"]
     assert problems(*searched, root="evaluate") == []
+    assert problems(*searched, "evaluation.token_budget=64,128", root="evaluate", multirun=True) == [
+        "hydra/launcher: 2 processes were started, which divide one job; type each job without -m"
+    ]
     assert problems(*searched, "index@evaluation.index=hnsw", root="evaluate") == [
         f"evaluation.index.{one_index} parts"
     ]
@@ -143,10 +119,6 @@ def test_what_ranks_cannot_divide_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert problems(*searched, *parts, root="evaluate") == []
     assert problems("encoder.name_or_path=x", "corpus=world_facts", "index=ivf", root="mine") == [
         f"index.{one_index} parts"
-    ]
-    assert problems("encoder.name_or_path=x", *evaluation, "output=y", "shard=0/4", root="encode") == [
-        "shard: 2 processes were started, and each would write shard 0/4; start one process for each shard, without "
-        "torchrun"
     ]
 
 

@@ -2,9 +2,18 @@
 
 import pytest
 
-from babelbatch.distributed.ranks import devices_per_node, global_rank, local_rank, world_size
+from babelbatch.distributed.ranks import devices_per_node, global_rank, local_rank, ranks_of_step, world_size
 
-VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS", "SLURM_JOB_NAME")
+VARIABLES = (
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "SLURM_PROCID",
+    "SLURM_LOCALID",
+    "SLURM_NTASKS",
+    "SLURM_STEP_NUM_TASKS",
+    "SLURM_JOB_NAME",
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +46,19 @@ def test_the_rank_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert local_rank() == 1
     monkeypatch.setenv("LOCAL_RANK", "2")
     assert local_rank() == 2
+
+
+def test_the_ranks_of_a_command_in_a_batch_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert ranks_of_step() == 1
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_JOB_NAME", "script")
+    assert ranks_of_step() == 1  # typed without srun
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    assert ranks_of_step() == 2
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert ranks_of_step() == 3
 
 
 @pytest.mark.parametrize(

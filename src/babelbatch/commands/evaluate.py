@@ -11,10 +11,12 @@ from omegaconf import DictConfig
 from babelbatch.commands.build import build, running_loggers
 from babelbatch.commands.checkpoint import facts_of_run, load_checkpoint
 from babelbatch.commands.data import build_benchmarks
-from babelbatch.commands.ranks import joined_ranks
+from babelbatch.commands.ranks import OTHER_WORK, joined_ranks
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
-from babelbatch.encoder import Encoder, device_of
+from babelbatch.distributed.collectives import require_equal
+from babelbatch.distributed.ranks import ranks_of_step
+from babelbatch.encoder import Encoder, device_of, fingerprint
 from babelbatch.evaluation.encoded_texts import encoded_texts, first_queries
 from babelbatch.lexical import Lexical
 from babelbatch.progress import waiting
@@ -40,6 +42,10 @@ def _evaluate(cfg: DictConfig, folder: Path) -> None:
         encoder = encoder.to(device_of(cfg.device)).eval()
         parameters = sum(parameter.numel() for parameter in encoder.parameters())
     benchmarks = build_benchmarks(cfg.benchmarks)
+    if ranks_of_step() > 1:
+        weights = fingerprint(encoder) if isinstance(encoder, Encoder) else ""
+        data = " ".join(benchmark.fingerprint for benchmark in benchmarks.values())
+        require_equal(f"{config_hash(cfg)} {weights} {data}", OTHER_WORK)
     evaluation = build(cfg.evaluation)
     facts: dict[str, object] = {"encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_)}
     if cfg.checkpoint:

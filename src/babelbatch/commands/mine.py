@@ -21,11 +21,17 @@ from babelbatch.batches import Mined, concatenated, write_negatives
 from babelbatch.commands.build import build
 from babelbatch.commands.checkpoint import load_checkpoint
 from babelbatch.commands.data import build_corpus
-from babelbatch.commands.ranks import joined_ranks
+from babelbatch.commands.ranks import OTHER_WORK, joined_ranks
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
 from babelbatch.configuration.saved import saved_part
-from babelbatch.distributed.collectives import errors_on_every_rank, max_over_ranks, rank, wait_for_all_ranks
+from babelbatch.distributed.collectives import (
+    errors_on_every_rank,
+    max_over_ranks,
+    rank,
+    require_equal,
+    wait_for_all_ranks,
+)
 from babelbatch.encoder import Encoder, Role, device_of, fingerprint
 from babelbatch.evaluation.encoding import encode
 from babelbatch.evaluation.text_sets import corpus_passages, corpus_queries, folders_in, stored_vectors
@@ -45,7 +51,7 @@ from babelbatch.search.mining import (
     used_queries,
 )
 from babelbatch.search.sharded_vectors import Reordered, ShardedVectors
-from babelbatch.search.vectors import Vectors, VectorWriter
+from babelbatch.search.vectors import MANIFEST_FILE, Vectors, VectorWriter
 from babelbatch.storage import write_atomically
 
 log = logging.getLogger(__name__)
@@ -76,6 +82,7 @@ def _mine(cfg: DictConfig, folder: Path) -> None:
     corpus = build_corpus(cfg.corpus or corpus_of_run(Path(cfg.checkpoint)))
     settings: Mining = build(cfg.mining)
     weights = fingerprint(encoder)
+    require_equal(f"{config_hash(cfg)} {weights} {corpus.fingerprint}", OTHER_WORK)
     pools = search_pools(corpus, answer_groups(corpus), settings.languages)
     log.info(
         "mining %s for %s items in %d languages: %s passages in %d pools, index %s",
@@ -89,6 +96,7 @@ def _mine(cfg: DictConfig, folder: Path) -> None:
         with errors_on_every_rank():
             found = stored_vectors(folders_in(cfg.vectors), sets, encoder)
             stored = dict(zip(("query", "passage"), found, strict=True))
+        stored = {role: None if max_over_ranks(each is None) else each for role, each in stored.items()}
     vectors = VectorsOf(encoder, weights, folder / _VECTORS_FOLDER, cfg.token_budget, stored)
     mined, recalls = mine_pools(cfg, corpus, pools, vectors, settings)
     taken = time.perf_counter() - started
@@ -192,7 +200,11 @@ class VectorsOf:
         writer = None
         if rank() == 0:
             writer = VectorWriter(folder, self.encoder.dimensions, identity.hexdigest(), _SHARD_TEXTS)
-        for start in range(max_over_ranks(0 if writer is None else writer.rows), len(rows), _SHARD_TEXTS):
+        begin = max_over_ranks(0 if writer is None else writer.rows)
+        with errors_on_every_rank():
+            if not (folder / MANIFEST_FILE).is_file():
+                raise ValueError(f"output_dir: {folder} is not on a disk that every process reaches; choose another")
+        for start in range(begin, len(rows), _SHARD_TEXTS):
             some = rows[start : start + _SHARD_TEXTS]
             of_some = None if tasks is None else tasks[some]
             vectors = encode(self.encoder, [texts[row] for row in some], role, self.token_budget, task=of_some)

@@ -6,46 +6,39 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cache
-from itertools import count
 
 import torch.distributed as dist
-from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]  # public, but only re-exported
-from torch.distributed.rendezvous import rendezvous
 
 from babelbatch.distributed.collectives import leave_group
-from babelbatch.distributed.ranks import global_rank, world_size
+from babelbatch.distributed.ranks import global_rank, ranks_of_step
 
+OTHER_WORK = "the processes of this command have different settings, weights or data; give all of them the same"
 _LONGEST_WAIT = timedelta(days=1)  # one rank may have the index of a large part to build when another has none
-
-_JOBS = count()
 
 
 @contextmanager
 def joined_ranks() -> Iterator[None]:
-    """Within it the ranks can communicate, in main memory. With one process it does nothing.
+    """Within it the ranks can communicate over gloo, without their GPUs. With one process it does nothing.
 
-    A rank that ends with an error closes its connections, which ends the others.
+    A rank that ends with an error closes its connections. Raises ValueError where another one did.
     """
-    if (ranks := world_size() or 1) == 1:
+    if (ranks := ranks_of_step()) == 1:
         yield
         return
-    store = PrefixStore(f"job {next(_JOBS)}", _store())  # what an earlier job of a sweep left there is not ours
-    dist.init_process_group("gloo", store=store, rank=global_rank(), world_size=ranks, timeout=_LONGEST_WAIT)
+    _name_rank_0()
+    dist.init_process_group("gloo", rank=global_rank(), world_size=ranks, timeout=_LONGEST_WAIT)
     try:
         yield
-    except BaseException:
-        dist.destroy_process_group()
+        leave_group()
+    except BaseException as error:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        if isinstance(error, RuntimeError) and "by peer" in str(error):
+            raise ValueError(
+                "another process of this command has ended; the reason is in its output, or in rank<k>.log of the "
+                "output folder"
+            ) from error
         raise
-    leave_group()
-
-
-@cache
-def _store() -> Store:
-    """Where the ranks leave their addresses, until this process ends."""
-    _name_rank_0()
-    met: tuple[Store, int, int] = next(rendezvous("env://", global_rank(), world_size() or 1))
-    return met[0]
 
 
 def _name_rank_0() -> None:
@@ -55,6 +48,7 @@ def _name_rank_0() -> None:
     # Here, because it imports Lightning, which a search does without; which hands the class on without exporting it.
     from pytorch_lightning.plugins.environments import SLURMEnvironment  # type: ignore[attr-defined]
 
-    environment = SLURMEnvironment()
-    os.environ["MASTER_ADDR"] = environment.main_address
-    os.environ["MASTER_PORT"] = str(environment.main_port)
+    nodes = os.environ.get("SLURM_STEP_NODELIST") or os.environ["SLURM_NODELIST"]
+    job, step = int(os.environ["SLURM_JOB_ID"]), int(os.environ.get("SLURM_STEP_ID", 0))
+    os.environ.setdefault("MASTER_ADDR", SLURMEnvironment.resolve_root_node_address(nodes))
+    os.environ.setdefault("MASTER_PORT", str(15_000 + (job + 101 * step) % 10_000))  # steps of a job run side by side

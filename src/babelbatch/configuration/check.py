@@ -17,6 +17,7 @@ from babelbatch.configuration.rules import (
     problems_of_devices,
     problems_of_gpu,
     problems_of_launcher,
+    problems_of_ranks_in_sweep,
     problems_of_sweeper,
 )
 from babelbatch.configuration.schema import OF_THE_RUN, OPTIONAL, SCHEMAS, ConfigError
@@ -73,6 +74,7 @@ def check(
     if schema == "train":
         problems += problems_of_devices(values, started_by)
     if launcher is not None and started_by is not None:
+        problems += problems_of_ranks_in_sweep(schema)
         if started_by.startswith(_OWN_LAUNCHERS):
             problems += _problems_of_target("hydra.launcher", launcher, settable)
         problems += problems_of_launcher(values, launcher)

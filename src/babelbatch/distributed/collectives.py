@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
@@ -15,7 +16,7 @@ Item = TypeVar("Item")
 
 
 def world_size() -> int:
-    """Number of processes that train together."""
+    """Number of processes that work together."""
     return dist.get_world_size() if _is_distributed() else 1
 
 
@@ -95,6 +96,15 @@ def errors_on_every_rank() -> Iterator[None]:
             raise ValueError(reason)
 
 
+def require_equal(value: str, problem: str) -> None:
+    """Raises ValueError with this problem on every rank if the ranks have different values."""
+    if _is_distributed():
+        values: list[str] = [""] * world_size()
+        dist.all_gather_object(values, value, group=_cpu_group())
+        if len(set(values)) > 1:
+            raise ValueError(problem)
+
+
 def items_of_rank_0(items: Iterable[Item]) -> Iterator[Item]:
     """Yields on every rank what `items` yields on rank 0; the others' are not used. A ValueError of rank 0 is raised on
     all. The items are pickled."""
@@ -106,7 +116,7 @@ def items_of_rank_0(items: Iterable[Item]) -> Iterator[Item]:
         found: list[Item] = []
         with errors_on_every_rank():
             if rank() == 0:
-                found = [item for _, item in zip(range(1), iterator, strict=False)]
+                found = list(islice(iterator, 1))
         message = [found]
         dist.broadcast_object_list(message, src=0, group=_cpu_group())
         if not message[0]:
@@ -125,7 +135,7 @@ def leave_group() -> None:
     if _is_distributed():
         dist.barrier()
         dist.destroy_process_group()
-        _cpu_group.cache_clear()  # the next job of a sweep has groups of its own
+        _cpu_group.cache_clear()
 
 
 def _is_distributed() -> bool:

@@ -32,6 +32,14 @@ def world_size() -> int | None:
     return int(os.environ["SLURM_NTASKS"]) if _started_by_srun() else None
 
 
+def ranks_of_step() -> int:
+    """Number of processes that run this command together, started by torchrun or by srun; 1 without them. A batch
+    script sees the number of tasks of its job, and runs a command that it types without srun once."""
+    if "WORLD_SIZE" in os.environ:
+        return int(os.environ["WORLD_SIZE"])
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) if _started_by_srun() else 1
+
+
 def srun_lacks_tasks_per_node() -> bool:
     """Whether srun started several processes (-n) without --ntasks-per-node, which Lightning needs."""
     by_srun = "WORLD_SIZE" not in os.environ and _started_by_srun()

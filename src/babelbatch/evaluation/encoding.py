@@ -112,9 +112,11 @@ def encode_part(
     token_budget = token_budget or default_token_budget(next(encoder.parameters()).device)
     tokens = tokenise_texts(encoder, texts, role, task)
     first, distinct_of = tokens.distinct()
-    batches = list(length_sorted_batches(tokens.lengths[first], token_budget))[part::parts]
+    all_batches = list(length_sorted_batches(tokens.lengths[first], token_budget))
+    batches = all_batches[part::parts]
     description = f"encoding {sum(map(len, batches)):,} {_PLURALS[role]}"
-    vectors = _encode_batches(encoder, tokens, first, batches, role, precision, description)
+    alone = len(all_batches) == 1
+    vectors = _encode_batches(encoder, tokens, first, batches, role, precision, description, alone=alone)
     _require_finite(vectors)
     mine = np.zeros(len(first), bool)
     for batch in batches:
@@ -133,9 +135,11 @@ def _encode_rows(
     precision: MatmulPrecision,
 ) -> NDArray[np.float32]:
     """(R, d) vectors of the texts `rows`, by all ranks together."""
-    batches = list(length_sorted_batches(tokens.lengths[rows], token_budget))[rank() :: world_size()]
+    all_batches = list(length_sorted_batches(tokens.lengths[rows], token_budget))
+    batches = all_batches[rank() :: world_size()]
     description = f"encoding {len(rows):,} {_PLURALS[role]}"
-    vectors = _encode_batches(encoder, tokens, rows, batches, role, precision, description)
+    alone = len(all_batches) == 1
+    vectors = _encode_batches(encoder, tokens, rows, batches, role, precision, description, alone=alone)
     sum_over_ranks_on_cpu(torch.from_numpy(vectors))  # the rows of other ranks are zero
     _require_finite(vectors)
     return vectors
@@ -149,8 +153,11 @@ def _encode_batches(
     role: Role,
     precision: MatmulPrecision,
     description: str,
+    *,
+    alone: bool,
 ) -> NDArray[np.float32]:
-    """(R, d) vectors of the texts `rows` in the batches, zeros for the others. batches: places in `rows`."""
+    """(R, d) vectors of the texts `rows` in the batches, zeros for the others. batches: places in `rows`. alone: see
+    `forward_passes`."""
     device = next(encoder.parameters()).device
     lengths = tokens.lengths[rows]
     vectors = np.zeros((len(lengths), encoder.dimensions), np.float32)
@@ -159,7 +166,9 @@ def _encode_batches(
     total = sum(int(lengths[batch].sum()) for batch in batches)
     try:
         with _rounding_to(precision, device), bar(description, total, "tokens") as progress:
-            passes = forward_passes(encoder, role, len(batches), lambda number: tokens.padded(rows[batches[number]]))
+            passes = forward_passes(
+                encoder, role, len(batches), lambda number: tokens.padded(rows[batches[number]]), alone=alone
+            )
             for batch, of_batch in zip(batches, passes, strict=True):
                 vectors[batch] = of_batch
                 progress.advance(int(lengths[batch].sum()))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from babelbatch.distributed.collectives import errors_on_every_rank
+from babelbatch.distributed.collectives import errors_on_every_rank, max_over_ranks
 from babelbatch.distributed.collectives import rank as rank_of_process
 from babelbatch.evaluation import bias
 from babelbatch.evaluation.cell_ranking import rank_cells
@@ -190,8 +190,10 @@ class Evaluation:
         with errors_on_every_rank():
             queries, candidates = stored_vectors(folders_in(self.vectors or []), sets, encoder)
         assert candidates is not None
-        of_queries = self._queries(encoder, benchmark, cache) if queries is None else queries.whole()
-        return of_queries, candidates
+        is_missing = bool(max_over_ranks(queries is None))  # a rank without them needs the others' help
+        if is_missing or queries is None:
+            return self._queries(encoder, benchmark, cache), candidates
+        return queries.whole(), candidates
 
     def _vectors(self, encoder: Encoder | Lexical, benchmark: Benchmark, cache: Path | None) -> tuple[Matrix, Matrix]:
         if isinstance(encoder, Lexical):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def forward_passes(
-    encoder: Encoder, role: Role, batches: int, batch: Callable[[int], Padded]
+    encoder: Encoder, role: Role, batches: int, batch: Callable[[int], Padded], *, alone: bool = False
 ) -> Iterator[NDArray[np.float32]]:
     """(rows, d) vectors of the tokenised texts `batch(0)`, ..., `batch(batches - 1)`, in this order, without gradients.
 
@@ -27,10 +27,13 @@ def forward_passes(
     wait for each other after each operation, and share none of its small operations. So vectors do not depend on the
     number of threads. Each thread has its own modules over the same weights, because some modules change while they
     run (positions scaled by the length of a text).
+    alone: these texts are one batch in all, also of other processes; its pass has every thread.
     """
+    if batches == 0:
+        return
     threads = torch.get_num_threads()
     device = next(encoder.parameters()).device
-    if device.type != "cpu" or threads == 1 or batches == 1:
+    if device.type != "cpu" or threads == 1 or alone:
         for number in range(batches):
             yield _vectors(encoder, role, batch(number).to(device))
         return

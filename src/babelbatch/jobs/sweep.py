@@ -21,6 +21,7 @@ from babelbatch.distributed.ranks import devices_per_node, global_rank, world_si
 from babelbatch.jobs.job import run_in_process, skip_finished
 from babelbatch.jobs.outcome import EXIT_FAILED, EXIT_USER_ERROR, Outcome
 from babelbatch.jobs.workers import run_in_workers
+from babelbatch.progress import show_lines_only
 from babelbatch.runs.files import is_finished
 from babelbatch.runs.stopping import Stopped
 
@@ -66,6 +67,7 @@ class JobRunner:
     def _run(self, cfg: DictConfig, folder: Path, hydra: HydraConf) -> Outcome:
         if (rank := global_rank()) > 0:
             _log_to(folder / f"rank{rank}.log")
+            show_lines_only()
         processes = (devices_per_node(cfg.trainer.devices) or 1) if "trainer" in cfg else 1
         ranks_exist = (world_size() or 1) > 1
         if ranks_exist or (processes == 1 and not _launcher(hydra).endswith(_FRESH)):
@@ -78,10 +80,13 @@ def _launcher(hydra: HydraConf) -> str:
 
 
 def _log_to(path: Path) -> None:
-    """Redirects the log files, which are opened at their first line."""
-    for handler in logging.getLogger().handlers:
+    """Redirects the log files, which are opened at their first line, and logs nowhere else: rank 0 has the terminal."""
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
         if isinstance(handler, logging.FileHandler):
             handler.baseFilename = str(path)
+        elif isinstance(handler, logging.StreamHandler):
+            root.removeHandler(handler)
 
 
 def _worker_settings(hydra: HydraConf, config_dir: str | None) -> Mapping[str, object]:
