@@ -15,7 +15,7 @@ copyright = "the babelbatch authors, Apache-2.0"  # Sphinx's name for it
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "plain_docstrings"]
-exclude_patterns = ["_build", "tools"]
+exclude_patterns = ["_build", "tools", "study/**"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3  # links to headings, as GitHub has them

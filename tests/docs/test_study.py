@@ -1,0 +1,79 @@
+"""docs/study.md: its second setting is what its stored scores give."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from commands import run
+from pages import DOCS
+
+STUDY = DOCS / "study" / "six_layers"
+SCORES = STUDY / "scores"
+RUNS = sorted(path.parent for path in SCORES.glob("*/*/metrics.json"))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def fixed(value: str, digits: int) -> str:
+    return f"{float(value):,.{digits}f}"
+
+
+def test_five_seeds_of_one_commit_are_stored_and_small() -> None:
+    facts = [json.loads((folder / "metrics.json").read_text(encoding="utf-8")) for folder in RUNS]
+    runs = sorted((each["strategy"], each["seed"]) for each in facts)
+    assert runs == [(strategy, seed) for strategy in ("hybrid", "x_x", "x_y") for seed in range(5)]
+    assert len({each["commit"] for each in facts}) == 1
+    assert sum(path.stat().st_size for path in STUDY.rglob("*") if path.is_file()) < 10_000_000
+
+
+@pytest.mark.slow
+def test_the_report_is_made_of_the_stored_scores(tmp_path: Path) -> None:
+    run("babelbatch-report", f"runs={SCORES}", "plan=0.005", "output=report", cwd=tmp_path)
+    names = [path.relative_to(STUDY / "report") for path in sorted((STUDY / "report").rglob("*")) if path.is_file()]
+    made = tmp_path / "report"
+    assert [path.relative_to(made) for path in sorted(made.rglob("*")) if path.is_file()] == names
+    tables = [name for name in names if name.suffix == ".csv"]
+    assert len(tables) > 20
+    for name in tables:
+        for found, expected in zip(rows(made / name), rows(STUDY / "report" / name), strict=True):
+            assert found.keys() == expected.keys()
+            for key, value in expected.items():
+                assert same(found[key], value), f"{name}, {key}: {found[key]} instead of {value}"
+
+
+def same(found: str, expected: str) -> bool:
+    """Equal texts, or numbers that differ by rounding."""
+    try:
+        return math.isclose(float(found), float(expected), rel_tol=1e-6, abs_tol=1e-9)
+    except ValueError:
+        return found == expected
+
+
+def test_the_page_shows_the_numbers_of_the_report() -> None:
+    """Means and intervals of each strategy, and the planned contrasts in their order."""
+    text = (DOCS / "study.md").read_text(encoding="utf-8")
+    section = text.partition("## A weaker start: six layers")[2].partition("\n## ")[0]
+    assert section
+    digits = {"map": 3, "rank_distance": 0}
+    for each in rows(STUDY / "report" / "data" / "results.csv"):
+        if each["metric"] in digits:
+            value, low, high = (fixed(each[key], digits[each["metric"]]) for key in ("value", "low", "high"))
+            assert f"{value} [{low}, {high}]" in section, each
+    planned = rows(STUDY / "report" / "data" / "planned.csv")
+    lines = re.findall(r"^\| [123456] \|.*$", section, re.MULTILINE)
+    assert len(lines) == len(planned) == 7
+    for line, each in zip(lines, planned, strict=True):
+        difference = float(each["a minus b"])
+        shown = f"{difference:+,.1f}" if each["metric"] == "rank_distance" else f"{difference:+.3f}"
+        assert shown in line, (line, each)
+        p = float(each["p by Holm"])
+        assert ("< 0.001" if p < 0.001 else f"{p:.2g}") in line, (line, each)
