@@ -65,6 +65,33 @@ def test_planned_comparisons_are_a_family_of_their_own(tmp_path: Path) -> None:
     assert worse.startswith("X-Y is worse than hybrid alpha=0.5 within a language (mAP −0.")
 
 
+def test_the_headline_counts_where_there_is_too_much_to_spell_out(tmp_path: Path) -> None:
+    against_x_y = [{"group": "hybrid", "against": "x_y", "measure": "monolingual"}]
+    worse = [{"group": "hybrid", "against": "x_y", "measure": "rank_distance"}]
+    cases = {
+        "Of 5 planned comparisons 3 hold and 1 fail; 1 is not significant": CONTRASTS + against_x_y,
+        "Hybrid alpha=0.5 is better, or loses less than the margin, in 4 of 5 planned comparisons; "
+        "1 is not significant": CONTRASTS[:3] + against_x_y
+        + [{"group": "hybrid", "against": "x_y", "measure": "monolingual", "margin": 0.01}],
+    }  # fmt: skip
+    levels = {
+        0.0: LEVELS[0.0] | {"rank_distance": 80.0},
+        0.5: LEVELS[0.5],
+        1.0: LEVELS[1.0] | {"multilingual": 0.1, "monolingual": 0.5},
+    }
+    for number, (expected, contrasts) in enumerate(cases.items()):
+        write_sweep(tmp_path / str(number), LEVELS, settings={"report": {"contrasts": contrasts}})
+        (found,) = build_report([tmp_path / str(number)], Settings()).studies
+        assert headline(found) == expected
+    contrasts = [
+        {"group": "hybrid", "against": "x_x", "measure": measure}
+        for measure in ("monolingual", "crosslingual", "multilingual")
+    ] + worse
+    write_sweep(tmp_path / "worse", levels, settings={"report": {"contrasts": contrasts}})
+    (found,) = build_report([tmp_path / "worse"], Settings()).studies
+    assert headline(found) == "Hybrid alpha=0.5 is better in 3 of 4 planned comparisons, and worse in 1"
+
+
 def test_fewer_tests_leave_more_power(tmp_path: Path) -> None:
     found = planned_study(tmp_path)
     (planned,) = [each for each in found.planned if each.detectable and not each.holds(0.95) and not each.fails(0.95)]

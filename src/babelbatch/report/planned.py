@@ -20,6 +20,9 @@ from babelbatch.statistics import (
     non_inferior,
 )
 
+_MOST_CLAUSES = 3
+"""That a headline spells out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -99,16 +102,33 @@ def planned_tests(
 
 
 def headline(planned: Sequence[Planned], level: float) -> str:
-    """Which of the planned comparisons are significant."""
-    clauses = [_clause(each, level) for each in planned if each.holds(level) or each.fails(level)]
-    if not clauses:
+    """Which of the planned comparisons are significant; of many significant ones, how many hold."""
+    holding = [each for each in planned if each.holds(level)]
+    failing = [each for each in planned if each.fails(level)]
+    rest = len(planned) - len(holding) - len(failing)
+    if not holding and not failing:
         return "None of the planned comparisons is significant"
-    rest = sum(not (each.holds(level) or each.fails(level)) for each in planned)
+    if len(holding) + len(failing) > _MOST_CLAUSES:
+        text = _counts(planned, holding, failing)
+        return f"{text}; {rest} {'is' if rest == 1 else 'are'} not significant" if rest else text
+    text = "; ".join(_clause(each, level) for each in planned if each.holds(level) or each.fails(level))
     open_ = f"; {rest} of {len(planned)} planned comparisons {'is' if rest == 1 else 'are'} not significant"
-    text = "; ".join(clauses)
-    return f"{text[0].upper() if text[0].islower() and text.split()[0].isalpha() else text[0]}{text[1:]}" + (
-        open_ if rest else ""
-    )
+    return _capitalised(text) + (open_ if rest else "")
+
+
+def _counts(planned: Sequence[Planned], holding: Sequence[Planned], failing: Sequence[Planned]) -> str:
+    names = {each.a.label for each in planned}
+    if len(names) > 1:
+        return f"Of {len(planned)} planned comparisons {len(holding)} hold and {len(failing)} fail"
+    with_margin = any(isinstance(each.test, NonInferiority) for each in holding)
+    better = "is better, or loses less than the margin," if with_margin else "is better"
+    worse = f", and worse in {len(failing)}" if failing else ""
+    return _capitalised(f"{names.pop()} {better} in {len(holding)} of {len(planned)} planned comparisons{worse}")
+
+
+def _capitalised(text: str) -> str:
+    """With a capital letter, unless it begins with a name such as `x_y`."""
+    return f"{text[0].upper() if text[0].islower() and text.split()[0].isalpha() else text[0]}{text[1:]}"
 
 
 def sentences(planned: Sequence[Planned], level: float) -> list[str]:
