@@ -2,15 +2,15 @@
 
     python bench/growth.py batch languages pool items runs questions [--rounds 3] [--smallest] [--out docs/pictures]
 
-    batch       a training step with GradCache against the pairs in it, 64 to 16,384, of two languages
+    batch       a training step (above 256 with GradCache) against its pairs, 64 to 16,384, of two languages
     languages   a training step of 256 pairs against the languages of the corpus, 2 to 64
     pool        the full ranking of 1,000 queries against the candidates, 10^4 to 10^6, and the exact search of them
     items       the start of a sampler against the items of a corpus, 10^4 to 10^7, in 14 languages
     runs        a report against the runs it compares, 3 to 300, of 1,000 questions in one language
     questions   a report of nine runs against the questions, 100 to 10,000
 
-Sizes take turns; a first turn is not counted. Of each size the median is printed, with the exponent from the size
-before: log(time ratio) / log(size ratio). Beside the sizes stand the memory of the process at its peak so far. --out
+Each size is measured --rounds times, after one that is not counted, and then the next one. Printed are the median, the
+exponent from the size before, log(time ratio) / log(size ratio), and the peak memory of the process so far. --out
 writes a plot of each subject. --smallest measures the two smallest sizes only.
 """
 
@@ -93,7 +93,7 @@ def worded_corpus(items: int, languages: int) -> Corpus:
 
 
 def training_step(corpus: Corpus, batch_size: int) -> Measure:
-    """A step of a small encoder with GradCache, batches built beforehand."""
+    """A step of a small encoder, above 256 pairs with GradCache, whose batch is built before the clock starts."""
     torch.manual_seed(0)
     texts = (*corpus.query_texts[:20_000], *corpus.passage_texts[:20_000])
     encoder = tiny(texts, vocab_size=4_000, hidden_size=64, layers=2, heads=2)

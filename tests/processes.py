@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -114,3 +115,11 @@ def typed(command: str, *arguments: str) -> list[str]:
     """A command as its console script starts it, also where the installed script is older than pyproject.toml."""
     script = f"import sys; from babelbatch.cli import {command}; sys.argv[0] = 'babelbatch-{command}'; {command}()"
     return [sys.executable, "-c", script, *arguments]
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

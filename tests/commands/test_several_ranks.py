@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +15,7 @@ from babelbatch.encoder import save, tiny
 from commands import BIN, metrics, run_forked
 from configurations import problems
 from preloaded import started_preloaded
-from processes import ended, finished
+from processes import ended, finished, free_port
 
 LANGUAGES = ["en", "de", "zh"]
 MODEL = "encoder.name_or_path=model"
@@ -124,9 +123,3 @@ def test_what_ranks_cannot_divide_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 def facts(folder: Path) -> dict[str, object]:
     return {key: value for key, value in metrics(folder).items() if key not in TIMES}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,7 +6,6 @@ Here because the processes import this module, and `tests.commands` is two thing
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ import torch.multiprocessing as mp
 from babelbatch.commands.ranks import OTHER_WORK, joined_ranks
 from babelbatch.distributed.collectives import errors_on_every_rank, max_over_ranks, require_equal
 from preloaded import preload
+from processes import free_port
 
 
 def _joined(rank: int, folder: Path, port: int) -> None:
@@ -60,9 +60,3 @@ def test_a_rank_that_fails_ends_the_others(tmp_path: Path) -> None:
     both = [2, 10, "rank 1 has no such folder", False]
     assert first == [*both, "another process of this command has ended", OTHER_WORK]
     assert second == [*both, "the disk is full", OTHER_WORK]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

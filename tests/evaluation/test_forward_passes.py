@@ -38,7 +38,7 @@ def batch(number: int) -> Padded:
 
 
 def vectors(encoder: Encoder) -> list[np.ndarray]:
-    return list(forward_passes(encoder, "passage", BATCHES, batch))
+    return list(forward_passes(encoder, "passage", BATCHES, batch, alone=False))
 
 
 def one_after_the_other(encoder: Encoder) -> list[np.ndarray]:
@@ -88,12 +88,12 @@ def test_an_error_ends_the_passes_and_leaves_the_threads_as_they_were(encoder: E
         return batch(number)
 
     with pytest.raises(ValueError, match="no third batch"):
-        list(forward_passes(encoder, "passage", 1_000, third_fails))
+        list(forward_passes(encoder, "passage", 1_000, third_fails, alone=False))
     assert len(begun) < 1_000
     assert torch.get_num_threads() == 3
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("forward pass")]
 
 
 def test_training_goes_on_with_gradients_between_the_passes(encoder: Encoder) -> None:
-    for _ in forward_passes(encoder, "passage", 4, lambda number: batch(9)):
+    for _ in forward_passes(encoder, "passage", 4, lambda number: batch(9), alone=False):
         assert not torch.is_inference_mode_enabled()

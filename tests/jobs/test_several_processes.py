@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from safetensors.torch import load_file
 
 from commands import BIN, SMALL_TRANSFORMER, metrics, run, run_forked, weights
 from preloaded import started_preloaded
-from processes import alive, descendants, ended, finished, until
+from processes import alive, descendants, ended, finished, free_port, until
 
 pytestmark = pytest.mark.slow
 
@@ -158,9 +157,3 @@ def test_started_as_srun_does(supervised: Path, tmp_path: Path) -> None:
     assert weights(tmp_path / "out") == weights(supervised)
     assert sum("Results: " in output for output, _ in outputs) == 1
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["ranks"] == 2
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def forward_passes(
-    encoder: Encoder, role: Role, batches: int, batch: Callable[[int], Padded], *, alone: bool = False
+    encoder: Encoder, role: Role, batches: int, batch: Callable[[int], Padded], *, alone: bool
 ) -> Iterator[NDArray[np.float32]]:
     """(rows, d) vectors of the tokenised texts `batch(0)`, ..., `batch(batches - 1)`, in this order, without gradients.
 
