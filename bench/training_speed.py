@@ -1,16 +1,17 @@
-"""Training speed: babelbatch beside sentence-transformers, a plain loop, and the least time that the tokens need.
+"""Training speed: babelbatch beside sentence-transformers, a plain loop, and the same tokens without padding.
 
 The same pairs, batches, loss, optimiser, lengths and precision on all sides, each in a process of its own, in turns;
 each figure is the median over the turns. The first steps, which take memory for the first time, are not counted
 (--warmup). The work is that of docs/performance.md: queries and whole paragraphs of MLQA-R.
 
-    python bench/training_speed.py --model FOLDER --data-dir MLQA_R [--batch 64] [--precision 32] [--rounds 7]
+    python bench/training_speed.py --model FOLDER --data-dir MLQA_R [--passage sentence] [--batch 64] [--rounds 7]
 
   sentence-transformers   its trainer (`SentenceTransformerTrainer`, MultipleNegativesRankingLoss), as it comes
   plain loop              encode whole padded batches, backward, step: no framework
   babelbatch              its learner under its trainer: the loader, chunks, telemetry and all callbacks
   babelbatch, unpadded    the same with encoder.attention=unpadded, one pass a side
-  padding-free bound      the same tokens in batches of equal length, without a loader: what no padding can beat
+  padding-free, serial    as many tokens in texts of equal length, without a loader, one forward and backward pass
+                          after the other, with the masks of babelbatch's dropout
 
 Without --model, a randomly initialised XLM-R base is trained (the same work as the published one); on a GPU that is the
 case to look at: --precision bf16, and the share of the card's measured peak is printed.
@@ -57,6 +58,7 @@ from babelbatch.sampling import Sampling
 from babelbatch.training.allocator import keep_freed_memory
 from babelbatch.training.checkpoints import AtomicIO, Checkpoint
 from babelbatch.training.divergence import FiniteLoss
+from babelbatch.training.dropout import can_mask_fast, with_fast_dropout
 from babelbatch.training.learner import Learner
 from babelbatch.training.scheduler import constant
 from babelbatch.training.telemetry import BatchTelemetry
@@ -71,7 +73,7 @@ class Work:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.corpus: Corpus = load_corpus(data_dir=options.data_dir, passage="context")
+        self.corpus: Corpus = load_corpus(data_dir=options.data_dir, passage=options.passage)
         self.sampling = Sampling("x_x", alpha=1.0, batch_size=options.batch)
         self.batches = options.warmup + options.rounds * options.steps
 
@@ -203,13 +205,14 @@ def plain_side(work: Work, after_step: Step) -> None:
         after_step(time.perf_counter() - began)
 
 
-def bound_side(work: Work, after_step: Step) -> None:
+def padding_free_side(work: Work, after_step: Step) -> None:
     """Each batch's distinct texts in forward and backward passes without padding: as many tokens of one length as the
     batch has in texts of about that length (eighths of the batch, at their mean length), and one optimiser step."""
     encoder = work.encoder().to(work.device).train()
     data = work.data(encoder)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     builder: BatchBuilder = data.training.builder
+    encode = with_fast_dropout(encoder) if can_mask_fast(encoder) else encoder
     for step in range(work.batches):
         batch = builder(data.training.sampler.plan(step), step, overhead=0)
         lengths = np.sort(np.concatenate([chunk.attention_mask.sum(dim=1).numpy() for chunk in batch.chunks]))
@@ -218,7 +221,7 @@ def bound_side(work: Work, after_step: Step) -> None:
         for rows, length in shapes:
             ids = torch.randint(5, 1000, (rows, length), device=work.device)
             with work.autocast():
-                vectors = encoder(Padded(ids, torch.ones_like(ids)), "passage")
+                vectors = encode(Padded(ids, torch.ones_like(ids)), "passage")
             vectors.float().square().sum().backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
@@ -247,7 +250,7 @@ SIDES = {
     "plain loop": plain_side,
     "babelbatch": babelbatch_side,
     "babelbatch, unpadded": partial(babelbatch_side, attention="unpadded"),
-    "padding-free bound": bound_side,
+    "padding-free, serial": padding_free_side,
 }
 
 
@@ -289,6 +292,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model")
     parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--passage", choices=["context", "sentence"], default="context")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--length", type=int, default=180)
     parser.add_argument("--precision", choices=["32", "bf16"], default="32")

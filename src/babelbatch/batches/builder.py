@@ -15,6 +15,9 @@ from babelbatch.sampling import HeldOutPassages
 
 # Cost of a forward pass beside its tokens, in tokens: small on a processor, large on a GPU, which waits for its launch.
 OVERHEAD_ON_CPU, OVERHEAD_ON_GPU = 64, 8192
+MOST_TOKENS_ON_CPU = (
+    2048  # of a forward pass: then the results of an operation are still in its caches for the next one
+)
 
 Shares = Sequence[NDArray[np.int64]]
 """For each rank, the positions of its pairs in the global batch."""

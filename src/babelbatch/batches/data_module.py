@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from babelbatch.batches.builder import OVERHEAD_ON_CPU, OVERHEAD_ON_GPU
+from babelbatch.batches.builder import MOST_TOKENS_ON_CPU, OVERHEAD_ON_CPU, OVERHEAD_ON_GPU
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.loader import planned_batches
 from babelbatch.batches.streams import BatchStream, make_streams, split_corpus
@@ -33,8 +33,8 @@ class PairData(pl.LightningDataModule):
     num_workers: processes that prepare batches; 0 prepares them in the training process.
     forward_overhead: a batch is encoded in chunks of similar length; a further chunk must save so many tokens of
         padding. None: few on a CPU, thousands on a GPU.
-    chunk_tokens: maximum tokens of a chunk, padding included. With `grad_cache` it bounds the memory of a batch of any
-        size.
+    chunk_tokens: maximum tokens of a chunk, padding included; None: 2,048 on a CPU, no maximum elsewhere. With
+        `grad_cache` it bounds the memory of a batch of any size.
     Raises ValueError if the data are too few for a batch.
     """
 
@@ -84,17 +84,19 @@ class PairData(pl.LightningDataModule):
         self._done = state_dict["batches"]
 
     def _loader(self, stream: BatchStream, done: int) -> DataLoader[Batch]:
-        overhead, rank, ranks = self.forward_overhead, 0, 1
+        overhead, limit, on_cpu, rank, ranks = self.forward_overhead, self.chunk_tokens, True, 0, 1
         if self.trainer is not None:
             rank, ranks = self.trainer.global_rank, self.trainer.world_size
-            if overhead is None and self.trainer.strategy.root_device.type != "cpu":
-                overhead = OVERHEAD_ON_GPU
+            on_cpu = self.trainer.strategy.root_device.type == "cpu"
         sampling = stream.sampler.sampling
         if sampling.batch_size < ranks:
             raise ValueError(
                 f"{ranks} devices cannot share a {sampling.name} batch of {sampling.batch_size}; raise "
                 "sampling.batch_size or data.validation_fraction, or lower trainer.devices"
             )
-        overhead = OVERHEAD_ON_CPU if overhead is None else overhead
-        build = partial(stream.builder, rank=rank, ranks=ranks, overhead=overhead, token_limit=self.chunk_tokens)
+        if overhead is None:
+            overhead = OVERHEAD_ON_CPU if on_cpu else OVERHEAD_ON_GPU
+        if limit is None and on_cpu:
+            limit = MOST_TOKENS_ON_CPU
+        build = partial(stream.builder, rank=rank, ranks=ranks, overhead=overhead, token_limit=limit)
         return planned_batches(stream.plan, build, stream.steps, done, self.num_workers, self._stuck_minutes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -21,13 +22,16 @@ from babelbatch.distributed.collectives import rank, sum_over_ranks, world_size
 from babelbatch.encoder import Encoder, Role
 from babelbatch.loss import Encoded, Loss, Objective, PairedVectors
 from babelbatch.records import Batch, Padded, PairedTexts, TeacherBatch
+from babelbatch.training.dropout import EncodeChunk, can_mask_fast, draws_masks_only, with_fast_dropout
 from babelbatch.training.embedding_rows import rows_looked_up_once
-from babelbatch.training.equal_chunks import as_many_on_each_rank
+from babelbatch.training.equal_chunks import Chunk, as_many_on_each_rank
 from babelbatch.training.grad_cache import encode_twice
 from babelbatch.training.tuning import parameter_groups
 
 if TYPE_CHECKING:
     from babelbatch.training.sharding import ShardedEncoder
+
+log = logging.getLogger(__name__)
 
 
 class StepOutput(TypedDict):
@@ -72,6 +76,7 @@ class Learner(pl.LightningModule):
         self._total_steps = total_steps
         self._seed = seed
         self.grad_cache = grad_cache
+        self._masks_only: bool | None = None  # unknown before the first step
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:  # of the keys of `StepOutput`
         """The loss of a batch, as a `StepOutput`."""
@@ -108,20 +113,7 @@ class Learner(pl.LightningModule):
         return self.encoder if self.sharded is None else self.sharded.whole()
 
     def _loss_of(self, batch: Batch) -> Loss:
-        chunks = [*_with_roles(batch.chunks, batch.query_chunks)]
-        rows = None
-        encode: Callable[[Padded, Role], Tensor] = self.encoder
-        if self.sharded is not None:
-            chunks, rows = as_many_on_each_rank(chunks, self.encoder.settings.shared)
-            encode = self.sharded.encode
-        if self.grad_cache and torch.is_grad_enabled():
-            trained = [part for part in self.encoder.parameters() if part.requires_grad]
-            vectors = encode_twice([partial(encode, *each) for each in chunks], trained, self.sharded is not None)
-        else:
-            with nullcontext() if self.sharded else rows_looked_up_once(self.encoder, chunks):
-                vectors = torch.cat([encode(*each) for each in chunks])
-        if rows is not None:
-            vectors = vectors[rows]
+        vectors = self._vectors([*_with_roles(batch.chunks, batch.query_chunks)])
         teacher_queries, teacher_passages = self._teacher_vectors(batch.teacher_batch)
         encoded = Encoded(
             queries=vectors[batch.queries],
@@ -137,6 +129,32 @@ class Learner(pl.LightningModule):
         )
         loss: Loss = self.loss(encoded, self.global_step / self._total_steps)
         return loss
+
+    def _vectors(self, chunks: list[Chunk]) -> Tensor:
+        """The vectors of all texts of the chunks."""
+        rows = None
+        encode: EncodeChunk = self.encoder
+        if self.sharded is not None:
+            chunks, rows = as_many_on_each_rank(chunks, self.encoder.settings.shared)
+            encode = self.sharded.encode
+        elif can_mask_fast(self.encoder) and self._draws_masks_only(chunks[0]):
+            encode = with_fast_dropout(encode)
+        if self.grad_cache and torch.is_grad_enabled():
+            trained = [part for part in self.encoder.parameters() if part.requires_grad]
+            vectors = encode_twice([partial(encode, *each) for each in chunks], trained, self.sharded is not None)
+        else:
+            with nullcontext() if self.sharded else rows_looked_up_once(self.encoder, chunks):
+                vectors = torch.cat([encode(*each) for each in chunks])
+        return vectors if rows is None else vectors[rows]
+
+    def _draws_masks_only(self, chunk: Chunk) -> bool:
+        if self._masks_only is None:
+            self._masks_only = draws_masks_only(self.encoder, *chunk)
+            if not self._masks_only:
+                log.info(
+                    "this encoder draws other random numbers too: its dropout is torch's, which is slower on a CPU"
+                )
+        return self._masks_only
 
     def _teacher_vectors(self, batch: TeacherBatch | None) -> tuple[PairedVectors | None, PairedVectors | None]:
         """The teacher's vectors of the queries and of the positives."""
