@@ -269,6 +269,15 @@ def test_chunks_bound_tokens_and_change_no_text(corpus, encoder):
         assert texts(encoder, whole, side) == texts(encoder, split, side)
 
 
+def test_chunks_are_small_on_a_cpu_unless_their_size_is_set(corpus, encoder, monkeypatch):
+    monkeypatch.setattr("babelbatch.batches.data_module.MOST_TOKENS_ON_CPU", 30)
+    inputs = TrainingInputs(corpus, X_X, encoder, seed=0, steps=3)
+    for limit, largest in ((None, 30), (60, 60), (10**6, 10**6)):
+        data = PairData(inputs, validation_fraction=0, forward_overhead=10_000, chunk_tokens=limit)
+        sizes = [chunk.input_ids.numel() for batch in data.train_dataloader() for chunk in batch.chunks]
+        assert largest / 2 < max(sizes) <= largest or (largest == 10**6 and max(sizes) > 60)
+
+
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 def test_ranks_share_a_batch(corpus, encoder, ranks):
     """Ten pairs on four ranks are three, three, two and two; hard negatives go with their query."""

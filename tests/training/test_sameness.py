@@ -193,7 +193,7 @@ def test_grad_cache_repeats_the_precision(corpus: Corpus) -> None:
 
 @pytest.mark.parametrize("dropout", [0.0, DROPOUT])
 def test_grad_cache_and_activation_checkpointing(corpus: Corpus, dropout: float) -> None:
-    """Without dropout also as with neither. With it, what is computed again has torch's masks, and the rest fast ones."""
+    """Without dropout also as with neither. With it, what is computed again has torch's masks, the rest fast ones."""
     found = []
     for cache, checkpointing in ((False, True), (True, True), (False, False)):
         learner = learner_for(corpus, Case(0.0, 12, grad_cache=cache), dropout)
