@@ -29,6 +29,7 @@ from babelbatch.training.dropout import FastDropout
 from babelbatch.training.flops import training_rates
 from babelbatch.training.learner import Learner, seed_step
 from babelbatch.training.scheduler import constant
+from encoding import peak
 from training_speed import LEARNING_RATE, TEMPERATURE, Work
 
 WITHIN = {
@@ -151,18 +152,6 @@ def by_heading(events: list[FunctionEvent], seconds: float) -> dict[str, float]:
         found[heading] += event.self_cpu_time_total / 1e6
     found[REST] += seconds - sum(found.values())
     return found
-
-
-def peak() -> float:
-    """Floating-point operations a second of the fastest of some large float32 matrix products."""
-    rates = []
-    for rows, inner, columns in ((1024, 1024, 1024), (2048, 1024, 2048), (1024, 384, 1536)):
-        a, b = torch.randn(rows, inner), torch.randn(inner, columns)
-        for _ in range(5):
-            began = time.perf_counter()
-            a @ b
-            rates.append(2 * rows * inner * columns / (time.perf_counter() - began))
-    return max(rates)
 
 
 if __name__ == "__main__":
