@@ -2,21 +2,28 @@
 
     python bench/encoding.py multilingual-e5-small ../shared/data/xquad-r
     python bench/encoding.py all-MiniLM-L6-v2 ../shared/data/xquad-r --languages de,en,es --texts 900 --batches 8,16,32
+    python bench/encoding.py multilingual-e5-small ../shared/data/xquad-r --backend openvino=OTHER/bin/python
 
 The texts are candidate sentences of XQuAD-R, in the languages given, tokenised and encoded in float32 by each side in
 turn; nothing is cached. Each round times sentence-transformers with every batch size, of which the fastest counts, and
 the largest matrix products that the machine does in that minute. A line has the median of the rounds. Wall-clock time,
-so leave the machine alone.
+so leave the machine alone. With --backend (several times) other backends of sentence-transformers take turns too, each
+in an environment of its own, such as one with sentence-transformers[openvino].
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,6 +33,9 @@ from babelbatch.benchmarks.lareqa import load_benchmark
 from babelbatch.encoder import Encoder, pretrained
 from babelbatch.evaluation.encoding import encode, tokenise_texts
 from babelbatch.progress import silent
+
+Measure = Callable[[], tuple[np.ndarray, float]]
+"""Encodes all texts. Returns their vectors and the seconds."""
 
 
 def main() -> None:
@@ -37,13 +47,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", default="4,8,16,32", help="batch sizes of sentence-transformers")
+    parser.add_argument("--backend", action="append", default=[], metavar="NAME=PYTHON")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     candidates = load_benchmark("xquad_r", arguments.data, arguments.languages.split(",")).candidate_texts
     texts = candidates[:: len(candidates) // arguments.texts][: arguments.texts]
     encoder = pretrained(arguments.encoder).eval()
-    peer = SentenceTransformer(encoder.tower("passage").backbone.name_or_path, device="cpu")
-    prompt = encoder.settings.passage_prefix
+    folder = encoder.tower("passage").backbone.name_or_path
+    peer = SentenceTransformer(folder, device="cpu")
+    prompt, normalise = encoder.settings.passage_prefix, encoder.settings.normalise
     products = flops(encoder, texts)
 
     def ours() -> np.ndarray:
@@ -52,31 +64,76 @@ def main() -> None:
             return encode(encoder, texts, "passage")
 
     def theirs(batch: int) -> np.ndarray:
-        return peer.encode(texts, prompt=prompt, batch_size=batch, normalize_embeddings=encoder.settings.normalise)
+        return peer.encode(texts, prompt=prompt, batch_size=batch, normalize_embeddings=normalise)
+
+    work = {"texts": texts, "prompt": prompt, "normalise": normalise}
+    others = {
+        name: Backend(name, python, folder, work, arguments.threads)
+        for name, python in (each.split("=", 1) for each in arguments.backend)
+    }
 
     sizes = list(map(int, arguments.batches.split(",")))
-    sides: dict[str, Callable[[], np.ndarray]] = {"babelbatch": ours}
-    sides |= {f"sentence-transformers, batch {size}": lambda size=size: theirs(size) for size in sizes}
+    sides: dict[str, Measure] = {"babelbatch": timed(ours)}
+    for size in sizes:
+        sides[f"sentence-transformers, batch {size}"] = timed(partial(theirs, size))
+        for name, backend in others.items():
+            sides[f"sentence-transformers, {name}, batch {size}"] = partial(backend.encode, size)
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     vectors, peaks = {}, []
     for side in sides.values():  # the first round takes memory, and is not counted
         side()
     for _ in range(arguments.rounds):
         for name, side in sides.items():
-            started = time.perf_counter()
-            vectors[name] = side()
-            seconds[name].append(time.perf_counter() - started)
+            vectors[name], taken = side()
+            seconds[name].append(taken)
         peaks.append(peak())
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     best = min((name for name in medians if name != "babelbatch"), key=medians.__getitem__)
     ceiling = statistics.median(peaks)
     print(f"{len(texts)} texts, {arguments.threads} threads, {arguments.rounds} rounds, torch {torch.__version__}")
     print(f"matrix products: {ceiling / 1e9:.0f} GFLOP/s; the encoder's: {products / 1e9:.0f} GFLOP without padding")
-    print(f"{'':34}{'texts/s':>8}{'ratio':>7}{'share of peak':>15}{'difference':>12}  seconds")
+    print(f"{'':46}{'texts/s':>8}{'ratio':>7}{'share of peak':>15}{'difference':>12}  seconds")
     for name, median in medians.items():
         share, difference = products / median / ceiling, np.abs(vectors[name] - vectors["babelbatch"]).max()
         line = f"{len(texts) / median:8.1f}{medians[best] / median:7.2f}{share:15.0%}{difference:12.1e}"
-        print(f"{name:34}{line}  {', '.join(f'{time:.2f}' for time in seconds[name])}")
+        print(f"{name:46}{line}  {', '.join(f'{time:.2f}' for time in seconds[name])}")
+
+
+def timed(encode_all: Callable[[], np.ndarray]) -> Measure:
+    """Encodes, and says how many seconds it took."""
+
+    def measure() -> tuple[np.ndarray, float]:
+        started = time.perf_counter()
+        return encode_all(), time.perf_counter() - started
+
+    return measure
+
+
+class Backend:
+    """sentence-transformers with another backend, in a process of another environment."""
+
+    def __init__(self, name: str, python: str, folder: str, work: dict[str, object], threads: int) -> None:
+        self._place = tempfile.TemporaryDirectory()
+        self._vectors = Path(self._place.name, "vectors.npy")
+        texts = Path(self._place.name, "texts.json")
+        texts.write_text(json.dumps(work), encoding="utf-8")
+        script = Path(__file__).with_name("sentence_transformers_backend.py")
+        self._process = subprocess.Popen(
+            [python, str(script), name, folder, str(texts), str(self._vectors)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+        )
+
+    def encode(self, batch: int) -> tuple[np.ndarray, float]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(batch, file=self._process.stdin, flush=True)
+        for line in self._process.stdout:  # libraries print as well
+            if line.startswith("seconds "):
+                return np.load(self._vectors), float(line.removeprefix("seconds "))
+        sys.exit(f"the process of the backend ended with {self._process.wait()}")
 
 
 def peak() -> float:

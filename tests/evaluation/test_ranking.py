@@ -154,6 +154,7 @@ def test_blocks_change_nothing(monkeypatch):
     # Small whole numbers: their products are exact, whatever the block.
     queries, candidates = (random.integers(-3, 4, (rows, 8)).astype(np.float32) for rows in (20, 50))
     whole, whole_top = rank(benchmark, queries, candidates, k=10)
+    monkeypatch.setattr(ranking, "_LEAST_QUERIES", 1)
     for block in (1, 150, 999):
         monkeypatch.setattr(ranking, "_BLOCK_SCORES", block)
         found, top = rank(benchmark, queries, candidates, k=10)
@@ -188,10 +189,34 @@ def test_versions_of_a_question_score_each_other():
 
 def test_a_question_in_more_languages_than_a_block_holds(monkeypatch):
     monkeypatch.setattr(ranking, "_BLOCK_SCORES", 1)
+    monkeypatch.setattr(ranking, "_LEAST_QUERIES", 1)
     benchmark = replace(benchmark_of([0, 1, 2], ["d1", "d2"], [0, 1], [[0]] * 3), query_ids=("a",) * 3)
     _, top = rank(benchmark, np.array([[1, 2], [3, 4], [6, 5]], np.float32), np.eye(2, dtype=np.float32), k=1)
     assert top.candidates.tolist() == [[1], [1], [0]]
     assert top.across.tolist() == [[[2], [4]], [[1], [5]], [[3], [5]]]
+
+
+def test_blocks_have_many_queries_however_large_the_pool(monkeypatch):
+    """Else a product reads all candidates for a few queries: that is how the cost grew faster than the pool."""
+    asked = []
+    scorer = ranking.scorer
+
+    def counting_scorer(queries, candidates):
+        scores_of = scorer(queries, candidates)
+
+        def counted(rows):
+            asked.append(len(rows))
+            return scores_of(rows)
+
+        return counted
+
+    monkeypatch.setattr(ranking, "scorer", counting_scorer)
+    monkeypatch.setattr(ranking, "_BLOCK_SCORES", 1)
+    benchmark = benchmark_of([0] * 300, ["d1", "d2"], [0, 1], [[0]] * 300)
+    vectors = np.random.default_rng(0).standard_normal((300, 2), np.float32)
+    rank(benchmark, vectors, np.eye(2, dtype=np.float32), k=1)
+    list(ranking.top_candidates(vectors, np.eye(2, dtype=np.float32), ["d1", "d2"], k=1))
+    assert asked == [128, 128, 44] * 2
 
 
 def test_scores_are_dot_products():
@@ -236,6 +261,7 @@ def test_sparse_vectors_rank_as_dense_ones(retrieval, block):
     whole = rank(benchmark, *dense, k=10)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "_BLOCK_SCORES", block * len(candidates))
+        patch.setattr(ranking, "_LEAST_QUERIES", 1)
         parts = rank(benchmark, *map(csr_array, dense), k=10)
     for expected, found in zip(whole, parts, strict=True):
         for name in type(expected).__slots__:

@@ -18,7 +18,8 @@ from babelbatch.evaluation.scorer import Matrix, scorer
 from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Benchmark
 
-_BLOCK_SCORES = 8_000_000  # scores in memory at once
+_BLOCK_SCORES = 8_000_000  # scores in memory at once,
+_LEAST_QUERIES = 128  # but of this many queries: with fewer, reading the candidates takes longer than the products
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,9 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     """Scores every query with every candidate by dot product, ranks the relevant candidates, and finds the top k.
 
     queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. k: places, at most C. Ties are
-    broken as in trec_eval: the greater candidate id first. Besides the vectors, memory holds 32 MB of scores (three
-    times that if vectors are sparse) and 8 k bytes for each pair of parallel queries.
+    broken as in trec_eval: the greater candidate id first. Besides the vectors, memory holds 32 MB of scores, or
+    512 bytes a candidate if that is more (three times that if vectors are sparse), and 8 k bytes for each pair of
+    parallel queries.
     """
     count, k = len(benchmark.query_ids), min(k, len(benchmark.candidate_ids))
     columns = _columns(benchmark)
@@ -57,15 +59,16 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     pairs: list[NDArray[np.int64]] = []
     across: list[NDArray[np.float32]] = []
     row_in_block = np.empty(count, np.int64)
-    block_size = max(1, _BLOCK_SCORES // len(columns.candidates))
+    block_size = _queries_in_block(len(columns.candidates))
+    compared = max(1, _BLOCK_SCORES // len(columns.candidates))  # relevant candidates at once
     with bar(f"ranking {benchmark.name}", count, unit="queries") as progress:
         for rows, block_pairs in _blocks(_translations(benchmark), block_size):
             scores = scores_of(rows)
             if columns.excluded is not None:
                 _exclude(scores, columns.excluded[rows])
             for query, query_scores in zip(rows.tolist(), scores, strict=True):
-                for first in range(offsets[query], offsets[query + 1], block_size):
-                    span = slice(first, min(first + block_size, offsets[query + 1]))
+                for first in range(offsets[query], offsets[query + 1], compared):
+                    span = slice(first, min(first + compared, offsets[query + 1]))
                     within_language[span], in_pool[span] = _count_ahead(query_scores, columns, span)
             top[rows] = block_top = _top_k(scores, columns.tie_order, k)
             top_scores[rows] = np.take_along_axis(scores, block_top, axis=1)
@@ -93,7 +96,7 @@ def top_candidates(
     count, k = queries.shape[0], min(k, len(candidate_ids))
     tie_order = inverse_permutation(by_descending_id(candidate_ids))
     scores_of = scorer(queries, candidates)
-    block_size = max(1, _BLOCK_SCORES // len(candidate_ids))
+    block_size = _queries_in_block(len(candidate_ids))
     for start in range(0, count, block_size):
         rows = np.arange(start, min(start + block_size, count))
         scores = scores_of(rows)
@@ -101,6 +104,10 @@ def top_candidates(
             _exclude(scores, excluded[rows])
         top = _top_k(scores, tie_order, k)
         yield rows, top, np.take_along_axis(scores, top, axis=1)
+
+
+def _queries_in_block(candidates: int) -> int:
+    return max(_LEAST_QUERIES, _BLOCK_SCORES // candidates)
 
 
 def inverse_permutation(permutation: NDArray[np.int64]) -> NDArray[np.int64]:

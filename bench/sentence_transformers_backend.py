@@ -1,0 +1,37 @@
+"""Encodes texts with a backend of sentence-transformers, in an environment where babelbatch need not be installed.
+
+    python bench/sentence_transformers_backend.py BACKEND FOLDER TEXTS.json VECTORS.npy
+
+bench/encoding.py starts it, because sentence-transformers[openvino] needs an earlier transformers than babelbatch.
+TEXTS.json: {"texts": [...], "prompt": ..., "normalise": ...}. For each batch size on the standard input it encodes all
+texts in float32, writes the vectors, and prints the seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+
+
+def main() -> None:
+    backend, folder, texts, vectors = sys.argv[1:]
+    with open(texts, encoding="utf-8") as file:
+        work = json.load(file)
+    options = {"ov_config": {"INFERENCE_PRECISION_HINT": "f32"}} if backend == "openvino" else {}
+    model = SentenceTransformer(folder, device="cpu", backend=backend, model_kwargs=options)  # type: ignore[arg-type]
+    for line in sys.stdin:
+        began = time.perf_counter()
+        encoded = model.encode(
+            work["texts"], prompt=work["prompt"], batch_size=int(line), normalize_embeddings=work["normalise"]
+        )
+        taken = time.perf_counter() - began
+        np.save(vectors, encoded)
+        print(f"seconds {taken}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
