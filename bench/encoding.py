@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -129,7 +130,8 @@ class Backend:
     def encode(self, batch: int) -> tuple[np.ndarray, float]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(batch, file=self._process.stdin, flush=True)
+        with suppress(BrokenPipeError):  # it has ended, see below
+            print(batch, file=self._process.stdin, flush=True)
         for line in self._process.stdout:  # libraries print as well
             if line.startswith("seconds "):
                 return np.load(self._vectors), float(line.removeprefix("seconds "))

@@ -10,17 +10,19 @@ from torch import Tensor
 from transformers import (
     AutoModel,
     BertConfig,
+    BertModel,
     CamembertConfig,
     DistilBertConfig,
     DistilBertModel,
     PreTrainedConfig,
+    Qwen3Config,
     RobertaConfig,
     XLMRobertaConfig,
 )
 
 from babelbatch.encoder import Encoder, pretrained, save, static, tiny
 from babelbatch.encoder import attention as attention_module
-from babelbatch.encoder.attention import first_position, use_attention
+from babelbatch.encoder.attention import first_position, is_unpadded, use_attention, use_unpadded_if_equal
 from babelbatch.encoder.model import Settings
 from babelbatch.records import Padded
 
@@ -102,6 +104,33 @@ def test_only_real_tokens_are_computed(attention, tokens):
     backbone.encoder.layer[1].output.dense.register_forward_hook(lambda module, inputs, output: seen.append(output))
     encoder(batch(pad=0), "passage")
     assert [output.shape[:-1].numel() for output in seen] == [tokens]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler imports what torch itself has given up
+def test_padding_is_left_out_only_where_that_changes_nothing():
+    def changes(config: PreTrainedConfig, attention: str = "sdpa", compiled: bool = False) -> bool:
+        backbone = AutoModel.from_config(copy.deepcopy(config))
+        use_attention(backbone, attention)
+        if compiled:
+            backbone.encoder.layer[0].compile()
+        use_unpadded_if_equal(backbone)
+        return is_unpadded(backbone)
+
+    assert all(changes(config) for config in BACKBONES.values())
+    assert not changes(BACKBONES["bert"], attention="eager")
+    assert not changes(BACKBONES["bert"], compiled=True)
+    assert not changes(BertConfig(**BACKBONES["bert"].to_diff_dict() | {"is_decoder": True}))
+    assert not changes(DistilBertConfig(vocab_size=60, dim=16, n_layers=1, n_heads=2, hidden_dim=32))
+    assert not changes(Qwen3Config(vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2))
+
+
+def test_code_of_a_models_own_keeps_its_padding():
+    class Own(BertModel):
+        pass
+
+    backbone = Own(copy.deepcopy(BACKBONES["bert"]))
+    use_unpadded_if_equal(backbone)
+    assert not is_unpadded(backbone)
 
 
 def test_positions_of_a_first_token():

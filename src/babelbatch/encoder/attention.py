@@ -63,6 +63,22 @@ def is_unpadded(backbone: PreTrainedModel) -> bool:
     return bool(backbone.config._attn_implementation == _UNPADDED)
 
 
+def use_unpadded_if_equal(backbone: PreTrainedModel) -> None:
+    """Sets a backbone with transformers' own attention to unpadded, if the vectors are the same up to rounding.
+
+    Nothing changes in one that has another attention, is compiled, attends to earlier tokens only, or has code of its
+    own.
+    """
+    if (
+        backbone.config.model_type in _UNPADDED_BACKBONES
+        and backbone.config._attn_implementation == "sdpa"
+        and not getattr(backbone.config, "is_decoder", False)
+        and type(backbone).__module__.startswith("transformers.")
+        and not any(module._compiled_call_impl is not None for module in backbone.modules())
+    ):
+        backbone.set_attn_implementation(_UNPADDED)
+
+
 def unpadded_states(backbone: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """(rows, longest row, hidden size) last hidden states, computed from real tokens only; 0 at padding.
 
