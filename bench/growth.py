@@ -286,6 +286,7 @@ def draw(path: Path, unit: str, found: dict[str, list[tuple[int, float]]]) -> No
     """Seconds against size, both on logarithmic axes, with a dotted line of exponent 1 through the largest size."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
 
     mpl.rcParams["svg.hashsalt"] = "babelbatch"
     figure = Figure(figsize=(5, 3.2), layout="constrained")
@@ -293,12 +294,18 @@ def draw(path: Path, unit: str, found: dict[str, list[tuple[int, float]]]) -> No
     for (work, points), marker in zip(found.items(), "os", strict=False):
         sizes, times = zip(*points, strict=True)
         (line,) = axes.loglog(sizes, times, marker=marker, label=work)
-        axes.loglog(
-            sizes, [times[-1] * size / sizes[-1] for size in sizes], linestyle=":", linewidth=1, color=line.get_color()
-        )
+        proportional = [times[-1] * size / sizes[-1] for size in sizes]
+        axes.loglog(sizes, proportional, linestyle=":", linewidth=1, color=line.get_color())
+    axes.set_ylim(bottom=min(taken for points in found.values() for _, taken in points) / 2)
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize="small")
+    axes.xaxis.set_minor_locator(NullLocator())
+    lowest, highest = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if highest < 50 * lowest else (1,)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(unit)
     axes.set_ylabel("seconds")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
 

@@ -56,8 +56,8 @@ class Constants:
     """Operations and bytes are those of a second, prices those of an hour in US dollars."""
 
     cpu_encoding: float = constant(
-        0.69 * 114e9, "GFLOP/s",
-        "measured: 69 % of 114 GFLOP/s, two threads, float32"
+        0.73 * 150e9, "GFLOP/s",
+        "measured: 73 % of 150 GFLOP/s, two threads, float32"
         f" ([encoding]({PERFORMANCE}encoding-compared-with-sentence-transformers))", 1e9,
     )  # fmt: skip
     tokenising: float = constant(
