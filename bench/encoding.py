@@ -5,7 +5,7 @@
     python bench/encoding.py multilingual-e5-small ../shared/data/xquad-r --backend openvino=OTHER/bin/python
 
 The texts are candidate sentences of XQuAD-R, in the languages given, tokenised and encoded in float32 by each side in
-turn; nothing is cached. Each round times sentence-transformers with every batch size, of which the fastest counts, and
+turn; nothing is cached. Each round times sentence-transformers with every batch size (ratios refer to the fastest) and
 the largest matrix products that the machine does in that minute. A line has the median of the rounds. Wall-clock time,
 so leave the machine alone. With --backend (several times) other backends of sentence-transformers take turns too, each
 in an environment of its own, such as one with sentence-transformers[openvino].
@@ -89,7 +89,7 @@ def main() -> None:
             seconds[name].append(taken)
         peaks.append(peak())
     medians = {name: statistics.median(times) for name, times in seconds.items()}
-    best = min((name for name in medians if name != "babelbatch"), key=medians.__getitem__)
+    best = min((f"sentence-transformers, batch {size}" for size in sizes), key=medians.__getitem__)
     ceiling = statistics.median(peaks)
     print(f"{len(texts)} texts, {arguments.threads} threads, {arguments.rounds} rounds, torch {torch.__version__}")
     print(f"matrix products: {ceiling / 1e9:.0f} GFLOP/s; the encoder's: {products / 1e9:.0f} GFLOP without padding")

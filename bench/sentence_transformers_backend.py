@@ -4,12 +4,13 @@
 
 bench/encoding.py starts it, because sentence-transformers[openvino] needs an earlier transformers than babelbatch.
 TEXTS.json: {"texts": [...], "prompt": ..., "normalise": ...}. For each batch size on the standard input it encodes all
-texts in float32, writes the vectors, and prints the seconds.
+texts in float32 with OMP_NUM_THREADS threads, writes the vectors, and prints the seconds.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 
@@ -21,7 +22,8 @@ def main() -> None:
     backend, folder, texts, vectors = sys.argv[1:]
     with open(texts, encoding="utf-8") as file:
         work = json.load(file)
-    options = {"ov_config": {"INFERENCE_PRECISION_HINT": "f32"}} if backend == "openvino" else {}
+    precise = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": int(os.environ["OMP_NUM_THREADS"])}
+    options = {"ov_config": precise} if backend == "openvino" else {}
     model = SentenceTransformer(folder, device="cpu", backend=backend, model_kwargs=options)  # type: ignore[arg-type]
     for line in sys.stdin:
         began = time.perf_counter()

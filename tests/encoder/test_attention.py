@@ -10,19 +10,17 @@ from torch import Tensor
 from transformers import (
     AutoModel,
     BertConfig,
-    BertModel,
     CamembertConfig,
     DistilBertConfig,
     DistilBertModel,
     PreTrainedConfig,
-    Qwen3Config,
     RobertaConfig,
     XLMRobertaConfig,
 )
 
 from babelbatch.encoder import Encoder, pretrained, save, static, tiny
 from babelbatch.encoder import attention as attention_module
-from babelbatch.encoder.attention import first_position, is_unpadded, use_attention, use_unpadded_if_equal
+from babelbatch.encoder.attention import first_position, use_attention
 from babelbatch.encoder.model import Settings
 from babelbatch.records import Padded
 
@@ -106,31 +104,14 @@ def test_only_real_tokens_are_computed(attention, tokens):
     assert [output.shape[:-1].numel() for output in seen] == [tokens]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler imports what torch itself has given up
-def test_padding_is_left_out_only_where_that_changes_nothing():
-    def changes(config: PreTrainedConfig, attention: str = "sdpa", compiled: bool = False) -> bool:
-        backbone = AutoModel.from_config(copy.deepcopy(config))
-        use_attention(backbone, attention)
-        if compiled:
-            backbone.encoder.layer[0].compile()
-        use_unpadded_if_equal(backbone)
-        return is_unpadded(backbone)
-
-    assert all(changes(config) for config in BACKBONES.values())
-    assert not changes(BACKBONES["bert"], attention="eager")
-    assert not changes(BACKBONES["bert"], compiled=True)
-    assert not changes(BertConfig(**BACKBONES["bert"].to_diff_dict() | {"is_decoder": True}))
-    assert not changes(DistilBertConfig(vocab_size=60, dim=16, n_layers=1, n_heads=2, hidden_dim=32))
-    assert not changes(Qwen3Config(vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2))
-
-
-def test_code_of_a_models_own_keeps_its_padding():
-    class Own(BertModel):
-        pass
-
-    backbone = Own(copy.deepcopy(BACKBONES["bert"]))
-    use_unpadded_if_equal(backbone)
-    assert not is_unpadded(backbone)
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_a_text_may_contain_the_padding_token(kind):
+    """Tokenizers make one of `<pad>` in a text."""
+    pad = BACKBONES[kind].pad_token_id
+    texts = batch(pad=pad)
+    texts.input_ids[1, 4:6] = pad
+    assert texts.attention_mask[1, 5] == 1
+    require_equal(encoder_of(BACKBONES[kind], normalise=False), texts)
 
 
 def test_positions_of_a_first_token():

@@ -62,27 +62,6 @@ def test_vectors_do_not_depend_on_the_number_of_threads(encoder: Encoder, dtype:
     assert equal(vectors(encoder), expected) == (dtype is None)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("alone", [False, True])
-def test_padding_is_not_computed(encoder: Encoder, threads: int, alone: bool) -> None:
-    torch.manual_seed(1)
-    for parameter in encoder.parameters():  # biases start at 0, where mistakes do not show
-        torch.nn.init.normal_(parameter, std=0.15)
-    ids = torch.randint(5, 15, (4, 9))
-    mask = (torch.arange(9) < torch.tensor([[9], [7], [7], [2]])).long()
-    texts, rows = Padded(ids, mask), []
-    count = encoder.towers["passage"].backbone.encoder.layer[0].output.dense
-    count.register_forward_hook(lambda module, inputs, output: rows.append(output.shape[:-1].numel()))
-    torch.set_num_threads(threads)
-    found = list(forward_passes(encoder, "passage", 2, lambda number: texts, alone=alone))
-    assert rows == [9 + 7 + 7 + 2] * 2
-    with torch.inference_mode():
-        expected = encoder(texts, "passage").numpy()
-    assert rows[2:] == [4 * 9]  # the encoder itself is unchanged
-    for vectors in found:
-        np.testing.assert_allclose(vectors, expected, atol=1e-6)
-
-
 def test_modules_that_change_while_they_run_are_not_shared(encoder: Encoder) -> None:
     """As positions that are scaled by the length of the text, which a module keeps."""
     together = threading.Barrier(3)

@@ -63,29 +63,13 @@ def is_unpadded(backbone: PreTrainedModel) -> bool:
     return bool(backbone.config._attn_implementation == _UNPADDED)
 
 
-def use_unpadded_if_equal(backbone: PreTrainedModel) -> None:
-    """Sets a backbone with transformers' own attention to unpadded, if the vectors are the same up to rounding.
-
-    Nothing changes in one that has another attention, is compiled, attends to earlier tokens only, or has code of its
-    own.
-    """
-    if (
-        backbone.config.model_type in _UNPADDED_BACKBONES
-        and backbone.config._attn_implementation == "sdpa"
-        and not getattr(backbone.config, "is_decoder", False)
-        and type(backbone).__module__.startswith("transformers.")
-        and not any(module._compiled_call_impl is not None for module in backbone.modules())
-    ):
-        backbone.set_attn_implementation(_UNPADDED)
-
-
 def unpadded_states(backbone: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """(rows, longest row, hidden size) last hidden states, computed from real tokens only; 0 at padding.
 
     They equal those of the padded computation, except that dropout masks, drawn for other shapes, differ.
     """
     real = attention_mask.flatten().nonzero().squeeze(1)  # the only synchronisation with a GPU
-    positions = attention_mask.cumsum(dim=1) - 1 + first_position(backbone)
+    positions = _positions(backbone, input_ids, attention_mask)
     states: Tensor = backbone(
         input_ids=input_ids.flatten()[real].unsqueeze(0),
         position_ids=positions.flatten()[real].unsqueeze(0),
@@ -95,6 +79,17 @@ def unpadded_states(backbone: PreTrainedModel, input_ids: Tensor, attention_mask
     flat = states.new_zeros(attention_mask.numel(), states.shape[-1]).index_copy(0, real, states)
     padded: Tensor = flat.unflatten(0, attention_mask.shape)
     return padded
+
+
+def _positions(backbone: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """(rows, tokens) position ids, as transformers computes them: where they start after the padding id, padding
+    tokens inside a text do not count."""
+    config: Any = backbone.config
+    if config.model_type not in COUNT_POSITIONS_FROM_PADDING:
+        return attention_mask.cumsum(dim=1) - 1
+    counted = attention_mask * input_ids.ne(config.pad_token_id)
+    positions: Tensor = counted.cumsum(dim=1) * counted + config.pad_token_id
+    return positions
 
 
 def first_position(backbone: PreTrainedModel) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from babelbatch.encoder.attention import is_unpadded, unpadded_states, use_unpadded_if_equal
+from babelbatch.encoder.attention import is_unpadded, unpadded_states
 from babelbatch.encoder.dense import Dense, dense_layers
 from babelbatch.encoder.pooling import Pooling, pooled
 from babelbatch.records import Padded
@@ -87,11 +87,6 @@ class Encoder(nn.Module):
         tower = self.towers[role]
         assert isinstance(tower, Tower)
         return tower
-
-    def use_unpadded_if_equal(self) -> None:
-        """Processes real tokens only, where vectors are the same up to rounding, see `attention`."""
-        for role in ("query", "passage"):
-            use_unpadded_if_equal(self.tower(role).backbone)
 
     def forward(self, texts: Padded, role: Role) -> Tensor:
         """(rows, dimensions) vectors of tokenised texts."""

@@ -199,8 +199,7 @@ def _cache_name(encoder: Encoder, tokens: Tokens, role: Role, token_budget: int,
     config = tower.backbone.config
     attention = getattr(config, "_attn_implementation", None)
     autocast = precision == "bfloat16" or torch.is_autocast_enabled(device.type)
-    passes = ("without padding",) if device.type == "cpu" else ()
-    rounding = (torch.__version__, device.type, autocast, token_budget, world_size(), *passes)
+    rounding = (torch.__version__, device.type, autocast, token_budget, world_size())
     digest = hashlib.sha256(repr((encoder.settings, config.to_json_string(), attention, *rounding)).encode())
     digest.update(f"{weights_digest(tower)} {unstored_buffers_digest(tower)}".encode())
     digest.update(tokens.hashes().data)

@@ -26,7 +26,7 @@ def forward_passes(
     On a CPU with several threads each pass has one thread, and several passes run at once: threads that share a pass
     wait for each other after each operation, and share none of its small operations. So vectors do not depend on the
     number of threads. Each thread has its own modules over the same weights, because some modules change while they
-    run (positions scaled by the length of a text). These process no padding, where the architecture allows it.
+    run (positions scaled by the length of a text).
     alone: these texts are one batch in all, also of other processes; its pass has every thread.
     """
     if batches == 0:
@@ -34,15 +34,13 @@ def forward_passes(
     threads = torch.get_num_threads()
     device = next(encoder.parameters()).device
     if device.type != "cpu" or threads == 1 or alone:
-        if device.type == "cpu":
-            encoder = _without_padding(encoder)
         for number in range(batches):
             yield _vectors(encoder, role, batch(number).to(device))
         return
     enabled, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
     encoders: SimpleQueue[Encoder] = SimpleQueue()
     for _ in range(threads):
-        encoders.put(_without_padding(encoder))
+        encoders.put(_with_the_same_weights(encoder))
 
     def begin_thread() -> None:
         torch.set_num_threads(1)
@@ -70,9 +68,6 @@ def _vectors(encoder: Encoder, role: Role, texts: Padded) -> NDArray[np.float32]
     return vectors
 
 
-def _without_padding(encoder: Encoder) -> Encoder:
-    """Other modules with the same weights."""
+def _with_the_same_weights(encoder: Encoder) -> Encoder:
     same = (encoder.tokenizer, *encoder.parameters())
-    copied = copy.deepcopy(encoder, {id(value): value for value in same})
-    copied.use_unpadded_if_equal()
-    return copied
+    return copy.deepcopy(encoder, {id(value): value for value in same})

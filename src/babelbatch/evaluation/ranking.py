@@ -19,7 +19,7 @@ from babelbatch.progress import bar
 from babelbatch.records import ABSENT, Benchmark
 
 _BLOCK_SCORES = 8_000_000  # scores in memory at once,
-_LEAST_QUERIES = 128  # but of this many queries: with fewer, reading the candidates takes longer than the products
+_LEAST_QUERIES = 128  # but of this many if vectors are dense: with fewer, reading them takes longer than the products
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     """Scores every query with every candidate by dot product, ranks the relevant candidates, and finds the top k.
 
     queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. k: places, at most C. Ties are
-    broken as in trec_eval: the greater candidate id first. Besides the vectors, memory holds 32 MB of scores, or
-    512 bytes a candidate if that is more (three times that if vectors are sparse), and 8 k bytes for each pair of
-    parallel queries.
+    broken as in trec_eval: the greater candidate id first. Besides the vectors, memory holds 32 MB of scores
+    (three times that if vectors are sparse; 512 bytes a candidate if they are dense and that is more) and 8 k bytes for
+    each pair of parallel queries.
     """
     count, k = len(benchmark.query_ids), min(k, len(benchmark.candidate_ids))
     columns = _columns(benchmark)
@@ -59,7 +59,7 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     pairs: list[NDArray[np.int64]] = []
     across: list[NDArray[np.float32]] = []
     row_in_block = np.empty(count, np.int64)
-    block_size = _queries_in_block(len(columns.candidates))
+    block_size = _queries_in_block(candidates)
     compared = max(1, _BLOCK_SCORES // len(columns.candidates))  # relevant candidates at once
     with bar(f"ranking {benchmark.name}", count, unit="queries") as progress:
         for rows, block_pairs in _blocks(_translations(benchmark), block_size):
@@ -77,6 +77,7 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
             pairs.append(block_pairs)
             across.append(np.stack([scores[a[:, None], block_top[b]], scores[b[:, None], block_top[a]]], axis=1))
             progress.advance(len(rows))
+            del scores, query_scores  # before the next block, which needs as much memory
     ranks = Ranks(within_language + 1, in_pool + 1)
     return ranks, Top(columns.candidates[top], top_scores, np.concatenate(pairs), np.concatenate(across))
 
@@ -90,24 +91,27 @@ def top_candidates(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
     """The k candidates with the greatest scores for each query, best first, ties as in `rank`.
 
-    excluded: (Q,) row of a candidate that gets the score -inf, or ABSENT.
+    excluded: (Q,) row of a candidate that gets the score -inf, or ABSENT. Memory as in `rank`.
     Yields blocks: rows of queries, (rows, k) rows of candidates, (rows, k) float32 scores.
     """
     count, k = queries.shape[0], min(k, len(candidate_ids))
     tie_order = inverse_permutation(by_descending_id(candidate_ids))
     scores_of = scorer(queries, candidates)
-    block_size = _queries_in_block(len(candidate_ids))
+    block_size = _queries_in_block(candidates)
     for start in range(0, count, block_size):
         rows = np.arange(start, min(start + block_size, count))
         scores = scores_of(rows)
         if excluded is not None:
             _exclude(scores, excluded[rows])
         top = _top_k(scores, tie_order, k)
-        yield rows, top, np.take_along_axis(scores, top, axis=1)
+        top_scores = np.take_along_axis(scores, top, axis=1)
+        del scores  # before the next block, which needs as much memory
+        yield rows, top, top_scores
 
 
-def _queries_in_block(candidates: int) -> int:
-    return max(_LEAST_QUERIES, _BLOCK_SCORES // candidates)
+def _queries_in_block(candidates: Matrix) -> int:
+    least = _LEAST_QUERIES if isinstance(candidates, np.ndarray) else 1
+    return max(least, _BLOCK_SCORES // int(candidates.shape[0]))
 
 
 def inverse_permutation(permutation: NDArray[np.int64]) -> NDArray[np.int64]:
