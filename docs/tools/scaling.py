@@ -56,8 +56,8 @@ class Constants:
     """Operations and bytes are those of a second, prices those of an hour in US dollars."""
 
     cpu_encoding: float = constant(
-        0.73 * 150e9, "GFLOP/s",
-        "measured: 73 % of 150 GFLOP/s, two threads, float32"
+        0.83 * 126e9, "GFLOP/s",
+        "measured: 83 % of 126 GFLOP/s, two threads, float32"
         f" ([encoding]({PERFORMANCE}encoding-compared-with-sentence-transformers))", 1e9,
     )  # fmt: skip
     tokenising: float = constant(
