@@ -9,6 +9,7 @@ texts in float32 with OMP_NUM_THREADS threads, writes the vectors, and prints th
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -19,19 +20,24 @@ from sentence_transformers import SentenceTransformer
 
 
 def main() -> None:
-    backend, folder, texts, vectors = sys.argv[1:]
-    with open(texts, encoding="utf-8") as file:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("backend", choices=["torch", "onnx", "openvino"])
+    parser.add_argument("folder")
+    parser.add_argument("texts")
+    parser.add_argument("vectors")
+    arguments = parser.parse_args()
+    with open(arguments.texts, encoding="utf-8") as file:
         work = json.load(file)
     precise = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": int(os.environ["OMP_NUM_THREADS"])}
-    options = {"ov_config": precise} if backend == "openvino" else {}
-    model = SentenceTransformer(folder, device="cpu", backend=backend, model_kwargs=options)  # type: ignore[arg-type]
+    options = {"ov_config": precise} if arguments.backend == "openvino" else {}
+    model = SentenceTransformer(arguments.folder, device="cpu", backend=arguments.backend, model_kwargs=options)
     for line in sys.stdin:
         began = time.perf_counter()
         encoded = model.encode(
             work["texts"], prompt=work["prompt"], batch_size=int(line), normalize_embeddings=work["normalise"]
         )
         taken = time.perf_counter() - began
-        np.save(vectors, encoded)
+        np.save(arguments.vectors, encoded)
         print(f"seconds {taken}", flush=True)
 
 
