@@ -18,8 +18,15 @@ def test_a_plan_is_typed_at_the_command_line() -> None:
         "report.contrasts[0].measure: 'map' is none of monolingual, crosslingual, multilingual, rank_distance"
     ]
     assert problems("report.contrasts=[{group: x_x, against: x_x, measure: monolingual, margin: 0}]") == [
-        "report.contrasts[0]: x_x is compared with itself; name another strategy in against",
+        "report.contrasts[0]: x_x is compared with itself; name another strategy in against, or two shares in alpha "
+        "and against_alpha",
         "report.contrasts[0].margin: 0.0 is no positive number; leave it out to test for a difference",
+    ]
+    two = "report.contrasts=[{group: hybrid, alpha: %s, against: hybrid, against_alpha: %s, measure: monolingual}]"
+    assert problems(two % (0.25, 0.5)) == []
+    assert problems(two % (0.5, 0.5))[0].startswith("report.contrasts[0]: hybrid is compared with itself; ")
+    assert problems(two % (0.25, 2)) == [
+        "report.contrasts[0].against_alpha: 2.0 is no number from 0 to 1; leave it out to compare every alpha"
     ]
 
 

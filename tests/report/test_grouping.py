@@ -71,7 +71,42 @@ def test_encoders_without_a_name_or_with_one_that_others_have_too(tmp_path: Path
     write_run(tmp_path / "lexical", settings={"encoder": {"_target_": "babelbatch.lexical.BM25"}, "sampling": None})
     labels = sorted(group.label for group in groups_in(tmp_path))
     short = "hybrid_languages-en_de_zh_la..._92f1a8ae"
-    assert labels == ["BM25", "a", "b", "hybrid alpha=0.5 static", short, "x/model", "y/model"]
+    assert labels == ["BM25", "a", "b", "hybrid alpha=0.5", short, "x/model", "y/model"]
+
+
+def test_fixed_systems_leave_the_labels_of_trained_ones_alone(tmp_path: Path) -> None:
+    """One encoder for all runs is in no label. As it was before training, it is no other pretrained encoder."""
+    start = {"_target_": "babelbatch.encoder.pretrained", "name_or_path": "models/small"}
+    write_sweep(tmp_path, {0.5: {}, 1.0: {}}, settings={"encoder": start})
+    for number, encoder in enumerate(
+        (
+            start,
+            start | {"name_or_path": "models/large"},
+            {"_target_": "babelbatch.lexical.BM25"},
+            {"_target_": "babelbatch.lexical.CharNgrams"},
+        )
+    ):
+        write_run(tmp_path / f"fixed{number}", settings={"encoder": encoder, "sampling": None})
+    labels = sorted(group.label for group in groups_in(tmp_path))
+    assert labels == ["BM25", "CharNgrams", "X-X", "hybrid alpha=0.5", "large", "small untrained"]
+
+
+def test_an_encoder_before_training_has_its_name(tmp_path: Path) -> None:
+    start = {"_target_": "babelbatch.encoder.pretrained", "name_or_path": "models/small"}
+    write_run(tmp_path / "trained", settings={"encoder": start})
+    write_run(tmp_path / "fixed", settings={"encoder": start, "sampling": None})
+    assert sorted(group.label for group in groups_in(tmp_path)) == ["hybrid alpha=0.5", "small untrained"]
+
+
+def test_trained_encoders_of_two_kinds_are_told_apart(tmp_path: Path) -> None:
+    for number, encoder in enumerate(
+        (
+            {"_target_": "babelbatch.encoder.pretrained", "name_or_path": "models/small"},
+            {"_target_": "babelbatch.encoder.static", "vocab_size": 9},
+        )
+    ):
+        write_run(tmp_path / f"{number}", settings={"encoder": encoder})
+    assert sorted(group.label for group in groups_in(tmp_path)) == ["hybrid alpha=0.5 small", "hybrid alpha=0.5 static"]
 
 
 def test_the_ends_of_a_sweep_over_alpha_are_called_what_they_are(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from babelbatch.report import command
 from babelbatch.report.comparisons import Study, study
-from babelbatch.report.contrasts import Contrast, contrasts_of
+from babelbatch.report.contrasts import Contrast, contrasts_of, plan_for
 from babelbatch.report.grouping import grouped
 from babelbatch.report.page import build_report, markdown, write_report
 from babelbatch.report.planned import sentences
@@ -109,7 +110,7 @@ def test_the_page_explains_a_planned_result_that_differs_among_all_pairs(
     contrasts = [{"group": "hybrid", "against": "x_y", "measure": "multilingual"}]
     write_sweep(tmp_path, levels, settings={"report": {"contrasts": contrasts}})
     report = build_report([tmp_path], Settings())
-    first, *rest = planned(report.studies[0])
+    first, *rest = planned(report.studies[0], report.plan)
     assert ("is better than X-Y" in first) is (pool > 0.3)
     assert (
         rest
@@ -157,7 +158,8 @@ def test_a_plan_makes_no_other_run(tmp_path: Path) -> None:
     ("contrast", "problem"),
     [
         ({"group": "hybrid", "against": "hybrid", "measure": "monolingual"},
-         "report.contrasts[0]: hybrid is compared with itself; name another strategy in against"),
+         "report.contrasts[0]: hybrid is compared with itself; name another strategy in against, or two shares in "
+         "alpha and against_alpha"),
         ({"group": "hybrid", "against": "x_x", "measure": "map"},
          "report.contrasts[0].measure: 'map' is none of monolingual, crosslingual, multilingual, rank_distance"),
         ({"group": "hybrid", "measure": "monolingual"},
@@ -165,10 +167,105 @@ def test_a_plan_makes_no_other_run(tmp_path: Path) -> None:
         ({"group": "hybrid", "against": "x_x", "measure": "monolingual", "margin": -1},
          "report.contrasts[0].margin: -1 is no positive number; leave it out to test for a difference"),
         ({"groups": "hybrid"},
-         "report.contrasts[0]: its keys are not among group, against, measure, margin; write {group: hybrid, against: "
-         "x_x, measure: monolingual}"),
+         "report.contrasts[0]: its keys are not among group, against, measure, margin, alpha, against_alpha; write "
+         "{group: hybrid, against: x_x, measure: monolingual}"),
     ],
 )  # fmt: skip
 def test_contrasts_that_say_nothing(contrast: dict[str, object], problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
         contrasts_of({"report": {"contrasts": [contrast]}})
+
+
+def of_hybrid(**alphas: float) -> dict[str, object]:
+    return {"group": "hybrid", "against": "x_x", "measure": "crosslingual", **alphas}
+
+
+def test_a_contrast_is_tested_for_each_alpha_or_for_the_one_that_it_names(tmp_path: Path) -> None:
+    levels = {0.25: {"crosslingual": 0.5}, 0.5: {"crosslingual": 0.4}, 1.0: {"crosslingual": 0.3}}
+    cases = {
+        "each": ([of_hybrid()], [("hybrid alpha=0.25", "X-X"), ("hybrid alpha=0.5", "X-X")]),
+        "one": ([of_hybrid(alpha=0.5)], [("hybrid alpha=0.5", "X-X")]),
+        "two": (
+            [of_hybrid(alpha=0.25) | {"against": "hybrid", "against_alpha": 0.5}],
+            [("hybrid alpha=0.25", "hybrid alpha=0.5")],
+        ),
+        "whole number": ([of_hybrid(alpha=0.5, against_alpha=1)], [("hybrid alpha=0.5", "X-X")]),
+    }
+    for name, (contrasts, expected) in cases.items():
+        write_sweep(tmp_path / name, levels, settings={"report": {"contrasts": contrasts}})
+        report = build_report([tmp_path / name], Settings())
+        (found,) = report.studies
+        assert [(each.a.label, each.b.label) for each in found.planned] == expected
+        assert [each.p_value for each in found.planned] == holm([each.test.p_value for each in found.planned])
+        assert report.plan.note is None
+
+
+def test_a_planned_comparison_without_runs_is_named(tmp_path: Path) -> None:
+    contrasts = [of_hybrid(alpha=0.75), of_hybrid(), of_hybrid() | {"against": "x_y", "measure": "rank_distance"}]
+    write_sweep(tmp_path, {0.5: {}, 1.0: {}}, settings={"report": {"contrasts": contrasts}})
+    note = (
+        "Planned, but not tested, because no two strategies here are its sides: hybrid alpha=0.75 against x_x on "
+        "crosslingual; hybrid against x_y on rank distance."
+    )
+    page = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
+    assert note in page
+    assert f"* {note}\n" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_report_may_be_given_another_plan(tmp_path: Path) -> None:
+    """As a list, by a file such as an experiment's, or none at all. The page does not call it the runs' own."""
+    sweep = tmp_path / "sweep"
+    levels = {0.0: {"multilingual": 0.30}, 0.5: {"multilingual": 0.32}, 1.0: {"multilingual": 0.30}}
+    write_sweep(sweep, levels, settings={"report": {"contrasts": CONTRASTS}})
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("name: x\nreport:\n  contrasts:\n    - {group: hybrid, against: x_y, measure: multilingual}\n")
+    typed = "[{group: hybrid, against: x_y, measure: multilingual}]"
+    for wanted, source in ((typed, "the command line"), (str(plan), str(plan))):
+        page = write_report([sweep], tmp_path / "out", Settings(contrasts=wanted)).read_text(encoding="utf-8")
+        text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+        assert (tmp_path / "out" / "data" / "planned.csv").read_text().count("\n") == 2
+        assert f"The planned comparisons are those of {source}, given when this report was written" in text
+        assert f"Named by {source} in place of the runs" in page
+        assert "The planned comparison decides, if it was chosen before the results were known." in text
+    page = write_report([sweep], tmp_path / "none", Settings(contrasts="none")).read_text(encoding="utf-8")
+    assert not (tmp_path / "none" / "data" / "planned.csv").exists()
+    assert "<h3>Planned comparisons</h3>" not in page
+    assert "Nothing was planned for this report (contrasts=none), whatever its runs had planned." in page
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "contrasts: there is no file '{file}'; name one that has report.contrasts, or write [{{"),
+        ("a: [", "{file}, line 2: did not find expected node content; write [{{"),
+        ("report: {}", "{file}: report.contrasts: it is empty; write [{{group: hybrid, alpha: 0.5, "),
+        ("report: 5", "{file}: report.contrasts: it is no list; write [{{"),
+        ("report: {contrasts: [{group: a}]}", "{file}: report.contrasts[0].against: it names no strategy; "),
+    ],
+)
+def test_what_is_no_plan_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
+    file = tmp_path / "plan.yaml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ValueError, match=r"contrasts|line") as refusal:
+        plan_for([], str(file))
+    assert str(refusal.value).startswith(message.format(file=file))
+
+
+def test_a_typed_plan_that_is_none_is_refused() -> None:
+    for typed, message in (
+        ("[{group: hybrid", "contrasts: did not find expected"),
+        ("[]", "contrasts: it is empty; "),
+        ("[{group: x_x, against: x_y, measure: map}]", "contrasts[0].measure: 'map' is none of "),
+    ):
+        with pytest.raises(ValueError, match="contrasts") as refusal:
+            plan_for([], typed)
+        assert str(refusal.value).startswith(message)
+
+
+def test_the_option_keeps_its_commas() -> None:
+    typed = "[{group: hybrid, against: x_y, measure: multilingual}]"
+    assert command.parse(["runs=a", f"contrasts={typed}"])[2].contrasts == typed
+    assert command.parse(["runs=a"])[2].contrasts == ""
+    with pytest.raises(ValueError, match=r"^contrasts: several values; name one file, or write one list$"):
+        command.parse(["runs=a", "contrasts=a.yaml", "contrasts=b.yaml"])

@@ -29,12 +29,15 @@ class ConfigError(ValueError):
 @dataclass
 class Contrast:
     """One planned comparison: strategy `group` with strategy `against` on `measure` (monolingual, crosslingual,
-    multilingual or rank_distance). With a margin it asks whether `group` is worse by less than that."""
+    multilingual or rank_distance). With a margin it asks whether `group` is worse by less than that. alpha and
+    against_alpha: of `group` and of `against`, where only one share of X-X batches is meant; None: each of them."""
 
     group: str = ""
     against: str = ""
     measure: str = ""
     margin: float | None = None
+    alpha: float | None = None
+    against_alpha: float | None = None
 
 
 @dataclass

@@ -15,6 +15,7 @@ USAGE = """\
 babelbatch-report FOLDER|runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]]
                  [margin=0.01] [level=0.95] [plan=DIFFERENCE] [foreign=FOLDER|{...} ...]
                  [select=validation/SETTING/METRIC[,...] [select_per=strategy|seed] [select_among=...]] [scores=FOLDER]
+                 [contrasts=FILE|[...]|none]
 
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
@@ -28,6 +29,9 @@ Compares the finished runs in the folders: each is the folder of a run, of a swe
   benchmarks  benchmarks to compare on; default: all, if every run has the same
   margin      loss of monolingual mAP against X-X up to which a strategy counts as not inferior
   level       confidence level of intervals; a difference is significant if its p (Holm) is below 1 - level
+  contrasts   planned comparisons, in place of report.contrasts of the runs: a YAML file that has report.contrasts, such
+              as that of an experiment, or a list, contrasts='[{group: hybrid, alpha: 0.5, against: x_x, measure:
+              multilingual}]'; none makes every comparison exploratory
   plan        a difference, such as 0.005: computes how many seeds of each strategy are needed to find it
   select      validation score to select hyperparameters by, such as validation/multilingual/map; the selected runs
               are compared, the others left out; several scores, separated by commas, select their front; default:
@@ -44,6 +48,7 @@ _OPTIONS = (
     "margin",
     "level",
     "plan",
+    "contrasts",
     "select",
     "select_per",
     "select_among",
@@ -96,7 +101,7 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
         elif key not in _OPTIONS:
             hint = closest(key, list(_OPTIONS)) if equals else ""
             problems.append(f"'{argument}' is not an option{hint}; write options as runs=..., output=...")
-        elif key == "foreign" and value.lstrip().startswith("{"):
+        elif key == "contrasts" or (key == "foreign" and value.lstrip().startswith("{")):
             options.setdefault(key, []).append(value)
         else:
             options.setdefault(key, []).extend(part for part in value.strip("[]").split(",") if part)
@@ -131,6 +136,9 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
     scores = [Path(part).expanduser() for part in options.get("scores", [])]
     if len(scores) > 1:
         problems.append("scores: several folders; name one")
+    contrasts = options.get("contrasts", [])
+    if len(contrasts) > 1:
+        problems.append("contrasts: several values; name one file, or write one list")
     if problems:
         raise ValueError("\n".join(problems))
     default_output = folders[0] / "report" if len(folders) == 1 else Path("report")
@@ -142,5 +150,6 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
         select,
         tuple(foreign),
         scores[0] if scores else None,
+        contrasts[0] if contrasts else "",
     )
     return folders, outputs[0] if outputs else default_output, settings

@@ -206,7 +206,18 @@ def _key(settings: Mapping[str, Any]) -> str:
 
 
 def _labels(settings: Sequence[Mapping[str, Any]], alpha_selected: bool) -> list[str]:
-    """Labels by the fewest settings that distinguish all groups, strategy and encoder first: `X-X lr=0.1`."""
+    """Labels by the fewest settings that distinguish all groups, strategy and encoder first: `X-X lr=0.1`.
+
+    Systems that were not trained here have no strategy, so what tells them apart is not in the labels of the others.
+    """
+    trained = [each for each in settings if "sampling.name" in each]
+    fixed = [each for each in settings if "sampling.name" not in each]
+    chosen = {True: _distinguishing(trained), False: _distinguishing(fixed)}
+    return [_label(each, chosen["sampling.name" in each], settings, alpha_selected) for each in settings]
+
+
+def _distinguishing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fewest settings that distinguish all groups."""
     paths = sorted({path for each in settings for path in each}, key=_priority)
     distinguished: list[tuple[str, ...]] = [() for _ in settings]
     chosen: list[str] = []
@@ -215,7 +226,7 @@ def _labels(settings: Sequence[Mapping[str, Any]], alpha_selected: bool) -> list
         finer = [(*before, value) for before, value in zip(distinguished, values, strict=True)]
         if len(set(finer)) > len(set(distinguished)):
             distinguished, chosen = finer, [*chosen, path]
-    return [_label(each, chosen, settings, alpha_selected) for each in settings]
+    return chosen
 
 
 def _label(
@@ -234,6 +245,8 @@ def _label(
             continue
         if path in _OF_THE_STRATEGY and not any(path in each for each in of_this):
             continue  # a setting of other strategies, such as the weights of an average
+        if path == "encoder._target_" and _is_named(own, all_settings):
+            continue
         value = own.get(path, "default")
         name = path.rpartition(".")[2]
         if path == "encoder.name_or_path" and path not in own and "encoder._target_" not in chosen:
@@ -245,11 +258,23 @@ def _label(
                 parts.append(_end_of(str(value), {str(each[path]) for each in all_settings if path in each}))
         else:
             parts.append(f"{name}={value}")
+    started_from = {each.get("encoder.name_or_path") for each in all_settings if "sampling.name" in each}
+    if strategy is None and own.get("encoder.name_or_path") in started_from - {None}:
+        unnamed = "encoder.name_or_path" not in chosen
+        parts = [*([_end_of(str(own["encoder.name_or_path"]), set())] if unnamed else []), *parts, "untrained"]
     if not parts and len(all_settings) > 1:  # nothing but having no strategy tells it from the others
         target = own.get("encoder._target_")
         parts = [_end_of(str(own["encoder.name_or_path"]), set())] if own.get("encoder.name_or_path") else []
         parts = parts or [str(target).rpartition(".")[2]] if target else parts
     return " ".join(parts) or "the runs"
+
+
+def _is_named(own: Mapping[str, Any], all_settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether its name distinguishes an encoder from those of other kinds."""
+    name, kind = own.get("encoder.name_or_path"), own.get("encoder._target_")
+    return name is not None and all(
+        each.get("encoder._target_") == kind for each in all_settings if each.get("encoder.name_or_path") == name
+    )
 
 
 def _end_of(path: str, all_paths: Set[str]) -> str:

@@ -18,6 +18,7 @@ from babelbatch.report.bias import language_preference
 from babelbatch.report.bias_quality import bias_at_quality
 from babelbatch.report.bias_tests import bias_tests
 from babelbatch.report.comparisons import Study, reference_of, study
+from babelbatch.report.contrasts import Plan, plan_for
 from babelbatch.report.cost import cost_data
 from babelbatch.report.dimensions import dimensions
 from babelbatch.report.foreign_runs import find_all
@@ -29,6 +30,7 @@ from babelbatch.report.measures import RANK_DISTANCE
 from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
 from babelbatch.report.places import data_file, without_html
+from babelbatch.report.planned import pairs_of
 from babelbatch.report.plots import alpha_curves, learning_curves
 from babelbatch.report.runs import FoundRuns
 from babelbatch.report.section import Section
@@ -65,7 +67,8 @@ _UNBROKEN = re.compile(r"\bX-[XY]\b|\[[−+]?[\d.,]+, [−+]?[\d.,]+\]")
 class Report:
     """Everything that the page shows. found: the runs that are compared, and the folders that were left out.
     selection: how they were selected; None if they were not. of_front: whether as the front of several scores. alpha:
-    the studies that the curves over alpha are of, which have the groups of every alpha, whether selected or not."""
+    the studies that the curves over alpha are of, which have the groups of every alpha, whether selected or not.
+    plan: the comparisons that were planned."""
 
     name: str
     found: FoundRuns
@@ -73,6 +76,7 @@ class Report:
     studies: list[Study]
     settings: Settings
     alpha: list[Study]
+    plan: Plan
     selection: Section | None = None
     of_front: bool = False
     sections: list[Section] = field(default_factory=list)
@@ -153,8 +157,14 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
         found = replace(found, runs=selected(made), not_selected=everything - sum(len(c.winner.runs) for c in made))
         selection = selection_section(made, rule, grouped(found.runs, hyperparameters))
     groups = grouped(found.runs, hyperparameters) if groups is None else groups
-    contrasts = list(dict.fromkeys(contrast for run in found.runs for contrast in run.contrasts))
-    studies = [study(name, groups, settings.level, settings.margin, contrasts) for name in found.runs[0].benchmarks]
+    plan = plan_for((run.contrasts for run in found.runs), settings.contrasts)
+    notes = [] if plan.note is None else [plan.note]
+    if missing := [str(each) for each in plan.contrasts if not pairs_of(each, groups)]:
+        notes.append(f"Planned, but not tested, because no two strategies here are its sides: {'; '.join(missing)}.")
+    found = replace(found, notes=(*found.notes, *notes))
+    studies = [
+        study(name, groups, settings.level, settings.margin, plan.contrasts) for name in found.runs[0].benchmarks
+    ]
     studies = [
         replace(each, aggregates=tuple(system for system in aggregates if system.benchmark == each.benchmark))
         for each in studies
@@ -166,7 +176,7 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
     )
     name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
     searched = rule is not None and bool(rule.others)
-    return Report(name, found, groups, studies, settings, described, selection, searched)
+    return Report(name, found, groups, studies, settings, described, plan, selection, searched)
 
 
 def markdown(report: Report) -> str:
@@ -179,7 +189,7 @@ def markdown(report: Report) -> str:
         parts.append(f"## {each.benchmark}\n\n{verdicts.headline(each)}.\n")
         parts += [
             f"{sentence}\n"
-            for sentence in [*verdicts.planned(each), *verdicts.sentences(each), *verdicts.margins(each)]
+            for sentence in [*verdicts.planned(each, report.plan), *verdicts.sentences(each), *verdicts.margins(each)]
         ]
         parts.append(to_markdown(results(each), report.settings.level))
     parts += [f"* {note}" for note in verdicts.caveats(report.studies[0], report.found)]
@@ -200,7 +210,9 @@ def html(report: Report, data: Sequence[Data]) -> str:
         report=report,
         question=QUESTION,
         caveats=verdicts.caveats(report.studies[0], report.found),
-        benchmarks=[_benchmark(each, alpha) for each, alpha in zip(report.studies, report.alpha, strict=True)],
+        benchmarks=[
+            _benchmark(each, alpha, report.plan) for each, alpha in zip(report.studies, report.alpha, strict=True)
+        ],
         curves=learning_curves(report.groups),
         cost=cost_data(report.groups),
         trained_on=_training_data(report),
@@ -225,7 +237,7 @@ def cell_text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _benchmark(each: Study, alpha: Study) -> dict[str, object]:
+def _benchmark(each: Study, alpha: Study, plan: Plan) -> dict[str, object]:
     reference = reference_of(each.groups)
     table = results(each)
     return {
@@ -233,7 +245,7 @@ def _benchmark(each: Study, alpha: Study) -> dict[str, object]:
         "rank_distance": RANK_DISTANCE in each.measures,
         "metric": TITLES[each.metric],
         "headline": verdicts.headline(each),
-        "planned": verdicts.planned(each),
+        "planned": verdicts.planned(each, plan),
         "sentences": verdicts.sentences(each),
         "results": table,
         "legend": legend(table, "bold"),

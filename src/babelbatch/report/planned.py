@@ -66,22 +66,20 @@ def planned_tests(
     level: float,
 ) -> tuple[Planned, ...]:
     """The tests of the groups that the contrasts name. Two groups are compared if strategy and alpha are all that they
-    differ in, so a contrast of two strategies is tested once for each encoder, for instance."""
+    differ in, so a contrast of two strategies is tested once for each encoder, for instance, and without `alpha` once
+    for each share of X-X batches."""
     made: list[tuple[Contrast, Group, Group, Measure, Comparison | NonInferiority | None, str]] = []
     for contrast in contrasts:
         measure = RANK_DISTANCE if contrast.measure == "rank_distance" else of_setting(contrast.measure, metric)
-        for a in groups:
-            for b in groups:
-                if (a.strategy, b.strategy) != (contrast.group, contrast.against) or a.rest != b.rest:
-                    continue
-                of_a, of_b = ([scores.get((each.label, seed, measure)) for seed in each.seeds] for each in (a, b))
-                own = [found for found in of_a if found is not None]
-                other = [found for found in of_b if found is not None]
-                if len(own) < len(of_a) or len(other) < len(of_b):
-                    continue  # a setting that the benchmark does not have
-                reason = why_not_tested(a, b) or ""
-                test = None if reason else _tested(contrast, measure, a, b, own, other, level)
-                made.append((contrast, a, b, measure, test, reason))
+        for a, b in pairs_of(contrast, groups):
+            of_a, of_b = ([scores.get((each.label, seed, measure)) for seed in each.seeds] for each in (a, b))
+            own = [found for found in of_a if found is not None]
+            other = [found for found in of_b if found is not None]
+            if len(own) < len(of_a) or len(other) < len(of_b):
+                continue  # a setting that the benchmark does not have
+            reason = why_not_tested(a, b) or ""
+            test = None if reason else _tested(contrast, measure, a, b, own, other, level)
+            made.append((contrast, a, b, measure, test, reason))
     tests = [test for *_, test, _ in made if test is not None]
     adjusted = iter(holm([test.p_value for test in tests]))
     p_values = [1.0 if test is None else next(adjusted) for *_, test, _ in made]
@@ -99,6 +97,17 @@ def planned_tests(
         )
         for (contrast, a, b, measure, test, reason), p_value in zip(made, p_values, strict=True)
     )
+
+
+def pairs_of(contrast: Contrast, groups: Sequence[Group]) -> list[tuple[Group, Group]]:
+    """The pairs of groups that a contrast is about."""
+    return [
+        (a, b)
+        for a in groups
+        if a.strategy == contrast.group and contrast.alpha in (None, a.alpha)
+        for b in groups
+        if b.strategy == contrast.against and contrast.against_alpha in (None, b.alpha) and a.rest == b.rest
+    ]
 
 
 def headline(planned: Sequence[Planned], level: float) -> str:

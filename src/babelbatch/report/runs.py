@@ -68,7 +68,7 @@ class Run:
 class FoundRuns:
     """runs: sorted by folder. unfinished: folders without results, left out. repeated: folders with the configuration
     of an earlier folder, left out. not_selected: how many more runs were candidates that were not selected. notes: what
-    a reader must know of systems that were measured elsewhere."""
+    a reader must know of systems that were measured elsewhere, and of planned comparisons without runs."""
 
     runs: list[Run]
     unfinished: list[Path]

@@ -12,7 +12,8 @@ class Settings:
     """level: confidence level of intervals; tests use the significance level 1 - level. margin: loss of the monolingual
     metric against X-X up to which a strategy counts as not inferior. benchmarks: the ones to report; none means all.
     plan: a difference to plan seeds for. select: `select`, `select_per` and `select_among` as in `report` of a
-    configuration, or `select: none`; empty: as the runs' configurations say. foreign: systems that were measured
+    configuration, or `select: none`; empty: as the runs' configurations say. contrasts: planned comparisons, as
+    `contrasts.plan_for` takes them; empty: those of the runs' configurations. foreign: systems that were measured
     elsewhere, each a folder with a declaration, or a declaration (`foreign.from_argument`). scores: a folder for copies
     of what the report reads of its own runs."""
 
@@ -23,3 +24,4 @@ class Settings:
     select: Mapping[str, object] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()
     scores: Path | None = None
+    contrasts: str = ""

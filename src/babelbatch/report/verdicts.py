@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from babelbatch.report.comparisons import Study
+from babelbatch.report.contrasts import Plan
 from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
 from babelbatch.report.numbers import fixed, interval_and_p, p_text
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Pair
@@ -43,7 +44,7 @@ def headline(study: Study) -> str:
     return _opened(f"{sentence}; {_and(rest)} no strategy is significantly best" if rest else sentence)
 
 
-def planned(study: Study) -> list[str]:
+def planned(study: Study, plan: Plan) -> list[str]:
     """One sentence for each planned comparison, and one for each that comes out otherwise among all pairs."""
     found = planned_sentences(study.planned, study.level)
     for each in study.planned:
@@ -51,19 +52,21 @@ def planned(study: Study) -> list[str]:
             outcome = study.outcome(each.a.label, each.b.label, each.measure)
             significant = each.holds(study.level) or each.fails(study.level)
             if not isinstance(outcome, NotTested) and isinstance(outcome, Better) != significant:
-                found.append(_among_all_pairs(each, outcome))
+                found.append(_among_all_pairs(each, outcome, plan))
     return found
 
 
-def _among_all_pairs(contrast: Planned, outcome: Better | NotDifferent) -> str:
+def _among_all_pairs(contrast: Planned, outcome: Better | NotDifferent, plan: Plan) -> str:
     a, b = contrast.a.label, contrast.b.label
     found = f"{a} is not significantly different from {b}"
     if isinstance(outcome, Better):
         found = f"{outcome.winner} is better than {outcome.loser}"
+    # A plan that this report was given may be newer than the results.
+    why = "because it was chosen" if plan.source is None else "if it was chosen"
     return (
         f"Among the {outcome.pair.family} exploratory comparisons, which Holm corrects together, {found} "
-        f"{place(contrast)} ({p_text(outcome.pair.p_value)}). The planned comparison decides, because it was chosen "
-        "before the results were known."
+        f"{place(contrast)} ({p_text(outcome.pair.p_value)}). The planned comparison decides, {why} before the "
+        "results were known."
     )
 
 

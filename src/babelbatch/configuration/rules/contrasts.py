@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MEASURES = ("monolingual", "crosslingual", "multilingual", "rank_distance")
-_KEYS = ("group", "against", "measure", "margin")
+_KEYS = ("group", "against", "measure", "margin", "alpha", "against_alpha")
 
 
 def problems_of_contrasts(cfg: Mapping[str, Any]) -> Iterator[str]:
     """Yields `path: problem; remedy` for each problem."""
-    contrasts = (cfg.get("report") or {}).get("contrasts") or []
+    report = cfg.get("report") or {}
+    contrasts = (report.get("contrasts") or []) if isinstance(report, Mapping) else report
     if not isinstance(contrasts, Sequence) or isinstance(contrasts, str):
         yield "report.contrasts: it is no list; write [{group: hybrid, against: x_x, measure: monolingual}]"
         return
@@ -23,13 +24,23 @@ def problems_of_contrasts(cfg: Mapping[str, Any]) -> Iterator[str]:
                 "monolingual}"
             )
             continue
-        group, against, measure, margin = (contrast.get(key) for key in _KEYS)
+        group, against, measure, margin, alpha, against_alpha = (contrast.get(key) for key in _KEYS)
         for key, value in (("group", group), ("against", against)):
             if not isinstance(value, str) or not value:
                 yield f"{path}.{key}: it names no strategy; set it to a name such as hybrid or x_x"
-        if group and group == against:
-            yield f"{path}: {group} is compared with itself; name another strategy in against"
+        if group and group == against and (None in (alpha, against_alpha) or alpha == against_alpha):
+            yield (
+                f"{path}: {group} is compared with itself; name another strategy in against, or two shares in alpha "
+                "and against_alpha"
+            )
         if measure not in MEASURES:
             yield f"{path}.measure: {measure!r} is none of {', '.join(MEASURES)}"
-        if margin is not None and not (isinstance(margin, int | float) and not isinstance(margin, bool) and margin > 0):
+        for key, share in (("alpha", alpha), ("against_alpha", against_alpha)):
+            if share is not None and not (_is_number(share) and 0 <= share <= 1):
+                yield f"{path}.{key}: {share!r} is no number from 0 to 1; leave it out to compare every alpha"
+        if margin is not None and not (_is_number(margin) and margin > 0):
             yield f"{path}.margin: {margin!r} is no positive number; leave it out to test for a difference"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
