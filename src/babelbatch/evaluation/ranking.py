@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from babelbatch.distributed.collectives import share_of_rank, sum_over_ranks_on_cpu
 from babelbatch.evaluation.id_order import by_descending_id
 from babelbatch.evaluation.ranks import Ranks, Top
 from babelbatch.evaluation.scorer import Matrix, scorer
@@ -47,22 +48,29 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     broken as in trec_eval: the greater candidate id first. Besides the vectors, memory holds 32 MB of scores
     (three times that if vectors are sparse; 512 bytes a candidate if they are dense and that is more) and 8 k bytes for
     each pair of parallel queries.
+
+    Several processes rank a share of the blocks of queries each, and all get all results, as of one process to the bit.
+    They must call it together, with equal vectors.
     """
     count, k = len(benchmark.query_ids), min(k, len(benchmark.candidate_ids))
     columns = _columns(benchmark)
     offsets = benchmark.relevant_offsets.tolist()
     scores_of = scorer(queries, candidates[columns.candidates])
-    within_language = np.empty(len(columns.relevant), np.int64)
-    in_pool = np.empty(len(columns.relevant), np.int64)
-    top = np.empty((count, k), np.int64)
-    top_scores = np.empty((count, k), np.float32)
-    pairs: list[NDArray[np.int64]] = []
-    across: list[NDArray[np.float32]] = []
+    blocks = list(_blocks(_translations(benchmark), _queries_in_block(candidates)))
+    first_pairs = np.cumsum([0, *(len(pairs) for _, pairs in blocks)]).tolist()
+    # What other processes rank stays zero here until the sum over all of them.
+    within_language = np.zeros(len(columns.relevant), np.int64)
+    in_pool = np.zeros(len(columns.relevant), np.int64)
+    top = np.zeros((count, k), np.int64)
+    top_scores = np.zeros((count, k), np.float32)
+    across = np.zeros((first_pairs[-1], 2, k), np.float32)
     row_in_block = np.empty(count, np.int64)
-    block_size = _queries_in_block(candidates)
+    share = share_of_rank(len(blocks))
     compared = max(1, _BLOCK_SCORES // len(columns.candidates))  # relevant candidates at once
-    with bar(f"ranking {benchmark.name}", count, unit="queries") as progress:
-        for rows, block_pairs in _blocks(_translations(benchmark), block_size):
+    own = sum(len(blocks[number][0]) for number in share)
+    with bar(f"ranking {benchmark.name}", own, unit="queries") as progress:
+        for number in share:
+            rows, block_pairs = blocks[number]
             scores = scores_of(rows)
             if columns.excluded is not None:
                 _exclude(scores, columns.excluded[rows])
@@ -74,12 +82,16 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
             top_scores[rows] = np.take_along_axis(scores, block_top, axis=1)
             row_in_block[rows] = np.arange(len(rows))
             a, b = row_in_block[block_pairs].T
-            pairs.append(block_pairs)
-            across.append(np.stack([scores[a[:, None], block_top[b]], scores[b[:, None], block_top[a]]], axis=1))
+            block_across = across[first_pairs[number] : first_pairs[number + 1]]
+            block_across[:, 0] = scores[a[:, None], block_top[b]]
+            block_across[:, 1] = scores[b[:, None], block_top[a]]
             progress.advance(len(rows))
             del scores, query_scores  # before the next block, which needs as much memory
+    for found in (within_language, in_pool, top, top_scores, across):
+        sum_over_ranks_on_cpu(torch.from_numpy(found))
     ranks = Ranks(within_language + 1, in_pool + 1)
-    return ranks, Top(columns.candidates[top], top_scores, np.concatenate(pairs), np.concatenate(across))
+    pairs = np.concatenate([block_pairs for _, block_pairs in blocks])
+    return ranks, Top(columns.candidates[top], top_scores, pairs, across)
 
 
 def top_candidates(
