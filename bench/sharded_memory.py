@@ -1,16 +1,20 @@
 """Memory of a training step with the weights of the encoder divided among ranks (trainer=fsdp), beside one process.
 
     python bench/sharded_memory.py [--ranks 1 2 4] [--hidden 768] [--layers 12] [--vocabulary 8000] [--grad-cache]
+                                   [--mmap-threshold 1048576]
 
 A new encoder (12 layers of XLM-R base's shape, dropout on), AdamW, 16 pairs of short texts over all ranks, gloo on a
 CPU. Each line is of rank 0. `kept`: bytes of its weights, gradients and states of AdamW after the backward pass.
 `peak`: its largest resident set (VmHWM) over a step, over what it held before the encoder was built; activations and
-gathered layers are part of it. `step`: the median of three, with the ranks on the same machine.
+gathered layers are part of it. `step`: the median of three, with the ranks on the same machine. With --mmap-threshold
+the C library returns what is freed of allocations above so many bytes at once (MALLOC_MMAP_THRESHOLD_), instead of
+keeping what is below 32 MiB, such as a gathered layer.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -97,17 +101,24 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument("--grad-cache", action="store_true")
+    parser.add_argument("--mmap-threshold", type=int, help="bytes")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         rank, ranks, meet = options.one
         measure(int(rank), int(ranks), meet, options)
         return
+    threshold = {} if options.mmap_threshold is None else {"MALLOC_MMAP_THRESHOLD_": str(options.mmap_threshold)}
     for ranks in options.ranks:
         with tempfile.TemporaryDirectory() as place:
             command = [sys.executable, *sys.argv, "--one"]
             started = [
-                subprocess.Popen([*command, str(rank), str(ranks), f"{place}/meet"], stdout=subprocess.PIPE, text=True)
+                subprocess.Popen(
+                    [*command, str(rank), str(ranks), f"{place}/meet"],
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env=os.environ | threshold,
+                )
                 for rank in range(ranks)
             ]
             outputs = [process.communicate()[0] for process in started]

@@ -33,7 +33,7 @@ import pyarrow.parquet as pq
 
 one, other = sys.argv[1:]
 facts = [json.load(open(f"{place}/metrics.json")) for place in (one, other)]
-names = sorted(name for name in facts[0].keys() | facts[1].keys() if not name.startswith("seconds/"))
+names = sorted(name for name in facts[0].keys() | facts[1].keys() if not name.startswith(("seconds/", "config_hash")))
 different = [name for name in names if facts[0].get(name) != facts[1].get(name)]
 scores = [pq.read_table(f"{place}/per_query.parquet") for place in (one, other)]
 if different or not scores[0].equals(scores[1]):
