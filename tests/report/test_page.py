@@ -138,6 +138,13 @@ def test_no_preference_where_few_languages_have_an_answer(tmp_path: Path) -> Non
     assert "without preference: 0.281, the mean of one over the number of languages that answer a query." in text
 
 
+def test_a_report_may_have_a_name(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "runs", {0.5: {}, 1.0: {}})
+    page = write_report([tmp_path / "runs"], tmp_path / "report", Settings(name="Six <layers>")).read_text("utf-8")
+    assert "babelbatch report · Six &lt;layers&gt;</p>" in page
+    assert (tmp_path / "report" / "report.md").read_text("utf-8").startswith("# Six <layers>\n")
+
+
 def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
     write_run(tmp_path / "a", facts={"name": "<script>alert(1)</script>"}, settings={"loss": {"name": "<b>"}})
     write_run(tmp_path / "b", settings={"loss": {"name": "<i>"}})
@@ -220,6 +227,9 @@ def test_arguments() -> None:
     assert command.parse(["runs=a"])[1:] == (Path("a/report"), Settings())
     assert command.parse(["runs=[a,b]", "output=o"])[:2] == ([Path("a"), Path("b")], Path("o"))
     assert command.parse(["runs=a", "scores=s"])[2].scores == Path("s")
+    assert command.parse(["runs=a", "name=One, and [another]"])[2].name == "One, and [another]"
+    with pytest.raises(ValueError, match=r"^name: several values; a report has one$"):
+        command.parse(["runs=a", "name=a", "name=b"])
     with pytest.raises(ValueError, match=r"^scores: several folders; name one$"):
         command.parse(["runs=a", "scores=s,t"])
 

@@ -186,8 +186,25 @@ def test_the_curve_over_alpha_is_a_description_and_has_every_alpha(tmp_path: Pat
     assert (
         "the curve has every alpha that was tried, each with its other hyperparameters selected on validation" in page
     )
+    assert "alpha itself was selected there too" in page
     plain = write_report([tmp_path], tmp_path / "plain").read_text("utf-8")
     assert "an alpha chosen by them looks better than it is" in plain
+    rates_alone = Settings(select={"select": KEY, "select_among": ["optimizer.lr"]})
+    of_rates = write_report([tmp_path], tmp_path / "rates", rates_alone).read_text("utf-8")
+    assert "an alpha chosen by them looks better than it is. Alpha is not among the settings that were se" in of_rates
+    assert "selected there too" not in of_rates
+    assert "selected there too" not in plain
+
+
+def test_a_system_that_was_not_trained_is_no_candidate(tmp_path: Path) -> None:
+    best_on_validation_is_not_best_on_test(tmp_path)
+    nothing = dict.fromkeys(("strategy", "alpha", "seed", "steps", "seconds/train"))
+    settings = {"sampling": {}, "seed": None, "encoder": {"_target_": "babelbatch.lexical.BM25"}}
+    write_run(tmp_path / "bm25", facts=nothing, settings=settings)
+    report = build_report([tmp_path], Settings(select={"select": KEY}))
+    assert [group.label for group in report.groups] == ["hybrid", "X-X", "BM25"]
+    assert report.selection is not None
+    assert {row[0] for row in report.selection.data.rows} == {"hybrid", "X-X"}
 
 
 def test_the_end_of_a_grid_is_pointed_out(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ USAGE = """\
 babelbatch-report FOLDER|runs=FOLDER[,FOLDER ...] [output=FOLDER] [benchmarks=NAME[,NAME ...]]
                  [margin=0.01] [level=0.95] [plan=DIFFERENCE] [foreign=FOLDER|{...} ...]
                  [select=validation/SETTING/METRIC[,...] [select_per=strategy|seed] [select_among=...]] [scores=FOLDER]
-                 [contrasts=FILE|[...]|none]
+                 [contrasts=FILE|[...]|none] [name=NAME]
 
 Compares the finished runs in the folders: each is the folder of a run, of a sweep, or of several sweeps.
 
@@ -24,6 +24,7 @@ Compares the finished runs in the folders: each is the folder of a run, of a swe
   foreign     results of other tools: folders with a system.yaml (runs= finds these too), or its content, such as
               foreign='{kind: trec, files: bm25.run, qrels: bm25.qrels, ...}'; see docs/report.md
   output      folder for report.html, report.md and data/; default: FOLDER/report, for several folders: report
+  name        of the report, at the top of the page; default: the names of the runs
   scores      folder for compressed copies of what the report reads of each run, without encoders: to publish them, or
               to make the same report elsewhere
   benchmarks  benchmarks to compare on; default: all, if every run has the same
@@ -49,6 +50,7 @@ _OPTIONS = (
     "level",
     "plan",
     "contrasts",
+    "name",
     "select",
     "select_per",
     "select_among",
@@ -101,7 +103,7 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
         elif key not in _OPTIONS:
             hint = closest(key, list(_OPTIONS)) if equals else ""
             problems.append(f"'{argument}' is not an option{hint}; write options as runs=..., output=...")
-        elif key == "contrasts" or (key == "foreign" and value.lstrip().startswith("{")):
+        elif key in ("contrasts", "name") or (key == "foreign" and value.lstrip().startswith("{")):
             options.setdefault(key, []).append(value)
         else:
             options.setdefault(key, []).extend(part for part in value.strip("[]").split(",") if part)
@@ -139,6 +141,9 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
     contrasts = options.get("contrasts", [])
     if len(contrasts) > 1:
         problems.append("contrasts: several values; name one file, or write one list")
+    names = options.get("name", [])
+    if len(names) > 1:
+        problems.append("name: several values; a report has one")
     if problems:
         raise ValueError("\n".join(problems))
     default_output = folders[0] / "report" if len(folders) == 1 else Path("report")
@@ -151,5 +156,6 @@ def parse(arguments: Sequence[str]) -> tuple[list[Path], Path, Settings]:
         tuple(foreign),
         scores[0] if scores else None,
         contrasts[0] if contrasts else "",
+        names[0] if names else "",
     )
     return folders, outputs[0] if outputs else default_output, settings

@@ -66,9 +66,9 @@ _UNBROKEN = re.compile(r"\bX-[XY]\b|\[[−+]?[\d.,]+, [−+]?[\d.,]+\]")
 @dataclass(frozen=True)
 class Report:
     """Everything that the page shows. found: the runs that are compared, and the folders that were left out.
-    selection: how they were selected; None if they were not. of_front: whether as the front of several scores. alpha:
-    the studies that the curves over alpha are of, which have the groups of every alpha, whether selected or not.
-    plan: the comparisons that were planned."""
+    selection: how they were selected; None if they were not. of_front: whether as the front of several scores.
+    alpha_selected: whether alpha was one of the settings that were selected. alpha: the studies that the curves over
+    alpha are of, which have the groups of every alpha, whether selected or not. plan: the planned comparisons."""
 
     name: str
     found: FoundRuns
@@ -79,6 +79,7 @@ class Report:
     plan: Plan
     selection: Section | None = None
     of_front: bool = False
+    alpha_selected: bool = False
     sections: list[Section] = field(default_factory=list)
 
 
@@ -174,9 +175,11 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
         if curves is None
         else [study(each.benchmark, curves, settings.level, settings.margin, tested=False) for each in studies]
     )
-    name = ", ".join(dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs))
+    names = dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs)
+    name = settings.name or ", ".join(names)
     searched = rule is not None and bool(rule.others)
-    return Report(name, found, groups, studies, settings, described, plan, selection, searched)
+    alpha_selected = hyperparameters.includes(ALPHA)
+    return Report(name, found, groups, studies, settings, described, plan, selection, searched, alpha_selected)
 
 
 def markdown(report: Report) -> str:

@@ -20,7 +20,8 @@ _BOUNDED = ("sampling.alpha",)
 
 
 def selection_section(made: Sequence[Choice], rule: Rule, groups: Sequence[Group]) -> Section:
-    """groups: of the selected runs, which name the choices."""
+    """groups: of the selected runs, which name the choices. Systems that were not trained here are no candidates."""
+    made = [each for each in made if any(run.seed is not None for run in each.winner.runs)]
     label_of = {id(run): group.label for group in groups for run in group.runs}
     order = {group.label: place for place, group in enumerate(groups)}
     named = [(label_of[id(choice.winner.runs[0])], choice) for choice in made]
