@@ -142,7 +142,7 @@ def test_a_report_may_have_a_name(tmp_path: Path) -> None:
     write_sweep(tmp_path / "runs", {0.5: {}, 1.0: {}})
     page = write_report([tmp_path / "runs"], tmp_path / "report", Settings(name="Six <layers>")).read_text("utf-8")
     assert "babelbatch report · Six &lt;layers&gt;</p>" in page
-    assert (tmp_path / "report" / "report.md").read_text("utf-8").startswith("# Six <layers>\n")
+    assert (tmp_path / "report" / "report.md").read_text("utf-8").startswith("# Six &lt;layers>\n")
 
 
 def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
