@@ -2,13 +2,15 @@
 
     python bench/encoding.py multilingual-e5-small ../shared/data/xquad-r
     python bench/encoding.py all-MiniLM-L6-v2 ../shared/data/xquad-r --languages de,en,es --texts 900 --batches 8,16,32
+    python bench/encoding.py multilingual-e5-small ../shared/data/xquad-r --unpadded
     python bench/encoding.py multilingual-e5-small ../shared/data/xquad-r --backend openvino=OTHER/bin/python
 
 The texts are candidate sentences of XQuAD-R, in the languages given, tokenised and encoded in float32 by each side in
 turn; nothing is cached. Each round times sentence-transformers with every batch size (ratios refer to the fastest) and
 the largest matrix products that the machine does in that minute. A line has the median of the rounds. Wall-clock time,
-so leave the machine alone. With --backend (several times) other backends of sentence-transformers take turns too, each
-in an environment of its own, such as one with sentence-transformers[openvino].
+so leave the machine alone. With --unpadded the encoder takes turns with itself with encoder.attention=unpadded. With
+--backend (several times) other backends of sentence-transformers take turns too, each in an environment of its own,
+such as one with sentence-transformers[openvino].
 """
 
 from __future__ import annotations
@@ -48,18 +50,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", default="4,8,16,32", help="batch sizes of sentence-transformers")
+    parser.add_argument("--unpadded", action="store_true")
     parser.add_argument("--backend", action="append", default=[], metavar="NAME=PYTHON")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     candidates = load_benchmark("xquad_r", arguments.data, arguments.languages.split(",")).candidate_texts
     texts = candidates[:: len(candidates) // arguments.texts][: arguments.texts]
-    encoder = pretrained(arguments.encoder).eval()
+    encoders = {"babelbatch": pretrained(arguments.encoder).eval()}
+    if arguments.unpadded:
+        encoders["babelbatch, unpadded"] = pretrained(arguments.encoder, attention="unpadded").eval()
+    encoder = encoders["babelbatch"]
     folder = encoder.tower("passage").backbone.name_or_path
     peer = SentenceTransformer(folder, device="cpu")
     prompt, normalise = encoder.settings.passage_prefix, encoder.settings.normalise
     products = flops(encoder, texts)
 
-    def ours() -> np.ndarray:
+    def ours(encoder: Encoder) -> np.ndarray:
         with tempfile.TemporaryDirectory() as cache, silent():
             os.environ["BABELBATCH_CACHE"] = cache
             return encode(encoder, texts, "passage")
@@ -74,7 +80,7 @@ def main() -> None:
     }
 
     sizes = list(map(int, arguments.batches.split(",")))
-    sides: dict[str, Measure] = {"babelbatch": timed(ours)}
+    sides: dict[str, Measure] = {name: timed(partial(ours, each)) for name, each in encoders.items()}
     for size in sizes:
         sides[f"sentence-transformers, batch {size}"] = timed(partial(theirs, size))
         for name, backend in others.items():

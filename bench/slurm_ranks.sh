@@ -4,12 +4,13 @@
 #
 # usage, on a machine with sbatch, in a folder that all nodes can reach:
 #     bench/slurm_ranks.sh FOLDER ARGUMENT ...
-# ARGUMENTS are those of babelbatch-evaluate (paths absolute), such as
+# ARGUMENTS are of babelbatch-evaluate and babelbatch-encode: the encoder and the benchmark, with absolute paths, such as
 #     checkpoint=$PWD/run 'benchmarks=[xquad_r]' benchmarks.xquad_r.data_dir=$PWD/xquad-r
 set -euo pipefail
 PLACE=$(realpath -m "${1:?usage: $0 FOLDER ARGUMENT ...}")
 shift
 command -v sbatch >/dev/null || { echo "there is no sbatch on this machine" >&2; exit 2; }
+[ -z "$(ls -A "$PLACE" 2>/dev/null)" ] || { echo "$PLACE is not empty; name a new folder" >&2; exit 2; }
 mkdir -p "$PLACE"
 cd "$PLACE"
 BIN=${BABELBATCH_BIN:-$(dirname "$(command -v babelbatch-evaluate)")}

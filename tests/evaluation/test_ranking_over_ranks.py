@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,14 +40,15 @@ def benchmark() -> Benchmark:
     )
 
 
-def found(least_queries: int) -> dict[str, list[list[object]]]:
+def found(least_queries: int, between: Callable[[], None] = lambda: None) -> dict[str, list[list[object]]]:
     """Everything that a ranking finds, of the pool and of cells. Small whole numbers have many ties, and products that
     no number of threads rounds otherwise."""
     ranking._BLOCK_SCORES, ranking._LEAST_QUERIES = 1, least_queries
     random = np.random.default_rng(1)
     vectors = [random.integers(-2, 3, (rows, 6)).astype(np.float32) for rows in (QUERIES, CANDIDATES)]
-    ranks, top = ranking.rank(benchmark(), *vectors, k=10)
-    cells = rank_cells(benchmark(), *vectors)
+    ranks, top = ranking.rank(benchmark(), *vectors, k=10, divided=True)
+    between()
+    cells = rank_cells(benchmark(), *vectors, divided=True)
     return {
         f"{name} {slot}": getattr(made, slot).tolist()
         for name, made in (("pool", ranks), ("top", top), ("cells", cells))
@@ -72,10 +74,13 @@ def _rank(number: int, folder: Path) -> None:
         return counted
 
     ranking.scorer = counting_scorer
-    some = found(BLOCK)
-    in_the_pool = asked[:5]
+    in_the_pool: list[int] = []
+    some = found(BLOCK, lambda: in_the_pool.extend(asked))
     one_block = found(1_000)
-    torch.save((some, one_block, in_the_pool), folder / f"{number}.pt")
+    if number == 0:  # without the others
+        asked.clear()
+        ranking.rank(benchmark(), *(np.ones((rows, 2), np.float32) for rows in (QUERIES, CANDIDATES)), k=1)
+    torch.save((some, one_block, in_the_pool, sum(asked)), folder / f"{number}.pt")
     dist.barrier()
     dist.destroy_process_group()
 
@@ -88,6 +93,7 @@ def test_each_rank_has_the_ranks_of_one_process(tmp_path: Path, monkeypatch: pyt
     expected = found(BLOCK), found(1_000)
     assert len(expected[0]["top across"]) == 3 * IDS
     for number in range(RANKS):
-        some, one_block, asked = torch.load(tmp_path / f"{number}.pt")
+        some, one_block, in_the_pool, alone = torch.load(tmp_path / f"{number}.pt")
         assert (some, one_block) == expected
-        assert asked == [6] * 5, "each of three processes scores five of fifteen blocks"
+        assert in_the_pool == [6] * 5, "each of three processes scores five of fifteen blocks"
+        assert number > 0 or alone == QUERIES

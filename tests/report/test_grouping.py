@@ -98,6 +98,29 @@ def test_an_encoder_before_training_has_its_name(tmp_path: Path) -> None:
     assert sorted(group.label for group in groups_in(tmp_path)) == ["hybrid alpha=0.5", "small untrained"]
 
 
+def test_an_encoder_before_training_is_told_from_its_namesake_and_from_trained_weights(tmp_path: Path) -> None:
+    """Runs from two encoders of one name, and from the weights of a run."""
+    started_from = ("m/small", "n/small", "runs/a/encoder")
+    for number, name in enumerate(started_from):
+        start = {"_target_": "babelbatch.encoder.pretrained", "name_or_path": name}
+        write_run(tmp_path / f"trained{number}", settings={"encoder": start})
+        if number:
+            write_run(tmp_path / f"fixed{number}", settings={"encoder": start, "sampling": None})
+    assert sorted(group.label for group in groups_in(tmp_path)) == [
+        "a", "hybrid alpha=0.5 a", "hybrid alpha=0.5 m/small", "hybrid alpha=0.5 n/small", "n/small untrained",
+    ]  # fmt: skip
+
+
+def test_how_a_fixed_system_was_evaluated_is_named_where_it_is_for_the_others(tmp_path: Path) -> None:
+    start = {"_target_": "babelbatch.encoder.pretrained", "name_or_path": "models/small"}
+    for method in ("none", "lir"):
+        write_run(tmp_path / method, settings={"encoder": start, "evaluation": {"debias": method}})
+    write_run(tmp_path / "fixed", settings={"encoder": start, "sampling": None, "evaluation": {"debias": "lir"}})
+    assert sorted(group.label for group in groups_in(tmp_path)) == [
+        "hybrid alpha=0.5 debias=lir", "hybrid alpha=0.5 debias=none", "small debias=lir untrained",
+    ]  # fmt: skip
+
+
 def test_trained_encoders_of_two_kinds_are_told_apart(tmp_path: Path) -> None:
     for number, encoder in enumerate(
         (

@@ -200,11 +200,23 @@ def test_a_contrast_is_tested_for_each_alpha_or_for_the_one_that_it_names(tmp_pa
         assert report.plan.note is None
 
 
+def test_no_pair_is_tested_twice(tmp_path: Path) -> None:
+    """Runs of an earlier plan, which named no alpha, beside those of a later one."""
+    plans = ([of_hybrid()], [of_hybrid(alpha=0.5), of_hybrid(margin=0.02)])
+    for number, (alpha, contrasts) in enumerate(zip((0.5, 1.0), plans, strict=True)):
+        write_sweep(tmp_path / str(number), {alpha: {}}, settings={"report": {"contrasts": contrasts}})
+    (found,) = build_report([tmp_path], Settings()).studies
+    assert [(each.a.label, each.b.label, each.contrast.margin) for each in found.planned] == [
+        ("hybrid alpha=0.5", "X-X", None), ("hybrid alpha=0.5", "X-X", 0.02),
+    ]  # fmt: skip
+
+
 def test_a_planned_comparison_without_runs_is_named(tmp_path: Path) -> None:
     contrasts = [of_hybrid(alpha=0.75), of_hybrid(), of_hybrid() | {"against": "x_y", "measure": "rank_distance"}]
     write_sweep(tmp_path, {0.5: {}, 1.0: {}}, settings={"report": {"contrasts": contrasts}})
     note = (
-        "Planned, but not tested, because no two strategies here are its sides: hybrid alpha=0.75 against x_x on "
+        "Planned, but not tested, because no two groups here are its sides and differ in nothing else: "
+        "hybrid alpha=0.75 against x_x on "
         "crosslingual; hybrid against x_y on rank distance."
     )
     page = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
@@ -238,8 +250,12 @@ def test_a_report_may_be_given_another_plan(tmp_path: Path) -> None:
     [
         (None, "contrasts: there is no file '{file}'; name one that has report.contrasts, or write [{{"),
         ("a: [", "{file}, line 2: did not find expected node content; write [{{"),
-        ("report: {}", "{file}: report.contrasts: it is empty; write [{{group: hybrid, alpha: 0.5, "),
+        ("report: {}", "{file}: report.contrasts: it is empty, and the file's defaults are not followed; write "),
         ("report: 5", "{file}: report.contrasts: it is no list; write [{{"),
+        (
+            "report: [{group: a, against: b, measure: monolingual}]",
+            "{file}: report.contrasts: it is no list; write [{{",
+        ),
         ("report: {contrasts: [{group: a}]}", "{file}: report.contrasts[0].against: it names no strategy; "),
     ],
 )

@@ -14,11 +14,11 @@ from babelbatch.progress import bar
 from babelbatch.records import Benchmark
 
 
-def rank_cells(benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Ranks:
+def rank_cells(benchmark: Benchmark, queries: Matrix, candidates: Matrix, *, divided: bool = False) -> Ranks:
     """Ranks the relevant candidates of a benchmark that is not pooled among those of their `cells`.
 
     queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. Ranks in the pool are those within
-    the language. Ties as in `ranking.rank`.
+    the language. Ties and `divided` as in `ranking.rank`.
     """
     cells = benchmark.cells
     cell_of_pair = cells[benchmark.relevant]
@@ -30,7 +30,7 @@ def rank_cells(benchmark: Benchmark, queries: Matrix, candidates: Matrix) -> Ran
             rows, starts = np.unique(query_of_pair[pairs], return_index=True)
             relevant = np.searchsorted(pool, benchmark.relevant[pairs])
             of_cell = _restrict(benchmark, rows, pool, np.append(starts, len(pairs)), relevant)
-            ranks[pairs] = rank(of_cell, queries[rows], candidates[pool], k=1)[0].within_language
+            ranks[pairs] = rank(of_cell, queries[rows], candidates[pool], k=1, divided=divided)[0].within_language
             progress.advance(len(pairs))
     return Ranks(ranks, ranks)
 

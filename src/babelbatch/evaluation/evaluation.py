@@ -100,14 +100,15 @@ class Evaluation:
                 raise ValueError("an index searches dense vectors, and a lexical encoder has none: leave it out")
             return self._by_search(encoder, benchmark, self.index, cache)
         whole = self._vectors(encoder, benchmark, cache)
-        result = self.of_vectors(*whole, benchmark, folder)
+        divided = not isinstance(encoder, Lexical)  # all processes are here, because they have encoded together
+        result = self._scored(*whole, benchmark, folder, divided=divided)
         if not self.dimensions or isinstance(encoder, Lexical):
             return result
         scores = at_dimensions(
             self.dimensions,
             *whole,
             whole=result.metrics,
-            scored=lambda queries, candidates: self.of_vectors(queries, candidates, benchmark).metrics,
+            scored=lambda queries, candidates: self._scored(queries, candidates, benchmark, divided=divided).metrics,
             normalise=encoder.settings.normalise,
         )
         return replace(result, facts={**result.facts, **scores})
@@ -117,8 +118,14 @@ class Evaluation:
     ) -> Result:
         """Scores vectors that are there already: of the queries and of the candidates of the benchmark, in its order.
 
-        folder: for TREC files; None writes none. Raises ValueError for `debias` of sparse vectors. `index` is not used.
+        Each process does all of it by itself. folder: for TREC files; None writes none. Raises ValueError for `debias`
+        of sparse vectors. `index` is not used.
         """
+        return self._scored(queries, candidates, benchmark, folder, divided=False)
+
+    def _scored(
+        self, queries: Matrix, candidates: Matrix, benchmark: Benchmark, folder: Path | None = None, *, divided: bool
+    ) -> Result:
         if self.debias != "none":
             if not (isinstance(queries, np.ndarray) and isinstance(candidates, np.ndarray)):
                 raise ValueError("debias works on dense vectors, and a lexical encoder has none: set debias=none")
@@ -129,8 +136,8 @@ class Evaluation:
         if self.trec_files and folder is not None and rank_of_process() == 0:
             write_trec(folder / "trec", benchmark, queries, candidates, self.trec_depth)
         if not benchmark.pooled:
-            return score(benchmark, rank_cells(benchmark, queries, candidates), custom=self.metrics)
-        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP), self.metrics)
+            return score(benchmark, rank_cells(benchmark, queries, candidates, divided=divided), custom=self.metrics)
+        return score(benchmark, *rank(benchmark, queries, candidates, k=bias.TOP, divided=divided), self.metrics)
 
     def during_training(self, encoder: Encoder, benchmark: Benchmark) -> Result:
         """The same on a sample of the queries, if `sample_queries` is set. Caches no vectors and writes no files."""
@@ -138,7 +145,7 @@ class Evaluation:
             benchmark = sample_queries(benchmark, self.sample_queries)
         if self.index is not None:
             return self._by_search(encoder, benchmark, self.index, None)
-        return self.of_vectors(*self._vectors(encoder, benchmark, None), benchmark)
+        return self._scored(*self._vectors(encoder, benchmark, None), benchmark, divided=True)
 
     def _by_search(
         self, encoder: Encoder, benchmark: Benchmark, index: Exact | IVF | HNSW, cache: Path | None

@@ -41,7 +41,9 @@ class _Columns:
     excluded: NDArray[np.int64] | None
 
 
-def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> tuple[Ranks, Top]:
+def rank(
+    benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int, *, divided: bool = False
+) -> tuple[Ranks, Top]:
     """Scores every query with every candidate by dot product, ranks the relevant candidates, and finds the top k.
 
     queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. k: places, at most C. Ties are
@@ -49,8 +51,9 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     (three times that if vectors are sparse; 512 bytes a candidate if they are dense and that is more) and 8 k bytes for
     each pair of parallel queries.
 
-    Several processes rank a share of the blocks of queries each, and all get all results, as of one process to the bit.
-    They must call it together, with equal vectors.
+    divided: whether several processes rank a share of the blocks of queries each. All of them must call it, with equal
+        vectors, and get all results: those of one process, with equally many threads to the bit. One block is not
+        divided.
     """
     count, k = len(benchmark.query_ids), min(k, len(benchmark.candidate_ids))
     columns = _columns(benchmark)
@@ -65,7 +68,7 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
     top_scores = np.zeros((count, k), np.float32)
     across = np.zeros((first_pairs[-1], 2, k), np.float32)
     row_in_block = np.empty(count, np.int64)
-    share = share_of_rank(len(blocks))
+    share = share_of_rank(len(blocks)) if divided else range(len(blocks))
     compared = max(1, _BLOCK_SCORES // len(columns.candidates))  # relevant candidates at once
     own = sum(len(blocks[number][0]) for number in share)
     with bar(f"ranking {benchmark.name}", own, unit="queries") as progress:
@@ -87,8 +90,9 @@ def rank(benchmark: Benchmark, queries: Matrix, candidates: Matrix, k: int) -> t
             block_across[:, 1] = scores[b[:, None], block_top[a]]
             progress.advance(len(rows))
             del scores, query_scores  # before the next block, which needs as much memory
-    for found in (within_language, in_pool, top, top_scores, across):
-        sum_over_ranks_on_cpu(torch.from_numpy(found))
+    if divided:
+        for found in (within_language, in_pool, top, top_scores, across):
+            sum_over_ranks_on_cpu(torch.from_numpy(found))
     ranks = Ranks(within_language + 1, in_pool + 1)
     pairs = np.concatenate([block_pairs for _, block_pairs in blocks])
     return ranks, Top(columns.candidates[top], top_scores, pairs, across)

@@ -31,7 +31,8 @@ class Contrast:
     def __str__(self) -> str:
         sides = ((self.group, self.alpha), (self.against, self.against_alpha))
         a, b = (name if alpha is None else f"{name} alpha={alpha:g}" for name, alpha in sides)
-        return f"{a} against {b} on {self.measure.replace('_', ' ')}"
+        margin = "" if self.margin is None else f" (margin {self.margin:g})"
+        return f"{a} against {b} on {self.measure.replace('_', ' ')}{margin}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,11 @@ def contrasts_of(config: Mapping[str, Any]) -> tuple[Contrast, ...]:
 
 
 def plan_for(of_runs: Iterable[tuple[Contrast, ...]], wanted: str) -> Plan:
-    """The plan that is asked for, or else what the runs name, each comparison once.
+    """The plan that is asked for, or else what the runs name.
 
-    wanted: `none`, a YAML list, the path of a YAML file that has `report.contrasts`, such as that of an experiment, or
-        nothing. Raises ValueError for anything else, with file, line and remedy.
+    wanted: `none`, a YAML list, the path of a YAML file that has `report.contrasts` itself (its `defaults` are not
+        followed), such as that of an experiment, or nothing. Raises ValueError for anything else, with file, line and
+        remedy.
     """
     if not wanted:
         return Plan(tuple(dict.fromkeys(contrast for contrasts in of_runs for contrast in contrasts)))
@@ -89,5 +91,6 @@ def plan_for(of_runs: Iterable[tuple[Contrast, ...]], wanted: str) -> Plan:
     except ValueError as error:
         raise ValueError(str(error).replace(_KEY, place) if typed else f"{place}: {error}") from None
     if not contrasts:
-        raise ValueError(f"{place}: {'' if typed else f'{_KEY}: '}it is empty; {_EXAMPLE}, or contrasts=none")
+        empty = "it is empty" if typed else f"{_KEY}: it is empty, and the file's defaults are not followed"
+        raise ValueError(f"{place}: {empty}; {_EXAMPLE}, or contrasts=none")
     return Plan(contrasts, "the command line" if typed else wanted)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from babelbatch.report.runs import Run
@@ -28,6 +29,8 @@ _SHOWN_FIRST = (
     "encoder._target_",
     "loss._target_",
 )
+_NAME_OF_ENCODER = {"encoder.name_or_path", "encoder._target_", "checkpoint"}
+"""Settings of which any names the encoder of a system that was not trained here."""
 _ALIKE = {
     "fingerprint": "other questions or candidates",
     "protocol": "another protocol",
@@ -209,10 +212,12 @@ def _labels(settings: Sequence[Mapping[str, Any]], alpha_selected: bool) -> list
     """Labels by the fewest settings that distinguish all groups, strategy and encoder first: `X-X lr=0.1`.
 
     Systems that were not trained here have no strategy, so what tells them apart is not in the labels of the others.
+    How they were evaluated is in theirs if it is in those of the others.
     """
-    trained = [each for each in settings if "sampling.name" in each]
-    fixed = [each for each in settings if "sampling.name" not in each]
-    chosen = {True: _distinguishing(trained), False: _distinguishing(fixed)}
+    of_trained = _distinguishing([each for each in settings if "sampling.name" in each])
+    of_fixed = _distinguishing([each for each in settings if "sampling.name" not in each])
+    of_fixed += [path for path in of_trained if path.startswith("evaluation.") and path not in of_fixed]
+    chosen = {True: of_trained, False: of_fixed}
     return [_label(each, chosen["sampling.name" in each], settings, alpha_selected) for each in settings]
 
 
@@ -258,15 +263,29 @@ def _label(
                 parts.append(_end_of(str(value), {str(each[path]) for each in all_settings if path in each}))
         else:
             parts.append(f"{name}={value}")
-    started_from = {each.get("encoder.name_or_path") for each in all_settings if "sampling.name" in each}
-    if strategy is None and own.get("encoder.name_or_path") in started_from - {None}:
-        unnamed = "encoder.name_or_path" not in chosen
-        parts = [*([_end_of(str(own["encoder.name_or_path"]), set())] if unnamed else []), *parts, "untrained"]
-    if not parts and len(all_settings) > 1:  # nothing but having no strategy tells it from the others
-        target = own.get("encoder._target_")
-        parts = [_end_of(str(own["encoder.name_or_path"]), set())] if own.get("encoder.name_or_path") else []
-        parts = parts or [str(target).rpartition(".")[2]] if target else parts
+    if strategy is None and len(all_settings) > 1:
+        parts = [*([] if _NAME_OF_ENCODER & set(chosen) else _encoder_of(own, all_settings)), *parts]
+        parts += ["untrained"] if _is_start_of_others(own, all_settings) else []
     return " ".join(parts) or "the runs"
+
+
+def _encoder_of(own: Mapping[str, Any], all_settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The name of an encoder that was not trained here, or else its kind, if it has one."""
+    if name := own.get("encoder.name_or_path"):
+        return [
+            _end_of(
+                str(name),
+                {str(each["encoder.name_or_path"]) for each in all_settings if each.get("encoder.name_or_path")},
+            )
+        ]
+    return [str(own["encoder._target_"]).rpartition(".")[2]] if own.get("encoder._target_") else []
+
+
+def _is_start_of_others(own: Mapping[str, Any], all_settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether trained runs began from this encoder, and it is not itself what a run trained."""
+    name = own.get("encoder.name_or_path")
+    started = [each.get("encoder.name_or_path") for each in all_settings if "sampling.name" in each]
+    return name is not None and name in started and PurePath(name).name != ENCODER_FOLDER
 
 
 def _is_named(own: Mapping[str, Any], all_settings: Sequence[Mapping[str, Any]]) -> bool:

@@ -161,7 +161,8 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
     plan = plan_for((run.contrasts for run in found.runs), settings.contrasts)
     notes = [] if plan.note is None else [plan.note]
     if missing := [str(each) for each in plan.contrasts if not pairs_of(each, groups)]:
-        notes.append(f"Planned, but not tested, because no two strategies here are its sides: {'; '.join(missing)}.")
+        why = "because no two groups here are its sides and differ in nothing else"
+        notes.append(f"Planned, but not tested, {why}: {'; '.join(missing)}.")
     found = replace(found, notes=(*found.notes, *notes))
     studies = [
         study(name, groups, settings.level, settings.margin, plan.contrasts) for name in found.runs[0].benchmarks

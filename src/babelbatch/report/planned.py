@@ -67,11 +67,16 @@ def planned_tests(
 ) -> tuple[Planned, ...]:
     """The tests of the groups that the contrasts name. Two groups are compared if strategy and alpha are all that they
     differ in, so a contrast of two strategies is tested once for each encoder, for instance, and without `alpha` once
-    for each share of X-X batches."""
+    for each share of X-X batches; never twice."""
     made: list[tuple[Contrast, Group, Group, Measure, Comparison | NonInferiority | None, str]] = []
+    known: set[tuple[str, str, Measure, float | None]] = set()
     for contrast in contrasts:
         measure = RANK_DISTANCE if contrast.measure == "rank_distance" else of_setting(contrast.measure, metric)
         for a, b in pairs_of(contrast, groups):
+            test_of = (a.label, b.label, measure, contrast.margin)
+            if test_of in known:  # as with `alpha` in some plans and without in others
+                continue
+            known.add(test_of)
             of_a, of_b = ([scores.get((each.label, seed, measure)) for seed in each.seeds] for each in (a, b))
             own = [found for found in of_a if found is not None]
             other = [found for found in of_b if found is not None]

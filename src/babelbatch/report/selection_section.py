@@ -19,9 +19,12 @@ _BOUNDED = ("sampling.alpha",)
 """Settings whose smallest and largest values are ends of a scale, not of a grid."""
 
 
-def selection_section(made: Sequence[Choice], rule: Rule, groups: Sequence[Group]) -> Section:
-    """groups: of the selected runs, which name the choices. Systems that were not trained here are no candidates."""
-    made = [each for each in made if any(run.seed is not None for run in each.winner.runs)]
+def selection_section(made: Sequence[Choice], rule: Rule, groups: Sequence[Group]) -> Section | None:
+    """groups: of the selected runs, which name the choices. Systems that were not trained here are no candidates; None
+    without others."""
+    made = [each for each in made if any(run.seed is not None and run.system is None for run in each.winner.runs)]
+    if not made:
+        return None
     label_of = {id(run): group.label for group in groups for run in group.runs}
     order = {group.label: place for place, group in enumerate(groups)}
     named = [(label_of[id(choice.winner.runs[0])], choice) for choice in made]
@@ -99,9 +102,8 @@ def _budgets(named: Sequence[tuple[str, Choice]]) -> list[str]:
     """Says if some trained strategies had more candidates than others."""
     counts: dict[int, list[str]] = {}
     for label, choice in named:
-        if any(run.seed is not None for run in choice.winner.runs):
-            labels = counts.setdefault(len(choice.candidates), [])
-            labels += [] if label in labels else [label]
+        labels = counts.setdefault(len(choice.candidates), [])
+        labels += [] if label in labels else [label]
     if len(counts) < 2:
         return []
     parts = "; ".join(f"{count} for {', '.join(labels)}" for count, labels in sorted(counts.items()))

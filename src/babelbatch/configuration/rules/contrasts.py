@@ -12,7 +12,7 @@ _KEYS = ("group", "against", "measure", "margin", "alpha", "against_alpha")
 def problems_of_contrasts(cfg: Mapping[str, Any]) -> Iterator[str]:
     """Yields `path: problem; remedy` for each problem."""
     report = cfg.get("report") or {}
-    contrasts = (report.get("contrasts") or []) if isinstance(report, Mapping) else report
+    contrasts = (report.get("contrasts") or []) if isinstance(report, Mapping) else None
     if not isinstance(contrasts, Sequence) or isinstance(contrasts, str):
         yield "report.contrasts: it is no list; write [{group: hybrid, against: x_x, measure: monolingual}]"
         return
