@@ -21,6 +21,7 @@ from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.contrasts import Plan, plan_for
 from babelbatch.report.cost import cost_data
 from babelbatch.report.dimensions import dimensions
+from babelbatch.report.figure import Figure
 from babelbatch.report.foreign_runs import find_all
 from babelbatch.report.front import front
 from babelbatch.report.grouping import ALPHA, Group, Hyperparameters, grouped, only, refuse_mixed
@@ -37,6 +38,7 @@ from babelbatch.report.section import Section
 from babelbatch.report.selection import choices, rule_for, selected
 from babelbatch.report.selection_section import selection_section
 from babelbatch.report.settings import Settings
+from babelbatch.report.svg_file import standalone
 from babelbatch.report.tables import (
     Data,
     comparisons_data,
@@ -107,6 +109,8 @@ def _write(report: Report, output: Path) -> None:
     for section in [*([report.selection] if report.selection else []), *report.sections]:
         place = data_file(output / "data", section.data.name, ".tex")
         write_atomically(place, grid_to_latex(section.grid, section.title))
+    for figure in _figures(report):
+        write_atomically(data_file(output / "data", figure.data.name, ".svg"), standalone(figure))
     write_atomically(output / "report.md", markdown(report))
     write_atomically(output / PAGE, html(report, data))
 
@@ -268,22 +272,29 @@ def _training_data(report: Report) -> Data | None:
     return training_data(report.groups, [each.benchmark for each in report.studies])
 
 
+def _figures(report: Report) -> list[Figure]:
+    """Every chart of the page."""
+    sections = [*([] if report.selection is None else [report.selection]), *report.sections]
+    return [
+        *(figure for each in report.alpha for figure in alpha_curves(each)),
+        *(figure for section in sections for figure in section.figures),
+        *learning_curves(report.groups),
+    ]
+
+
 def _data_tables(report: Report) -> list[Data]:
     """Every table of numbers that is not empty, with those behind the plots."""
     data = [results_data(report.studies), comparisons_data(report.studies), margins_data(report.studies)]
     data.append(planned_data(report.studies))
-    if report.selection is not None:
-        data += [report.selection.data, *(figure.data for figure in report.selection.figures)]
-    for each, alpha in zip(report.studies, report.alpha, strict=True):
+    data += [] if report.selection is None else [report.selection.data]
+    for each in report.studies:
         reference = reference_of(each.groups)
-        data += [figure.data for figure in alpha_curves(alpha)]
         maps = [*cell_maps(each), *(difference_maps(each, reference) if reference else []), *top10_maps(each)]
         data += [drawn.data for drawn in maps]
         if (preference := language_preference(each)) is not None:
             data.append(preference.data)
     data += [section.data for section in report.sections]
-    data += [figure.data for section in report.sections for figure in section.figures]
-    data += [figure.data for figure in learning_curves(report.groups)]
+    data += [figure.data for figure in _figures(report)]
     trained_on = _training_data(report)
     data += [] if trained_on is None else [trained_on]
     return [*(table for table in data if table.rows), cost_data(report.groups)]
