@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from babelbatch.configuration.shipped import CONF
 from commands import run
 from pages import DOCS
 
@@ -27,17 +28,21 @@ def fixed(value: str, digits: int) -> str:
     return f"{float(value):,.{digits}f}"
 
 
-def test_five_seeds_of_one_commit_are_stored_and_small() -> None:
+def test_the_planned_seeds_of_each_arm_are_stored_and_small() -> None:
+    """Five of the primary arms, three of the others, each kind of one commit."""
     facts = [json.loads((folder / "metrics.json").read_text(encoding="utf-8")) for folder in RUNS]
-    runs = sorted((each["strategy"], each["seed"]) for each in facts)
-    assert runs == [(strategy, seed) for strategy in ("hybrid", "x_x", "x_y") for seed in range(5)]
-    assert len({each["commit"] for each in facts}) == 1
+    primary = [each for each in facts if each["alpha"] in (0.0, 0.5, 1.0)]
+    others = [each for each in facts if each not in primary]
+    for runs, alphas, seeds in ((primary, (0.0, 0.5, 1.0), range(5)), (others, (0.25, 0.75), range(3))):
+        assert sorted((each["alpha"], each["seed"]) for each in runs) == [(a, seed) for a in alphas for seed in seeds]
+        assert len({each["commit"] for each in runs}) == 1
     assert sum(path.stat().st_size for path in STUDY.rglob("*") if path.is_file()) < 10_000_000
 
 
 @pytest.mark.slow
 def test_the_report_is_made_of_the_stored_scores(tmp_path: Path) -> None:
-    run("babelbatch-report", f"runs={SCORES}", "plan=0.005", "output=report", cwd=tmp_path)
+    plan = CONF / "experiment" / "study" / "settings.yaml"
+    run("babelbatch-report", f"runs={SCORES}", "plan=0.005", f"contrasts={plan}", "output=report", cwd=tmp_path)
     names = [path.relative_to(STUDY / "report") for path in sorted((STUDY / "report").rglob("*")) if path.is_file()]
     made = tmp_path / "report"
     assert [path.relative_to(made) for path in sorted(made.rglob("*")) if path.is_file()] == names
