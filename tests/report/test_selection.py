@@ -196,6 +196,14 @@ def test_the_curve_over_alpha_is_a_description_and_has_every_alpha(tmp_path: Pat
     assert "selected there too" not in plain
 
 
+def test_where_nothing_was_selected_the_results_come_first(tmp_path: Path) -> None:
+    for strategy, alpha in (("x_x", 1.0), ("hybrid", 0.5)):
+        tried(tmp_path, strategy, alpha, 0.001, {0: 0.5, 1: 0.5})
+    page = write_report([tmp_path], tmp_path / "report", Settings(select={"select": KEY})).read_text("utf-8")
+    assert page.index("which strategy is best?") < page.index("How were hyperparameters selected?")
+    assert "How were hyperparameters selected?" not in (tmp_path / "report" / "report.md").read_text("utf-8")
+
+
 def test_a_system_that_was_not_trained_is_no_candidate(tmp_path: Path) -> None:
     best_on_validation_is_not_best_on_test(tmp_path)
     nothing = dict.fromkeys(("strategy", "alpha", "seed", "steps", "seconds/train"))

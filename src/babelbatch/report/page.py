@@ -84,6 +84,11 @@ class Report:
     alpha_selected: bool = False
     sections: list[Section] = field(default_factory=list)
 
+    @property
+    def selection_first(self) -> bool:
+        """Whether the page begins with the selection, because what follows depends on it: a run was not selected."""
+        return self.selection is not None and self.found.not_selected > 0
+
 
 def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEFAULTS) -> Path:
     """Compares the finished runs in `folders` and writes the report into the folder `output`.
@@ -190,7 +195,7 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
 def markdown(report: Report) -> str:
     """The findings and main tables of the page as Markdown."""
     parts = [f"# {report.name}\n"]
-    if report.selection is not None:
+    if report.selection is not None and report.selection_first:
         parts.append(f"## {report.selection.title}\n")
         parts += [f"{sentence}\n" for sentence in report.selection.sentences]
     for each in report.studies:
