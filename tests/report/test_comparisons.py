@@ -90,7 +90,7 @@ def test_nothing_is_said_to_be_best_where_nothing_is(tmp_path: Path) -> None:
     assert not [measure for measure in MEASURES if found.winner(measure)]
     for sentence in sentences(found):
         assert "not significantly different from" in sentence
-        assert re.search(r"and a difference below [\d.]+ could not have been seen\.", sentence)
+        assert re.search(r"and a difference of [\d.]+ would be found with probability 0\.8\.", sentence)
 
 
 def test_a_setting_that_is_open_is_said_to_be(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_two_seeds_that_differ_wildly_say_nothing_and_leave_no_range(tmp_path: P
     assert isinstance(outcome, NotDifferent)
     assert outcome.detectable > 1
     sentence = sentences(found)[0]
-    assert sentence.endswith("and no difference could have been seen.")
+    assert sentence.endswith("and no difference would be found with probability 0.8.")
     assert "[−1.000, 1.000]" in sentence
     assert "intervals are cut at an end of the measure's range" in write_report([tmp_path], tmp_path / "r").read_text(
         "utf-8"

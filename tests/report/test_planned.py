@@ -60,7 +60,7 @@ def test_planned_comparisons_are_a_family_of_their_own(tmp_path: Path) -> None:
     )
     assert re.fullmatch(
         r"Hybrid alpha=0\.5 is not significantly different from X-Y over the pool of all languages \(mAP .*, p\s=\s.*; "
-        r"a difference below 0\.0\d\d could not have been seen\)\.",
+        r"a difference of 0\.0\d\d would be found with probability 0\.8\)\.",
         open_,
     )
     assert worse.startswith("X-Y is worse than hybrid alpha=0.5 within a language (mAP −0.")

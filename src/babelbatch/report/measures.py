@@ -36,11 +36,11 @@ class Measure:
         """Whether two groups can differ by so much."""
         return abs(difference) < self.most - self.least
 
-    def unseen(self, detectable: float, digits: int) -> str:
-        """What a test could not have seen, given the smallest difference that it finds."""
+    def found(self, detectable: float, digits: int) -> str:
+        """What a test finds, given the smallest difference that it finds with probability 0.8."""
         if not self.is_possible(detectable):
-            return "no difference could have been seen"
-        return f"a difference below {fixed(detectable, digits)} could not have been seen"
+            return "no difference would be found with probability 0.8"
+        return f"a difference of {fixed(detectable, digits)} would be found with probability 0.8"
 
     def shown(self, value: float) -> str:
         return fixed(value, self.digits)

@@ -59,7 +59,7 @@ class NotDifferent:
 
     @property
     def detectable(self) -> float:
-        """A true difference below this could not have been seen: the test finds it with probability 0.8."""
+        """The smallest true difference that the test finds with probability 0.8."""
         return self.pair.detectable
 
 

@@ -209,5 +209,5 @@ def _numbers(each: Planned, level: float) -> str:
     low, high = each.measure.difference_within(test.low, test.high)
     text = f"{difference}, {interval_and_p(low, high, digits, level, each.p_value, signed=True)}"
     if each.p_value >= 1 - level and each.detectable is not None:
-        text += f"; {each.measure.unseen(each.detectable, digits)}"
+        text += f"; {each.measure.found(each.detectable, digits)}"
     return text

@@ -227,7 +227,7 @@ def _strategies(study: Study, measure: Measure) -> str:
     return (
         f"{has}, not significantly different from {some(like)}: its lead over {like[0]} is {_short(measure, lead)} "
         f"({_sure(study, nearest.pair, first)}), and "
-        f"{measure.unseen(nearest.detectable, _digits(measure, nearest.detectable))}.{rest}"
+        f"{measure.found(nearest.detectable, _digits(measure, nearest.detectable))}.{rest}"
     )
 
 
