@@ -13,10 +13,11 @@ from babelbatch.report.analyses import sections
 from babelbatch.report.comparisons import Study, study
 from babelbatch.report.grouping import grouped
 from babelbatch.report.heatmaps import cell_scores
+from babelbatch.report.interactions import Interaction, sentences
 from babelbatch.report.languages import DISTANCES, distance, distance_matrix, language
 from babelbatch.report.runs import find_runs
 from babelbatch.report.section import Section
-from babelbatch.statistics import scores_of, subset
+from babelbatch.statistics import Comparison, scores_of, subset
 from babelbatch.statistics.scores import macro
 from run_folders import write_run, write_sweep
 
@@ -134,7 +135,7 @@ def test_low_resource_is_an_interaction(tmp_path: Path) -> None:
     )
     small = section_of(of_two(tmp_path / "small", {"th": 0.06, "hi": 0.03, "ru": 0.03}), "resources-facts")
     assert re.fullmatch(
-        r"The difference of hybrid alpha=0\.5 from X-X is larger for languages with less data: it changes by "
+        r"The difference of hybrid alpha=0\.5 from X-X is higher for languages with less data: it changes by "
         r"−0\.03\d for each class up \(95\s% interval \[−0\.0\d\d, −0\.0\d\d\], p\s<\s0\.001\)\.",
         small.sentences[0],
     )
@@ -172,12 +173,12 @@ def test_seen_languages_are_those_that_batches_are_drawn_from(tmp_path: Path) ->
 def test_gains_by_distance_with_level_script_and_class_held_constant(studies: list[Study]) -> None:
     section = section_of(studies, "pair-regression-facts")
     assert [label for label, *_ in section.grid.rows] == [
-        "syntactic", "X-X level", "other script", "lower resource class",
+        "syntactic", "X-X level", "other script", "class of the language with less data",
     ]  # fmt: skip
     for sentence, group in zip(section.sentences, ("X-Y", "hybrid alpha=0.5"), strict=True):
         assert sentence.startswith(
-            f"With X-X level, other script, lower resource class equal, the difference of {group} from X-X is not "
-            "significantly related to syntactic distance (standardised coefficient "
+            f"With X-X level, other script, class of the language with less data equal, the difference of {group} from "
+            "X-X is not significantly related to syntactic distance (standardised coefficient "
         )
     xy, _, xx = studies[0].groups
     off = ~np.eye(len(EIGHT), dtype=bool)
@@ -225,3 +226,19 @@ def test_languages_are_known_or_called_by_their_code() -> None:
     assert (language("th").own_name, language("th").script, language("th").resources) == ("ไทย", "Thai", 3)
     assert (language("tlh").name, language("tlh").script, language("tlh").resources) == ("Klingon", None, None)
     assert (language("qqq").name, language("qqq").script, language("qqq").resources) == ("qqq", None, None)
+
+
+def test_kinds_that_differ_are_not_said_not_to(studies: list[Study]) -> None:
+    """One significant place, and what is said of the others of its group."""
+    _, group, reference = studies[0].groups
+    by = Comparison(0.05, 0.03, 0.07, 0.95, 0.01, 40.0, 0.001, 1.0, (2, 2), 40, "queries and seeds")
+    found = [
+        Interaction(group, reference, f"in {script} script than in the others", by, p_value)
+        for script, p_value in (("Greek", 0.001), ("Thai", 0.4), ("Latin", 0.3))
+    ]
+    words = {"elsewhere": "between the scripts", "others": "for the other scripts"}
+    higher, rest = sentences(found, 0.95, **words)
+    assert higher.startswith("The difference of hybrid alpha=0.5 from X-X is 0.050 higher in Greek script than in the")
+    assert rest.endswith("is not significantly different for the other scripts (smallest p\xa0=\xa00.30).")
+    (alone,) = sentences(found[1:], 0.95, **words)
+    assert alone.endswith("is not significantly different between the scripts (smallest p\xa0=\xa00.30).")

@@ -9,10 +9,11 @@ import pytest
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.grouping import grouped
 from babelbatch.report.measures import CROSSLINGUAL, MEASURES, MONOLINGUAL, MULTILINGUAL, RANK_DISTANCE
+from babelbatch.report.numbers import MISSING
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested
 from babelbatch.report.page import write_report
 from babelbatch.report.runs import FoundRuns, find_runs
-from babelbatch.report.tables import results
+from babelbatch.report.tables import legend, results
 from babelbatch.report.verdicts import caveats, headline, margins, sentences
 from run_folders import QUERIES, write_run, write_sweep
 
@@ -70,7 +71,8 @@ def test_who_wins_where(apart: tuple[Study, FoundRuns]) -> None:
     assert " above the next, hybrid alpha=0.5 (95\xa0% interval [0." in within
     assert distance.startswith("X-Y has the lowest rank distance, ")
     assert distance.endswith(
-        " Their mAP over the pool differs too (X-Y is better), so the distance is no measure of language bias alone."
+        " The mAP over the pool of X-Y and hybrid alpha=0.5 differs too (X-Y is better), so the distance is no measure "
+        "of language bias alone."
     )
     assert " below the next, hybrid alpha=0.5 (95\xa0% interval [" in distance
 
@@ -148,7 +150,7 @@ def test_one_seed_compares_runs_and_not_strategies(tmp_path: Path) -> None:
         )
         assert "over queries)" in sentence
     assert all("the run of X-X" in sentence for sentence in margins(found))
-    assert caveats(found, runs)[0] == (
+    assert caveats([found], runs)[0] == (
         "One run of each strategy. Run at least three seeds (seed=0,1,2) to compare strategies: other seeds can order "
         "them otherwise. Until then this page compares runs, and its intervals and tests are over queries only."
     )
@@ -166,10 +168,13 @@ def test_one_run_beside_several_is_not_tested(tmp_path: Path) -> None:
     found = study("facts", grouped(runs.runs))
     outcome = found.outcome("X-X", "X-Y", MONOLINGUAL)
     assert outcome == NotTested("X-Y", "X-X", "X-Y has one run, which does not show how much its training varies")
-    assert headline(found) == "One run each: to say which strategy is better takes at least three seeds"
+    assert headline(found) == (
+        "One run of X-Y and hybrid alpha=0.5: to say which strategy is better takes at least three seeds of each"
+    )
+    assert not any("the run of X-X" in sentence for sentence in sentences(found))
     assert not any("X-Y" in sentence for sentence in margins(found))
     assert isinstance(found.outcome("X-Y", "hybrid alpha=0.5", MONOLINGUAL), Better)
-    assert caveats(found, runs) == [
+    assert caveats([found], runs) == [
         "One run only: X-Y and hybrid alpha=0.5. A single run does not show how much its training varies, so they are "
         "not tested against strategies of several runs; their intervals are over queries only. Run more seeds.",
         "facts: 40 queries, taken as independent: some runs do not record which queries are about one article, passage "
@@ -183,15 +188,29 @@ def test_strategies_of_several_runs_are_judged_beside_one_that_is_not(tmp_path: 
     write_run(tmp_path / "h", level={"monolingual": 0.9, "multilingual": 0.9})
     found = study("facts", grouped(find_runs([tmp_path]).runs))
     assert headline(found) == (
-        "X-X is best within a language, and X-Y across languages and over the pool of all languages"
+        "X-X is best of those tested within a language, and X-Y across languages and over the pool of all languages"
     )
     within, *_, untested = sentences(found)
-    assert within.startswith("Within a language, X-X has the highest mAP, 0.6")
+    assert within.startswith("Within a language, X-X has, of those tested, the highest mAP, 0.6")
     assert re.fullmatch(
-        r"Not tested, because a single run does not show how much its training varies: hybrid alpha=0\.5 "
-        r"\(0\.(8|9)\d\d\); in brackets mAP over the pool of all languages\.",
+        r"Not tested against strategies of several runs, because a single run does not show how much its training "
+        r"varies: hybrid alpha=0\.5 \(0\.(8|9)\d\d\); in brackets mAP over the pool of all languages\.",
         untested,
     )
+    assert "In bold: significantly better than every other strategy that was tested" in legend(results(found), "bold")
+
+
+def test_single_runs_beside_fixed_systems_are_runs(tmp_path: Path) -> None:
+    """A pilot: the fixed systems are no strategies that win because nothing else has several seeds."""
+    for strategy, alpha in (("x_x", 1.0), ("x_y", 0.0)):
+        write_run(tmp_path / strategy, strategy, alpha, level=APART[alpha])
+    fixed_system(tmp_path / "bm25", monolingual=0.3, crosslingual=0.3, multilingual=0.3)
+    found = study("facts", grouped(find_runs([tmp_path]).runs))
+    assert headline(found) == "One run each: to say which strategy is better takes at least three seeds"
+    assert sentences(found)[0].startswith("Within a language, the run of X-X has the highest mAP")
+    assert not any(cell.best for *_, cells in results(found).rows for cell in cells)
+    assert [seeds for _, seeds, _ in results(found).rows] == ["1", "1", MISSING]
+    assert all("the run of X" in sentence for sentence in margins(found))
 
 
 def fixed_system(folder: Path, **level: float) -> Path:
@@ -248,14 +267,15 @@ def test_queries_of_an_article_are_one_observation(tmp_path: Path) -> None:
     found = study("facts", grouped(runs.runs))
     assert {pair.comparison.clusters for pair in found.pairs} == {10}
     assert {estimate.clusters for estimate in found.estimates.values()} == {10}
-    assert caveats(found, runs) == [
+    assert caveats([found], runs) == [
         "facts: 40 queries in 10 articles; the queries of one article, in all languages, are one observation."
     ]
     write_run(tmp_path / "old", seed=5)  # by an earlier version
     runs = find_runs([tmp_path])
     found = study("facts", grouped(runs.runs))
     assert {pair.comparison.clusters for pair in found.pairs} == {40}
-    assert caveats(found, runs)[1].startswith("facts: 40 queries, taken as independent: some runs do not record which")
+    notes = caveats([found], runs)
+    assert notes[1].startswith("facts: 40 queries, taken as independent: some runs do not record which")
 
 
 def test_without_x_x_nothing_is_held_against_it(tmp_path: Path) -> None:

@@ -97,3 +97,16 @@ def test_twenty_groups_are_told_apart_and_the_page_stays_readable(tmp_path: Path
     text = (tmp_path / "report" / "report.md").read_text("utf-8")
     assert text.count("and 14 others keep the monolingual mAP of X-X lr=0 to within 0.01 (p") == 1
     assert "Hybrid alpha=0.5 lr=19 dominates hybrid alpha=0.5 lr=1, hybrid alpha=0.5 lr=2" in page
+
+
+def test_two_that_dominate_each_other_are_counted_once(tmp_path: Path) -> None:
+    """Each is better in one setting, and worse by less than a large margin in the others."""
+    levels = {0.0: {"monolingual": 0.6, "multilingual": 0.5}, 1.0: {"monolingual": 0.5, "multilingual": 0.6}}
+    write_sweep(tmp_path, {alpha: {"crosslingual": 0.5} | level for alpha, level in levels.items()})
+    section = front(study("facts", grouped(find_runs([tmp_path]).runs)), 0.3)
+    assert section is not None
+    assert [sentence.partition(" (p")[0] for sentence in section.sentences] == [
+        "X-Y dominates X-X",
+        "X-X dominates X-Y",
+    ]
+    assert [[text for text, _ in cells] for *_, cells in section.grid.rows] == [["1", "1", "0"], ["1", "1", "0"]]

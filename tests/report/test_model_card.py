@@ -10,8 +10,8 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard import metadata_load
 
 from babelbatch.report import licences
-from babelbatch.report.licences import data_sources
-from babelbatch.report.model_card import metadata, write_card
+from babelbatch.report.licences import DataSource, data_sources
+from babelbatch.report.model_card import data_section, metadata, write_card
 from babelbatch.report.runs import read_run
 from pages import DOCS
 from run_folders import write_run
@@ -151,3 +151,13 @@ def test_a_run_is_called_by_its_name_and_its_folder(tmp_path: Path) -> None:
     for folder, name, title in (("x_x_1", "train", "x_x_1"), ("x_x_2", "demo", "demo x_x_2"), ("demo", "demo", "demo")):
         run = read_run(write_run(tmp_path / folder, "x_x", 1.0, facts={"name": name}))
         assert metadata(run, exported=True).model_name == title
+
+
+def test_what_data_limit_is_said_of_their_use() -> None:
+    used = {"corpus": "MLQA-R", "validation": "mMARCO", "benchmarks.x": "MLQA-R", "benchmarks.y": "TyDi"}
+    sources = [DataSource(key, name, "a licence", "not for commercial use") for key, name in used.items()]
+    assert data_section(sources)[-3:] == [
+        "Trained on MLQA-R, which is not for commercial use.\n",
+        "Validated on mMARCO, which is not for commercial use; this run did not train on it.\n",
+        "Scored on TyDi, which is not for commercial use; this run did not train on it.\n",
+    ]

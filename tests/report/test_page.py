@@ -112,7 +112,7 @@ def test_what_does_not_measure_bias_is_not_called_so(tmp_path: Path) -> None:
     """PEER is one constant where each language has one answer; rank distance falls with any better ranking."""
     write_sweep(tmp_path, LEVELS, seeds=2, bias=True, facts={"facts/multilingual/peer@100": 0.4405})
     text = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
-    assert "PEER@100 (a constant where each language has one answer)" in text
+    assert "PEER@100 (with one answer in each language it only counts queries without any in the top 100)" in text
     assert "Rank distance falls with a better ranking too: it compares language bias only at equal mAP" in text
     assert "fairer" not in text
     assert "less language bias" not in text
@@ -160,7 +160,9 @@ def test_every_table_is_beside_the_page(report: Path) -> None:
         f"facts_{name}.tex"
         for name in ("typology", "resources", "seen", "script", "planning", "dominance", "bias_tests")
     }
-    assert names == linked | sections | {"facts.tex"}
+    charts = {name for name in names if name.endswith(".svg")}
+    assert {Path(name).with_suffix(".csv").name for name in charts} <= linked
+    assert names == linked | sections | charts | {"facts.tex"}
     for name in linked:
         header, *rows = csv.reader((report.parent / "data" / name).read_text(encoding="utf-8").splitlines())
         assert rows, name
@@ -367,3 +369,24 @@ def test_a_report_of_searched_benchmarks(tmp_path: Path, within_only: bool) -> N
     assert "mAP" not in re.sub(r"<style>.*</style>", "", text, flags=re.DOTALL)
     where = "within a language" if within_only else "over the pool of all languages"
     assert f"nDCG@10 of the queries in these languages {where}" in text
+
+
+def test_what_validation_curves_can_be_compared_for(tmp_path: Path) -> None:
+    """Nothing is said of those that are not there."""
+    comparable, apart = "so its curves can be compared", "of different objectives or temperatures cannot be compared"
+    for name, temperatures, said in (
+        ("one", (0.02, 0.02), comparable), ("two", (0.02, 0.05), apart), ("none", (0.02, 0.05), None),
+    ):  # fmt: skip
+        for (strategy, alpha), temperature in zip((("x_x", 1.0), ("x_y", 0.0)), temperatures, strict=True):
+            run = write_run(
+                tmp_path / name / strategy,
+                strategy,
+                alpha,
+                curves=True,
+                settings={"loss": {"temperature": temperature}},
+            )
+            if name == "none":
+                curves = run / "csv" / "metrics.csv"
+                curves.write_text(curves.read_text().replace("validation/loss", "validation/other"))
+        page = write_report([tmp_path / name], tmp_path / name / "report").read_text(encoding="utf-8")
+        assert [words for words in (comparable, apart) if words in page] == ([] if said is None else [said])

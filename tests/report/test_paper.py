@@ -8,7 +8,7 @@ from statistics import mean
 
 import pytest
 
-from babelbatch.report.comparisons import study
+from babelbatch.report.comparisons import reference_of, study
 from babelbatch.report.grouping import grouped
 from babelbatch.report.page import write_report
 from babelbatch.report.paper import MODELS, _numbers, paper_tables, published
@@ -88,3 +88,18 @@ def test_a_part_of_the_languages_is_not_compared(tmp_path: Path) -> None:
     arabic = dict(zip(by_language.grid.columns, by_language.grid.rows[0][2], strict=True))
     assert arabic["Mo. X-X"][1].endswith("; paper 0.5973")
     assert "paper" not in arabic["Mul. X-X"][1]
+
+
+def test_debiased_evaluations_are_rows_of_their_own_without_the_papers_numbers(tmp_path: Path) -> None:
+    for method in ("none", "lir"):
+        settings = XLMR | {"evaluation": {"debias": method}}
+        write_sweep(
+            tmp_path / method, {1.0: {}}, seeds=2, benchmarks=("xquad_r",), settings=settings, languages=XQUAD_R
+        )
+    found = study("xquad_r", grouped(find_runs([tmp_path]).runs))
+    macro, *_ = paper_tables([found])
+    shown = {label: ["paper" in below for _, below in cells] for label, _, cells in macro.grid.rows}
+    assert shown == {
+        "xlm-roberta-base X-X debias=none": [True] * 4, "xlm-roberta-base X-X debias=lir": [False] * 4,
+    }  # fmt: skip
+    assert reference_of(found.groups).label == "X-X debias=none"

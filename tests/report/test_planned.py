@@ -285,3 +285,33 @@ def test_the_option_keeps_its_commas() -> None:
     assert command.parse(["runs=a"])[2].contrasts == ""
     with pytest.raises(ValueError, match=r"^contrasts: several values; name one file, or write one list$"):
         command.parse(["runs=a", "contrasts=a.yaml", "contrasts=b.yaml"])
+
+
+def test_what_could_not_be_tested_is_said_to_be(tmp_path: Path) -> None:
+    """One run of hybrid beside three of X-X; and a setting that the benchmark lacks."""
+    for seed in range(3):
+        write_run(tmp_path / "one" / f"x{seed}", "x_x", 1.0, seed)
+    write_run(tmp_path / "one" / "h", seed=0, settings={"report": {"contrasts": [of_hybrid()]}})
+    for seed in range(3):
+        write_run(tmp_path / "one" / f"y{seed}", "x_y", 0.0, seed)
+    (found,) = build_report([tmp_path / "one"], Settings()).studies
+    assert headline(found) == "None of the planned comparisons could be tested"
+    contrasts = [of_hybrid() | {"measure": measure} for measure in ("monolingual", "multilingual")]
+    levels = {0.5: {"monolingual": 0.6}, 1.0: {"monolingual": 0.5}}
+    write_sweep(tmp_path / "two", levels, within_only=True, settings={"report": {"contrasts": contrasts}})
+    (found,) = build_report([tmp_path / "two"], Settings()).studies
+    assert headline(found) == ("Hybrid alpha=0.5 is better than X-X within a language; 1 could not be tested")
+    assert sentences(found.planned, 0.95)[1] == (
+        "hybrid alpha=0.5 against X-X over the pool of all languages: not tested, because there are no scores by query "
+        "there."
+    )
+
+
+def test_a_plan_of_later_runs_alone_is_not_called_older_than_the_results(tmp_path: Path) -> None:
+    levels = {0.0: {"multilingual": 0.30}, 1.0: {"multilingual": 0.30}}
+    write_sweep(tmp_path / "first", levels)
+    plan = {"report": {"contrasts": [{"group": "x_y", "against": "x_x", "measure": "multilingual"}]}}
+    write_sweep(tmp_path / "later", {0.5: {"multilingual": 0.4}}, settings=plan)
+    page = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
+    assert "Planned by some of the compared runs only: x_y against x_x on multilingual." in page
+    assert "before the runs, some only by some of them; p-values" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from babelbatch.report.page import build_report, write_report
 from babelbatch.report.planning import planning
 from babelbatch.report.runs import find_runs
 from babelbatch.report.settings import Settings
-from babelbatch.statistics import design
+from babelbatch.statistics import Design, design
 from run_folders import write_run, write_sweep
 
 
@@ -32,6 +33,11 @@ def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(scattered: Path) -> Study:
     return study("facts", grouped(find_runs([scattered]).runs))
+
+
+def planned_design(found: Study) -> Design:
+    xy, xx = found.groups
+    return design(found.of(xy, found.widest), found.of(xx, found.widest))
 
 
 def test_the_table_is_of_the_design_at_hand(found: Study) -> None:
@@ -58,7 +64,18 @@ def test_the_sentence_names_the_seeds(found: Study) -> None:
         sentence,
     )
     (hopeless,) = planning(found, 1e-5).sentences
-    assert hopeless.startswith("No number of seeds finds a difference of 1e-05 in mAP over the pool of all languages")
+    least = planned_design(found).detectable(1_000, 0.05)
+    assert hopeless == (
+        "Not even 1,000 seeds find a difference of 1e-05 in mAP over the pool of all languages between X-Y and X-X "
+        f"with probability 0.8: with these queries the smallest that they find is {least:.4f}."
+    )
+
+
+def test_the_sentence_is_at_the_level_of_the_table(found: Study) -> None:
+    """Of one of seven planned comparisons, as the smallest difference in the row beside it is."""
+    planned = replace(found, planned=(None,) * 7)
+    (hopeless,) = planning(planned, 1e-5).sentences
+    assert hopeless.endswith(f"is {planned_design(found).detectable(1_000, 0.05 / 7):.4f}.")
 
 
 def test_more_planned_comparisons_take_larger_differences(scattered: Path, tmp_path: Path) -> None:

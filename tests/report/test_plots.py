@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from babelbatch.report.bias import language_preference
 from babelbatch.report.comparisons import study
 from babelbatch.report.grouping import grouped
 from babelbatch.report.plots import alpha_curves, downsample, learning_curves
 from babelbatch.report.runs import find_runs
-from run_folders import write_sweep
+from babelbatch.report.svg import SERIES
+from run_folders import write_run, write_sweep
 
 
 def test_the_alpha_curve_has_a_point_an_alpha(tmp_path: Path) -> None:
@@ -54,3 +56,14 @@ def test_long_curves_are_downsampled_to_means() -> None:
     assert points[-1] == (600, 595.5)
     assert downsample([[(1, float("nan")), (2, 1.0)]]) == [(2, 1.0)]
     assert downsample([]) == []
+
+
+def test_more_strategies_than_colours_are_counted(tmp_path: Path) -> None:
+    for number in range(SERIES + 1):
+        write_run(tmp_path / str(number), "hybrid", number / 10, curves=True, bias=True)
+    write_run(tmp_path / "x", "x_x", 1.0, curves=True, bias=True)
+    groups = grouped(find_runs([tmp_path]).runs)
+    training, *_ = learning_curves(groups)
+    assert training.title == "training loss, X-X batches, 6 of 8 strategies"
+    found = language_preference(study("facts", groups))
+    assert (len(found.groups), found.left_out, found.groups[-1]) == (6, 2, "X-X")

@@ -66,9 +66,13 @@ def domain_shift(studies: Sequence[Study]) -> Section | None:
         "From one benchmark to another",
         tuple(_shifts(studies)),
         f"{_measured(studies)}"
-        + (f", and in small the difference from {reference.label} with its interval. " if reference else ". ")
-        + "Whether a difference depends on the benchmark is tested by the difference on one minus the difference on "
-        "the other, p by Holm over these tests.",
+        + (
+            f", and in small the difference from {reference.label} with its interval. Whether a difference depends on "
+            "the benchmark is tested by the difference on one minus the difference on the other, p by Holm over these "
+            "tests."
+            if reference
+            else "."
+        ),
         grid,
         Data("domain_shift", ("group", "benchmark", "score", minus, "low", "high"), rows),
     )
@@ -98,16 +102,11 @@ def _shifts(studies: Sequence[Study]) -> list[str]:
             where = f"on {first.benchmark} than on {second.benchmark}"
             tests.append((group, reference, where, of_group, of_reference))
     found = interactions(tests, studies[0].level)
-    lines = sentences(
-        found, studies[0].level, of_runs=studies[0].of_runs, elsewhere=f"between {_pairs(len(studies))}benchmarks"
-    )
+    elsewhere = "between the benchmarks" if len(studies) == 2 else "between any two of the benchmarks"
+    lines = sentences(found, studies[0].level, elsewhere=elsewhere, others="between the other pairs of benchmarks")
     if apart:
         lines.append(f"Not compared, because another metric is read first: {', '.join(apart)}.")
     return lines
-
-
-def _pairs(count: int) -> str:
-    return "the " if count == 2 else "the other pairs of "
 
 
 def _measured(studies: Sequence[Study]) -> str:

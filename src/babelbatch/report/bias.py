@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from babelbatch.report.comparisons import PREFERENCE, Study
+from babelbatch.report.comparisons import PREFERENCE, Study, reference_of
 from babelbatch.report.heatmaps import mean_metric
 from babelbatch.report.runs import Run
 from babelbatch.report.tables import Data
@@ -17,7 +17,7 @@ _OTHER_MEASURES = {
     "same_language@10": "share of the query's language in the top 10",
     "same_language_lift@10": "the same, divided by its share of the pool (1 is fair)",
     "mrc@10": "agreement of the rankings for one query's translations (MRC@10)",
-    "peer@100": "PEER@100 (a constant where each language has one answer)",
+    "peer@100": "PEER@100 (with one answer in each language it only counts queries without any in the top 100)",
     "rank_distance_normalised": "rank distance divided by pool size",
 }
 
@@ -27,7 +27,8 @@ class Preference:
     """Language preference rates, a column a group.
 
     rows: (query language, unbiased rate, rates). macro: (rate, interval) over all languages. unbiased: the mean of the
-    unbiased rates. parallel: whether these are all equal. others: (name of another measure, its values).
+    unbiased rates. parallel: whether these are all equal. others: (name of another measure, its values). left_out: how
+    many more groups have rates.
     """
 
     groups: tuple[str, ...]
@@ -37,13 +38,18 @@ class Preference:
     parallel: bool
     others: tuple[tuple[str, tuple[float, ...]], ...]
     data: Data
+    left_out: int
 
 
 def language_preference(study: Study) -> Preference | None:
-    """The preference rates of the first `_MOST_GROUPS` groups that have them; None if no group has."""
-    groups = [group for group in study.groups if (group.label, PREFERENCE) in study.estimates][:_MOST_GROUPS]
-    if not groups:
+    """The preference rates of the first `_MOST_GROUPS` groups that have them, X-X among them; None if no group has."""
+    having = [group for group in study.groups if (group.label, PREFERENCE) in study.estimates]
+    if not having:
         return None
+    groups = having[:_MOST_GROUPS]
+    reference = reference_of(having)
+    if reference is not None and reference not in groups:
+        groups[-1] = reference
     key = f"{study.benchmark}/{PREFERENCE.setting}/{PREFERENCE.metric}"
     unbiased = unbiased_rates(groups[0].runs[0], study.benchmark)
     rows = tuple(
@@ -61,9 +67,9 @@ def language_preference(study: Study) -> Preference | None:
     columns = ("query language", *labels, "unbiased")
     data = Data(f"{study.benchmark}_language_preference", columns, [(code, *rates, fair) for code, fair, rates in rows])
     fair_rates = list(unbiased.values())
-    return Preference(
-        labels, rows, macro, float(np.mean(fair_rates)), float(np.ptp(fair_rates)) < 1e-9, tuple(others), data
-    )
+    parallel = float(np.ptp(fair_rates)) < 1e-9
+    left_out = len(having) - len(groups)
+    return Preference(labels, rows, macro, float(np.mean(fair_rates)), parallel, tuple(others), data, left_out)
 
 
 def unbiased_rates(run: Run, benchmark: str) -> dict[str, float]:

@@ -10,7 +10,6 @@ import numpy as np
 from babelbatch.report.comparisons import PREFERENCE, RANK_DISTANCE, SAME_LANGUAGE, Measure, Study, reference_of
 from babelbatch.report.figure import Figure
 from babelbatch.report.grouping import Group
-from babelbatch.report.interactions import named
 from babelbatch.report.numbers import MISSING, fixed, interval, p_text
 from babelbatch.report.runs import Run, read_curves
 from babelbatch.report.section import Section
@@ -75,7 +74,7 @@ def _compared(
     for measure in drawn:
         reference, *others = _with_curves(study, curves, measure)
         for group in others:
-            pair = f"{named(group, study.of_runs)} and {named(reference, study.of_runs)}, {measure.name}"
+            pair = f"{group.subject} and {reference.subject}, {measure.name}"
             of_both = curves[group.label, measure], curves[reference.label, measure]
             if min(map(len, of_both)) < 2:
                 refused.append(f"{pair}: not tested, because a test over runs takes two of each.")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from babelbatch.report.comparisons import PREFERENCE, SAME_LANGUAGE, Measure, Study, reference_of
 from babelbatch.report.grouping import Group
-from babelbatch.report.interactions import named
 from babelbatch.report.numbers import MISSING, fixed, interval, p_text, percent
-from babelbatch.report.outcomes import NotDifferent, why_not_tested
+from babelbatch.report.outcomes import Better, NotDifferent, NotTested, why_not_tested
 from babelbatch.report.section import Section
 from babelbatch.report.tables import Cell, Data, Grid
 from babelbatch.statistics import Comparison, compare, holm
@@ -61,7 +60,7 @@ def bias_tests(study: Study) -> Section | None:
 
 
 def _preference(study: Study, group: Group, reference: Group, found: Comparison, p_value: float) -> str:
-    one, other = (named(each, study.of_runs) for each in (group, reference))
+    one, other = (each.subject for each in (group, reference))
     own, base = (fixed(study.estimates[each.label, PREFERENCE].value, 3) for each in (group, reference))
     low, high = PREFERENCE.difference_within(found.low, found.high)
     numbers = f"{own} against {base}, difference {fixed(found.difference, 3, signed=True)}, {percent(study.level)} "
@@ -79,5 +78,10 @@ def _beside(study: Study, group: Group, reference: Group) -> str:
     quality = study.main("multilingual")
     if quality is None:
         return ""
-    alike = isinstance(study.outcome(group.label, reference.label, quality), NotDifferent)
-    return f" Their {quality.name} over the pool {'is not significantly different' if alike else 'differs too'}."
+    match study.outcome(group.label, reference.label, quality):
+        case Better():
+            return f" Their {quality.name} over the pool differs too."
+        case NotDifferent():
+            return f" Their {quality.name} over the pool is not significantly different."
+        case NotTested():
+            return ""

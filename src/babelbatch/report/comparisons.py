@@ -127,8 +127,20 @@ class Study:
 
     @property
     def of_runs(self) -> bool:
-        """Whether there are fewer than two such groups, so that only single runs can be compared."""
-        return len(self.replicated) < 2
+        """Whether only single runs can be compared: there are fewer than two such groups, or runs of which none has
+        another seed beside fixed systems."""
+        trained = [group for group in self.groups if not group.fixed]
+        single = bool(trained) and all(len(group.runs) == 1 for group in trained)
+        return single or len(self.replicated) < 2
+
+    @property
+    def judged_all(self) -> bool:
+        """Whether what is said of strategies is said of all of them."""
+        return len(self.replicated) == len(self.groups) and not self.aggregates
+
+    def subject(self, label: str) -> str:
+        """What a sentence calls a group."""
+        return next(group.subject for group in self.groups if group.label == label)
 
     @cached_property
     def _pair_of(self) -> dict[tuple[frozenset[str], Measure], Pair]:
@@ -306,8 +318,12 @@ def reference_of(groups: Sequence[Group]) -> Group | None:
     for strategy in ("x_x", "hybrid"):
         found = [group for group in groups if group.strategy == strategy and group.alpha == 1]
         if found:
-            return found[0]
+            return min(found, key=_is_debiased)
     return None
+
+
+def _is_debiased(group: Group) -> bool:
+    return bool(group.runs[0].settings.get("evaluation.debias", "none") != "none")
 
 
 def languages_of(run: Run, benchmark: str) -> tuple[str, ...]:

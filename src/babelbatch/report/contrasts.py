@@ -37,10 +37,12 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Planned comparisons. source: where they come from, if not from the configurations of the runs."""
+    """Planned comparisons. source: where they come from, if not from the configurations of the runs. of_some: those
+    that not all of the runs that they compare had planned."""
 
     contrasts: tuple[Contrast, ...] = ()
     source: str | None = None
+    of_some: tuple[Contrast, ...] = ()
 
     @property
     def note(self) -> str | None:

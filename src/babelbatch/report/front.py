@@ -11,7 +11,6 @@ import numpy as np
 from babelbatch.report.comparisons import Measure, Study
 from babelbatch.report.figure import Figure
 from babelbatch.report.grouping import Group
-from babelbatch.report.interactions import named
 from babelbatch.report.measures import PLACES
 from babelbatch.report.numbers import MISSING, p_text, percent
 from babelbatch.report.outcomes import why_not_tested
@@ -129,7 +128,7 @@ def _table(
     for number, group in enumerate(study.groups):
         own, other = wins[group.label], losses[group.label]
         opponents = sum(test.winner == group.label for test in tests)
-        neither = opponents - len(own) - len(other)
+        neither = opponents - len({*own, *other})  # with a large margin two may dominate each other
         cells: tuple[tuple[str, str], ...] = ((MISSING, ""),) * 3
         if group.label in tested:
             cells = (
@@ -150,15 +149,18 @@ def _sentences(
     if not tests:
         return ["No two strategies have runs that can be compared."]
     tested = {test.winner for test in tests}
-    of_label = {group.label: named(group, study.of_runs) for group in study.groups if group.label in tested}
+    of_label = {group.label: group.subject for group in study.groups if group.label in tested}
     free = [label for label in of_label if not losses[label]]
     if not any(wins.values()):
         return ["No strategy significantly dominates another."]
     lines = []
-    for label in free:
-        if wins[label]:
+    for label in of_label:
+        if wins[label] and (label in free or set(wins[label]) & set(losses[label])):
             largest = max(test.p_value for test in tests if test.winner == label and test.loser in wins[label])
             line = f"{of_label[label]} dominates {some([of_label[loser] for loser in wins[label]])} ({p_text(largest)}"
             lines.append(f"{line}{' at most' if len(wins[label]) > 1 else ''}).")
-    lines.append(f"Not significantly dominated by any other: {some([of_label[label] for label in free])}.")
+    if free:
+        names = some([of_label[label] for label in free])
+        others = "any other" if len(tests) == len(tested) * (len(tested) - 1) else "any that it was tested against"
+        lines.append(f"Not significantly dominated by {others}: {names}.")
     return [f"{line[0].upper()}{line[1:]}" if line.split()[0].isalpha() else line for line in lines]

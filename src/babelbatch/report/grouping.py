@@ -83,6 +83,11 @@ class Group:
         return self.seeds == (None,)
 
     @property
+    def subject(self) -> str:
+        """What a sentence calls it: a single trained run is no strategy."""
+        return f"the run of {self.label}" if len(self.runs) == 1 and not self.fixed else self.label
+
+    @property
     def foreign(self) -> bool:
         """Whether it is a system that was measured elsewhere."""
         return self.runs[0].system is not None

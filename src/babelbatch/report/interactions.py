@@ -41,35 +41,32 @@ def interactions(
     return [Interaction(*test, p_value) for test, p_value in zip(made, adjusted, strict=True)]
 
 
-def sentences(found: Sequence[Interaction], level: float, *, of_runs: bool, elsewhere: str) -> list[str]:
+def sentences(found: Sequence[Interaction], level: float, *, elsewhere: str, others: str) -> list[str]:
     """A sentence for every significant interaction, and one for all others of a group.
 
-    where: completes "the difference ... is 0.012 higher". elsewhere: completes "... significantly different".
+    elsewhere: completes "... not significantly different", as in "between the scripts". others: the same where one of
+        the group's is significant, as in "for the other scripts".
     """
     lines = []
     for each in found:
         if each.p_value < 1 - level:
             by = each.comparison.difference
             lines.append(
-                f"The difference of {named(each.group, of_runs)} from {named(each.reference, of_runs)} is "
+                f"The difference of {each.group.subject} from {each.reference.subject} is "
                 f"{fixed(abs(by), 3)} {'higher' if by > 0 else 'lower'} {each.where} ({sure(each, level)})."
             )
     for group in dict.fromkeys(each.group.label for each in found):
         rest = [each for each in found if each.group.label == group and each.p_value >= 1 - level]
         if rest:
-            first = rest[0]
+            first, alone = rest[0], len(rest) == 1
+            all_open = all(each.p_value >= 1 - level for each in found if each.group.label == group)
+            there = first.where.replace(" than ", " and ", 1) if alone else elsewhere if all_open else others
             least = min(rest, key=lambda each: each.p_value)
             lines.append(
-                f"The difference of {named(first.group, of_runs)} from {named(first.reference, of_runs)} is not "
-                f"significantly different {elsewhere if len(rest) > 1 else first.where.replace(' than ', ' and ', 1)} "
-                f"({sure(least, level) if len(rest) == 1 else 'smallest ' + p_text(least.p_value)})."
+                f"The difference of {first.group.subject} from {first.reference.subject} is not significantly "
+                f"different {there} ({sure(least, level) if alone else 'smallest ' + p_text(least.p_value)})."
             )
     return lines
-
-
-def named(group: Group, of_runs: bool) -> str:
-    """A group in a sentence that is about single runs, or about what made them."""
-    return f"the run of {group.label}" if of_runs else group.label
 
 
 def sure(each: Interaction, level: float) -> str:

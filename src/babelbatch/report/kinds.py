@@ -10,7 +10,7 @@ import numpy as np
 from babelbatch.records import find_language
 from babelbatch.report.comparisons import Study, reference_of
 from babelbatch.report.grouping import Group
-from babelbatch.report.interactions import Interaction, interactions, named, sentences, sure
+from babelbatch.report.interactions import Interaction, interactions, sentences, sure
 from babelbatch.report.languages import language
 from babelbatch.report.measures import Measure
 from babelbatch.report.numbers import fixed, interval
@@ -170,15 +170,16 @@ def _slope(columns: dict[str, list[int]], size: int) -> np.ndarray:
 
 
 def _sentences(study: Study, kind: Kind, tests: Sequence[Interaction]) -> list[str]:
-    single = study.of_runs
     if not kind.ordered:
-        return sentences(tests, study.level, of_runs=single, elsewhere=f"between the {kind.title}s")
+        return sentences(
+            tests, study.level, elsewhere=f"between the {kind.title}s", others=f"for the other {kind.title}s"
+        )
     lines = []
     for each in tests:
         by = each.comparison.difference
-        of_both = f"The difference of {named(each.group, single)} from {named(each.reference, single)}"
+        of_both = f"The difference of {each.group.subject} from {each.reference.subject}"
         if each.p_value < 1 - study.level:
-            turn = "larger" if by < 0 else "smaller"
+            turn = "higher" if by < 0 else "lower"
             lines.append(
                 f"{of_both} is {turn} for languages with less data: it changes by {fixed(by, 3, signed=True)} for each "
                 f"class up ({sure(each, study.level)})."

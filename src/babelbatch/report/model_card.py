@@ -160,7 +160,7 @@ def _training(run: Run, folder: Path) -> list[str]:
 
 def data_section(sources: Sequence[DataSource]) -> list[str]:
     """The data with their licences, and a sentence for each that limits the use of the model."""
-    limited = [each for each in sources if each.limits and not each.key.startswith("benchmarks.")]
+    limited = [each for each in sources if each.limits and not each.key.startswith(("benchmarks.", "validation"))]
     return [
         "## Data and licences\n",
         table(
@@ -169,9 +169,10 @@ def data_section(sources: Sequence[DataSource]) -> list[str]:
         ),
         *(f"Trained on {each.name}, which is {each.limits}.\n" for each in limited),
         *(
-            f"Scored on {each.name}, which is {each.limits}; the model was not trained on it.\n"
+            f"{use} on {each.name}, which is {each.limits}; this run did not train on it.\n"
+            for use, start in (("Validated", "validation"), ("Scored", "benchmarks."))
             for each in sources
-            if each.limits and each.key.startswith("benchmarks.") and each.name not in {one.name for one in limited}
+            if each.limits and each.key.startswith(start) and each.name not in {one.name for one in limited}
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from babelbatch.report.bias import language_preference
 from babelbatch.report.bias_quality import bias_at_quality
 from babelbatch.report.bias_tests import bias_tests
 from babelbatch.report.comparisons import Study, reference_of, study
-from babelbatch.report.contrasts import Plan, plan_for
+from babelbatch.report.contrasts import Contrast, Plan, plan_for
 from babelbatch.report.cost import cost_data
 from babelbatch.report.dimensions import dimensions
 from babelbatch.report.figure import Figure
@@ -147,7 +148,7 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
         found = replace(found, runs=only(found.runs, settings.benchmarks))
     refuse_mixed(found.runs)
     curves: list[Group] | None = None
-    selection, hyperparameters = None, Hyperparameters()
+    selection, hyperparameters, alpha_selected = None, Hyperparameters(), False
     groups: list[Group] | None = None
     rule = rule_for(found.runs, settings.select)
     if rule is not None and rule.others:
@@ -163,12 +164,19 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
             of_each_alpha = selected(choices(found.runs, replace(rule, among=others)))
             curves = grouped(of_each_alpha, Hyperparameters(others))
         made = choices(found.runs, rule)
+        alpha_selected = any(
+            len({json.dumps(each.hyperparameters.get(ALPHA)) for each in choice.candidates}) > 1 for choice in made
+        )
         everything = len(found.runs)
         found = replace(found, runs=selected(made), not_selected=everything - sum(len(c.winner.runs) for c in made))
         selection = selection_section(made, rule, grouped(found.runs, hyperparameters))
     groups = grouped(found.runs, hyperparameters) if groups is None else groups
     plan = plan_for((run.contrasts for run in found.runs), settings.contrasts)
+    if plan.source is None:
+        plan = replace(plan, of_some=_planned_by_some(plan.contrasts, groups))
     notes = [] if plan.note is None else [plan.note]
+    if plan.of_some:
+        notes.append(f"Planned by some of the compared runs only: {'; '.join(map(str, plan.of_some))}.")
     if missing := [str(each) for each in plan.contrasts if not pairs_of(each, groups)]:
         why = "because no two groups here are its sides and differ in nothing else"
         notes.append(f"Planned, but not tested, {why}: {'; '.join(missing)}.")
@@ -188,8 +196,22 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
     names = dict.fromkeys(str(run.metrics.get("name", run.folder.parent.name)) for run in found.runs)
     name = settings.name or ", ".join(names)
     searched = rule is not None and bool(rule.others)
-    alpha_selected = hyperparameters.includes(ALPHA)
     return Report(name, found, groups, studies, settings, described, plan, selection, searched, alpha_selected)
+
+
+def _planned_by_some(contrasts: Sequence[Contrast], groups: Sequence[Group]) -> tuple[Contrast, ...]:
+    """The contrasts that a trained run does not name which they compare."""
+    return tuple(
+        contrast
+        for contrast in contrasts
+        if not all(
+            contrast in run.contrasts
+            for pair in pairs_of(contrast, groups)
+            for group in pair
+            if not group.fixed
+            for run in group.runs
+        )
+    )
 
 
 def markdown(report: Report) -> str:
@@ -205,7 +227,7 @@ def markdown(report: Report) -> str:
             for sentence in [*verdicts.planned(each, report.plan), *verdicts.sentences(each), *verdicts.margins(each)]
         ]
         parts.append(to_markdown(results(each), report.settings.level))
-    parts += [f"* {note}" for note in verdicts.caveats(report.studies[0], report.found)]
+    parts += [f"* {note}" for note in verdicts.caveats(report.studies, report.found)]
     return without_html("\n".join(parts).rstrip() + "\n")
 
 
@@ -222,16 +244,32 @@ def html(report: Report, data: Sequence[Data]) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         question=QUESTION,
-        caveats=verdicts.caveats(report.studies[0], report.found),
+        caveats=verdicts.caveats(report.studies, report.found),
         benchmarks=[
             _benchmark(each, alpha, report.plan) for each, alpha in zip(report.studies, report.alpha, strict=True)
         ],
         curves=learning_curves(report.groups),
+        comparable_curves=_comparable_curves(report.groups),
         cost=cost_data(report.groups),
         trained_on=_training_data(report),
         files=[table.name for table in data],
         version=babelbatch.__version__,
     )
+
+
+def _comparable_curves(groups: Sequence[Group]) -> str:
+    """What to think of differences between curves of the validation loss, if there are any."""
+    if not any(figure.data.name.startswith("curve_validation") for figure in learning_curves(groups)):
+        return ""
+    losses = {
+        json.dumps({path: value for path, value in run.settings.items() if path.startswith("loss.")}, sort_keys=True)
+        for group in groups
+        for run in group.runs
+        if run.seed is not None
+    }
+    if len(losses) > 1:
+        return "Validation losses of different objectives or temperatures cannot be compared. "
+    return "Validation uses the same batches for every strategy, so its curves can be compared. "
 
 
 def prose(text: str) -> Markup:

@@ -6,7 +6,6 @@ import numpy as np
 
 from babelbatch.report.comparisons import Study, reference_of
 from babelbatch.report.grouping import Group
-from babelbatch.report.interactions import named
 from babelbatch.report.languages import DISTANCES, distance, distance_matrix, language
 from babelbatch.report.measures import Measure
 from babelbatch.report.numbers import MISSING, fixed, p_text
@@ -15,7 +14,7 @@ from babelbatch.report.section import Section
 from babelbatch.report.tables import Cell, Data, Grid
 from babelbatch.statistics import Coefficient, Floats, cell_means, holm, mrqap
 
-LEVEL, SCRIPT, CLASS = "X-X level", "other script", "lower resource class"
+LEVEL, SCRIPT, CLASS = "X-X level", "other script", "class of the language with less data"
 
 
 def pair_regression(study: Study) -> Section | None:
@@ -115,10 +114,10 @@ def _predictors(codes: list[str], base: Floats) -> dict[str, Floats]:
 def _sentence(
     study: Study, group: Group, reference: Group, each: Coefficient, p_value: float, predictors: list[str]
 ) -> str:
-    of_both = f"difference of {named(group, study.of_runs)} from {named(reference, study.of_runs)}"
+    of_both = f"difference of {group.subject} from {reference.subject}"
     equal = ", ".join(name for name in predictors if name != each.predictor)
     numbers = f"(standardised coefficient {fixed(each.beta, 2, signed=True)}, {p_text(p_value)})"
     if p_value < 1 - study.level:
-        turn = "grows" if each.beta > 0 else "shrinks"
+        turn = "rises" if each.beta > 0 else "falls"
         return f"With {equal} equal, the {of_both} {turn} with {each.predictor} distance {numbers}."
     return f"With {equal} equal, the {of_both} is not significantly related to {each.predictor} distance {numbers}."

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from babelbatch.report.comparisons import Study
-from babelbatch.report.grouping import KINDS, Group
+from babelbatch.report.grouping import Group
 from babelbatch.report.measures import RANK_DISTANCE, Measure, of_setting
 from babelbatch.report.numbers import MISSING
 from babelbatch.report.section import Section
@@ -41,6 +41,8 @@ def paper_tables(studies: Sequence[Study]) -> list[Section]:
 
 def published(group: Group) -> dict[str, float]:
     """The paper's numbers for the encoder and strategy of a group, by metric key; empty if it has no such row."""
+    if group.runs[0].settings.get("evaluation.debias", "none") != "none":
+        return {}
     model = MODELS.get(str(group.runs[0].settings.get("encoder.name_or_path", "")).rpartition("/")[2], "")
     pure = {"x_x": 1, "x_y": 0, "hybrid": 0.5}
     strategy = group.strategy if group.strategy is not None and pure.get(group.strategy) == group.alpha else ""
@@ -86,9 +88,9 @@ def _macro_estimate(study: Study, group: Group, measure: Measure) -> tuple[Estim
         return study.estimates[group.label, measure], _whole(study)
     of_seeds = study.of(group, measure)
     places = [place for place, code in enumerate(of_seeds[0].cells) if code in theirs]
-    if len(places) < len(theirs):
+    if not places:
         return study.estimates[group.label, measure], False
-    return estimate([subset(scores, places) for scores in of_seeds], study.level), True
+    return estimate([subset(scores, places) for scores in of_seeds], study.level), len(places) == len(theirs)
 
 
 def _by_language(study: Study) -> Section:
@@ -141,8 +143,7 @@ def _head(measure: Measure) -> str:
 
 def _label(group: Group) -> str:
     encoder = str(group.runs[0].settings.get("encoder.name_or_path", "")).rpartition("/")[2]
-    strategy = KINDS.get(group.strategy or "", "")
-    return group.label if not encoder or encoder in group.label else f"{encoder} {strategy or group.label}"
+    return group.label if not encoder or encoder in group.label else f"{encoder} {group.label}"
 
 
 def _cell(measure: Measure, value: float, low: float, high: float, paper: float | None) -> tuple[str, str]:

@@ -80,9 +80,8 @@ def planned_tests(
             of_a, of_b = ([scores.get((each.label, seed, measure)) for seed in each.seeds] for each in (a, b))
             own = [found for found in of_a if found is not None]
             other = [found for found in of_b if found is not None]
-            if len(own) < len(of_a) or len(other) < len(of_b):
-                continue  # a setting that the benchmark does not have
-            reason = why_not_tested(a, b) or ""
+            lacking = len(own) < len(of_a) or len(other) < len(of_b)
+            reason = "there are no scores by query there" if lacking else why_not_tested(a, b) or ""
             test = None if reason else _tested(contrast, measure, a, b, own, other, level)
             made.append((contrast, a, b, measure, test, reason))
     tests = [test for *_, test, _ in made if test is not None]
@@ -119,15 +118,19 @@ def headline(planned: Sequence[Planned], level: float) -> str:
     """Which of the planned comparisons are significant; of many significant ones, how many hold."""
     holding = [each for each in planned if each.holds(level)]
     failing = [each for each in planned if each.fails(level)]
-    rest = len(planned) - len(holding) - len(failing)
+    untested = sum(each.test is None for each in planned)
+    rest = len(planned) - len(holding) - len(failing) - untested
+    if untested == len(planned):
+        return "None of the planned comparisons could be tested"
+    beside = f"; {untested} could not be tested" if untested else ""
     if not holding and not failing:
-        return "None of the planned comparisons is significant"
+        return f"None of the planned comparisons{' that could be tested' if untested else ''} is significant{beside}"
     if len(holding) + len(failing) > _MOST_CLAUSES:
         text = _counts(planned, holding, failing)
-        return f"{text}; {rest} {'is' if rest == 1 else 'are'} not significant" if rest else text
+        return text + (f"; {rest} {'is' if rest == 1 else 'are'} not significant" if rest else "") + beside
     text = "; ".join(_clause(each, level) for each in planned if each.holds(level) or each.fails(level))
     open_ = f"; {rest} of {len(planned)} planned comparisons {'is' if rest == 1 else 'are'} not significant"
-    return _capitalised(text) + (open_ if rest else "")
+    return _capitalised(text) + (open_ if rest else "") + beside
 
 
 def _counts(planned: Sequence[Planned], holding: Sequence[Planned], failing: Sequence[Planned]) -> str:
@@ -186,8 +189,7 @@ def _tested(
 
 
 def _clause(each: Planned, level: float) -> str:
-    runs = len(each.a.runs) == len(each.b.runs) == 1 and not (each.a.fixed and each.b.fixed)
-    a, b = (f"the run of {group.label}" if runs else group.label for group in (each.a, each.b))
+    a, b = each.a.subject, each.b.subject
     if each.contrast.margin is not None:
         if each.holds(level):
             return f"{a} keeps the {each.measure.name} of {b} {place(each)} to within {each.contrast.margin:g}"

@@ -11,7 +11,7 @@ from babelbatch.report.numbers import MISSING, fixed, percent
 from babelbatch.report.outcomes import why_not_tested
 from babelbatch.report.section import Section
 from babelbatch.report.tables import Cell, Data, Grid
-from babelbatch.statistics import POWER, Design, design
+from babelbatch.statistics import POWER, design
 
 SEEDS = (3, 5, 10, 20, 40)
 MOST_SEEDS = 1_000
@@ -44,7 +44,8 @@ def planning(study: Study, difference: float | None) -> Section | None:
             cells += () if difference is None else ((_seeds(needed), ""),)
             lines.append((f"{group.label} minus {reference.label}", f"{measure.name} {measure.title}", cells))
             if difference is not None and measure == study.widest:
-                findings.append(_sentence(group, reference, measure, difference, needed, found))
+                least = found.detectable(MOST_SEEDS, alpha)
+                findings.append(_sentence(group, reference, measure, difference, needed, least))
     columns = tuple(f"{seeds} seeds" for seeds in SEEDS)
     head = (
         "benchmark", "a", "b", "setting", "metric", "seed deviation of a", "seed deviation of b", "query deviation",
@@ -82,13 +83,16 @@ def _pairs(study: Study) -> list[tuple[Group, Group]]:
 
 
 def _sentence(
-    group: Group, reference: Group, measure: Measure, difference: float, needed: int | None, found: Design
+    group: Group, reference: Group, measure: Measure, difference: float, needed: int | None, least: float
 ) -> str:
+    """least: the smallest difference that `MOST_SEEDS` find."""
     between = f"between {group.label} and {reference.label}"
     what = f"a difference of {difference:g} in {measure.name} {measure.title} {between}"
     if needed is None:
-        least = _shown(measure, found.detectable(MOST_SEEDS))
-        return f"No number of seeds finds {what}: with these queries even many seeds find {least} at best."
+        return (
+            f"Not even {MOST_SEEDS:,} seeds find {what} with probability {POWER:g}: with these queries the smallest "
+            f"that they find is {_shown(measure, least)}."
+        )
     trained = "each" if not (group.fixed or reference.fixed) else (reference if group.fixed else group).label
     return f"To find {what} takes {needed:,} seeds of {trained}."
 

@@ -69,10 +69,12 @@ def learning_curves(groups: Sequence[Group]) -> list[Figure]:
             if number < SERIES:
                 lines.append(Line(group.label, tuple(Point(step, value) for step, value in points), number))
         if lines:
+            drawn = len({label for label, *_ in rows})
+            shown = "" if drawn == len(lines) else f", {len(lines)} of {drawn} strategies"
             ends = "; ".join(f"{line.label} ends at {fixed(line.points[-1].y, 3)}" for line in lines)
             svg = chart(lines, f"{title} against steps: {ends}", "steps", markers=False)
             data = Data(f"curve_{metric.replace('/', '_')}", ("group", "step", title), rows)
-            figures.append(Figure(title, svg, tuple((line.label, line.series) for line in lines), data))
+            figures.append(Figure(f"{title}{shown}", svg, tuple((line.label, line.series) for line in lines), data))
     return figures
 
 

@@ -63,8 +63,8 @@ def selection_section(made: Sequence[Choice], rule: Rule, groups: Sequence[Group
         "selection",
         "How were hyperparameters selected?",
         tuple(_sentences(named, rule, varied, short)),
-        f"{metric} on validation items, which are not trained on: {scored}. Only the selected runs are compared "
-        "below; no candidate was judged by its score on a benchmark.",
+        f"{metric} on validation items, which are not trained on: {scored}. Only the selected runs are compared on "
+        "benchmarks; no candidate was judged by its score on a benchmark.",
         Grid("strategy", ("validation score", "scored on seeds", ""), lines),
         Data("selection", head, rows),
     )

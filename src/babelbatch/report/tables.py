@@ -52,11 +52,13 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The main table of a benchmark: a row a group, a column a measure. rows: (label, number of seeds, cells)."""
+    """The main table of a benchmark: a row a group, a column a measure. rows: (label, number of seeds, cells).
+    complete: whether every strategy was tested against every other."""
 
     benchmark: str
     columns: tuple[str, ...]
     rows: list[tuple[str, str, tuple[ResultCell, ...]]]
+    complete: bool = True
 
 
 def results(study: Study) -> Results:
@@ -79,13 +81,14 @@ def results(study: Study) -> Results:
                     ties_best=group.label in tied[measure] or (leads and winners[measure] is None),
                 )
             )  # fmt: skip
-        rows.append((group.label, str(len(group.seeds)), tuple(cells)))
+        rows.append((group.label, MISSING if group.fixed else str(len(group.seeds)), tuple(cells)))
     for each in study.aggregates:
         of_system = [aggregate_value(study, each, measure) for measure in study.measures]
         shown = zip(study.measures, of_system, strict=True)
         texts = (MISSING if value is None else measure.shown(value) for measure, value in shown)
         rows.append((each.name, MISSING, tuple(ResultCell(text) for text in texts)))
-    return Results(study.benchmark, tuple(column_title(measure) for measure in study.measures), rows)
+    columns = tuple(column_title(measure) for measure in study.measures)
+    return Results(study.benchmark, columns, rows, study.judged_all)
 
 
 def aggregate_value(study: Study, system: Aggregate, measure: Measure) -> float | None:
@@ -236,7 +239,7 @@ def legend(table: Results, mark: str) -> str:
     if any(cell.best for cell in cells):
         every = (
             "every other strategy that was tested"
-            if any(cell.text == MISSING for cell in cells)
+            if not table.complete or any(cell.text == MISSING for cell in cells)
             else "every other strategy"
         )
         notes.append(f"In {mark}: significantly better than {every} (Holm over all pairs and measures).")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from babelbatch.report.comparisons import Study, reference_of
-from babelbatch.report.interactions import named
 from babelbatch.report.languages import DISTANCES, distance, distance_matrix
 from babelbatch.report.numbers import fixed, interval, p_text
 from babelbatch.report.outcomes import why_not_tested
@@ -39,7 +38,7 @@ def typology(study: Study) -> Section | None:
     adjusted = holm([found.p_value for *_, found in made])
     by, sentences = {}, []
     rows: list[tuple[Cell, ...]] = []
-    named_group = {group.label: named(group, study.of_runs) for group in study.groups}
+    named_group = {group.label: group.subject for group in study.groups}
     for (label, kind, found), p_value in zip(made, adjusted, strict=True):
         numbers = (found.rho, found.low, found.high, found.p_value, p_value)
         rows.append((study.benchmark, label, reference.label, kind, found.languages, found.pairs, *numbers))
@@ -70,5 +69,5 @@ def _sentence(subject: str, found: Correlation, p_value: float, level: float) ->
     numbers = f"(Spearman {fixed(found.rho, 2)}, interval {interval(found.low, found.high, 2)}, {p_text(p_value)})"
     start = f"{subject[0].upper()}{subject[1:]}: the difference"
     if p_value < 1 - level:
-        return f"{start} {'grows' if found.rho > 0 else 'shrinks'} with syntactic distance {numbers}."
+        return f"{start} {'rises' if found.rho > 0 else 'falls'} with syntactic distance {numbers}."
     return f"{start} is not significantly related to syntactic distance {numbers}."

@@ -96,7 +96,7 @@ def validation_front_section(found: Candidates, rule: Rule) -> Section:
         f"{some(names)} on validation items, which are not trained on: means over the seeds that all settings have. "
         "A setting is on the front if no other one is at least as good in all of these scores and better in one. That "
         "is an order of the scores at hand and not a test: with other seeds or validation items other settings may be "
-        "on it. Only the settings on the front are compared below; none was judged by its score on a benchmark.",
+        "on it. Only the settings on the front are compared on benchmarks; none was judged by its score there.",
         Grid("setting", ("what differs", *names, "scored on seeds"), lines, wraps=True),
         Data("selection", ("group", "what differs", *rule.metrics, "seeds", "on the front"), rows),
         figures=tuple(_panel(found, rule, names, x, y) for x, y in combinations(range(len(names)), 2)),

@@ -27,19 +27,25 @@ def headline(study: Study) -> str:
     if len(study.groups) < 2:
         return f"One strategy, {study.groups[0].label}: nothing to compare it with"
     if study.of_runs:
+        single = [group.label for group in study.groups if len(group.runs) == 1 and not group.fixed]
+        if len(single) < len([group for group in study.groups if not group.fixed]):
+            return f"One run of {some(single)}: to say which strategy is better takes at least three seeds of each"
         return "One run each: to say which strategy is better takes at least three seeds"
     if study.planned:
         return planned_headline(study.planned, study.level)
     winners = {measure: study.winner(measure) for measure in settings}
     names = list(dict.fromkeys(winner for winner in winners.values() if winner))
+    every = "every other" if study.judged_all else "every other that was tested"
     if not names:
-        return "No strategy is significantly better than every other"
+        return f"No strategy is significantly better than {every}"
+    best = "is best" if study.judged_all else "is best of those tested"
     if len(names) == 1 and None not in winners.values():
-        return _opened(f"{names[0]} is best in every setting")
+        places = PLACES[settings[0].setting] if len(settings) == 1 else "in every setting"
+        return _opened(f"{names[0]} {best} {places}")
     wins = [
         (name, _and([PLACES[measure.setting] for measure in settings if winners[measure] == name])) for name in names
     ]
-    sentence = _and([f"{name}{' is best' if name == names[0] else ''} {places}" for name, places in wins], comma=True)
+    sentence = _and([f"{name}{f' {best}' if name == names[0] else ''} {places}" for name, places in wins], comma=True)
     rest = [PLACES[measure.setting] for measure in settings if winners[measure] is None]
     return _opened(f"{sentence}; {_and(rest)} no strategy is significantly best" if rest else sentence)
 
@@ -61,8 +67,9 @@ def _among_all_pairs(contrast: Planned, outcome: Better | NotDifferent, plan: Pl
     found = f"{a} is not significantly different from {b}"
     if isinstance(outcome, Better):
         found = f"{outcome.winner} is better than {outcome.loser}"
-    # A plan that this report was given may be newer than the results.
-    why = "because it was chosen" if plan.source is None else "if it was chosen"
+    # A plan that this report was given, or that only later runs name, may be newer than the results.
+    own = plan.source is None and contrast.contrast not in plan.of_some
+    why = "because it was chosen" if own else "if it was chosen"
     return (
         f"Among the {outcome.pair.family} exploratory comparisons, which Holm corrects together, {found} "
         f"{place(contrast)} ({p_text(outcome.pair.p_value)}). The planned comparison decides, {why} before the "
@@ -99,8 +106,7 @@ def margins(study: Study) -> list[str]:
         )
     for each in study.margins:
         margin = f"{each.test.margin:g}"
-        single = study.of_runs
-        group, reference = (f"the run of {name}" if single else name for name in (each.group, each.reference))
+        group, reference = (study.subject(name) for name in (each.group, each.reference))
         if len(keep) > _APART and each.keeps(study.level):
             continue
         if each.keeps(study.level):
@@ -123,9 +129,9 @@ def margins(study: Study) -> list[str]:
     return [_opened(sentence) for sentence in found]
 
 
-def caveats(study: Study, found: FoundRuns) -> list[str]:
+def caveats(studies: Sequence[Study], found: FoundRuns) -> list[str]:
     """What a reader must know before believing the rest. What it takes to know more comes first."""
-    notes = []
+    notes, study = [], studies[0]
     trained = [group for group in study.groups if not group.fixed]
     single = [group.label for group in trained if len(group.runs) == 1]
     if not trained:
@@ -148,7 +154,7 @@ def caveats(study: Study, found: FoundRuns) -> list[str]:
             "Merged is the average of the weights of finished runs, a rival of hybrid batches: one encoder that costs "
             "as much to train as all of these runs together."
         )
-    notes.append(_sample(study))
+    notes += map(_sample, studies)
     notes += found.notes
     if found.not_selected:
         count = found.not_selected
@@ -188,18 +194,18 @@ def _runs(study: Study, measure: Measure) -> str:
     """Of single runs: nothing about what made them."""
     first, second, *_ = study.best(measure)
     found = study.outcome(first, second, measure)
-    has = f"{_start(measure, f'the run of {first}')} has the {_superlative(measure)} {measure.name}, "
+    has = f"{_start(measure, study.subject(first))} has the {_superlative(measure)} {measure.name}, "
     has += _short(measure, study.estimates[first, measure].value)
+    other = study.subject(second)
     if isinstance(found, NotTested):
-        return f"{has}; not tested against the run of {second}: {found.reason}."
+        return f"{has}; not tested against {other}: {found.reason}."
     _, lead, _ = _from(found.pair, first)
     side = "above" if measure.higher_is_better else "below"
-    beside = f"{_short(measure, lead)} {side} the run of {second}"
+    beside = f"{_short(measure, lead)} {side} {other}"
     if isinstance(found, Better):
         return f"{has}, {beside} ({_sure(study, found.pair, first)}, over queries)."
     return (
-        f"{has}, not significantly different from the run of {second}: {beside} "
-        f"({_sure(study, found.pair, first)}, over queries)."
+        f"{has}, not significantly different from {other}: {beside} ({_sure(study, found.pair, first)}, over queries)."
     )
 
 
@@ -210,6 +216,8 @@ def _strategies(study: Study, measure: Measure) -> str:
     others = [label for label in study.best(measure) if label in names]
     has = f"{_start(measure, first)} has the {_superlative(measure)} {measure.name}, "
     has += _short(measure, study.estimates[first, measure].value)
+    if not study.judged_all:
+        has = has.replace(" has the ", " has, of those tested, the ", 1)
     if study.winner(measure):
         pair = study.pair(first, others[0], measure)
         assert pair is not None, "a winner was tested against every other"
@@ -238,20 +246,18 @@ def _beside_quality(study: Study, measure: Measure) -> str:
     first, second, *_ = [label for label in study.best(measure) if study.of_runs or label in labels]
     if quality is None:
         return ""
+    both = f" The {quality.name} over the pool of {study.subject(first)} and {study.subject(second)}"
     match study.outcome(first, second, quality):
         case Better(winner):
-            return (
-                f" Their {quality.name} over the pool differs too ({winner} is better), so the distance is no measure "
-                "of language bias alone."
-            )
+            return f"{both} differs too ({winner} is better), so the distance is no measure of language bias alone."
         case NotDifferent():
-            return f" Their {quality.name} over the pool is not significantly different."
+            return f"{both} is not significantly different."
         case NotTested():
             return ""
 
 
 def _not_tested(study: Study) -> str:
-    """The groups of one run beside groups of several: their scores, and no judgement."""
+    """The groups of one run beside groups of several: their scores, and no judgement against those."""
     judged = {group.label for group in study.replicated}
     measure = study.widest
     single = [
@@ -260,8 +266,8 @@ def _not_tested(study: Study) -> str:
         if group.label not in judged
     ]
     return (
-        f"Not tested, because a single run does not show how much its training varies: {some(single)}; in brackets "
-        f"{measure.name} {measure.title}."
+        "Not tested against strategies of several runs, because a single run does not show how much its training "
+        f"varies: {some(single)}; in brackets {measure.name} {measure.title}."
     )
 
 
