@@ -35,6 +35,19 @@ def test_labels_say_what_differs_and_no_more(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_setting_that_is_left_at_its_default_is_not_named(tmp_path: Path) -> None:
+    for strategy, alpha in (("x_x", 1.0), ("x_y", 0.0)):
+        write_run(tmp_path / strategy, strategy, alpha)
+    write_run(tmp_path / "unmasked", "x_y", 0.0, settings={"loss": {"mask_same_passage": False}})
+    assert sorted(group.label for group in groups_in(tmp_path)) == ["X-X", "X-Y", "X-Y mask_same_passage=False"]
+
+
+def test_settings_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for place in ("optimizer", "scheduler"):
+        write_run(tmp_path / place, "x_x", 1.0, settings={place: {"lr": 0.1}})
+    assert sorted(group.label for group in groups_in(tmp_path)) == ["X-X lr=0.1 lr=default", "X-X lr=default lr=0.1"]
+
+
 def test_numbers_are_in_order(tmp_path: Path) -> None:
     for number, rate in enumerate((10.0, 2.0, 1e-05, 1.0)):
         write_run(tmp_path / str(number), "x_x", 1.0, settings={"optimizer": {"lr": rate}})

@@ -223,7 +223,13 @@ def _labels(settings: Sequence[Mapping[str, Any]], alpha_selected: bool) -> list
     of_fixed = _distinguishing([each for each in settings if "sampling.name" not in each])
     of_fixed += [path for path in of_trained if path.startswith("evaluation.") and path not in of_fixed]
     chosen = {True: of_trained, False: of_fixed}
-    return [_label(each, chosen["sampling.name" in each], settings, alpha_selected) for each in settings]
+    for defaults in (False, True):
+        labels = [
+            _label(each, chosen["sampling.name" in each], settings, alpha_selected, defaults) for each in settings
+        ]
+        if len(set(labels)) == len(labels):  # without defaults two settings of one name may look the same
+            break
+    return labels
 
 
 def _distinguishing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -240,8 +246,13 @@ def _distinguishing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _label(
-    own: Mapping[str, Any], chosen: Sequence[str], all_settings: Sequence[Mapping[str, Any]], alpha_selected: bool
+    own: Mapping[str, Any],
+    chosen: Sequence[str],
+    all_settings: Sequence[Mapping[str, Any]],
+    alpha_selected: bool,
+    defaults: bool,
 ) -> str:
+    """defaults: whether settings are named that this one leaves at their default."""
     strategy, alpha = own.get("sampling.name"), own.get(ALPHA)
     siblings = {str(each.get(ALPHA)) for each in all_settings if each.get("sampling.name") == strategy}
     parts = [] if strategy is None else [KINDS.get(strategy, str(strategy))]
@@ -266,7 +277,7 @@ def _label(
         elif path in {"encoder.name_or_path", "checkpoint"}:
             if path in own:
                 parts.append(_end_of(str(value), {str(each[path]) for each in all_settings if path in each}))
-        else:
+        elif path in own or defaults:
             parts.append(f"{name}={value}")
     if strategy is None and len(all_settings) > 1:
         parts = [*([] if _NAME_OF_ENCODER & set(chosen) else _encoder_of(own, all_settings)), *parts]
