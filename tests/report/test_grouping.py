@@ -43,9 +43,12 @@ def test_a_setting_that_is_left_at_its_default_is_not_named(tmp_path: Path) -> N
 
 
 def test_settings_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    write_run(tmp_path / "neither", "x_x", 1.0)
     for place in ("optimizer", "scheduler"):
         write_run(tmp_path / place, "x_x", 1.0, settings={place: {"lr": 0.1}})
-    assert sorted(group.label for group in groups_in(tmp_path)) == ["X-X lr=0.1 lr=default", "X-X lr=default lr=0.1"]
+    assert sorted(group.label for group in groups_in(tmp_path)) == [
+        "X-X lr=0.1 lr=default", "X-X lr=default lr=0.1", "X-X lr=default lr=default",
+    ]  # fmt: skip
 
 
 def test_numbers_are_in_order(tmp_path: Path) -> None:
