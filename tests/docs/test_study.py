@@ -82,3 +82,17 @@ def test_the_page_shows_the_numbers_of_the_report() -> None:
         assert shown in line, (line, each)
         p = float(each["p by Holm"])
         assert ("< 0.001" if p < 0.001 else f"{p:.2g}") in line, (line, each)
+
+
+def test_the_page_shows_the_numbers_of_the_other_arms() -> None:
+    text = (DOCS / "study.md").read_text(encoding="utf-8")
+    section = text.partition("## The other arms, six layers")[2].partition("\n## ")[0]
+    primary = {each["group"] for each in rows(STUDY / "report" / "data" / "results.csv")}
+    digits = {"map": 3, "rank_distance": 0}
+    found = set()
+    for each in rows(DOCS / "study" / "six_layers_all" / "data" / "results.csv"):
+        if each["metric"] in digits and each["group"] not in primary:
+            value, low, high = (fixed(each[key], digits[each["metric"]]) for key in ("value", "low", "high"))
+            assert f"{value} [{low}, {high}]" in section, each
+            found.add(each["group"])
+    assert len(found) == 6
