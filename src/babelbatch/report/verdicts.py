@@ -214,10 +214,9 @@ def _strategies(study: Study, measure: Measure) -> str:
     assert first is not None, "there are two groups that strategies can be judged by"
     names = {group.label for group in study.replicated} - {first}
     others = [label for label in study.best(measure) if label in names]
-    has = f"{_start(measure, first)} has the {_superlative(measure)} {measure.name}, "
+    among = "" if study.judged_all else ", of those tested,"
+    has = f"{_start(measure, first)} has{among} the {_superlative(measure)} {measure.name}, "
     has += _short(measure, study.estimates[first, measure].value)
-    if not study.judged_all:
-        has = has.replace(" has the ", " has, of those tested, the ", 1)
     if study.winner(measure):
         pair = study.pair(first, others[0], measure)
         assert pair is not None, "a winner was tested against every other"
