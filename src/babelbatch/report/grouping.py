@@ -287,13 +287,9 @@ def _label(
 
 def _encoder_of(own: Mapping[str, Any], all_settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """The name of an encoder that was not trained here, or else its kind, if it has one."""
+    names = {str(name) for each in all_settings if (name := each.get("encoder.name_or_path"))}
     if name := own.get("encoder.name_or_path"):
-        return [
-            _end_of(
-                str(name),
-                {str(each["encoder.name_or_path"]) for each in all_settings if each.get("encoder.name_or_path")},
-            )
-        ]
+        return [_end_of(str(name), names)]
     return [str(own["encoder._target_"]).rpartition(".")[2]] if own.get("encoder._target_") else []
 
 

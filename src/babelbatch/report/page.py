@@ -104,7 +104,8 @@ def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEF
 
 
 def _write(report: Report, output: Path) -> None:
-    data = _data_tables(report)
+    figures = _figures(report)
+    data = _data_tables(report, figures)
     output.mkdir(parents=True, exist_ok=True)
     (output / "data").mkdir(exist_ok=True)
     for table in data:
@@ -115,7 +116,7 @@ def _write(report: Report, output: Path) -> None:
     for section in [*([report.selection] if report.selection else []), *report.sections]:
         place = data_file(output / "data", section.data.name, ".tex")
         write_atomically(place, grid_to_latex(section.grid, section.title))
-    for figure in _figures(report):
+    for figure in figures:
         write_atomically(data_file(output / "data", figure.data.name, ".svg"), standalone(figure))
     write_atomically(output / "report.md", markdown(report))
     write_atomically(output / PAGE, html(report, data))
@@ -241,6 +242,7 @@ def html(report: Report, data: Sequence[Data]) -> str:
         "cell_text": cell_text, "fixed": fixed, "p_number": p_number, "percent": percent, "prose": prose,
     }  # fmt: skip
     environment.globals["language"] = language
+    curves = learning_curves(report.groups)
     return environment.get_template("report.html.j2").render(
         report=report,
         question=QUESTION,
@@ -248,8 +250,8 @@ def html(report: Report, data: Sequence[Data]) -> str:
         benchmarks=[
             _benchmark(each, alpha, report.plan) for each, alpha in zip(report.studies, report.alpha, strict=True)
         ],
-        curves=learning_curves(report.groups),
-        comparable_curves=_comparable_curves(report.groups),
+        curves=curves,
+        comparable_curves=_comparable_curves(curves, report.groups),
         cost=cost_data(report.groups),
         trained_on=_training_data(report),
         files=[table.name for table in data],
@@ -257,9 +259,9 @@ def html(report: Report, data: Sequence[Data]) -> str:
     )
 
 
-def _comparable_curves(groups: Sequence[Group]) -> str:
+def _comparable_curves(curves: Sequence[Figure], groups: Sequence[Group]) -> str:
     """What to think of differences between curves of the validation loss, if there are any."""
-    if not any(figure.data.name.startswith("curve_validation") for figure in learning_curves(groups)):
+    if not any(figure.data.name.startswith("curve_validation") for figure in curves):
         return ""
     losses = {
         json.dumps({path: value for path, value in run.settings.items() if path.startswith("loss.")}, sort_keys=True)
@@ -325,8 +327,8 @@ def _figures(report: Report) -> list[Figure]:
     ]
 
 
-def _data_tables(report: Report) -> list[Data]:
-    """Every table of numbers that is not empty, with those behind the plots."""
+def _data_tables(report: Report, figures: Sequence[Figure]) -> list[Data]:
+    """Every table of numbers that is not empty, with those behind the charts."""
     data = [results_data(report.studies), comparisons_data(report.studies), margins_data(report.studies)]
     data.append(planned_data(report.studies))
     data += [] if report.selection is None else [report.selection.data]
@@ -337,7 +339,7 @@ def _data_tables(report: Report) -> list[Data]:
         if (preference := language_preference(each)) is not None:
             data.append(preference.data)
     data += [section.data for section in report.sections]
-    data += [figure.data for figure in _figures(report)]
+    data += [figure.data for figure in figures]
     trained_on = _training_data(report)
     data += [] if trained_on is None else [trained_on]
     return [*(table for table in data if table.rows), cost_data(report.groups)]

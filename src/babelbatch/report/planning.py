@@ -89,10 +89,10 @@ def _sentence(
     between = f"between {group.label} and {reference.label}"
     what = f"a difference of {difference:g} in {measure.name} {measure.title} {between}"
     if needed is None:
-        return (
-            f"Not even {MOST_SEEDS:,} seeds find {what} with probability {POWER:g}: with these queries the smallest "
-            f"that they find is {_shown(measure, least)}."
-        )
+        find = f"the smallest that they find is {_shown(measure, least)}"
+        if not measure.is_possible(least):
+            find = "they find none that is possible"
+        return f"Not even {MOST_SEEDS:,} seeds find {what} with probability {POWER:g}: with these queries {find}."
     trained = "each" if not (group.fixed or reference.fixed) else (reference if group.fixed else group).label
     return f"To find {what} takes {needed:,} seeds of {trained}."
 
