@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from babelbatch import use_own_hub_cache
 from babelbatch.distributed.ranks import global_rank
+from babelbatch.jobs.uncollected import uncollected_imports
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -47,7 +48,8 @@ def merge() -> None:
     """babelbatch-merge"""
     _begin()
     _say("reading the runs")
-    from babelbatch.commands.merge_command import main
+    with uncollected_imports():
+        from babelbatch.commands.merge_command import main
 
     main()
 
@@ -60,7 +62,8 @@ def search() -> None:
 
     def work(cfg: DictConfig) -> None:
         _say("importing torch and Transformers")
-        from babelbatch.commands.search import search
+        with uncollected_imports():
+            from babelbatch.commands.search import search
 
         search(cfg)
 
@@ -75,7 +78,8 @@ def encode() -> None:
 
     def work(cfg: DictConfig) -> None:
         _say("importing torch and Transformers")
-        from babelbatch.commands.encode import encode
+        with uncollected_imports():
+            from babelbatch.commands.encode import encode
 
         encode(cfg)
 
@@ -90,7 +94,8 @@ def export() -> None:
 
     def work(cfg: DictConfig) -> None:
         _say("importing torch and Transformers")
-        from babelbatch.commands.export import export
+        with uncollected_imports():
+            from babelbatch.commands.export import export
 
         export(cfg)
 

@@ -5,4 +5,4 @@ Start at `launch.launch`: `plan` composes and checks all jobs before the first o
 codes, `failures` reports what goes wrong, `overrides` explains what was mistyped.
 """
 
-__all__ = ["direct", "fetching", "launch", "overrides", "plan", "plugins"]
+__all__ = ["direct", "fetching", "launch", "overrides", "plan", "plugins", "uncollected"]

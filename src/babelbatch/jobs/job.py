@@ -21,6 +21,7 @@ from babelbatch.distributed.ranks import global_rank
 from babelbatch.jobs.failures import run_reporting_failures
 from babelbatch.jobs.lightning_import import import_lightning
 from babelbatch.jobs.outcome import FINISHED, FINISHED_EARLIER, RESUMED, Outcome
+from babelbatch.jobs.uncollected import uncollected_imports
 from babelbatch.progress import announce, waiting
 from babelbatch.runs.files import (
     CHECKPOINT_FOLDER,
@@ -148,7 +149,7 @@ def _refuse_another_run(cfg: DictConfig, folder: Path) -> None:
 def _entry(root: str) -> Callable[[DictConfig, Path], None]:
     """The function of `babelbatch.commands` that runs such a job."""
     announce("importing torch, Lightning and Transformers")
-    with waiting("importing"):
+    with waiting("importing"), uncollected_imports():
         import_lightning()
         if root == "train":
             from babelbatch.commands.train import train
