@@ -16,6 +16,7 @@ from babelbatch.report.comparisons import MULTILINGUAL, RANK_DISTANCE, Study, st
 from babelbatch.report.grouping import grouped
 from babelbatch.report.page import write_report
 from babelbatch.report.runs import find_runs, read_run
+from babelbatch.report.svg import SERIES
 from babelbatch.statistics import holm
 from run_folders import write_run
 
@@ -52,6 +53,16 @@ def test_a_curve_has_the_evaluations_during_training(tmp_path: Path) -> None:
         (0.2, 800),
         (0.30000000000000004, 700),
         (0.4, 600),
+    ]
+
+
+def test_more_strategies_than_colours_are_counted(tmp_path: Path) -> None:
+    for number in range(SERIES + 1):
+        logged(write_run(tmp_path / str(number), "hybrid", number / 10, bias=True), [(0.1, 900), (0.2, 800)])
+    section = bias_at_quality(studied(two_strategies(tmp_path)))
+    assert section is not None
+    assert [figure.title for figure in section.figures] == [
+        "Rank distance against mAP over the pool, 6 of 9 strategies"
     ]
 
 

@@ -11,6 +11,7 @@ from babelbatch.report.dimensions import curve_of, dimensions
 from babelbatch.report.grouping import grouped
 from babelbatch.report.page import write_report
 from babelbatch.report.runs import find_runs
+from babelbatch.report.svg import SERIES
 from run_folders import write_run
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
@@ -67,6 +68,14 @@ def test_the_section(tmp_path: Path) -> None:
     assert sorted((label, size) for label, size, _ in section.figures[2].data.rows) == [
         ("X-X", 16), ("X-X", 32), ("X-X", 64), ("X-Y", 16), ("X-Y", 64),
     ]  # fmt: skip
+
+
+def test_more_strategies_than_colours_are_counted(tmp_path: Path) -> None:
+    for number in range(SERIES + 1):
+        write_run(tmp_path / str(number), "hybrid", number / 10, facts=facts({64: 0.4, 32: 0.3}))
+    section = dimensions(studied(tmp_path))
+    assert section is not None
+    assert section.figures[-1].title == "mAP over the pool of all languages, 6 of 7 strategies"
 
 
 def test_runs_without_sizes_have_no_section(tmp_path: Path) -> None:

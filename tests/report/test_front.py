@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from babelbatch.report.comparisons import Study, study
@@ -97,6 +98,10 @@ def test_twenty_groups_are_told_apart_and_the_page_stays_readable(tmp_path: Path
     text = (tmp_path / "report" / "report.md").read_text("utf-8")
     assert text.count("and 14 others keep the monolingual mAP of X-X lr=0 to within 0.01 (p") == 1
     assert "Hybrid alpha=0.5 lr=19 dominates hybrid alpha=0.5 lr=1, hybrid alpha=0.5 lr=2" in page
+    drawn = (tmp_path / "report" / "data" / "facts_front_monolingual_multilingual.svg").read_text("utf-8")
+    labels = re.findall(r">(\d+) [^<]*lr=(\d+)</text>", drawn)  # more than colours: the numbers tell them apart
+    assert [number for number, _ in labels] == [str(number) for number in range(1, 21)]
+    assert {int(lr) for _, lr in labels} == set(range(20))
 
 
 def test_two_that_dominate_each_other_are_counted_once(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from babelbatch.report.page import write_report
 from babelbatch.report.places import data_file, without_html
+from babelbatch.report.settings import Settings
 from run_folders import write_run
 
 
@@ -46,3 +47,24 @@ def test_raw_html_is_text(tmp_path: Path) -> None:
 
 def test_what_is_no_tag_stays() -> None:
     assert without_html("p < 0.05, 3 <4, <b>, </b>, <!-- x -->") == "p < 0.05, 3 <4, &lt;b>, &lt;/b>, &lt;!-- x -->"
+
+
+def test_numbers_of_an_earlier_report_do_not_stay_beside_those_of_this_one(tmp_path: Path) -> None:
+    """planned.csv of an earlier plan lay beside a report without one."""
+    for strategy, alpha in (("hybrid", 0.5), ("x_x", 1.0)):
+        for seed in range(3):
+            folder = tmp_path / "runs" / f"{strategy}{seed}"
+            write_run(folder, strategy, alpha, seed, benchmarks=("facts", "a & b"))
+    planned = Settings(contrasts="[{group: hybrid, against: x_x, measure: monolingual}]")
+    write_report([tmp_path / "runs"], tmp_path / "report", planned)
+    data = tmp_path / "report" / "data"
+    before = {file.name for file in data.iterdir()}
+    assert {"planned.csv", "a & b.tex", "a & b_dominance.csv", "a & b_dominance.tex"} <= before
+    (data / "notes.csv").write_text("of the user")
+    (data / "a & b.txt").write_text("of the user")
+
+    write_report([tmp_path / "runs"], tmp_path / "report", Settings(benchmarks=("facts",)))
+    write_report([tmp_path / "runs"], tmp_path / "other", Settings(benchmarks=("facts",)))
+    kept = {file.name for file in data.iterdir()}
+    assert kept == {file.name for file in (tmp_path / "other" / "data").iterdir()} | {"notes.csv", "a & b.txt"}
+    assert "planned.csv" not in kept

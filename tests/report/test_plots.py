@@ -67,3 +67,14 @@ def test_more_strategies_than_colours_are_counted(tmp_path: Path) -> None:
     assert training.title == "training loss, X-X batches, 6 of 8 strategies"
     found = language_preference(study("facts", groups))
     assert (len(found.groups), found.left_out, found.groups[-1]) == (6, 2, "X-X")
+
+
+def test_more_curves_over_alpha_than_colours_are_counted_and_their_numbers_are_kept(tmp_path: Path) -> None:
+    """The numbers of the seventh curve were left out as well, and nothing said so."""
+    for number in range(SERIES + 1):
+        settings = {"loss": {"temperature": 0.1 + number / 10}}
+        write_sweep(tmp_path / str(number), {0.0: {}, 1.0: {}}, seeds=1, settings=settings)
+    figure, *_ = alpha_curves(study("facts", grouped(find_runs([tmp_path]).runs)))
+    assert figure.title == "mAP within a language, 6 of 7 curves"
+    assert len(figure.legend) == SERIES
+    assert len(figure.data.rows) == 2 * (SERIES + 1)

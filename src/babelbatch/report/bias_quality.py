@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from babelbatch.report.comparisons import PREFERENCE, RANK_DISTANCE, SAME_LANGUAGE, Measure, Study, reference_of
-from babelbatch.report.figure import Figure
+from babelbatch.report.figure import Figure, of_all
 from babelbatch.report.grouping import Group
 from babelbatch.report.numbers import MISSING, fixed, interval, p_text
 from babelbatch.report.runs import Run, read_curves
@@ -172,7 +172,7 @@ def _figure(
     )
     columns = ("group", "evaluation", f"{quality.name} over the pool", measure.name)
     return Figure(
-        f"{title[0].upper()}{title[1:]}",
+        f"{title[0].upper()}{title[1:]}{of_all(len(lines), len({label for label, *_ in rows}))}",
         chart(lines, f"{title}: {ends}", f"{quality.name} over the pool"),
         tuple((line.label, line.series) for line in lines),
         Data(f"{study.benchmark}_curve_{measure.metric.replace('@', '_')}", columns, rows),

@@ -8,7 +8,7 @@ import numpy as np
 
 from babelbatch.evaluation.dimensions import DIMENSIONS
 from babelbatch.report.comparisons import Measure, Study
-from babelbatch.report.figure import Figure
+from babelbatch.report.figure import Figure, of_all
 from babelbatch.report.grouping import Group
 from babelbatch.report.measures import PLACES
 from babelbatch.report.numbers import MISSING, percent
@@ -111,7 +111,7 @@ def _figure(study: Study, measure: Measure, curves: Mapping[tuple[str, Measure],
         f"{line.label} from {measure.shown(line.points[0].y)} to {measure.shown(line.points[-1].y)}" for line in lines
     )
     return Figure(
-        title,
+        title + of_all(len(lines), len({label for label, *_ in rows})),
         chart(lines, f"{title} against dimensions: {ends}", "dimensions"),
         tuple((line.label, line.series) for line in lines),
         Data(f"{study.benchmark}_dimensions_{measure.setting}", ("group", "dimensions", measure.name), rows),

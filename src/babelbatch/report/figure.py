@@ -16,3 +16,8 @@ class Figure:
     svg: str
     legend: tuple[tuple[str, int], ...]
     data: Data
+
+
+def of_all(shown: int, known: int, what: str = "strategies") -> str:
+    """The end of a title, if the chart cannot show all of its numbers: there are `svg.SERIES` kinds of lines."""
+    return "" if shown == known else f", {shown} of {known} {what}"

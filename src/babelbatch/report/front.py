@@ -103,11 +103,11 @@ def _panel(study: Study, x: Measure, y: Measure, losses: Mapping[str, Sequence[s
     x_title, y_title = (f"{measure.name} {measure.title}" for measure in (x, y))
     where = "; ".join(f"{label}: {a:.3f}, {b:.3f}" for label, a, b, *_ in rows)
     title = f"{PLACES[y.setting]} against {PLACES[x.setting]}"
-    labels = [(f"{number + 1} {group.label}", number) for number, group in enumerate(study.groups)]
+    labels = [(f"{number + 1} {group.label}", number % SERIES) for number, group in enumerate(study.groups)]
     return Figure(
         title[0].upper() + title[1:],
         regions(marks, f"{title}. {where}", x_title, y_title),
-        tuple(labels) if len(labels) <= SERIES else (),
+        tuple(labels),
         Data(
             f"{study.benchmark}_front_{x.setting}_{y.setting}",
             ("group", x_title, y_title, "error of the first", "error of the second", "correlation", "radius in errors"),

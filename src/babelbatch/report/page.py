@@ -31,7 +31,7 @@ from babelbatch.report.languages import language
 from babelbatch.report.measures import RANK_DISTANCE
 from babelbatch.report.numbers import MISSING, fixed, general, p_number, percent
 from babelbatch.report.paper import paper_tables
-from babelbatch.report.places import data_file, without_html
+from babelbatch.report.places import data_file, of_earlier_page, without_html
 from babelbatch.report.planned import pairs_of
 from babelbatch.report.plots import alpha_curves, learning_curves
 from babelbatch.report.runs import FoundRuns
@@ -94,7 +94,8 @@ class Report:
 def write_report(folders: Sequence[Path], output: Path, settings: Settings = DEFAULTS) -> Path:
     """Compares the finished runs in `folders` and writes the report into the folder `output`.
 
-    Returns the path of the page; `report.md`, `data/*.csv` and `data/*.tex` are beside it.
+    Returns the path of the page; `report.md` and `data/` with .csv, .tex and .svg files are beside it. Files that an
+    earlier report wrote there, and this one does not, are removed.
     Raises ValueError for runs that are missing, damaged, or cannot be compared.
     """
     report = build_report(folders, settings)
@@ -107,18 +108,19 @@ def _write(report: Report, output: Path) -> None:
     figures = _figures(report)
     data = _data_tables(report, figures)
     output.mkdir(parents=True, exist_ok=True)
-    (output / "data").mkdir(exist_ok=True)
-    for table in data:
-        write_atomically(data_file(output / "data", table.name, ".csv"), to_csv(table))
+    place = output / "data"
+    place.mkdir(exist_ok=True)
+    files = {data_file(place, table.name, ".csv"): to_csv(table) for table in data}
     for each in report.studies:
-        place = data_file(output / "data", each.benchmark, ".tex")
-        write_atomically(place, to_latex(results(each), report.settings.level))
+        files[data_file(place, each.benchmark, ".tex")] = to_latex(results(each), report.settings.level)
     for section in [*([report.selection] if report.selection else []), *report.sections]:
-        place = data_file(output / "data", section.data.name, ".tex")
-        write_atomically(place, grid_to_latex(section.grid, section.title))
-    for figure in figures:
-        write_atomically(data_file(output / "data", figure.data.name, ".svg"), standalone(figure))
+        files[data_file(place, section.data.name, ".tex")] = grid_to_latex(section.grid, section.title)
+    files |= {data_file(place, figure.data.name, ".svg"): standalone(figure) for figure in figures}
+    for file, content in files.items():
+        write_atomically(file, content)
     write_atomically(output / "report.md", markdown(report))
+    for file in of_earlier_page(output / PAGE, place) - files.keys():
+        file.unlink()  # else it would lie among the numbers of this report
     write_atomically(output / PAGE, html(report, data))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from babelbatch.report.comparisons import Measure, Study
-from babelbatch.report.figure import Figure
+from babelbatch.report.figure import Figure, of_all
 from babelbatch.report.grouping import Group
 from babelbatch.report.numbers import fixed
 from babelbatch.report.runs import read_curves
@@ -35,13 +35,14 @@ def alpha_curves(study: Study) -> list[Figure]:
 
 def _alpha_curve(study: Study, measure: Measure, curves: Sequence[Mapping[float, Group]]) -> Figure:
     lines, rows = [], []
-    for series, groups in enumerate(curves[:SERIES]):
+    for series, groups in enumerate(curves):
         points = []
         for alpha, group in groups.items():
             estimate = study.estimates[group.label, measure]
             points.append(Point(alpha, estimate.value, (estimate.low, estimate.high)))
             rows.append((group.label, alpha, estimate.value, estimate.low, estimate.high))
-        lines.append(Line(shared_label(groups.values()), tuple(points), series))
+        if series < SERIES:
+            lines.append(Line(shared_label(groups.values()), tuple(points), series))
     title = measure.name if measure.metric == "rank_distance" else f"{measure.name} {measure.title}"
     title += "" if measure.higher_is_better else " (less is better)"
     data = Data(
@@ -51,6 +52,7 @@ def _alpha_curve(study: Study, measure: Measure, curves: Sequence[Mapping[float,
     )
     alt = f"{title} against alpha: " + "; ".join(f"{alpha:g}: {measure.shown(value)}" for _, alpha, value, *_ in rows)
     legend = tuple((line.label, line.series) for line in lines) if len(lines) > 1 else ()
+    title += of_all(len(lines), len(curves), "curves")
     return Figure(title, chart(lines, alt, "alpha: share of X-X batches"), legend, data)
 
 
@@ -69,8 +71,7 @@ def learning_curves(groups: Sequence[Group]) -> list[Figure]:
             if number < SERIES:
                 lines.append(Line(group.label, tuple(Point(step, value) for step, value in points), number))
         if lines:
-            drawn = len({label for label, *_ in rows})
-            shown = "" if drawn == len(lines) else f", {len(lines)} of {drawn} strategies"
+            shown = of_all(len(lines), len({label for label, *_ in rows}))
             ends = "; ".join(f"{line.label} ends at {fixed(line.points[-1].y, 3)}" for line in lines)
             svg = chart(lines, f"{title} against steps: {ends}", "steps", markers=False)
             data = Data(f"curve_{metric.replace('/', '_')}", ("group", "step", title), rows)

@@ -14,9 +14,8 @@ class Settings:
     plan: a difference to plan seeds for. select: `select`, `select_per` and `select_among` as in `report` of a
     configuration, or `select: none`; empty: as the runs' configurations say. contrasts: planned comparisons, as
     `contrasts.plan_for` takes them; empty: those of the runs' configurations. name: of the report; empty: the names of
-    the runs. foreign: systems that were measured
-    elsewhere, each a folder with a declaration, or a declaration (`foreign.from_argument`). scores: a folder for copies
-    of what the report reads of its own runs."""
+    the runs. foreign: systems that were measured elsewhere, each a folder with a declaration, or a declaration
+    (`foreign.from_argument`). scores: a folder for copies of what the report reads of its own runs."""
 
     level: float = 0.95
     margin: float = 0.01
