@@ -355,9 +355,7 @@ def test_interrupted_from_the_keyboard(tmp_path: Path) -> None:
 def test_training_on_the_test_set_is_refused(tmp_path: Path) -> None:
     leaky = [*SMALL_TRANSFORMER, "corpus.split_seed=1", "logger=none", "trainer.max_steps=2", "output_dir=out"]
     done = run_forked("babelbatch-train", *leaky, cwd=tmp_path, code=2)
-    assert (
-        "queries of benchmark world_facts are in the corpus world_facts: its scores would be meaningless" in done.stderr
-    )
+    assert "queries of benchmark world_facts are in the corpus world_facts, apart from case," in done.stderr
     run_forked("babelbatch-train", *leaky, "train_on_test=true", cwd=tmp_path)
     assert metrics(tmp_path / "out")["steps"] == 2
 

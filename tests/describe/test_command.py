@@ -206,12 +206,16 @@ def test_as_markdown(pairs):
     assert text.endswith("## Problems\n\n* first\n\n")
 
 
+IN_CORPUS = "asked: 1 of its 2 queries are in the corpus, apart from case, punctuation and spaces"
+
+
 def test_problems_and_notes(pairs):
     facts, asked, shared = described(pairs)
-    assert list(problems(facts, asked, shared)) == [
-        "asked: 1 of its 2 queries are in the corpus; more than 1\xa0% is refused: remove them from the corpus, or set "
-        "train_on_test=true"
+    assert list(problems(facts, shared)) == [
+        f"{IN_CORPUS}; more than 1\xa0% is refused: remove them from the corpus, or set train_on_test=true"
     ]
+    assert list(problems(facts, shared, train_on_test=True)) == []
+    assert f"{IN_CORPUS}; train_on_test=true accepts that" in notes(facts, asked, shared, train_on_test=True)
     assert list(notes(facts, asked, shared)) == [
         "corpus: 1 (en) items repeat query and passage of another",
         "corpus: 2 (en) items have the query of another item and a passage with another key: in one batch each is a "
@@ -224,7 +228,7 @@ def test_problems_and_notes(pairs):
 def test_languages_without_pairs(make_corpus):
     none = [(item, "en") for item in range(3)]
     corpus = make_corpus(3, ("zh", "en", "de"), no_query=none, no_passage=none)
-    assert list(problems(corpus_facts(corpus, None, 1), [], [])) == [
+    assert list(problems(corpus_facts(corpus, None, 1), [])) == [
         "corpus: no item pairs a text in 'en' with one in any language, so there is no batch in it; "
         "leave it out of the languages, or add its texts under the same ids",
     ]
@@ -240,7 +244,7 @@ def test_languages_for_x_y_only(make_corpus):
                                         no_passage=[(0, "de"), (1, "en")]), None, 1)  # fmt: skip
     asked = corpus_facts(make_corpus(2, ("de", "en", "fr"), no_passage=[(0, "fr"), (1, "fr")]), None, 1)
     for facts, languages in ((parallel, "de, en"), (asked, "fr")):
-        assert list(problems(facts, [], [])) == []
+        assert list(problems(facts, [])) == []
         assert list(notes(facts, [], [])) == [
             f"corpus: no item has both query and passage in {languages}: X-Y batches only; set sampling=x_y, make "
             "it a part of a mixture, or for X-X batches leave them out of the languages"
@@ -284,6 +288,89 @@ def test_a_batch_larger_than_a_languages_items_is_a_problem(pairs, enough, capsy
         "corpus: an X-Y batch needs 4 items, there are 1 to train on; lower sampling.batch_size or leave the language "
         "out of sampling.languages",
     ]
+
+
+def csv(path: Path, rows: list[str]) -> Path:
+    path.write_text("\n".join(["id,language,question,passage", *rows]), encoding="utf-8")
+    return path
+
+
+def part(name: str, path: Path) -> list[str]:
+    return [f"+corpus@corpus.parts.{name}=table", f"corpus.parts.{name}.path={path}"]
+
+
+def test_a_part_of_a_mixture_need_not_have_every_language(enough, tmp_path, capsys):
+    """For every language on its own, a part without it was called a problem, which no run refuses."""
+    english = csv(tmp_path / "english.csv", [f"{n},en,Who is {n}?,Person {n}." for n in range(150)])
+    typed = ["corpus=mixture", *part("a", english), *part("b", enough), "sampling.batch_size=16"]
+    assert main(["experiment=demo", *typed]) == 0
+    assert "No problems." in capsys.readouterr().out
+    assert main(["experiment=demo", *typed, "sampling.batch_size=200"]) == 2
+    assert len(problems_told(capsys)) == 1
+    assert main(typed) == 0
+    assert "was not checked: that depends on the strategy; name it with sampling=" in capsys.readouterr().out
+
+
+def test_the_validation_corpus_of_a_run_is_looked_at(enough, tmp_path, capsys):
+    """It was never read, and "No problems." was printed of data that a run refuses."""
+    typed = ["experiment=demo", "corpus=table", f"corpus.path={enough}", "sampling.batch_size=32"]
+    same = csv(
+        tmp_path / "same.csv", [f"v{n},{code},Why {n} {code},It is." for n in range(60) for code in ("en", "de")]
+    )
+    typed += ["corpus@validation=table", f"validation.path={same}"]
+    assert main(typed) == 2
+    (problem,) = problems_told(capsys)
+    assert problem.startswith(
+        "validation: 120 of the 120 queries of the validation corpus table are in the corpus table"
+    )
+    assert main([*typed, "train_on_test=true"]) == 0
+    capsys.readouterr()
+    alone = csv(tmp_path / "alone.csv", ["v1,en,Alpha?,Beta."])
+    assert main([*typed, f"validation.path={alone}"]) == 2
+    (problem,) = problems_told(capsys)
+    assert "validation" in problem
+    assert main([*typed, "validation.path=nowhere.csv"]) == 2
+    assert "nowhere.csv" in capsys.readouterr().err
+
+
+def test_what_is_not_trained_on_is_not_in_the_way(enough, tmp_path, capsys):
+    """German evaluation queries in a corpus of which only the English half, or hardly any German, is trained on."""
+    asked = [f"q{n},de,{f'Why {n} de' if n < 10 else f'Where is {n}'}?,There {n}." for n in range(100)]
+    typed = ["experiment=demo", "corpus=table", f"corpus.path={enough}", "sampling.batch_size=16", "near=false"]
+    typed += ["benchmarks=table", "benchmarks.table.layout=pairs"]
+    typed += [f"benchmarks.table.path={csv(tmp_path / 'asked.csv', asked)}"]
+    assert main(typed) == 2
+    assert problems_told(capsys)[0].startswith("table: 10 of its 100 queries are in the corpus, apart from")
+    assert main([*typed, "train_on_test=true"]) == 0
+    assert "train_on_test=true accepts that" in capsys.readouterr().out
+    assert main([*typed, "sampling=english", "sampling.languages=[EN]"]) == 0
+    few = [*typed, "language_fraction={de: 0.2}", "sampling=english"]
+    assert main([*few, "sampling.languages=[de]", "sampling.batch_size=8"]) == 2
+    told = capsys.readouterr().out
+    assert "queries are in the corpus" in told
+    assert "table: 10 of its" not in told  # of the 30 German items that are left
+
+
+def test_rows_that_were_left_out_are_told(tmp_path, capsys):
+    rows = [f"{n},en,{f'Why {n}?' if n < 140 else ''},Because {n}." for n in range(150)]
+    typed = ["corpus=table", f"corpus.path={csv(tmp_path / 'bad.csv', rows)}", "corpus.on_bad_row=skip"]
+    typed.append("sampling.batch_size=100")
+    assert main([*typed, f"json={tmp_path}/a.json"]) == 0
+    note = "corpus: 10 rows that cannot be used left out, because of on_bad_row=skip"
+    assert note in capsys.readouterr().out
+    found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert found["corpus"]["skipped_rows"] == 10
+    assert note in found["notes"]
+
+
+def test_copies_of_items_may_fill_a_batch(enough, tmp_path, capsys):
+    """Of a run that trains on four copies of each item it was said that they are too few."""
+    (tmp_path / "en-de.txt").write_text("why warum\n", encoding="utf-8")
+    typed = ["experiment=demo", "corpus=table", f"corpus.path={enough}", "sampling.batch_size=256"]
+    assert main(typed) == 2
+    capsys.readouterr()
+    assert main([*typed, "transform=code_switching", f"transform.dictionaries={tmp_path}", "transform.copies=4"]) == 0
+    assert "was not checked: transform.copies=4 adds items" in capsys.readouterr().out
 
 
 def test_the_batches_of_a_chosen_strategy(pairs, capsys):
@@ -406,7 +493,7 @@ def test_as_typed(tmp_path, shared_data):
         "encoder.passage_length=24", "sample=200", "near=false", cwd=tmp_path, code=2,
     )  # fmt: skip
     assert "\n│ mlqa_r    │   4,199 │     1,660 │               - │\n" in done.stdout
-    assert "\nProblems:\n  - mlqa_r: 1,660 of its 4,199 queries are in the corpus; more than 1\xa0%" in done.stdout
+    assert "\nProblems:\n  - mlqa_r: 1,660 of its 4,199 queries are in the corpus, apart from" in done.stdout
     assert re.search(r"encoder truncates passages: \d\d\xa0% in en, \d\d\xa0% in de; raise enc", done.stdout)
     lines = done.stderr.splitlines()
     assert lines[0] == "babelbatch: checking the configuration"

@@ -6,14 +6,17 @@ The queries of the benchmarks are in memory; those of the corpus are read once a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from math import ceil, floor
 
+import numpy as np
 import regex
+from numpy.typing import NDArray
 
 from babelbatch.progress import track
-from babelbatch.records import Benchmark, Corpus, same_text
+from babelbatch.records import ABSENT, Benchmark, Corpus, find_language, same_text
 
 REFUSED_SHARE = 0.01
 """A benchmark with a larger share of its queries in the corpus is not evaluated."""
@@ -22,6 +25,7 @@ NEAR = 0.8
 """Queries of at least this Jaccard similarity are near duplicates."""
 
 _GRAM_LENGTH = 3
+_BLOCK = 1 << 18  # items at a time
 _EXAMPLES = 5
 _SEARCH = "looking for evaluation queries in the corpus"  # for the progress bar
 _DROPPED = regex.compile(r"[\p{P}\p{Z}\p{C}]+")
@@ -46,7 +50,7 @@ class Overlap:
 
     @property
     def refused(self) -> bool:
-        """Whether scores on this benchmark would be meaningless."""
+        """Whether scores on this benchmark would not measure generalisation."""
         return self.identical > REFUSED_SHARE * self.queries
 
 
@@ -80,31 +84,65 @@ def overlaps(texts: Iterable[str], benchmarks: Mapping[str, Benchmark], *, near:
     return [_overlap(name, benchmarks[name], counts[name], identical, nearest if near else None) for name in benchmarks]
 
 
-def refuse_leakage(corpus: Corpus, benchmarks: Mapping[str, Benchmark]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Some of the texts, in their order. is_used: (n,) which."""
+
+    texts: Iterable[str]
+    is_used: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return int(self.is_used.sum())
+
+    def __iter__(self) -> Iterator[str]:
+        return compress(self.texts, self.is_used)
+
+
+def used_queries(corpus: Corpus, languages: Sequence[str] | None = None) -> _Used:
+    """The queries that items have in `languages` (None: in any). A corpus may have others: of languages that are not
+    trained on, and of items that `language_fraction` has left without."""
+    chosen = corpus.languages if languages is None else [find_language(each, corpus.languages) for each in languages]
+    columns = [column for column, code in enumerate(corpus.languages) if code in chosen]
+    is_used = np.zeros(len(corpus.query_texts), bool)
+    for start in range(0, len(corpus), _BLOCK):
+        rows = np.asarray(corpus.queries[start : start + _BLOCK])[:, columns]
+        is_used[rows[rows != ABSENT]] = True
+    return _Used(corpus.query_texts, is_used)
+
+
+def refuse_leakage(corpus: Corpus, benchmarks: Mapping[str, Benchmark], languages: Sequence[str] | None = None) -> None:
     """Raises ValueError if more than one in a hundred of a benchmark's queries are in the corpus, apart from case,
-    punctuation and spaces."""
-    for found in overlaps(corpus.query_texts, benchmarks, near=False):
+    punctuation and spaces. languages: those that are trained on; None: all of the corpus."""
+    for found in overlaps(used_queries(corpus, languages), benchmarks, near=False):
         if found.refused:
             raise ValueError(
                 f"{found.identical:,} of the {found.queries:,} queries of benchmark {found.benchmark} are in the "
-                f"corpus {corpus.name}: its scores would be meaningless; choose another, or set train_on_test=true"
+                f"corpus {corpus.name}, apart from case, punctuation and spaces: its scores would not measure "
+                "generalisation; choose another, or set train_on_test=true"
             )
 
 
-def refuse_leaking_validation(corpus: Corpus, validation: Corpus | None, benchmarks: Mapping[str, Benchmark]) -> None:
+def refuse_leaking_validation(
+    corpus: Corpus,
+    validation: Corpus | None,
+    benchmarks: Mapping[str, Benchmark],
+    languages: Sequence[str] | None = None,
+) -> None:
     """Raises ValueError if more than one in a hundred of the validation corpus's queries are in the corpus, or of a
     benchmark's queries in the validation corpus, apart from case, punctuation and spaces. In the first case the loss
-    does not measure generalisation, in the second the test data would choose the weights."""
+    does not measure generalisation, in the second the test data would choose the weights. languages: those that are
+    trained on; None: all of the corpus."""
     if validation is None:
         return
     counts = Counter(map(normalised, validation.query_texts))
-    common = {plain for plain in map(normalised, track(corpus.query_texts, _SEARCH, "queries")) if plain in counts}
+    texts = track(used_queries(corpus, languages), _SEARCH, "queries")
+    common = {plain for plain in map(normalised, texts) if plain in counts}
     seen = sum(counts[text] for text in common)
     if seen > REFUSED_SHARE * len(validation.query_texts):
         raise ValueError(
             f"{seen:,} of the {len(validation.query_texts):,} queries of the validation corpus {validation.name} "
-            f"are in the corpus {corpus.name}: its loss would not measure generalisation; choose another "
-            "corpus@validation, or set train_on_test=true"
+            f"are in the corpus {corpus.name}, apart from case, punctuation and spaces: its loss would not measure "
+            "generalisation; choose another corpus@validation, or set train_on_test=true"
         )
     refuse_leakage(validation, benchmarks)
 

@@ -206,8 +206,9 @@ def read_or_refuse(cfg: DictConfig, folder: Path) -> Run:
         corpus = with_language_fraction(corpus, cfg.language_fraction, cfg.seed)
     benchmarks = build_benchmarks(cfg.benchmarks)
     if not cfg.train_on_test:
-        refuse_leakage(corpus, benchmarks)
-        refuse_leaking_validation(corpus, validation, benchmarks)
+        languages = cfg.sampling.get("languages")
+        refuse_leakage(corpus, benchmarks, languages)
+        refuse_leaking_validation(corpus, validation, benchmarks, languages)
     fingerprints = {
         "fingerprint/corpus": corpus.fingerprint,
         "fingerprint/validation": None if validation is None else validation.fingerprint,

@@ -20,14 +20,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from babelbatch.benchmarks.leakage import overlaps
+from babelbatch.benchmarks.leakage import overlaps, refuse_leaking_validation, used_queries
 from babelbatch.commands.data import build_benchmarks, build_corpus
 from babelbatch.configuration.check import check
 from babelbatch.configuration.home import put_home
 from babelbatch.configuration.schema import ConfigError, register
 from babelbatch.configuration.shipped import CONF
 from babelbatch.configuration.signatures import parameters
-from babelbatch.describe.batches import Draws, batch_problems
+from babelbatch.corpora import with_language_fraction
+from babelbatch.describe.batches import Draws, batch_problems, unchecked
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.findings import notes, problems
 from babelbatch.describe.tables import blocks, show, to_markdown
@@ -82,8 +83,9 @@ def main(arguments: list[str]) -> int:
         return _INTERRUPTED
 
 
-def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draws]:
-    """The checked configuration of the command, and what a run would draw from the corpus. Raises ConfigError.
+def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draws, DictConfig | None]:
+    """The checked configuration of the command, what a run would draw from the corpus, and its validation corpus if it
+    has one of its own. Raises ConfigError.
 
     With an experiment, corpus, benchmarks and sampling are those of its training run, and all settings of
     babelbatch-train are accepted.
@@ -98,7 +100,7 @@ def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draw
         put_home(cfg)
         check_needs([cfg])
         chosen = any(override.startswith("sampling=") for override in overrides)
-        return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), chosen, held_out, {}, 0, validates=False)
+        return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), chosen, held_out), None
     training = [override for override, root in zip(overrides, roots, strict=True) if root not in _OWN_KEYS]
     own = [override for override, root in zip(overrides, roots, strict=True) if root in {*_OWN_KEYS, "encoder"}]
     check_jobs("train", training, multirun=False, config_dir=config_dir)
@@ -111,20 +113,31 @@ def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draw
     for group in ("corpus", "benchmarks", "sampling"):
         cfg[group] = OmegaConf.to_container(run[group], resolve=True)
     check(cfg, "describe")
-    check_needs([cfg])
+    check_needs([cfg, OmegaConf.masked_copy(run, ["validation"])])
     fraction = 0.0 if run.validation is not None else run.data.get("validation_fraction", held_out)
-    languages = dict(run.language_fraction or {})
-    sampling = instantiate(cfg.sampling, _convert_="all")
-    return cfg, Draws(sampling, True, fraction, languages, run.seed, validates=fraction > 0)
+    draws = Draws(
+        instantiate(cfg.sampling, _convert_="all"),
+        True,
+        fraction,
+        dict(run.language_fraction or {}),
+        run.seed,
+        validates=fraction > 0,
+        train_on_test=run.train_on_test,
+        copies=(run.transform or {}).get("copies", 1),
+    )
+    return cfg, draws, run.validation
 
 
-def _describe(cfg: DictConfig, draws: Draws, console: Console) -> int:
+def _describe(cfg: DictConfig, draws: Draws, validation_node: DictConfig | None, console: Console) -> int:
     named = {"json": cfg.json, "markdown": cfg.markdown}
     outputs = {key: Path(path).expanduser() for key, path in named.items() if path is not None}
     for key, path in outputs.items():
         _refuse_unwritable(key, path)  # before the work, which may take long
     try:
         corpus = build_corpus(cfg.corpus) if cfg.corpus else None
+        if corpus is not None and draws.language_fraction:
+            corpus = with_language_fraction(corpus, draws.language_fraction, draws.seed)
+        validation = None if validation_node is None else build_corpus(validation_node, "validation")
         benchmarks = build_benchmarks(cfg.benchmarks)
     except ValueError as error:
         return _user_error(str(error))
@@ -135,11 +148,19 @@ def _describe(cfg: DictConfig, draws: Draws, console: Console) -> int:
         encoder = build_encoder(cfg.encoder, corpus)
     of_corpus = None if corpus is None else corpus_facts(corpus, encoder, cfg.sample)
     of_benchmarks = [benchmark_facts(benchmark, encoder, cfg.sample) for benchmark in benchmarks.values()]
-    shared = [] if corpus is None else overlaps(corpus.query_texts, benchmarks, near=cfg.near)
-    found_problems = list(problems(of_corpus, of_benchmarks, shared))
+    languages = draws.sampling.languages if draws.chosen else None
+    shared = [] if corpus is None else overlaps(used_queries(corpus, languages), benchmarks, near=cfg.near)
+    found_problems = list(problems(of_corpus, shared, train_on_test=draws.train_on_test))
+    found_notes = list(notes(of_corpus, of_benchmarks, shared, train_on_test=draws.train_on_test))
     if corpus is not None and of_corpus is not None:
-        found_problems += batch_problems(corpus, of_corpus, draws)
-    found_notes = list(notes(of_corpus, of_benchmarks, shared))
+        found_problems += batch_problems(corpus, of_corpus, draws, validation)
+        if (reason := unchecked(corpus, draws)) is not None:
+            found_notes.append(f"corpus: {reason}")
+        if validation is not None and not draws.train_on_test:
+            try:
+                refuse_leaking_validation(corpus, validation, benchmarks, languages)
+            except ValueError as error:
+                found_problems.append(f"validation: {error}")
     tables = list(blocks(of_corpus, of_benchmarks, shared))
     show(tables, console)
     for title, sentences in (("Problems", found_problems), ("Notes", found_notes)):

@@ -41,9 +41,11 @@ class LanguageFacts(TypedDict, total=False):
 
 
 class Facts(TypedDict):
-    """Counts of a corpus or a benchmark. cells: by `<query language>-<passage or candidate language>`."""
+    """Counts of a corpus or a benchmark. cells: by `<query language>-<passage or candidate language>`. skipped_rows: of
+    the source, that were left out."""
 
     name: str
+    skipped_rows: int
     fingerprint: str
     languages: dict[str, LanguageFacts]
     cells: dict[str, int]
@@ -113,6 +115,7 @@ def corpus_facts(corpus: Corpus, encoder: Encoder | None, sample: int) -> Corpus
         languages[language] = facts
     return {
         "name": corpus.name,
+        "skipped_rows": corpus.skipped_rows.count,
         "fingerprint": corpus.fingerprint,
         "items": len(corpus),
         "crosslingual_items": crosslingual,
@@ -155,6 +158,7 @@ def benchmark_facts(benchmark: Benchmark, encoder: Encoder | None, sample: int) 
         languages[language] = facts
     return {
         "name": benchmark.name,
+        "skipped_rows": benchmark.skipped_rows.count,
         "fingerprint": benchmark.fingerprint,
         "protocol": benchmark.protocol,
         "queries": len(benchmark.query_ids),

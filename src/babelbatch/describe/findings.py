@@ -11,10 +11,8 @@ from babelbatch.progress import percent
 _TRUNCATED_SHARE = 0.05  # from which truncated texts are worth a note
 
 
-def problems(
-    corpus: CorpusFacts | None, benchmarks: Sequence[BenchmarkFacts], overlaps: Sequence[Overlap]
-) -> Iterator[str]:
-    """What a run refuses, or would compute wrongly."""
+def problems(corpus: CorpusFacts | None, overlaps: Sequence[Overlap], *, train_on_test: bool = False) -> Iterator[str]:
+    """What a run refuses, or would compute wrongly. train_on_test: the run accepts evaluation queries in the corpus."""
     if corpus is not None:
         for language, of_language in corpus["languages"].items():
             if not (of_language["pairs"] or _crosses(language, corpus)):
@@ -23,27 +21,32 @@ def problems(
                     "it; leave it out of the languages, or add its texts under the same ids"
                 )
     for overlap in overlaps:
-        if overlap.refused:
+        if overlap.refused and not train_on_test:
             yield (
-                f"{overlap.benchmark}: {overlap.identical:,} of its {overlap.queries:,} queries are in the corpus; "
-                f"more than {percent(REFUSED_SHARE)} is refused: remove them from the corpus, or set train_on_test=true"
+                f"{_in_corpus(overlap)}; more than {percent(REFUSED_SHARE)} is refused: remove them from the corpus, "
+                "or set train_on_test=true"
             )
 
 
 def notes(
-    corpus: CorpusFacts | None, benchmarks: Sequence[BenchmarkFacts], overlaps: Sequence[Overlap]
+    corpus: CorpusFacts | None,
+    benchmarks: Sequence[BenchmarkFacts],
+    overlaps: Sequence[Overlap],
+    *,
+    train_on_test: bool = False,
 ) -> Iterator[str]:
-    """What a run accepts, and may be intended."""
+    """What a run accepts, and may be intended. train_on_test: as for `problems`."""
     if corpus is not None:
         yield from _notes_on_corpus(corpus)
     for benchmark in benchmarks:
+        yield from _skipped(benchmark["name"], benchmark["skipped_rows"])
         repeated = {code: facts["repeated_queries"] for code, facts in benchmark["languages"].items()}
         if any(repeated.values()):
             yield f"{benchmark['name']}: {_counts(repeated)} queries have the text of another id"
         yield from _truncated(benchmark["name"], benchmark["languages"], ("query", "candidate"))
     for overlap in overlaps:
-        if overlap.identical and not overlap.refused:
-            yield f"{overlap.benchmark}: {overlap.identical:,} of its {overlap.queries:,} queries are in the corpus"
+        if overlap.identical and (train_on_test or not overlap.refused):
+            yield _in_corpus(overlap) + ("; train_on_test=true accepts that" if overlap.refused else "")
         if overlap.near:
             yield (
                 f"{overlap.benchmark}: {overlap.near:,} of its queries have a near duplicate in the corpus (Jaccard "
@@ -51,7 +54,21 @@ def notes(
             )
 
 
+def _in_corpus(overlap: Overlap) -> str:
+    return (
+        f"{overlap.benchmark}: {overlap.identical:,} of its {overlap.queries:,} queries are in the corpus, apart from "
+        "case, punctuation and spaces"
+    )
+
+
+def _skipped(name: str, count: int) -> Iterator[str]:
+    if count:
+        rows = "row" if count == 1 else "rows"
+        yield f"{name}: {count:,} {rows} that cannot be used left out, because of on_bad_row=skip"
+
+
 def _notes_on_corpus(corpus: CorpusFacts) -> Iterator[str]:
+    yield from _skipped("corpus", corpus["skipped_rows"])
     if not corpus["crosslingual_items"]:
         yield "corpus: no item is in two languages; set sampling=x_x, or another that has no X-Y batches"
     languages = corpus["languages"]
