@@ -16,6 +16,11 @@ from babelbatch.jobs.uncollected import uncollected_imports
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+_WITHOUT_NEGATIVES = {
+    "only_answers": "every passage that was found answers the query; mining.languages=any searches more passages",
+    "outside_ranks": "no other passage is in the ranks mining.first_rank to mining.last_rank",
+    "too_close": "all in these ranks score too close to the positive; lower mining.relative_margin or absolute_margin",
+}
 _INSTEAD_OF_JOBS = ("-h", "--help", "--hydra-help", "-c", "--cfg", "-i", "--info", "-sc", "--shell-completion")
 
 
@@ -214,7 +219,7 @@ def _print_evaluations(folders: list[Path], multirun: bool) -> None:
 
 def _print_minings(folders: list[Path], multirun: bool) -> None:
     """Prints what each finished mining of a command found, and how to train on it."""
-    from babelbatch.progress import percent
+    from babelbatch.progress import percent_reached
     from babelbatch.runs.files import NEGATIVES_FILE
     from babelbatch.runs.metrics_file import read_metrics
 
@@ -224,11 +229,15 @@ def _print_minings(folders: list[Path], multirun: bool) -> None:
         parts = [f"{found['negatives']:,} hard negatives for {queries}"]
         if found["negatives"]:
             parts.append(f"median rank {found['median_rank']:g}")
-            parts.append(f"mean score {found['mean_score']:.3f}, positives {found['mean_positive_score']:.3f}")
+            parts.append(f"mean score {found['mean_score']:.3f}, of their positives {found['mean_positive_score']:.3f}")
+        if (of_all := found.get("mean_slot_score")) is not None:
+            parts.append(f"of the positives of all queries {of_all:.3f}")
         if recalls := [value for key, value in found.items() if key.startswith("recall/")]:
-            parts.append(f"the index finds at least {percent(min(recalls), 1)} of the exact neighbours")
+            pools = "" if len(recalls) == 1 else " in each pool"
+            parts.append(f"the index finds {percent_reached(min(recalls))} of the exact neighbours or more{pools}")
         print(f"{'; '.join(parts)}; {found['seconds/mine']:.0f} s")
+        for reason, sentence in _WITHOUT_NEGATIVES.items():
+            if count := found.get(f"slots_{reason}"):
+                print(f"{count:,} without: {sentence}")
         if found["negatives"]:
             print(f"To train on them: babelbatch-train ... negatives={folder / NEGATIVES_FILE}")
-        else:
-            print("Every candidate scores too close to the positive; lower mining.relative_margin")

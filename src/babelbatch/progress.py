@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import floor
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
@@ -76,6 +77,11 @@ def _root_has_no_handlers(_: logging.LogRecord) -> bool:
 def percent(share: float, digits: int = 0) -> str:
     """A share as a percentage, joined to its unit by a no-break space: 0.528 is `53 %`. digits: decimals."""
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def percent_reached(share: float) -> str:
+    """A share as a percentage with one decimal, rounded down: only all of it is `100.0 %`."""
+    return percent(floor(1000 * share + 1e-9) / 1000, 1)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.batches.negatives import read_negatives
+from babelbatch.cli import _print_minings
 from babelbatch.commands import mine as mine_module
 from babelbatch.commands.mine import corpus_of_run, mine
 from babelbatch.configuration.schema import register
@@ -85,6 +86,9 @@ def test_a_table_beside_a_double_loop(corpus, encoder, tmp_path):
     assert facts["negatives"] == len(table) > 1000
     assert facts["slots"] == 3 * len(corpus)
     assert facts["slots_filled"] == len(found)
+    own = np.einsum("ild,ild->il", queries[corpus.queries], passages[corpus.passages])
+    assert facts["mean_slot_score"] == pytest.approx(own.mean(), abs=1e-5)
+    assert facts["mean_slot_score"] < facts["mean_positive_score"]  # hard queries find nothing below the margin
     assert facts["fingerprint/corpus"] == corpus.fingerprint
     assert facts["fingerprint/encoder"] == fingerprint(encoder[0])
     assert facts["mining"]["last_rank"] == 20
@@ -93,6 +97,28 @@ def test_a_table_beside_a_double_loop(corpus, encoder, tmp_path):
     metadata = json.loads(pq.read_schema(tmp_path / "negatives.parquet").metadata[b"babelbatch"])
     assert metadata["mining"] == facts["mining"]
     assert metadata["fingerprint/encoder"] == facts["fingerprint/encoder"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (
+            ["corpus.languages=[en]", "mining.first_rank=5000", "mining.last_rank=6000"],
+            "no other passage is in the ranks",
+        ),
+        (["mining.relative_margin=0.99"], "all in these ranks score too close to the positive"),
+    ],
+)
+def test_without_negatives_the_reason_is_said(encoder, tmp_path, capsys, settings, reason):
+    """Whatever the reason was, the advice was to lower the margin."""
+    mine(configured(encoder[1], *settings), tmp_path)
+    _print_minings([tmp_path], False)
+    shown = capsys.readouterr().out
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    empty = found["slots"] - found["slots_filled"]
+    assert f"{empty:,} without: {reason}" in shown
+    assert shown.count("without:") == 1
+    assert found["slots_only_answers"] + found["slots_outside_ranks"] + found["slots_too_close"] == empty > 100
 
 
 def test_every_long_step_is_shown(encoder, tmp_path, works):
@@ -213,8 +239,9 @@ def test_what_mining_says(mined_run):
     path = mined_run / "table" / "negatives.parquet"
     expected = (
         rf"{6 * items:,} hard negatives for {3 * items:,} of {3 * items:,} queries \(an item in a language\); "
-        r"median rank 1\.5; mean score 0\.\d{3}, positives 0\.\d{3}; "
-        r"the index finds at least \d+\.\d\xa0% of the exact neighbours; \d+ s\n"
+        r"median rank 1\.5; mean score 0\.\d{3}, of their positives 0\.\d{3}; "
+        r"of the positives of all queries 0\.\d{3}; "
+        r"the index finds \d+\.\d\xa0% of the exact neighbours or more in each pool; \d+ s\n"
         rf"To train on them: babelbatch-train \.\.\. negatives={re.escape(str(path))}\n"
     )
     assert re.search(rf"\n{expected}$", (mined_run / "stdout").read_text())

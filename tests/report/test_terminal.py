@@ -119,7 +119,17 @@ def test_the_scores_of_a_search_and_its_recall(tmp_path: Path, capsys: pytest.Ca
     print_scores([searched(tmp_path / "0", **{"search_recall/b/all": 0.875, "b/multilingual/recall@100": 0.75})])
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
-    assert "The index finds 87.5\N{NO-BREAK SPACE}% of the exact top 100" in shown
+    assert "the index finds 87.5 % over the pool of all languages." in " ".join(shown.split())
     assert "recall@100" in shown
     assert "0.7500" in shown
     assert "rank dist." not in shown
+
+
+def test_the_recall_of_an_index_is_not_rounded_up_and_has_its_worst_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0.9996 over the pool was "100.0 %", above scores of a language in which the index finds 41 %."""
+    recalls = {"search_recall/b/all": 0.9996, "search_recall/b/de": 0.98, "search_recall/b/sw": 0.41}
+    print_scores([searched(tmp_path / "0", **recalls)])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "finds 99.9 % over the pool of all languages, 41.0 % or more within each language (least in sw)." in shown

@@ -15,10 +15,12 @@ from babelbatch.records import ABSENT, Corpus, same_text
 from babelbatch.search.index import exact_top_k
 from babelbatch.search.mining import (
     Mining,
+    Tally,
     answer_groups,
     choose_negatives,
     search_depth,
     search_pools,
+    tally,
     used_queries,
 )
 from conftest import MakeCorpus
@@ -119,6 +121,24 @@ def test_choice_by_hand(settings, columns):
     assert ranks[0, [0, 2, 3, 5]].tolist() == [1, 2, 3, 4]
 
 
+def test_why_slots_have_no_negatives():
+    """Of five slots one is filled, two find no other passage than answers, one has none in the ranks, and one only too
+    close ones."""
+    found = np.array([[1, 1, 1], [1, 1, 0], [1, 1, 1], [0, 0, 0], [1, 1, 1]], bool)
+    answers = np.array([[1, 0, 0], [1, 1, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]], bool)
+    scores = np.array([[0.9, 0.5, 0.4], [0.9, 0.8, 0.0], [0.9, 0.8, 0.4], [0.0, 0.0, 0.0], [0.9, 0.88, 0.87]])
+    positive_scores = np.array([0.9, 0.9, 0.9, 0.2, 0.9], np.float32)
+    settings = Mining(first_rank=2, last_rank=2)
+    arguments = found, scores, answers, positive_scores, settings, np.random.default_rng(0)
+    chosen, ranks = choose_negatives(*arguments)
+    assert chosen[:, 0].tolist() == [2, ABSENT, ABSENT, ABSENT, ABSENT]
+    counted = tally(found, answers, positive_scores, chosen, ranks, settings)
+    assert (counted.slots, counted.only_answers, counted.outside_ranks, counted.too_close) == (5, 2, 1, 1)
+    assert counted.positive_scores == pytest.approx(3.8)
+    assert counted + Tally() == counted
+    assert (counted + counted).slots == 10
+
+
 def test_a_margin_below_a_negative_score():
     """-0.5 less 10 % of its size is -0.55, not -0.45."""
     assert Mining(relative_margin=0.1).ceiling(np.array([-0.5, 0.5])) == pytest.approx([-0.55, 0.45])
@@ -163,7 +183,8 @@ def all_mined(corpus: Corpus, queries: np.ndarray, passages: np.ndarray, setting
             return exact_top_k(queries, k, pool=own)
 
         if len(pool.items):
-            parts.append(mined_from(pool, search, InMemory(queries), InMemory(own), pool.queries, settings, number))
+            mined, _ = mined_from(pool, search, InMemory(queries), InMemory(own), pool.queries, settings, number)
+            parts.append(mined)
     return concatenated(parts)
 
 

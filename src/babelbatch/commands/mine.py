@@ -42,12 +42,15 @@ from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import skipped_facts
 from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Search, measure_recall
 from babelbatch.search.mining import (
+    WITHOUT,
     Mining,
     SearchPool,
+    Tally,
     answer_groups,
     choose_negatives,
     search_depth,
     search_pools,
+    tally,
     used_queries,
 )
 from babelbatch.search.sharded_vectors import Reordered, ShardedVectors
@@ -98,7 +101,7 @@ def _mine(cfg: DictConfig, folder: Path) -> None:
             stored = dict(zip(("query", "passage"), found, strict=True))
         stored = {role: None if max_over_ranks(each is None) else each for role, each in stored.items()}
     vectors = VectorsOf(encoder, weights, folder / _VECTORS_FOLDER, cfg.token_budget, stored)
-    mined, recalls = mine_pools(cfg, corpus, pools, vectors, settings)
+    mined, searched, recalls = mine_pools(cfg, corpus, pools, vectors, settings)
     taken = time.perf_counter() - started
     facts: dict[str, object] = {
         "encoder": cfg.checkpoint or cfg.encoder.get("name_or_path", cfg.encoder._target_),
@@ -119,7 +122,7 @@ def _mine(cfg: DictConfig, folder: Path) -> None:
         "corpus": corpus.name,
         "fingerprint/corpus": corpus.fingerprint,
         **skipped_facts("corpus", corpus.skipped_rows),
-        **summary(mined, slots=sum(len(pool.items) for pool in pools)),
+        **summary(mined, searched),
         "seconds/mine": taken,
         **sources,
     }
@@ -130,13 +133,14 @@ def _mine(cfg: DictConfig, folder: Path) -> None:
 
 def mine_pools(
     cfg: DictConfig, corpus: Corpus, pools: list[SearchPool], vectors: VectorsOf, settings: Mining
-) -> tuple[Mined, dict[str, float]]:
-    """The negatives of all pools, and the recall of the index in each, measured where it is approximate."""
+) -> tuple[Mined, Tally, dict[str, float]]:
+    """The negatives of all pools, what was searched for, and the recall of the index in each pool, measured where it is
+    approximate."""
     index: Index = build(cfg.index)
     used = used_queries(pools)
     tasks = corpus.query_tasks() if vectors.encoder.settings.query_prompts else None
     queries = vectors.encoded(corpus.query_texts, used, "query", "queries", tasks)
-    parts, recalls = [], {}
+    parts, searched, recalls = [], Tally(), {}
     for number, pool in enumerate(pools):
         if len(pool.items) == 0:  # a language without passages
             continue
@@ -146,8 +150,10 @@ def mine_pools(
         if not isinstance(index, Exact):
             depth = search_depth(pool, settings)
             recalls[pool.name] = _recall(search, queries, passages, rows_of, depth, cfg.threads)
-        parts.append(mined_from(pool, search, queries, passages, rows_of, settings, number))
-    return (concatenated(parts) if parts else _none()), recalls
+        mined, of_pool = mined_from(pool, search, queries, passages, rows_of, settings, number)
+        parts.append(mined)
+        searched += of_pool
+    return (concatenated(parts) if parts else _none()), searched, recalls
 
 
 def corpus_of_run(checkpoint: Path) -> DictConfig:
@@ -225,13 +231,13 @@ def mined_from(
     rows_of: NDArray[np.int64],
     settings: Mining,
     number: int,
-) -> Mined:
-    """The negatives of the slots of a pool, for each slot that has some.
+) -> tuple[Mined, Tally]:
+    """The negatives of the slots of a pool, for each slot that has some, and the count of all slots.
 
     rows_of: (S,) the row of each slot's query in `all_queries`. number: of the pool, for the random choices.
     """
     depth = search_depth(pool, settings)
-    parts = []
+    parts, searched = [], Tally()
     with bar(f"searching {pool.name}", len(rows_of), unit="queries") as progress:
         for start in range(0, len(rows_of), _QUERIES):
             block = slice(start, start + _QUERIES)
@@ -240,9 +246,9 @@ def mined_from(
             positive_scores = np.einsum("qd,qd->q", queries, passages.take(positives))
             answers = pool.groups[neighbours.rows] == pool.groups[positives][:, None]
             random = np.random.default_rng([settings.seed, number, start])
-            chosen, ranks = choose_negatives(
-                neighbours.rows != NO_ROW, neighbours.scores, answers, positive_scores, settings, random
-            )
+            found = neighbours.rows != NO_ROW
+            chosen, ranks = choose_negatives(found, neighbours.scores, answers, positive_scores, settings, random)
+            searched += tally(found, answers, positive_scores, chosen, ranks, settings)
             query, place = np.nonzero(chosen != ABSENT)
             column = chosen[query, place]
             parts.append(
@@ -256,13 +262,20 @@ def mined_from(
                 )
             )
             progress.advance(len(queries))
-    return concatenated(parts)
+    return (concatenated(parts) if parts else _none()), searched
 
 
-def summary(mined: Mined, slots: int) -> dict[str, object]:
-    """Counts and means of the mined negatives. slots: number of item-language pairs that were searched for."""
+def summary(mined: Mined, searched: Tally) -> dict[str, object]:
+    """Counts and means of the mined negatives, and why slots (an item in a language) have none.
+
+    mean_score, mean_positive_score: over the negatives, of each its own score and that of its positive.
+    mean_slot_score: of the positives of all slots, with or without negatives.
+    """
     filled = len(np.unique(np.stack([mined.items, mined.languages]), axis=1).T)
-    found: dict[str, object] = {"negatives": len(mined), "slots": slots, "slots_filled": filled}
+    found: dict[str, object] = {"negatives": len(mined), "slots": searched.slots, "slots_filled": filled}
+    found |= {f"slots_{reason}": getattr(searched, reason) for reason in WITHOUT}
+    if searched.slots:
+        found["mean_slot_score"] = searched.positive_scores / searched.slots
     if len(mined):
         found["median_rank"] = float(np.median(mined.ranks))
         found["mean_score"] = float(mined.scores.mean(dtype=np.float64))

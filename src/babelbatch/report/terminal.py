@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from babelbatch.evaluation.metrics import POOL_NAMES, SETTINGS, TITLES
-from babelbatch.report.numbers import fixed, percent, with_unit
+from babelbatch.progress import percent_reached
+from babelbatch.report.numbers import fixed, with_unit
 from babelbatch.report.places import without_html
 from babelbatch.runs.files import METRICS_FILE
 from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
@@ -144,8 +145,20 @@ def print_scores(folders: Iterable[Path]) -> None:
                 keys = [f"{benchmark}/{setting}/{metric}" for metric in names]
                 table.add_row(setting, *(_score(key, metrics) for key in keys))
             Console().print(table)
-            if (recall := metrics.get(f"search_recall/{benchmark}/all")) is not None:
-                print(f"The index finds {percent(recall, 1)} of the exact top 100 over the pool of all languages.")
+            if found := _recall(benchmark, metrics):
+                Console().print(found, markup=False, highlight=False)
+
+
+def _recall(benchmark: str, metrics: Mapping[str, float]) -> str:
+    """How much an approximate index finds, over the pool and in the languages. Empty if none was measured."""
+    prefix = f"search_recall/{benchmark}/"
+    recalls = {key.removeprefix(prefix): share for key, share in metrics.items() if key.startswith(prefix)}
+    over_all = recalls.pop("all", None)
+    parts = [] if over_all is None else [f"{percent_reached(over_all)} over the pool of all languages"]
+    if recalls:
+        worst = min(recalls, key=lambda language: recalls[language])
+        parts.append(f"{percent_reached(recalls[worst])} or more within each language (least in {worst})")
+    return f"Of the exact top 100 of a sample of queries the index finds {', '.join(parts)}." if parts else ""
 
 
 def print_states(folder: Path, states: Iterable[tuple[str, str, str]]) -> None:

@@ -94,7 +94,8 @@ _EXACT: dict[str, _Rule] = {
     **dict.fromkeys(("alpha", "alpha_realised"), _NUMBER),
     **dict.fromkeys(("seed", "steps", "evaluated_step", "ranks", "parameters", "parameters_trained"), _COUNT),
     **dict.fromkeys(("negatives", "slots", "slots_filled"), _COUNT),
-    **dict.fromkeys(("median_rank", "mean_score", "mean_positive_score"), _NUMBER),
+    **dict.fromkeys(("slots_only_answers", "slots_outside_ranks", "slots_too_close"), _COUNT),
+    **dict.fromkeys(("median_rank", "mean_score", "mean_positive_score", "mean_slot_score"), _NUMBER),
 }
 _BY_PREFIX: dict[str, _Rule] = {
     "skipped_rows/": _COUNT,

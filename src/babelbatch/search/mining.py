@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,29 @@ class Mining:
         if self.absolute_margin is not None:
             ceiling = np.minimum(ceiling, positive_scores - self.absolute_margin)
         return ceiling
+
+
+WITHOUT = ("only_answers", "outside_ranks", "too_close")
+"""Why a slot has no negatives, see `Tally`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What was searched for, and why slots got no negatives.
+
+    slots: number. positive_scores: their sum over all slots. Slots without negatives: only_answers: every passage found
+    answers the query. outside_ranks: none of the others is in the ranks. too_close: those in the ranks score closer to
+    the positive than the margins allow.
+    """
+
+    slots: int = 0
+    positive_scores: float = 0.0
+    only_answers: int = 0
+    outside_ranks: int = 0
+    too_close: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +192,28 @@ def choose_negatives(
     chosen = np.where(np.take_along_axis(allowed, order, axis=1), order, scores.shape[1])
     chosen.sort(axis=1)
     return np.where(chosen == scores.shape[1], ABSENT, chosen), ranks
+
+
+def tally(
+    found: NDArray[np.bool_],
+    answers: NDArray[np.bool_],
+    positive_scores: NDArray[np.float32],
+    chosen: NDArray[np.int64],
+    ranks: NDArray[np.int64],
+    settings: Mining,
+) -> Tally:
+    """The arguments and results of `choose_negatives`, counted."""
+    is_empty = (chosen == ABSENT).all(axis=1)
+    wrong = found & ~answers
+    has_other = wrong.any(axis=1)
+    is_in_ranks = (wrong & (ranks >= settings.first_rank) & (ranks <= settings.last_rank)).any(axis=1)
+    return Tally(
+        slots=len(chosen),
+        positive_scores=float(positive_scores.sum(dtype=np.float64)),
+        only_answers=int((is_empty & ~has_other).sum()),
+        outside_ranks=int((is_empty & has_other & ~is_in_ranks).sum()),
+        too_close=int((is_empty & is_in_ranks).sum()),
+    )
 
 
 def used_queries(pools: Sequence[SearchPool]) -> NDArray[np.int32]:
