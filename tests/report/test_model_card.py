@@ -161,3 +161,56 @@ def test_what_data_limit_is_said_of_their_use() -> None:
         "Validated on mMARCO, which is not for commercial use; this run did not train on it.\n",
         "Scored on TyDi, which is not for commercial use; this run did not train on it.\n",
     ]
+
+
+def card_of(folder: Path, note: str = "", **options: object) -> tuple[str, dict[str, object]]:
+    """The text of a card, and what the hub reads of it."""
+    strategy, alpha = options.pop("strategy", "hybrid"), options.pop("alpha", 0.5)
+    write_run(folder, strategy, alpha, **options)
+    (folder / "encoder").mkdir()
+    (folder / "encoder" / "babelbatch.json").write_text(json.dumps(ENCODER))
+    write_card(folder, folder / "encoder", note)
+    path = folder / "encoder" / "README.md"
+    return path.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " "), metadata_load(path)
+
+
+def test_the_weights_are_those_of_a_step_and_an_alpha_that_changed_is_a_mean(tmp_path: Path) -> None:
+    """The weights of step 300 were said to be of 1,000 steps, and sequential training of alpha 0.5."""
+    text, _ = card_of(tmp_path / "best", facts={"steps": 1000, "evaluated_step": 300})
+    assert "| steps | 1,000 |" in text
+    assert "| weights of step | 300 |" in text
+    assert "| alpha | 0.5 |" in text
+    text, _ = card_of(
+        tmp_path / "changed", strategy="sequential", facts={"steps": 1000, "evaluated_step": 1000},
+        settings={"sampling": {"name": "sequential", "alpha": 1.0, "schedule": "switch", "alpha_end": 0.0}},
+    )  # fmt: skip
+    assert "weights of step" not in text
+    assert "| alpha (mean of the schedule) | 0.5 |" in text
+
+
+def test_scores_of_other_vectors_are_not_given_to_the_hub(tmp_path: Path) -> None:
+    """Of a truncated copy, and of vectors that were changed before they were scored, the hub would show them."""
+    _, of_run = card_of(tmp_path / "plain")
+    assert of_run["model-index"]
+    _, of_copy = card_of(tmp_path / "cut", "Cut to 32 dimensions; the scores below are those of the whole model.")
+    text, of_changed = card_of(tmp_path / "lir", settings={"evaluation": {"debias": "lir", "components": 1}})
+    assert "model-index" not in of_copy | of_changed
+    assert "`evaluation.debias=lir`, computed from the candidates of the benchmark" in text
+
+
+def test_an_index_is_named_with_its_recall(tmp_path: Path) -> None:
+    facts = {"search/facts": "IVF", "search_recall/facts/all": 0.9996, "search_recall/facts/en": 0.41}
+    text, _ = card_of(tmp_path / "ivf", facts=facts)
+    assert "Searched with IVF, which finds 41.0 % of the exact first hundred, or more, in each pool." in text
+    assert "Searched with" not in card_of(tmp_path / "exact", facts={"search/facts": "Exact"})[0]
+
+
+def test_the_languages_and_the_paper_are_those_of_the_batches(tmp_path: Path) -> None:
+    facts = {"languages/corpus": ["en", "de", "sw"]}
+    settings = {"sampling": {"name": "english", "alpha": 1.0, "languages": ["en"]}}
+    text, of_english = card_of(tmp_path / "en", strategy="english", alpha=1.0, facts=facts, settings=settings)
+    assert of_english["language"] == ["en"]
+    assert "2408.10536" not in text.partition("## Scores")[0]
+    text, of_all = card_of(tmp_path / "all", facts=facts)
+    assert of_all["language"] == ["en", "de", "sw"]
+    assert "2408.10536" in text

@@ -325,9 +325,10 @@ def fit(run: Run, parts: Parts, trainer: pl.Trainer) -> float:
     """Trains, from the checkpoint to resume from if there is one. Returns the seconds that it took."""
     sampling, corpus = parts.sampling, run.corpus
     log.info(
-        "training %s (alpha %s) on %s: %s items, %d languages; %d in-batch negatives per query%s",
+        "training %s (alpha %s) on %s: %s items%s, %s; up to %d in-batch negatives per query%s",
         sampling.name, describe_alpha(sampling, parts.data.training.sampler.alpha), corpus.name, f"{len(corpus):,}",
-        len(corpus.languages), sampling.batch_size - 1,
+        " (some held out for validation)" if run.validation is None and parts.data.validation is not None else "",
+        _counted(len(sampling.languages or corpus.languages), "language"), sampling.batch_size - 1,
         " (accumulating gradients adds none)" if run.batches_per_step > 1 else "",
     )  # fmt: skip
     if (budget := run.cfg.trainer.get("max_tokens")) is not None:
@@ -445,6 +446,10 @@ def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | Non
         ) from error
     learner.load_state_dict(checkpoint["state_dict"])
     return int(checkpoint["global_step"])
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _silence_lightning() -> None:

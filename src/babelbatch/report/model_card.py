@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.progress import percent_reached
 from babelbatch.records import primary_language
 from babelbatch.report.comparisons import PREFERENCE, SAME_LANGUAGE, Study, study
 from babelbatch.report.grouping import grouped
@@ -31,6 +32,7 @@ _RECIPE = {
     "steps": "steps", "tokens/encoded": "tokens encoded", "parameters": "parameters",
     "parameters_trained": "parameters trained",
 }  # fmt: skip
+_OF_THE_PAPER = ("x_x", "x_y", "hybrid")
 _FOLDER = re.compile(r"(?<==)[/~][^\s'\",\]]*(?=/)")
 """The folder of an absolute path in a command."""
 _NUMBER = re.compile(rf"[-−]?[\d,.]+|{MISSING}|")
@@ -51,10 +53,9 @@ def write_card(run_folder: Path, encoder_folder: Path, note: str = "") -> None:
     studies = [study(name, grouped([run]), tested=False) for name in run.benchmarks]
     exported = (encoder_folder / "modules.json").is_file()
     parts = [
-        f"---\n{metadata(run, exported).to_yaml()}\n---\n",
+        f"---\n{metadata(run, exported, scored=not note and _debias(run) is None).to_yaml()}\n---\n",
         f"# {without_html(_title(run))}\n",
-        "An encoder of queries and passages for retrieval within and across languages, trained by babelbatch with the "
-        "batches of [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).\n",
+        _introduction(run),
         *([f"{note}\n"] if note else []),
         *use_section(settings, exported),
         *_training(run, run_folder),
@@ -71,13 +72,41 @@ def _settings_of(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not valid JSON ({error}); save the encoder there again") from None
 
 
-def metadata(run: Run, exported: bool) -> ModelCardData:
+def _introduction(run: Run) -> str:
+    batches = ""
+    if run.metrics.get("strategy") in _OF_THE_PAPER:
+        batches = " with the batches of [arXiv 2408.10536](https://arxiv.org/abs/2408.10536)"
+    return f"An encoder of queries and passages for retrieval, trained by babelbatch{batches}.\n"
+
+
+def _debias(run: Run) -> str | None:
+    """What changed the vectors before they were scored; None if nothing did."""
+    method = run.settings.get("evaluation.debias")
+    return None if method in (None, "none") else str(method)
+
+
+def metadata(run: Run, exported: bool, *, scored: bool = True) -> ModelCardData:
     """The block that the hub reads. Without a licence, which the run does not know. exported: whether
-    sentence-transformers reads the folder."""
+    sentence-transformers reads the folder. scored: whether the run's scores are those of the encoder's vectors."""
     name = _title(run)
     base = run.settings.get("encoder.name_or_path")
-    codes = dict.fromkeys(map(primary_language, run.metrics.get("languages/corpus") or ()))
+    of_corpus = run.metrics.get("languages/corpus") or ()
+    codes = dict.fromkeys(map(primary_language, run.settings.get("sampling.languages") or of_corpus))
     languages = [code for code in codes if re.fullmatch(r"[a-z]{2,3}", code)]
+    results = [
+        EvalResult(
+            task_type="retrieval",
+            dataset_type=benchmark,
+            dataset_name=benchmark,
+            metric_type=f"{setting}/{metric}",
+            metric_name=f"{setting} {TITLES[metric]}",
+            metric_value=round(float(run.metrics[key]), 6),
+        )
+        for benchmark in (run.benchmarks if scored else ())
+        for metric in [str(run.metrics.get(f"metric/{benchmark}", "map"))]
+        for setting in ("monolingual", "crosslingual", "multilingual")
+        if (key := f"{benchmark}/{setting}/{metric}") in run.metrics
+    ]
     return ModelCardData(
         model_name=name,
         language=languages or None,
@@ -85,20 +114,7 @@ def metadata(run: Run, exported: bool) -> ModelCardData:
         library_name="sentence-transformers" if exported else None,
         pipeline_tag="feature-extraction",
         tags=["babelbatch", "multilingual", "retrieval"],
-        eval_results=[
-            EvalResult(
-                task_type="retrieval",
-                dataset_type=benchmark,
-                dataset_name=benchmark,
-                metric_type=f"{setting}/{metric}",
-                metric_name=f"{setting} {TITLES[metric]}",
-                metric_value=round(float(run.metrics[key]), 6),
-            )
-            for benchmark in run.benchmarks
-            for metric in [str(run.metrics.get(f"metric/{benchmark}", "map"))]
-            for setting in ("monolingual", "crosslingual", "multilingual")
-            if (key := f"{benchmark}/{setting}/{metric}") in run.metrics
-        ],
+        eval_results=results or None,
     )
 
 
@@ -142,6 +158,10 @@ def use_section(settings: Mapping[str, Any], exported: bool) -> list[str]:
 
 def _training(run: Run, folder: Path) -> list[str]:
     recipe = [(title, _shown(run.metrics[key])) for key, title in _RECIPE.items() if run.metrics.get(key) is not None]
+    if run.settings.get("sampling.schedule", "constant") != "constant":
+        recipe = [("alpha (mean of the schedule)" if title == "alpha" else title, value) for title, value in recipe]
+    if (best := run.metrics.get("evaluated_step")) not in (None, run.metrics.get("steps")):
+        recipe.append(("weights of step", _shown(best)))
     command = folder / COMMAND_FILE
     return [
         "## Training\n",
@@ -196,6 +216,7 @@ def _scores(run: Run, of: Study) -> list[str]:
     return [
         f"## Scores on {of.benchmark}\n",
         f"{run.metrics.get(f'protocol/{of.benchmark}', '')}. One run: the intervals say nothing about other seeds.\n",
+        *(f"{each}\n" for each in _how_scored(run, of.benchmark)),
         table(("metric", "score", over), scores),
         *(
             ["Language bias over the pool of all languages:\n", table(("measure", "value", "interval"), bias)]
@@ -205,6 +226,20 @@ def _scores(run: Run, of: Study) -> list[str]:
         f"{of.metric_title} of each query language (rows) and candidate language (columns):\n",
         _map(run, of),
     ]
+
+
+def _how_scored(run: Run, benchmark: str) -> Iterator[str]:
+    """Where the scores are not those of an exact ranking of the encoder's vectors."""
+    if (method := _debias(run)) is not None:
+        yield (
+            f"The vectors were changed before they were scored (`evaluation.debias={method}`, computed from the "
+            "candidates of the benchmark). The code above gives them unchanged, with other scores."
+        )
+    index = run.metrics.get(f"search/{benchmark}")
+    recalls = [share for key, share in run.metrics.items() if key.startswith(f"search_recall/{benchmark}/")]
+    if index is not None and recalls:
+        least = percent_reached(min(recalls))
+        yield f"Searched with {index}, which finds {least} of the exact first hundred, or more, in each pool."
 
 
 def _map(run: Run, of: Study) -> str:
