@@ -186,14 +186,26 @@ def arguana(folder: Path) -> Path:
     )
 
 
+def test_answers_with_their_question_as_a_title_are_no_queries(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Following the advice to leave them out, no query had a relevant candidate."""
+    queries = [{"_id": f"d{number}", "text": f"How is device {number} reset?"} for number in range(3)]
+    candidates = [{"_id": row["_id"], "title": row["text"], "text": "Hold the button."} for row in queries]
+    folder = beir(tmp_path, queries, candidates, [judged(row["_id"], row["_id"]) for row in queries])
+    with caplog.at_level(logging.WARNING):
+        load_benchmark(str(folder), language="en")
+    assert not caplog.messages
+
+
 def test_queries_that_are_candidates(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """As in mteb, which takes a query's own id out of its results before it scores them."""
     folder = arguana(tmp_path / "mine")
     with caplog.at_level(logging.WARNING):
         plain = load_benchmark(str(folder), language="en")
     assert caplog.messages == [
-        "3 of the first 3 queries that have the id of a candidate have its text, too: each finds itself first; "
-        "exclude_same_id=true leaves it out of the ranking, as is done for ArguAna"
+        "of the first 2 queries that have the id of a candidate which is not relevant, 2 are in its text: each finds "
+        "itself first; exclude_same_id=true leaves it out of the ranking, as is done for ArguAna"
     ]
     caplog.clear()
     with caplog.at_level(logging.WARNING):

@@ -168,7 +168,8 @@ class PoolAssembly:
         if self._exclude_same_id:
             self._save(EXCLUDED, np.array(rows_of_own, np.int64))
         else:
-            self._suggest_excluding(rows_of_own)
+            judged = [{row for row, _ in answers[id_]} for _, id_ in answered]
+            self._suggest_excluding([ABSENT if row in of else row for row, of in zip(rows_of_own, judged, strict=True)])
         if self._clusters:
             sources = [self._clusters.get((id_, selected[code]), ("query", id_)) for code, id_ in answered]
             self._save(CLUSTERS, joined_clusters([id_ for _, id_ in answered], sources))
@@ -270,15 +271,19 @@ class PoolAssembly:
             (self._folder / MISSING).write_text(json.dumps(found))
 
     def _suggest_excluding(self, rows_of_own: Sequence[int]) -> None:
-        """Warns if queries are candidates: a candidate has the id and the text of a query."""
+        """Warns if queries are candidates: a candidate has the id of a query, and its text has that of the query.
+
+        rows_of_own: of the candidate with a query's id; ABSENT if there is none, or if it is relevant: then it is the
+        answer, perhaps with the question as its title.
+        """
         queries, candidates = Texts(self._folder / QUERIES), Texts(self._folder / CANDIDATES)
         there = [(query, row) for query, row in enumerate(rows_of_own) if row != ABSENT]
         same = sum(queries[query].strip() in candidates[row] for query, row in there[:_COMPARED])
         if same:
             log.warning(
-                "%d of the first %d queries that have the id of a candidate have its text, too: each finds itself "
-                "first; exclude_same_id=true leaves it out of the ranking, as is done for ArguAna",
-                same, len(there[:_COMPARED]),
+                "of the first %d queries that have the id of a candidate which is not relevant, %d are in its text: each "
+                "finds itself first; exclude_same_id=true leaves it out of the ranking, as is done for ArguAna",
+                len(there[:_COMPARED]), same,
             )  # fmt: skip
 
     def _place(self, row: int) -> Place:
