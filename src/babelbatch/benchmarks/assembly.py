@@ -281,8 +281,8 @@ class PoolAssembly:
         same = sum(queries[query].strip() in candidates[row] for query, row in there[:_COMPARED])
         if same:
             log.warning(
-                "of the first %d queries that have the id of a candidate which is not relevant, %d are in its text: each "
-                "finds itself first; exclude_same_id=true leaves it out of the ranking, as is done for ArguAna",
+                "of the first %d queries that have the id of a candidate which is not relevant, %d are in its text: "
+                "each finds itself first; exclude_same_id=true leaves it out of the ranking, as is done for ArguAna",
                 len(there[:_COMPARED]), same,
             )  # fmt: skip
 
