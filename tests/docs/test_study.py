@@ -96,3 +96,34 @@ def test_the_page_shows_the_numbers_of_the_other_arms() -> None:
             assert f"{value} [{low}, {high}]" in section, each
             found.add(each["group"])
     assert len(found) == 6
+
+
+def test_the_page_shows_the_numbers_of_centring_and_lir() -> None:
+    """All nine rows, and each p-value and difference of the sentences is in the table of comparisons."""
+    text = (DOCS / "study.md").read_text(encoding="utf-8")
+    section = text.partition("## Centring and LIR after training, six layers")[2].partition("\n## ")[0]
+    data = DOCS / "study" / "six_layers_debiased" / "data"
+    digits = {"map": 3, "rank_distance": 0}
+    found = set()
+    for each in rows(data / "results.csv"):
+        if each["metric"] in digits:
+            value, low, high = (fixed(each[key], digits[each["metric"]]) for key in ("value", "low", "high"))
+            assert f"{value} [{low}, {high}]" in section, each
+            found.add(each["group"])
+    assert len(found) == 9
+    compared = {
+        (each["a"], each["b"], each["setting"], each["metric"]): (float(each["a minus b"]), float(each["p by Holm"]))
+        for each in rows(data / "comparisons.csv")
+    }
+    assert len(compared) == 144
+    hybrid, best = "hybrid alpha=0.5", "X-X debias=lir"
+    for other, gain in ((hybrid, 0.033), ("X-Y", 0.022), ("X-X", 0.064)):
+        difference, p = compared[other, best, "multilingual", "map"]
+        assert (round(-difference, 3), p < 0.001) == (gain, True)
+        assert compared[other, best, "multilingual", "rank_distance"][1] < 0.001
+        assert compared[other, best, "crosslingual", "map"][1] > 0.05
+    for group in (hybrid, "X-Y", "X-X"):
+        for setting in ("monolingual", "crosslingual", "multilingual"):
+            difference, p = compared[f"{group} debias=centre", f"{group} debias=lir", setting, "map"]
+            assert difference < 0
+            assert p < 0.001
