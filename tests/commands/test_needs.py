@@ -193,6 +193,72 @@ def test_a_dry_run_lists_without_a_connection(capsys: pytest.CaptureFixture[str]
     ]  # fmt: skip
 
 
+def cells(printed: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("  ") if cell] for line in printed.splitlines()]
+
+
+def test_what_a_loader_of_the_users_fetches_is_unknown(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loader_of_mine.py").write_text("def load_from_hub(languages=None): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    typed = [
+        "corpus=world_facts", "corpus._target_=loader_of_mine.load_from_hub", "encoder=tiny", "benchmarks=world_facts",
+    ]  # fmt: skip
+    unknown = "corpus: what loader_of_mine.load_from_hub fetches is unknown, and it is not fetched here."
+    assert main(["--dry-run", *typed]) == 0
+    assert cells(capsys.readouterr().out)[1] == [
+        "corpus", "loader_of_mine.load_from_hub", "unknown", "not known to babelbatch", "unknown", "unknown",
+    ]  # fmt: skip
+    assert main(typed) == 0
+    assert capsys.readouterr().out.splitlines()[3:] == [unknown]
+    monkeypatch.setattr("babelbatch.commands.fetch._fetched", lambda need, recorded: [])
+    assert main([*typed, "encoder=labse"]) == 0
+    assert capsys.readouterr().out.splitlines()[4:] == [
+        unknown,
+        f"Everything else is in {tmp_path / 'cache'}. On a machine without a connection set:",
+        f"  export BABELBATCH_CACHE={tmp_path / 'cache'} HF_HUB_OFFLINE=1",
+    ]
+
+
+def test_every_part_of_the_users_is_listed_once_and_none_is_missing() -> None:
+    own = {"_target_": "mine.load", "path": "/data"}
+    cfg = {
+        "corpus": {"_target_": "babelbatch.corpora.mixture.load_corpus", "parts": {"a": own}},
+        "benchmarks": {"b": own},
+        "transform": {"_target_": "mine.Transform"},
+        "encoder": {"_target_": "mine.encoder", "name_or_path": "/models/a"},
+        "loss": {"teacher": {"_target_": "mine.teacher", "name_or_path": "/models/b"}},
+    }
+    needs, problems = needs_of([cfg, cfg])
+    assert [(need.path, need.name) for need in needs] == [
+        ("corpus.parts.a", "mine.load"), ("benchmarks.b", "mine.load"), ("encoder", "mine.encoder"),
+        ("loss.teacher", "mine.teacher"), ("transform", "mine.Transform"),
+    ]  # fmt: skip
+    assert all(need.is_unknown and need.cached() is None for need in needs)
+    assert problems == problems_of_missing(needs) == []
+
+
+def test_an_adapter_in_a_folder_needs_its_model(composed: Callable, tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    stated = folder / "adapter_config.json"
+    stated.write_text('{"peft_type": "LORA", "base_model_name_or_path": "FacebookAI/xlm-roberta-base"}')
+    typed = ["encoder=local", f"encoder.name_or_path={folder}"]
+    assert refused(composed(*typed)) == [
+        f"encoder.name_or_path: FacebookAI/xlm-roberta-base, the model of the adapter in {folder}, is not in the "
+        "cache, and HF_HUB_OFFLINE is set; fetch it where there is a connection (babelbatch-fetch with the same "
+        f"settings), or name a folder as base_model_name_or_path in {stated}"
+    ]
+    (need,) = needs_of([{"encoder": {"name_or_path": str(folder)}}])[0]
+    assert (need.path, need.model) == ("encoder.name_or_path", "FacebookAI/xlm-roberta-base")
+    stated.write_text(f'{{"peft_type": "LORA", "base_model_name_or_path": "{tmp_path}"}}')
+    check_needs(composed(*typed))
+    stated.write_text('{"peft_type": "LORA", "base_model_name_or_path": "FacebookAI/xlm-roberta-base"}')
+    (folder / "config.json").touch()  # a model of its own, beside which an adapter is not read
+    check_needs(composed(*typed))
+
+
 def test_what_is_typed_wrong_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--dry-run", "encodr=labse"]) == 2
     assert capsys.readouterr().err == (

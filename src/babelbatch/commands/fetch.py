@@ -13,7 +13,7 @@ from babelbatch.commands.needs import Need
 from babelbatch.progress import announce, track
 from babelbatch.sources.download import sha256_of_file
 from babelbatch.sources.hub import damaged_files
-from babelbatch.sources.models import base_of_adapter
+from babelbatch.sources.models import ADAPTER_FILE, base_of_adapter
 from babelbatch.storage import cache_folder, locked, write_atomically
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
@@ -30,7 +30,8 @@ def needs_table(needs: Sequence[Need]) -> str:
         size, is_there = _size(need)
         known, unknown = known + (size or 0), unknown or size is None
         shown = "unknown" if size is None else ("" if is_there else "about ") + _text(size)
-        rows.append((need.path, need.name, shown, need.licence, "yes" if is_there else "no", _from(need)))
+        there = "unknown" if need.is_unknown else "yes" if is_there else "no"
+        rows.append((need.path, need.name, shown, need.licence, there, _from(need)))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
@@ -42,7 +43,8 @@ def fetch(needs: Sequence[Need]) -> list[str]:
     """Fetches what the cache lacks, checks what it has, and records size and SHA-256 of every file in `fetched.json`.
 
     Damaged files are fetched again. An interrupted call continues where it was: files appear in the cache when they are
-    complete. Returns a line for each need that could not be fetched; the others are fetched nevertheless.
+    complete. Returns a line for each need that could not be fetched; the others are fetched nevertheless, but for those
+    of which it is unknown what they are.
     """
     manifest = cache_folder(MANIFEST)
     manifest.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +52,8 @@ def fetch(needs: Sequence[Need]) -> list[str]:
     with locked(manifest.with_suffix(".lock"), "fetching"):
         recorded = read_manifest(manifest)
         for need in needs:
+            if need.is_unknown:
+                continue
             try:
                 files = _fetched(need, recorded)
             except ValueError as error:
@@ -110,7 +114,7 @@ def _fetch(need: Need) -> None:
     from babelbatch.encoder import fetch_from_hub  # imports torch
 
     folder = fetch_from_hub(need.model)
-    adapter = folder / "adapter_config.json"
+    adapter = folder / ADAPTER_FILE
     if adapter.is_file() and (base := base_of_adapter(adapter)) is not None:
         fetch_from_hub(base)
 
@@ -151,6 +155,8 @@ def _size(need: Need) -> tuple[int | None, bool]:
 
 
 def _from(need: Need) -> str:
+    if need.is_unknown:
+        return "unknown"
     places = need.places
     if len(places) == 1:
         return places[0]

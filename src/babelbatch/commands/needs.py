@@ -20,7 +20,7 @@ from babelbatch.report.licences import UNKNOWN, data_sources
 from babelbatch.sources.download import answers, is_offline
 from babelbatch.sources.hub import HubFiles, hub_server
 from babelbatch.sources.listing import Request, listing
-from babelbatch.sources.models import cached_model, model_licence
+from babelbatch.sources.models import ADAPTER_FILE, base_of_adapter, cached_model, model_licence
 from babelbatch.sources.world_facts import select_fact_languages
 from babelbatch.storage import cache_folder
 
@@ -35,7 +35,8 @@ class Need:
     """Files that a setting needs.
 
     path: of the setting. name: of the data set or model. requests: what a loader asks for; none for a model, whose
-    name on the hub is `model`.
+    name on the hub is `model`. adapter: the folder that the setting names, with an adapter of that model.
+    A loader that is not of babelbatch has neither: `name` is its target, and what it fetches is unknown.
     """
 
     path: str
@@ -43,6 +44,12 @@ class Need:
     licence: str
     model: str | None = None
     requests: list[Request] = field(default_factory=list)
+    adapter: str | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody but the loader itself knows what it fetches."""
+        return self.model is None and not self.requests
 
     @property
     def places(self) -> list[str]:
@@ -58,9 +65,11 @@ class Need:
         return self.model is None and not any("*" in each for each in patterns)
 
     def cached(self) -> list[Path] | None:
-        """The files in the cache; None if some are known to be missing."""
+        """The files in the cache; None if some are known to be missing, or if it is unknown which they are."""
         if self.model is not None:
             return cached_model(self.model)
+        if self.is_unknown:
+            return None
         found = [request.cached() for request in self.requests]
         return None if any(each is None for each in found) else [file for each in found for file in each or ()]
 
@@ -77,16 +86,22 @@ def needs_of(configurations: Iterable[Mapping[str, Any]]) -> tuple[list[Need], l
     """What the resolved configurations need, each once, in the order of their settings; and the problems that loaders
     find in their own settings, such as a language that a data set lacks.
 
-    Only loaders of babelbatch are asked; what another one fetches is unknown.
+    Only loaders of babelbatch are asked; what another one fetches is unknown, and it is listed as such.
     """
     needs: dict[str, Need] = {}
     problems: dict[str, None] = {}
     for cfg in configurations:
         for path, node in _loaders(cfg):
-            _ask(path, node, needs, problems)
+            if _is_own(node):
+                _add_unknown(path, node, needs)
+            else:
+                _ask(path, node, needs, problems)
         problems |= dict.fromkeys(_problems_of_sampling(cfg))
-        for path, name in _models(cfg):
-            needs.setdefault(f"model {name}", Need(path, name, model_licence(name), model=name))
+        for path, node in _other_parts(cfg):
+            if _is_own(node):
+                _add_unknown(path, node, needs)
+        for need in _models(cfg):
+            needs.setdefault(f"model {need.model}", need)
     return list(needs.values()), list(problems)
 
 
@@ -94,7 +109,7 @@ def problems_of_missing(needs: Iterable[Need]) -> list[str]:
     """A line for each need that is neither in the cache nor can be fetched. Asks each server once, for seconds."""
     found = []
     for need in needs:
-        if need.cached() is not None or _is_stored(need):
+        if need.is_unknown or need.cached() is not None or _is_stored(need):
             continue
         unreachable = (
             None if is_offline() else next((place for place in need.places if not answers(_server(place))), None)
@@ -102,15 +117,32 @@ def problems_of_missing(needs: Iterable[Need]) -> list[str]:
         if not is_offline() and unreachable is None:
             continue
         why = "HF_HUB_OFFLINE is set" if is_offline() else f"{_host(unreachable or '')} cannot be reached"
-        other = f"set {need.path} to a folder" if need.model is not None else f"set {need.path}.data_dir to its files"
-        found.append(f"{need.path}: {need.name} is not in the cache, and {why}; {_FETCH}, or {other}")
+        what = need.name if need.adapter is None else f"{need.name}, the model of the adapter in {need.adapter},"
+        found.append(f"{need.path}: {what} is not in the cache, and {why}; {_FETCH}, or {_other(need)}")
     return found
+
+
+def _other(need: Need) -> str:
+    """What to set where a need cannot be fetched."""
+    if need.adapter is not None:
+        return f"name a folder as base_model_name_or_path in {Path(need.adapter) / ADAPTER_FILE}"
+    return f"set {need.path} to a folder" if need.model is not None else f"set {need.path}.data_dir to its files"
+
+
+def _is_own(node: Mapping[str, Any]) -> bool:
+    """Whether a loader is the user's."""
+    return not str(node["_target_"]).startswith("babelbatch.")
+
+
+def _add_unknown(path: str, node: Mapping[str, Any], needs: dict[str, Need]) -> None:
+    target = str(node["_target_"])
+    needs.setdefault(f"unknown {path} {target}", Need(path, target, UNKNOWN))
 
 
 def _ask(path: str, node: dict[str, Any], needs: dict[str, Need], problems: dict[str, None]) -> None:
     """Adds what one loader would fetch."""
     target, settings = str(node["_target_"]), {key: value for key, value in node.items() if key != "_target_"}
-    if any(settings.get(key) is not None for key in _LOCAL) or not target.startswith("babelbatch."):
+    if any(settings.get(key) is not None for key in _LOCAL):
         return
     key = json.dumps(node, sort_keys=True, default=str)
     if key in needs:
@@ -144,7 +176,7 @@ def _problems_of_sampling(cfg: Mapping[str, Any]) -> list[str]:
     if not isinstance(languages, list) or not isinstance(corpus, dict) or corpus.get("languages") is not None:
         return []
     target = str(corpus.get("_target_"))
-    if not target.startswith("babelbatch.") or "languages" not in parameters(target):
+    if "_target_" not in corpus or _is_own(corpus) or "languages" not in parameters(target):
         return []
     problems: dict[str, None] = {}
     _ask("sampling", corpus | {"languages": languages}, {}, problems)
@@ -164,8 +196,17 @@ def _loaders(cfg: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"benchmarks.{name}", node
 
 
-def _models(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Settings that name a model of the hub, and its name."""
+def _other_parts(cfg: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Path and settings of what else may fetch something if it is the user's: encoder, teacher and transform."""
+    encoder = cfg.get("encoder") if cfg.get("checkpoint") is None else None
+    teacher = (cfg.get("loss") or {}).get("teacher")
+    for path, node in (("encoder", encoder), ("loss.teacher", teacher), ("transform", cfg.get("transform"))):
+        if isinstance(node, dict) and "_target_" in node:
+            yield path, node
+
+
+def _models(cfg: Mapping[str, Any]) -> Iterator[Need]:
+    """The models of the hub that settings name."""
     if cfg.get("checkpoint") is None:
         yield from _model("encoder.name_or_path", (cfg.get("encoder") or {}).get("name_or_path"))
     teacher = (cfg.get("loss") or {}).get("teacher")
@@ -173,11 +214,16 @@ def _models(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _model("teacher", teacher.get("name_or_path"))
 
 
-def _model(path: str, name: object) -> Iterator[tuple[str, str]]:
-    if not isinstance(name, str) or name == MISSING or name.startswith(("/", ".", "~")):
+def _model(path: str, name: object, adapter: str | None = None) -> Iterator[Need]:
+    """The model of this name; of a folder that has an adapter alone, the model that the adapter belongs to."""
+    if not isinstance(name, str) or name == MISSING:
         return
-    if not Path(name).is_dir():
-        yield path, name
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if adapter is None and not (folder / "config.json").exists():
+            yield from _model(path, base_of_adapter(folder / ADAPTER_FILE), str(folder))
+    elif not name.startswith(("/", ".", "~")):
+        yield Need(path, name, model_licence(name), model=name, adapter=adapter)
 
 
 def _is_stored(need: Need) -> bool:

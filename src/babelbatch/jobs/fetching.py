@@ -65,11 +65,17 @@ def main(arguments: Sequence[str]) -> int:
         return signal_exit_code(2)
     for failure in failures:
         print_error(failure)
+    unknown = [need for need in needs if need.is_unknown]
     if failures:
-        print_error(f"{len(failures)} of {len(needs)} are not fetched; run the same command again to continue")
+        known = len(needs) - len(unknown)
+        print_error(f"{len(failures)} of {known} are not fetched; run the same command again to continue")
         return EXIT_FAILED
-    print(f"Everything is in {cache_folder('.').resolve()}. On a machine without a connection set:")
-    print(f"  export {_settings()} HF_HUB_OFFLINE=1")
+    for need in unknown:
+        print(f"{need.path}: what {need.name} fetches is unknown, and it is not fetched here.")
+    if len(unknown) < len(needs):
+        what = "Everything else" if unknown else "Everything"
+        print(f"{what} is in {cache_folder('.').resolve()}. On a machine without a connection set:")
+        print(f"  export {_settings()} HF_HUB_OFFLINE=1")
     return 0
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from babelbatch.sources.hub import cached_files, has_all_shards
 from babelbatch.storage.documents import UnreadableDocument, parse_yaml_object, read_json_object
 
+ADAPTER_FILE = "adapter_config.json"
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
 
 def cached_model(name: str) -> list[Path] | None:
     """The files of a model in the hub's cache, with those of the model that an adapter belongs to; None if the
     configuration or the weights of either are missing."""
-    found = cached_files(name, "model", "main", ["config.json", "adapter_config.json", "**/*"])
+    found = cached_files(name, "model", "main", ["config.json", ADAPTER_FILE, "**/*"])
     if found is None:
         return None
     config, adapter, every = found
