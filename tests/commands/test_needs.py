@@ -4,10 +4,12 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
 
+from babelbatch.commands.fetch import needs_table
 from babelbatch.commands.needs import Need, needs_of, problems_of_missing
 from babelbatch.configuration.plain import plain, without_hydra
 from babelbatch.configuration.schema import ConfigError, register
@@ -191,6 +193,38 @@ def test_a_dry_run_lists_without_a_connection(capsys: pytest.CaptureFixture[str]
          "https://huggingface.co/FacebookAI/xlm-roberta-base"],
         ["in all 1.1 GB"],
     ]  # fmt: skip
+
+
+def test_of_a_data_set_that_is_fetched_in_part_the_whole_size_is_a_bound_and_counts_once(tmp_path: Path) -> None:
+    mmarco, xquad_r, miracl = (
+        f"babelbatch.{name}"
+        for name in ("corpora.mmarco.load_corpus", "benchmarks.lareqa.load_benchmark", "corpora.miracl.load_corpus")
+    )
+
+    def listed(*loaders: dict) -> list[list[str]]:
+        names = ("corpus", "validation")
+        table = cells(needs_table(needs_of([dict(zip(names, loaders, strict=False))])[0]))
+        return [row[2:3] if len(row) > 1 else row for row in table[1:]]
+
+    german, english = ({"_target_": mmarco, "languages": [language]} for language in ("de", "en"))
+    bound = ["at most 58.0 GB (the whole data set)"]
+    assert listed(german, english) == [bound, bound, ["in all at most 58.0 GB"]]
+    assert listed(german, {"_target_": miracl}) == [
+        bound, ["unknown"], ["in all at most 71.4 GB, without what is unknown"],
+    ]  # fmt: skip
+    assert listed({"_target_": "babelbatch.corpora.mr_tydi.load_corpus"})[0] == ["at most 1.1 GB (the whole data set)"]
+    # Files that two settings share, of which one needs more.
+    some, more = ({"_target_": xquad_r, "dataset": "xquad_r", "languages": codes} for codes in (["en"], ["en", "de"]))
+    assert listed(some, more) == [["about 629 kB"], ["about 1.4 MB"], ["in all 1.4 MB"]]
+    # What the cache has of a data set is within the bound of the rest.
+    (tmp_path / "file").write_bytes(b"0" * 1000)
+    (missing,) = needs_of([{"corpus": english}])[0]
+    there = SimpleNamespace(place=missing.places[0], cached=lambda: [tmp_path / "file"])
+    needs = [Need("corpus", "mMARCO", "unknown", requests=[there]), missing]
+    assert [row[2] for row in cells(needs_table(needs))[1:3]] == ["1.0 kB", *bound]
+    assert needs_table(needs).endswith("\nin all at most 58.0 GB")
+    assert needs_table(needs[:1]).endswith("\nin all 1.0 kB")
+    assert needs_table([Need("corpus", "mine.load", "unknown")]).endswith("\nin all: unknown")
 
 
 def cells(printed: str) -> list[list[str]]:

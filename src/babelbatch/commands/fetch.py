@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from babelbatch.commands.needs import Need
+from babelbatch.commands.needs import Need, Size
 from babelbatch.progress import announce, track
 from babelbatch.sources.download import sha256_of_file
 from babelbatch.sources.hub import damaged_files
@@ -25,18 +25,16 @@ def needs_table(needs: Sequence[Need]) -> str:
     if not needs:
         return "Nothing to fetch: data and encoder are built in, or in folders of yours."
     rows = [("setting", "what", "size", "licence", "in the cache", "from")]
-    known, unknown = 0, False
-    for need in needs:
-        size, is_there = _size(need)
-        known, unknown = known + (size or 0), unknown or size is None
-        shown = "unknown" if size is None else ("" if is_there else "about ") + _text(size)
-        there = "unknown" if need.is_unknown else "yes" if is_there else "no"
-        rows.append((need.path, need.name, shown, need.licence, there, _from(need)))
+    cached = [need.cached() for need in needs]
+    for need, files in zip(needs, cached, strict=True):
+        size = _expected(need.expected().values()) if files is None else _text(_bytes(files))
+        there = "unknown" if need.is_unknown else "no" if files is None else "yes"
+        rows.append((need.path, need.name, size, need.licence, there, _from(need)))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
     ]
-    return "\n".join([*lines, f"in all {'at least ' if unknown else ''}{_text(known)}"])
+    return "\n".join([*lines, f"in all{_in_all(needs, cached)}"])
 
 
 def fetch(needs: Sequence[Need]) -> list[str]:
@@ -146,12 +144,44 @@ def _key(file: Path) -> str:
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
 
 
-def _size(need: Need) -> tuple[int | None, bool]:
-    """Bytes of the cached files, else those expected; and whether they are cached."""
-    files = need.cached()
-    if files is not None:
-        return sum(file.stat().st_size for file in files), True
-    return need.expected_bytes(), False
+def _bytes(files: Iterable[Path]) -> int:
+    return sum(file.stat().st_size for file in files)
+
+
+def _expected(sizes: Collection[Size | None]) -> str:
+    """What is expected of a need, for its line."""
+    known = [size for size in sizes if size is not None]
+    if not known or len(known) < len(sizes):
+        return "unknown"
+    text = _text(sum(size.bytes for size in known))
+    return f"at most {text} (the whole data set)" if any(size.of_whole for size in known) else f"about {text}"
+
+
+def _in_all(needs: Sequence[Need], cached: Sequence[Sequence[Path] | None]) -> str:
+    """The sum, in which a file or place that several settings need counts once.
+
+    cached: the files of each need, None if they are missing.
+    """
+    missing = {
+        place: size
+        for need, files in zip(needs, cached, strict=True)
+        if files is None
+        for place, size in need.expected().items()
+    }
+    there = {
+        file
+        for need, files in zip(needs, cached, strict=True)
+        if files is not None and not set(need.places) <= missing.keys()  # else they are part of the whole data set
+        for file in files
+    }
+    known = [size for size in missing.values() if size is not None]
+    total = _bytes(there) + sum(size.bytes for size in known)
+    is_unknown = len(known) < len(missing) or any(need.is_unknown for need in needs)
+    if any(size.of_whole for size in known):
+        return f" at most {_text(total)}{', without what is unknown' if is_unknown else ''}"
+    if is_unknown:
+        return f" at least {_text(total)}" if total else ": unknown"
+    return f" {_text(total)}"
 
 
 def _from(need: Need) -> str:

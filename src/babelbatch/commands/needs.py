@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra.utils import get_method
 from omegaconf import MISSING
@@ -28,6 +28,14 @@ _HUB = "https://huggingface.co"
 _FETCH = "fetch it where there is a connection (babelbatch-fetch with the same settings)"
 _LOCAL = ("path", "data_dir", "dictionaries")  # settings of loaders whose files the user has
 _STORED = ("miracl", "mmarco", "mr_tydi")  # corpora that are read from the cache without their published files
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """of_whole: whether these are the bytes of a whole data set, of which a part is fetched: how many at most."""
+
+    bytes: int
+    of_whole: bool = False
 
 
 @dataclass(slots=True)
@@ -73,13 +81,12 @@ class Need:
         found = [request.cached() for request in self.requests]
         return None if any(each is None for each in found) else [file for each in found for file in each or ()]
 
-    def expected_bytes(self) -> int | None:
-        """The published size, as far as it is known without a connection."""
-        known = _sizes()
+    def expected(self) -> dict[str, Size | None]:
+        """The published size of what is at each place; None where it is not known without a connection."""
         if self.model is not None:
-            return known.get(self.model)
-        found = [_expected(place, known) for place in self.places]
-        return None if None in found or not found else sum(each or 0 for each in found)
+            size = _sizes("bytes").get(self.model)
+            return {self.model: None if size is None else Size(size)}
+        return {place: _expected(place) for place in self.places}
 
 
 def needs_of(configurations: Iterable[Mapping[str, Any]]) -> tuple[list[Need], list[str]]:
@@ -243,11 +250,13 @@ def _host(place: str) -> str:
     return _server(place).split("/")[2]
 
 
-def _expected(place: str, known: Mapping[str, int]) -> int | None:
-    return known.get(place) or next((size for end, size in known.items() if place.endswith(end)), None)
+def _expected(place: str) -> Size | None:
+    if (whole := _sizes("whole").get(place)) is not None:
+        return Size(whole, of_whole=True)
+    return next((Size(size) for end, size in _sizes("bytes").items() if place.endswith(end)), None)
 
 
 @cache
-def _sizes() -> dict[str, int]:
+def _sizes(kind: Literal["bytes", "whole"]) -> dict[str, int]:
     content = json.loads((files("babelbatch.commands") / "sizes.json").read_text(encoding="utf-8"))
-    return {str(place): int(size) for place, size in content["bytes"].items()}
+    return {str(place): int(size) for place, size in content[kind].items()}
