@@ -16,7 +16,19 @@ from pathlib import Path
 import pytest
 
 from babelbatch import progress
-from babelbatch.progress import LINE_EVERY, SHOWN_AFTER, Lines, Work, announce, bar, percent, reading, track, waiting
+from babelbatch.progress import (
+    LINE_EVERY,
+    SHOWN_AFTER,
+    Lines,
+    Work,
+    announce,
+    bar,
+    bounded_percent,
+    percent,
+    reading,
+    track,
+    waiting,
+)
 from processes import ended, python, started
 
 
@@ -123,6 +135,14 @@ def test_a_number_without_a_total_is_shown(clock: Clock) -> None:
     work = Work("reading team/set", None, "rows", done=12_000, started=clock.now)
     assert work.line(clock.now + 60) == "reading team/set: 12,000 rows, 200 rows/s, 1 min 0 s so far"
     assert work.last_line(clock.now + 60) == "reading team/set: done in 1 min 0 s, 200 rows/s"
+
+
+def test_a_share_that_rounding_makes_none_or_all_is_a_bound() -> None:
+    shares = (0, 1e-9, 0.0004, 0.0006, 0.5, 0.9994, 0.9996, 1 - 1e-9, 1)
+    assert [bounded_percent(share, 1).replace("\xa0", " ") for share in shares] == [
+        "0.0 %", "< 0.1 %", "< 0.1 %", "0.1 %", "50.0 %", "99.9 %", "> 99.9 %", "> 99.9 %", "100.0 %",
+    ]  # fmt: skip
+    assert [bounded_percent(share) for share in (0.004, 0.006, 0.996)] == ["<\xa01\xa0%", "1\xa0%", ">\xa099\xa0%"]
 
 
 def test_percentages_have_a_no_break_space() -> None:

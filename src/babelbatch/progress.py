@@ -84,6 +84,17 @@ def percent_reached(share: float) -> str:
     return percent(floor(1000 * share + 1e-9) / 1000, 1)
 
 
+def bounded_percent(share: float, digits: int = 0) -> str:
+    """As `percent`, but a share that only rounding makes none or all is `< 0.1 %` or `> 99.9 %`."""
+    least = 0.1**digits
+    rounded = round(100 * share, digits)
+    if rounded <= 0 < share:
+        return f"<\N{NO-BREAK SPACE}{percent(least / 100, digits)}"
+    if share < 1 and rounded >= 100:
+        return f">\N{NO-BREAK SPACE}{percent(1 - least / 100, digits)}"
+    return percent(share, digits)
+
+
 @dataclass(slots=True)
 class Work:
     """What has been done, out of `total`. total: None where it is not known.

@@ -19,8 +19,9 @@ from babelbatch.corpora.table import load_corpus
 from babelbatch.describe import main
 from babelbatch.describe.facts import benchmark_facts, corpus_facts
 from babelbatch.describe.findings import notes, problems
-from babelbatch.describe.tables import blocks, show, to_markdown
+from babelbatch.describe.tables import Block, blocks, show, to_markdown
 from babelbatch.encoder import static
+from babelbatch.records import ABSENT, Corpus
 from commands import run_forked
 from processes import python
 
@@ -99,10 +100,46 @@ def test_tokens_and_what_is_cut_off(make_corpus):
     rows = np.unique(corpus.queries[:, 1])[np.linspace(0, 19, 8).astype(int)]
     sizes = sorted(len(encoder.tokenizer(corpus.query_texts[row])["input_ids"]) for row in rows)
     cut = sum(size > 4 for size in sizes) / 8
-    assert found == {"median": sizes[3], "p95": sizes[7], "max": sizes[7], "cut": cut, "of": 8}
+    assert found == {"median": sizes[3], "p95": sizes[7], "max": sizes[7], "cut": cut, "of": 8, "distinct": 20}
     (note,) = (note for note in notes(corpus_facts(corpus, encoder, 8), [], []) if "truncates" in note)
     assert f"{100 * cut:.0f}\xa0% in en" in note
+    assert note.startswith("corpus: in a sample of 8 texts a language the encoder truncates queries: ")
     assert note.endswith("; raise encoder.query_length")
+    (note,) = (note for note in notes(corpus_facts(corpus, encoder, 20), [], []) if "truncates" in note)
+    assert note.startswith("corpus: the encoder truncates queries: ")
+
+
+def lengths_table(sample: int, texts: list[str], query_length: int) -> Block:
+    queries, passages = (np.arange(len(texts), dtype=np.int32)[:, None] for _ in range(2))
+    negatives = np.full((len(texts), 1, 0), ABSENT, np.int32)
+    corpus = Corpus(
+        "long", ("en",), tuple(map(str, range(len(texts)))), tuple(texts), tuple(texts), queries, passages,
+        np.arange(len(texts)), negatives, negatives.astype(np.int64),
+    )  # fmt: skip
+    encoder = static(texts, vocab_size=200, hidden_size=4, query_length=query_length, passage_length=query_length)
+    return list(blocks(corpus_facts(corpus, encoder, sample), [], []))[-1]
+
+
+def test_tokens_of_a_sample_are_not_those_of_all_texts() -> None:
+    """One text of 3,000 is long, and is not in a sample of 2,000."""
+    texts = [f"word {n % 10}" for n in range(3000)]
+    texts[2] = "word " * 300 + "1"
+    found = lengths_table(2000, texts, 64)
+    assert found.header == (
+        "language", "query characters", "query tokens of 2,000 texts", "truncated of these",
+        "passage characters", "passage tokens of 2,000 texts", "truncated of these",
+    )  # fmt: skip
+    short = lengths_table(3000, ["word 1"], 64).rows[0][2]
+    assert found.rows[0][1:4] == ("6  6  1,501", short, "0.0\xa0%")
+    assert found.lines == (
+        "Characters are those of all texts. Tokens are those of a sample, at most so many texts of a language: the "
+        "longest is the longest of these (sample= sets how many).",
+    )
+    # Of all texts: the long one is seen, and its share is not zero.
+    found = lengths_table(3000, texts, 64)
+    assert found.header[1:4] == ("query characters", "query tokens", "truncated")
+    assert found.rows[0][3] == "<\xa00.1\xa0%"
+    assert found.lines == ()
 
 
 def test_published_counts(shared_data):

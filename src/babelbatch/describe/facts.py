@@ -83,9 +83,9 @@ def corpus_facts(corpus: Corpus, encoder: Encoder | None, sample: int) -> Corpus
     passage in the other. crosslingual_items: those with a query and a passage in different languages (X-Y).
     repeated_queries: items that share their query with another item, in the same language. ambiguous_queries: those of
     them whose passage has another key, so that each is a false negative of the other. repeated_pairs: items with the
-    query and the passage of an earlier item. Lengths count a text once for each item that has it.
+    query and the passage of an earlier item. Characters count a text once for each item that has it, tokens once.
 
-    encoder: also count tokens. sample: of so many texts a language.
+    encoder: also count tokens. sample: of so many distinct texts a language.
     """
     cells, crosslingual = _cells(corpus)
     tasks = corpus.query_tasks()

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from babelbatch.benchmarks.leakage import NEAR, REFUSED_SHARE, Overlap
 from babelbatch.describe.facts import TOKENS, BenchmarkFacts, CorpusFacts, Kind, LanguageFacts
-from babelbatch.progress import percent
+from babelbatch.describe.lengths import sample_size
+from babelbatch.progress import bounded_percent, percent
 
 _TRUNCATED_SHARE = 0.05  # from which truncated texts are worth a note
 
@@ -98,16 +99,19 @@ def _crosses(language: str, corpus: CorpusFacts) -> bool:
 
 def _truncated(name: str, languages: Mapping[str, LanguageFacts], kinds: tuple[Kind, ...]) -> Iterator[str]:
     for kind in kinds:
+        counted = {language: facts.get(TOKENS[kind]) for language, facts in languages.items()}
         shares = {
             language: lengths["cut"]
-            for language, facts in languages.items()
-            if (lengths := facts.get(TOKENS[kind])) is not None and lengths["cut"] > _TRUNCATED_SHARE
+            for language, lengths in counted.items()
+            if lengths is not None and lengths["cut"] > _TRUNCATED_SHARE
         }
         if shares:
-            where = ", ".join(f"{percent(share)} in {language}" for language, share in shares.items())
+            where = ", ".join(f"{bounded_percent(share)} in {language}" for language, share in shares.items())
+            size = sample_size(counted.values())
+            sample = "" if size is None else f"in a sample of {size:,} texts a language "
             key = "query_length" if kind == "query" else "passage_length"
             plural = {"query": "queries", "passage": "passages", "candidate": "candidates"}[kind]
-            yield f"{name}: the encoder truncates {plural}: {where}; raise encoder.{key}"
+            yield f"{name}: {sample}the encoder truncates {plural}: {where}; raise encoder.{key}"
 
 
 def _counts(by_language: Mapping[str, int]) -> str:

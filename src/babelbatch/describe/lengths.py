@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
@@ -27,10 +27,12 @@ class Lengths(TypedDict):
 
 
 class TokenLengths(Lengths):
-    """cut: share of the texts that the encoder truncates. of: number of texts that were tokenised."""
+    """Of a sample of the distinct texts, or of all of them. cut: share of those tokenised that the encoder truncates.
+    of: number of texts that were tokenised. distinct: number of distinct texts that there are."""
 
     cut: float
     of: int
+    distinct: int
 
 
 def characters(texts: Sequence[str], name: str) -> npt.NDArray[np.int32]:
@@ -85,4 +87,11 @@ def tokens(
     lengths = np.array(list(map(len, encoded)))
     found = summary(lengths)
     assert found is not None
-    return {**found, "cut": float((lengths > encoder.settings.max_length(role)).mean()), "of": len(sampled)}
+    cut = float((lengths > encoder.settings.max_length(role)).mean())
+    return {**found, "cut": cut, "of": len(sampled), "distinct": len(rows)}
+
+
+def sample_size(lengths: Iterable[TokenLengths | None]) -> int | None:
+    """Of how many texts a language the tokens were counted at most; None where those of all texts were."""
+    some = [each for each in lengths if each is not None]
+    return max(each["of"] for each in some) if any(each["of"] < each["distinct"] for each in some) else None

@@ -11,11 +11,15 @@ from rich.table import Table
 
 from babelbatch.benchmarks.leakage import Overlap
 from babelbatch.describe.facts import CHARACTERS, TOKENS, BenchmarkFacts, CorpusFacts, Facts, Kind
-from babelbatch.describe.lengths import Lengths
-from babelbatch.progress import percent
+from babelbatch.describe.lengths import Lengths, sample_size
+from babelbatch.progress import bounded_percent
 
 _MATRIX = 12  # languages; more do not fit beside each other
 _SHOWN = 70  # characters of an example
+_SAMPLED = (
+    "Characters are those of all texts. Tokens are those of a sample, at most so many texts of a language: the longest "
+    "is the longest of these (sample= sets how many)."
+)
 
 
 @dataclass(frozen=True)
@@ -137,11 +141,18 @@ def _matrix(title: str, facts: Facts) -> Iterator[Block]:
 
 
 def _lengths(name: str, facts: Facts, kinds: tuple[Kind, ...]) -> Block:
-    """Median, 95th percentile and maximum of the characters, and of the tokens if they were counted."""
+    """Median, 95th percentile and maximum of the characters, and of the tokens if they were counted; of how many texts,
+    where it was not all of them."""
     counted = any(TOKENS[kind] in of_language for of_language in facts["languages"].values() for kind in kinds)
-    header = ["language"]
+    header, is_sampled = ["language"], False
     for kind in kinds:
-        header += [f"{kind} characters", *([f"{kind} tokens", "truncated"] if counted else [])]
+        header.append(f"{kind} characters")
+        size = sample_size(of_language.get(TOKENS[kind]) for of_language in facts["languages"].values())
+        if size is not None:
+            header += [f"{kind} tokens of {size:,} texts", "truncated of these"]
+            is_sampled = True
+        elif counted:
+            header += [f"{kind} tokens", "truncated"]
     rows = []
     for language, of_language in facts["languages"].items():
         cells = [language]
@@ -149,9 +160,10 @@ def _lengths(name: str, facts: Facts, kinds: tuple[Kind, ...]) -> Block:
             cells.append(_three(of_language[CHARACTERS[kind]]))
             if counted:
                 lengths = of_language[TOKENS[kind]]
-                cells += [_three(lengths), "-" if lengths is None else percent(lengths["cut"], 1)]
+                cells += [_three(lengths), "-" if lengths is None else bounded_percent(lengths["cut"], 1)]
         rows.append(tuple(cells))
-    return Block(f"{name}: lengths (median, 95 %, longest)", tuple(header), tuple(rows))
+    lines = (_SAMPLED,) if is_sampled else ()
+    return Block(f"{name}: lengths (median, 95 %, longest)", tuple(header), tuple(rows), lines)
 
 
 def _three(lengths: Lengths | None) -> str:
