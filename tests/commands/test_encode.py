@@ -228,10 +228,13 @@ def test_a_stopped_shard_goes_on(
             raise KeyboardInterrupt
         return made(*arguments)
 
+    shown = []
     monkeypatch.setattr(encode_module, "encode_part", stops)
+    monkeypatch.setattr(encode_module, "track", lambda pieces, *_: shown.append(len(pieces)) or pieces)
     assert encode_typed(place, "passages=wiki.txt", "shard=2/3", "output=again") == 130
     assert encode_typed(place, "passages=wiki.txt", "shard=2/3", "output=again") == 0
     assert re.search(r"2 of 4 pieces were there$", capsys.readouterr()[0].strip())
+    assert shown == [4, 2]  # pieces that were there are no work, and the rate does not count them
     assert calls == [(8, 12), (9, 12), (10, 12), (10, 12), (11, 12)]
     for file in (shards / "passages" / "2-of-3").glob("*.npy"):
         assert file.read_bytes() == (place / "again" / "passages" / "2-of-3" / file.name).read_bytes()

@@ -26,7 +26,7 @@ from babelbatch.evaluation.text_sets import (
     passages_to_search,
     queries_of,
 )
-from babelbatch.progress import bar, waiting
+from babelbatch.progress import track, waiting
 from babelbatch.search.shard_plan import BLOCK_ROWS, Shard, parse_shard
 from babelbatch.search.shards import Contents, ShardWriter
 from babelbatch.sources.passages import read_passages
@@ -80,16 +80,14 @@ def _write_shard(cfg: DictConfig, encoder: Encoder, digest: str, texts: TextSet,
             raise ValueError(f"output: another process is writing {folder / str(shard)}; wait for it, or end it")
         writer = ShardWriter(folder, shard, contents)
         there = writer.written
-        with bar(f"{texts.name}, shard {cfg.shard}", len(writer.pieces), "pieces") as progress:
-            progress.advance(there)
-            for piece in writer.pieces[there:]:
-                rows = slice(piece.block * BLOCK_ROWS, (piece.block + 1) * BLOCK_ROWS)
-                task = texts.task if texts.task is None or isinstance(texts.task, str) else texts.task[rows]
-                found, vectors = encode_part(
-                    encoder, texts.texts[rows], texts.role, piece.part, piece.parts, token_budget, cfg.precision, task
-                )
-                writer.write(found + rows.start, vectors)
-                progress.advance(1)
+        missing = writer.pieces[there:]  # alone, because the others would count as work in the rate
+        for piece in track(missing, f"{texts.name}, shard {cfg.shard}", "pieces"):
+            rows = slice(piece.block * BLOCK_ROWS, (piece.block + 1) * BLOCK_ROWS)
+            task = texts.task if texts.task is None or isinstance(texts.task, str) else texts.task[rows]
+            found, vectors = encode_part(
+                encoder, texts.texts[rows], texts.role, piece.part, piece.parts, token_budget, cfg.precision, task
+            )
+            writer.write(found + rows.start, vectors)
         written = writer.rows()
         _write_ids(folder / str(shard) / IDS_FILE, written, texts.ids)
     reused = f"; {there} of {len(writer.pieces)} pieces were there" if there else ""
