@@ -11,6 +11,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
@@ -377,7 +378,42 @@ def test_a_full_disk_is_told_and_the_last_good_checkpoint_stays(
         assert_same(expected, Run(corpus, folder).fit(note).outcome())
     assert seen == [["step-00000001.ckpt", "step-00000002.ckpt"]]
     assert "step 3: no checkpoint could be saved (" in caplog.text
-    assert f"an interrupted run would resume from {folder / 'step-00000002.ckpt'}" in caplog.text
+    resumed = folder / "step-00000002.ckpt"
+    assert f"training continues, and an interrupted run would resume from {resumed}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("signum", "then"),
+    [
+        (None, "training is over, and a run that is interrupted before its end would resume from"),
+        (signal.SIGTERM, "the run stops, and the same command resumes it from"),
+    ],
+)
+def test_a_full_disk_at_the_end_and_before_a_stop(
+    corpus: Corpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    signum: int | None,
+    then: str,
+) -> None:
+    """The last checkpoint of a run, which does not fit on the disk: training does not continue after it."""
+    save, last = torch.save, STEPS if signum is None else 2
+
+    def full(checkpoint: dict, file: object) -> None:
+        if checkpoint["global_step"] == last and "optimizer_states" in checkpoint:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(checkpoint, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    stop = [] if signum is None else [Cut(1, partial(os.kill, os.getpid(), signum))]
+    with caplog.at_level(logging.ERROR), nullcontext() if signum is None else pytest.raises(Stopped):
+        Run(corpus, tmp_path).fit(*stop)
+    (message,) = (record.getMessage() for record in caplog.records)
+    assert message == (
+        f"step {last}: no checkpoint could be saved ([Errno 28] No space left on device); free some space; "
+        f"{then} {tmp_path / f'step-{last - 1:08}.ckpt'}"
+    )
 
 
 def test_a_file_is_there_whole_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

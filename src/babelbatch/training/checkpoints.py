@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 _RETAINED = 2  # if the newest is damaged on the disk, the other one remains
 _ORIGIN = "babelbatch"  # the key of the settings and data that a checkpoint was made with
 _SAVE = 1  # below every signal's number
+_GOES_ON = "training continues, and an interrupted run would resume from"
+_STOPS = "the run stops, and the same command resumes it from"
+_IS_OVER = "training is over, and a run that is interrupted before its end would resume from"
 
 
 class AtomicIO(CheckpointIO):
@@ -57,8 +60,8 @@ class Checkpoint(pl.Callback):
 
     It saves before a step, when the last one is complete, validation included, and retains the last two checkpoints
     until the run is complete. After SIGTERM or SIGINT the current step ends, a checkpoint is saved and `Stopped` is
-    raised; a second SIGINT stops at once. Several ranks stop at the same step. A full disk is logged as an error and
-    training continues.
+    raised; a second SIGINT stops at once. Several ranks stop at the same step. A full disk is logged as an error, and
+    training continues unless it was to stop.
 
     folder: of the checkpoints. origin: settings and data of the run, stored in each of them; see `newest_checkpoint`.
     every_minutes: time between two checkpoints. every_n_steps: additionally after every so many optimiser steps.
@@ -106,12 +109,12 @@ class Checkpoint(pl.Callback):
         trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
         due = max_over_ranks(self._signum or (_SAVE if trainer.is_global_zero and self._is_due(trainer) else 0))
         if due:
-            self._save(trainer)
+            self._save(trainer, _STOPS if due > _SAVE else _GOES_ON)
         if due > _SAVE:
             raise Stopped(due)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._save(trainer)
+        self._save(trainer, _IS_OVER)
         due = max_over_ranks(self._signum)
         self._restore_handlers()
         if due:  # the signal came during the last step or the validation after it
@@ -131,15 +134,16 @@ class Checkpoint(pl.Callback):
         steps = self._every_n_steps
         return time.monotonic() - self._saved_at >= self._seconds or bool(steps and trainer.global_step % steps == 0)
 
-    def _save(self, trainer: pl.Trainer) -> None:
+    def _save(self, trainer: pl.Trainer, then: str) -> None:
+        """then: what happens after it, for the message about a full disk, which ends with a checkpoint."""
         step = trainer.global_step
         try:
             trainer.save_checkpoint(self._folder / f"step-{step:08}.ckpt", weights_only=False)
         except OSError as error:
             saved = _by_age(self._folder)
             log.error(
-                "step %d: no checkpoint could be saved (%s); free some space; training continues, and an interrupted "
-                "run would resume from %s", step, error, saved[0] if saved else "its start",
+                "step %d: no checkpoint could be saved (%s); free some space; %s %s",
+                step, error, then, saved[0] if saved else "its start",
             )  # fmt: skip
             trainer.strategy.barrier()  # the other ranks wait there for the one that writes
         self._saved_at, self._saved_step = time.monotonic(), step
