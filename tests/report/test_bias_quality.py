@@ -109,7 +109,8 @@ def test_preference_is_tested_against_x_x(tmp_path: Path) -> None:
     assert section is not None
     (sentence,) = section.sentences
     assert sentence.startswith(
-        "X-Y and X-X do not differ significantly in how often queries rank their own language first (0."
+        "X-Y and X-X do not differ significantly in how often the best-ranked relevant candidate is in the query's "
+        "language (0."
     )
     (row,) = section.data.rows
     assert row[1:4] == ("X-Y", "X-X", "language_preference")
@@ -133,7 +134,9 @@ def test_a_preference_that_differs_is_said_beside_the_quality(tmp_path: Path) ->
     section = bias_tests(studied(tmp_path))
     assert section is not None
     (sentence,) = section.sentences
-    assert sentence.startswith("Queries of X-Y rank their own language first less often than those of X-X (0.")
+    assert sentence.startswith(
+        "With X-Y the best-ranked relevant candidate is in the query's language less often than with X-X (0."
+    )
     assert sentence.endswith("Their mAP over the pool is not significantly different.")
     page = write_report([tmp_path], tmp_path / "report").read_text("utf-8")
     assert "does language bias differ?" in page

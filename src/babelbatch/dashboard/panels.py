@@ -18,7 +18,8 @@ from babelbatch.evaluation.metrics import TITLES
 _SETTINGS = ("monolingual", "crosslingual", "multilingual")
 _BIAS = {
     "rank_distance_normalised": "Rank distance as a share of the pool, lower is better",
-    "language_preference": "Language preference: share of queries that rank their own language first",
+    "language_preference": "Language preference: share of queries whose best-ranked relevant candidate is in their "
+    "language",
     "same_language_lift@10": "Share of the query's language in the top 10, divided by its share of the pool",
     "mrc@10": "MRC@10",
     "peer@100": "PEER@100",
@@ -158,7 +159,7 @@ def _curves() -> ws.Section:
         "Training loss by batch kind": by_kind,
         "Training loss": ["train/loss"],
         "Validation loss, all and by batch kind": validation,
-        "Queries with a masked translation, by batch kind": masked,
+        "Queries with a masked version of their passage, by batch kind": masked,
         "Share of X-X batches so far": ["train/alpha"],
         "Gradient norm before clipping": ["train/gradient_norm"],
         "Learning rate": ["train/learning_rate"],

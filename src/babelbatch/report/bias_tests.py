@@ -12,6 +12,7 @@ from babelbatch.statistics import Comparison, compare, holm
 
 MEASURES = (PREFERENCE, SAME_LANGUAGE)
 """Bias measures with a value for each query, apart from rank distance, which all pairs are tested on."""
+_BEST = "the best-ranked relevant candidate"
 
 
 def bias_tests(study: Study) -> Section | None:
@@ -66,11 +67,11 @@ def _preference(study: Study, group: Group, reference: Group, found: Comparison,
     numbers = f"{own} against {base}, difference {fixed(found.difference, 3, signed=True)}, {percent(study.level)} "
     numbers += f"interval {interval(low, high, 3, signed=True)}, {p_text(p_value)}"
     if p_value >= 1 - study.level:
-        sentence = f"{one} and {other} do not differ significantly in how often queries rank their own language first"
+        sentence = f"{one} and {other} do not differ significantly in how often {_BEST} is in the query's language"
         return f"{sentence[0].upper()}{sentence[1:]} ({numbers})."
     often = "less" if found.difference < 0 else "more"
-    sentence = f"queries of {one} rank their own language first {often} often than those of {other} ({numbers})"
-    return f"{sentence[0].upper()}{sentence[1:]}.{_beside(study, group, reference)}"
+    sentence = f"With {one} {_BEST} is in the query's language {often} often than with {other} ({numbers})."
+    return f"{sentence}{_beside(study, group, reference)}"
 
 
 def _beside(study: Study, group: Group, reference: Group) -> str:

@@ -37,7 +37,8 @@ class BatchTelemetry(StepCallback):
 
     train/loss, train/loss/<kind>: loss of all, of the X-X and of the X-Y batches.
     train/loss/<part>: each term of an objective with several, before it is weighted, such as train/loss/contrastive.
-    train/masked_rate/<kind>: share of queries with a masked candidate, which is another version of their own passage.
+    train/masked_rate/<kind>: share of queries with a masked candidate: their own passage or a version of it, of
+        another item.
     train/negatives: unmasked negatives per query, hard and in-batch, over all ranks. Accumulating gradients adds none.
     train/padding: share of padding in the encoded tokens. train/tokens_per_second: other tokens, of all ranks.
     train/alpha, train/languages: share of X-X batches, and number of languages seen, since the start.
