@@ -11,6 +11,7 @@ from huggingface_hub.repocard import metadata_load
 
 from babelbatch.report import licences
 from babelbatch.report.licences import DataSource, data_sources
+from babelbatch.report.merged_card import Parent, write_merged_card
 from babelbatch.report.model_card import data_section, metadata, write_card
 from babelbatch.report.runs import read_run
 from pages import DOCS
@@ -214,3 +215,20 @@ def test_the_languages_and_the_paper_are_those_of_the_batches(tmp_path: Path) ->
     text, of_all = card_of(tmp_path / "all", facts=facts)
     assert of_all["language"] == ["en", "de", "sw"]
     assert "2408.10536" in text
+
+
+def test_what_data_limit_is_said_of_the_runs_of_an_average(tmp_path: Path) -> None:
+    """The average itself was not scored."""
+    (tmp_path / "babelbatch.json").write_text(json.dumps(ENCODER))
+    loaders = {"corpus": "corpora.world_facts.load_corpus", "benchmarks.mlqa_r": "benchmarks.lareqa.load_benchmark"}
+    settings = {f"{key}._target_": f"babelbatch.{target}" for key, target in loaders.items()}
+    settings["benchmarks.mlqa_r.dataset"] = "mlqa_r"
+    trained = settings | {"corpus._target_": "babelbatch.corpora.mmarco.load_corpus"}
+    parents = [Parent("a", 0.5, "x_x", {}, settings), Parent("b", 0.5, "x_y", {}, trained)]
+    write_merged_card(tmp_path, "average", parents, {})
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    some = "One or more of the runs were"
+    assert f"\n{some} trained on mMARCO, which is for research, not for commercial use.\n" in text
+    assert f"\n{some} scored on MLQA-R, which is not for commercial use; none of them trained on it.\n" in text
+    assert "this run" not in text
+    assert "An average has no scores" in text

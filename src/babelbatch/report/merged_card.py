@@ -13,7 +13,7 @@ import yaml
 from huggingface_hub import ModelCardData
 
 from babelbatch.records import primary_language
-from babelbatch.report.licences import data_sources
+from babelbatch.report.licences import DataSource, data_sources
 from babelbatch.report.model_card import (
     CARD_FILE,
     code_block,
@@ -71,7 +71,7 @@ def write_merged_card(
         "<details><summary>Configuration that the runs share</summary>\n",
         *code_block("yaml", [yaml.safe_dump(without_folders(shared), allow_unicode=True, width=110).strip()]),
         "</details>\n",
-        *data_section(list(dict.fromkeys(source for each in parents for source in data_sources(each.settings)))),
+        *data_section(_sources(parents), several=True),
         "## Scores\n",
         "An average has no scores of its runs. `babelbatch-evaluate checkpoint=<this folder>` measures them.\n",
         "## Provenance\n",
@@ -116,6 +116,11 @@ def _fingerprints(parents: Sequence[Parent]) -> dict[str, str]:
             if key.startswith("fingerprint/") and value is not None:
                 found.setdefault(key, []).append(short_digest(value))
     return {key: ", ".join(dict.fromkeys(values)) for key, values in found.items()}
+
+
+def _sources(parents: Sequence[Parent]) -> list[DataSource]:
+    """The data of all runs, each once."""
+    return list(dict.fromkeys(source for each in parents for source in data_sources(each.settings)))
 
 
 def _shown(value: object) -> str:

@@ -33,6 +33,13 @@ _RECIPE = {
     "parameters_trained": "parameters trained",
 }  # fmt: skip
 _OF_THE_PAPER = ("x_x", "x_y", "hybrid")
+
+
+_USES = ("Trained", "Validated", "Scored", "this run did not train on it")
+_USES_OF_RUNS = (
+    *(f"One or more of the runs were {use}" for use in ("trained", "validated", "scored")),
+    "none of them trained on it",
+)
 _FOLDER = re.compile(r"(?<==)[/~][^\s'\",\]]*(?=/)")
 """The folder of an absolute path in a command."""
 _NUMBER = re.compile(rf"[-−]?[\d,.]+|{MISSING}|")
@@ -178,8 +185,10 @@ def _training(run: Run, folder: Path) -> list[str]:
     ]
 
 
-def data_section(sources: Sequence[DataSource]) -> list[str]:
-    """The data with their licences, and a sentence for each that limits the use of the model."""
+def data_section(sources: Sequence[DataSource], several: bool = False) -> list[str]:
+    """The data with their licences, and a sentence for each that limits the use of the model. several: whether the
+    model is an average of runs, each of which used some of the data."""
+    trained, validated, scored, not_trained = _USES_OF_RUNS if several else _USES
     limited = [each for each in sources if each.limits and not each.key.startswith(("benchmarks.", "validation"))]
     return [
         "## Data and licences\n",
@@ -187,10 +196,10 @@ def data_section(sources: Sequence[DataSource]) -> list[str]:
             ("setting", "data", "licence", "limits"),
             [(each.key, each.name, each.licence, each.limits) for each in sources],
         ),
-        *(f"Trained on {each.name}, which is {each.limits}.\n" for each in limited),
+        *(f"{trained} on {each.name}, which is {each.limits}.\n" for each in limited),
         *(
-            f"{use} on {each.name}, which is {each.limits}; this run did not train on it.\n"
-            for use, start in (("Validated", "validation"), ("Scored", "benchmarks."))
+            f"{use} on {each.name}, which is {each.limits}; {not_trained}.\n"
+            for use, start in ((validated, "validation"), (scored, "benchmarks."))
             for each in sources
             if each.limits and each.key.startswith(start) and each.name not in {one.name for one in limited}
         ),
