@@ -250,6 +250,14 @@ def test_what_is_wrong_is_known_before_anything_is_read(overrides, problem):
     assert problem in problems("transform=code_switching", *overrides)
 
 
+@pytest.mark.parametrize(("texts", "of"), [("both", "texts"), ("queries", "queries"), ("passages", "passages")])
+def test_the_log_names_the_texts_whose_words_it_counts(make_corpus, folder, caplog, texts, of):
+    with caplog.at_level("INFO"):
+        CodeSwitching(str(folder), texts=texts)(make_corpus(6))
+    words = 24 if texts == "both" else 12
+    assert f"of the {words} words of the 'en' {of} are now in de, es" in caplog.text
+
+
 @pytest.mark.slow
 def test_the_rival_of_x_y(tmp_path):
     """English batches with code-switching, as typed."""

@@ -160,8 +160,9 @@ class CodeSwitching:
         for name, table in tables.items():
             np.save(folder / f"{name}.npy", table)
         log.info(
-            "code-switching: %.1f%% of the %s words of the '%s' texts are now in %s",
-            100 * replaced / max(words, 1), f"{words:,}", self.source, _listed(self.files),
+            "code-switching: %.1f%% of the %s words of the '%s' %s are now in %s",
+            100 * replaced / max(words, 1), f"{words:,}", self.source,
+            "texts" if self.texts == "both" else self.texts, _listed(self.files),
         )  # fmt: skip
         return corpus.languages
 
