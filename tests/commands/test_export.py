@@ -53,7 +53,9 @@ def cut(vectors: np.ndarray, size: int) -> np.ndarray:
 def test_shorter_vectors_are_the_first_components(name: str, runs: Path, tmp_path: Path, typed) -> None:
     code, printed, _ = typed(name, "dimensions=8")
     assert code == 0
-    assert f"\n{tmp_path}/model: vectors of 8 components, at most " in printed
+    away = r"at most \d\.\de[-+]\d\d of their length away from those of the run"
+    measured = r"\(measured on two English sentences, as queries and as passages\)"
+    assert re.search(rf"\n{re.escape(str(tmp_path))}/model: vectors of 8 components, {away} {measured}\n", printed)
     before, after = load(runs / name), load(tmp_path / "model")
     for encode in ("encode_queries", "encode_passages"):
         expected = cut(getattr(before, encode)(TEXTS), 8)

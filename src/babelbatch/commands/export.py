@@ -27,6 +27,7 @@ from babelbatch.report.model_card import write_card
 from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE
 
 _TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital since the country became independent.")
+_MEASURED = "measured on two English sentences, as queries and as passages"
 _TOLERANCES = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 """Of the difference of a vector from the run's, relative to its length: what rounding to the type may cost."""
 
@@ -50,7 +51,10 @@ def export(cfg: DictConfig) -> None:
         whole = load(partial).eval()  # with adapters merged
         for name in formats:
             difference = write_graphs(whole, partial, name)
-            print(f"{name}: states of the backbone, at most {difference:.1e} of the largest away from those of torch")
+            print(
+                f"{name}: states of the backbone, at most {difference:.1e} of the largest away from those of torch, "
+                "measured on short English texts"
+            )
         if cfg.dtype != "float32":
             save(whole.to(getattr(torch, cfg.dtype)), partial)
         _write_card(cfg, partial)
@@ -58,12 +62,12 @@ def export(cfg: DictConfig) -> None:
         if not difference <= _TOLERANCES[cfg.dtype]:
             raise ValueError(
                 f"dtype: vectors of the weights in {cfg.dtype} differ by {difference:.2g} of their length from those "
-                "of the run; set dtype=float32"
+                "of the run, for one of two English sentences; set dtype=float32"
             )
         partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    away = f"at most {difference:.1e} of their length away from those of the run"
+    away = f"at most {difference:.1e} of their length away from those of the run ({_MEASURED})"
     print(f"{output}: vectors of {encoder.dimensions} components, {away}")
     if (reason := why_not_exportable(encoder)) is not None:
         print(f"sentence-transformers cannot read it: {reason}")
