@@ -25,6 +25,7 @@ from babelbatch.progress import (
     bar,
     bounded_percent,
     percent,
+    percent_at_least,
     reading,
     track,
     waiting,
@@ -143,6 +144,13 @@ def test_a_share_that_rounding_makes_none_or_all_is_a_bound() -> None:
         "0.0 %", "< 0.1 %", "< 0.1 %", "0.1 %", "50.0 %", "99.9 %", "> 99.9 %", "> 99.9 %", "100.0 %",
     ]  # fmt: skip
     assert [bounded_percent(share) for share in (0.004, 0.006, 0.996)] == ["<\xa01\xa0%", "1\xa0%", ">\xa099\xa0%"]
+
+
+def test_at_least_is_rounded_down() -> None:
+    shares = (0.9996, 0.8457, 0.29, 0.999, 1, 0)
+    assert [percent_at_least(share, 1).replace("\xa0", " ") for share in shares] == [
+        "99.9 %", "84.5 %", "29.0 %", "99.9 %", "100.0 %", "0.0 %",
+    ]  # fmt: skip
 
 
 def test_percentages_have_a_no_break_space() -> None:

@@ -219,7 +219,7 @@ def _print_evaluations(folders: list[Path], multirun: bool) -> None:
 
 def _print_minings(folders: list[Path], multirun: bool) -> None:
     """Prints what each finished mining of a command found, and how to train on it."""
-    from babelbatch.progress import percent_reached
+    from babelbatch.progress import percent_at_least
     from babelbatch.runs.files import NEGATIVES_FILE
     from babelbatch.runs.metrics_file import read_metrics
 
@@ -234,7 +234,7 @@ def _print_minings(folders: list[Path], multirun: bool) -> None:
             parts.append(f"of the positives of all queries {of_all:.3f}")
         if recalls := [value for key, value in found.items() if key.startswith("recall/")]:
             pools = "" if len(recalls) == 1 else " in each pool"
-            parts.append(f"the index finds {percent_reached(min(recalls))} of the exact neighbours or more{pools}")
+            parts.append(f"the index finds {percent_at_least(min(recalls), 1)} of the exact neighbours or more{pools}")
         print(f"{'; '.join(parts)}; {found['seconds/mine']:.0f} s")
         for reason, sentence in _WITHOUT_NEGATIVES.items():
             if count := found.get(f"slots_{reason}"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import stat
 import sys
@@ -17,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from math import floor
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
@@ -79,11 +79,6 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
-def percent_reached(share: float) -> str:
-    """A share as a percentage with one decimal, rounded down: only all of it is `100.0 %`."""
-    return percent(floor(1000 * share + 1e-9) / 1000, 1)
-
-
 def bounded_percent(share: float, digits: int = 0) -> str:
     """As `percent`, but a share that only rounding makes none or all is `< 0.1 %` or `> 99.9 %`."""
     least = 0.1**digits
@@ -93,6 +88,12 @@ def bounded_percent(share: float, digits: int = 0) -> str:
     if share < 1 and rounded >= 100:
         return f">\N{NO-BREAK SPACE}{percent(1 - least / 100, digits)}"
     return percent(share, digits)
+
+
+def percent_at_least(share: float, digits: int = 0) -> str:
+    """As `percent`, rounded down, for what a sentence says that there is at least."""
+    scale: int = 10**digits
+    return percent(math.floor(round(100 * share * scale, 6)) / scale / 100, digits)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from babelbatch.evaluation.id_order import by_descending_id
 from babelbatch.evaluation.metrics import MISSED
 from babelbatch.evaluation.ranking import inverse_permutation
 from babelbatch.evaluation.ranks import Ranks
-from babelbatch.progress import bar, percent_reached
+from babelbatch.progress import bar, percent_at_least
 from babelbatch.records import ABSENT, Benchmark
 from babelbatch.search.index import HNSW, IVF, NO_ROW, Exact, Neighbours, Search, measure_recall
 from babelbatch.search.sharded_vectors import Reordered
@@ -165,6 +165,6 @@ def _storage_order(benchmark: Benchmark, descending: NDArray[np.int64]) -> NDArr
 
 def _log_recall(benchmark: Benchmark, recall: dict[str, float]) -> None:
     least = min(share for name, share in recall.items() if name != "all")
-    over_all = f"{percent_reached(recall['all'])} over the pool of all languages, " if benchmark.pooled else ""
+    over_all = f"{percent_at_least(recall['all'], 1)} over the pool of all languages, " if benchmark.pooled else ""
     message = "%s: of the exact first %d the index finds %s%s or more in each"
-    log.info(message, benchmark.name, DEPTH, over_all, percent_reached(least))
+    log.info(message, benchmark.name, DEPTH, over_all, percent_at_least(least, 1))

@@ -12,7 +12,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
 from babelbatch.evaluation.metrics import TITLES
-from babelbatch.progress import percent_reached
+from babelbatch.progress import percent_at_least
 from babelbatch.records import primary_language
 from babelbatch.report.comparisons import PREFERENCE, SAME_LANGUAGE, Study, study
 from babelbatch.report.grouping import grouped
@@ -247,7 +247,7 @@ def _how_scored(run: Run, benchmark: str) -> Iterator[str]:
     index = run.metrics.get(f"search/{benchmark}")
     recalls = [share for key, share in run.metrics.items() if key.startswith(f"search_recall/{benchmark}/")]
     if index is not None and recalls:
-        least = percent_reached(min(recalls))
+        least = percent_at_least(min(recalls), 1)
         yield f"Searched with {index}, which finds {least} of the exact first hundred, or more, in each pool."
 
 

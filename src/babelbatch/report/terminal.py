@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from babelbatch.evaluation.metrics import POOL_NAMES, SETTINGS, TITLES
-from babelbatch.progress import percent_reached
+from babelbatch.progress import percent_at_least
 from babelbatch.report.numbers import fixed, with_unit
 from babelbatch.report.places import without_html
 from babelbatch.runs.files import METRICS_FILE
@@ -154,10 +154,10 @@ def _recall(benchmark: str, metrics: Mapping[str, float]) -> str:
     prefix = f"search_recall/{benchmark}/"
     recalls = {key.removeprefix(prefix): share for key, share in metrics.items() if key.startswith(prefix)}
     over_all = recalls.pop("all", None)
-    parts = [] if over_all is None else [f"{percent_reached(over_all)} over the pool of all languages"]
+    parts = [] if over_all is None else [f"{percent_at_least(over_all, 1)} over the pool of all languages"]
     if recalls:
         worst = min(recalls, key=lambda language: recalls[language])
-        parts.append(f"{percent_reached(recalls[worst])} or more within each language (least in {worst})")
+        parts.append(f"{percent_at_least(recalls[worst], 1)} or more within each language (least in {worst})")
     return f"Of the exact top 100 of a sample of queries the index finds {', '.join(parts)}." if parts else ""
 
 
