@@ -227,6 +227,12 @@ def test_of_a_data_set_that_is_fetched_in_part_the_whole_size_is_a_bound_and_cou
     assert needs_table([Need("corpus", "mine.load", "unknown")]).endswith("\nin all: unknown")
 
 
+def test_two_data_sets_of_one_owner_are_no_files_of_a_folder() -> None:
+    needs, _ = needs_of([{"corpus": {"_target_": "babelbatch.corpora.miracl.load_corpus", "languages": ["sw"]}}])
+    places = [f"https://huggingface.co/datasets/miracl/{name}" for name in ("miracl", "miracl-corpus")]
+    assert cells(needs_table(needs))[1][-1] == ", ".join(places)
+
+
 def cells(printed: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("  ") if cell] for line in printed.splitlines()]
 

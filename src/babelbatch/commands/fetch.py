@@ -12,7 +12,7 @@ from typing import Any
 from babelbatch.commands.needs import Need, Size
 from babelbatch.progress import announce, track
 from babelbatch.sources.download import sha256_of_file
-from babelbatch.sources.hub import damaged_files
+from babelbatch.sources.hub import HubFiles, damaged_files
 from babelbatch.sources.models import ADAPTER_FILE, base_of_adapter
 from babelbatch.storage import cache_folder, locked, write_atomically
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
@@ -191,6 +191,8 @@ def _from(need: Need) -> str:
     if len(places) == 1:
         return places[0]
     folders = list(dict.fromkeys(place.rpartition("/")[0] for place in places))
+    if any(isinstance(request, HubFiles) for request in need.requests):
+        return ", ".join(places)  # data sets, which are no files of their owner's folder
     return f"{folders[0]}/ ({len(places)} files)" if len(folders) == 1 else ", ".join(places)
 
 
