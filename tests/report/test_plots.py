@@ -32,6 +32,16 @@ def test_two_curves_have_a_legend_of_what_differs(tmp_path: Path) -> None:
     assert figure.svg.count("<circle") == 4
 
 
+def test_a_curve_of_default_settings_has_a_name(tmp_path: Path) -> None:
+    """Its line in the legend was empty."""
+    target = {"_target_": "babelbatch.evaluation.evaluation.Evaluation"}
+    for name, more in (("plain", {}), ("lir", {"debias": "lir"})):
+        settings = {"evaluation": target | more}
+        write_sweep(tmp_path / name, {0.0: {}, 1.0: {}}, seeds=1, settings=settings)
+    figure, *_ = alpha_curves(study("facts", grouped(find_runs([tmp_path]).runs)))
+    assert figure.legend == (("other settings at their defaults", 0), ("debias=lir", 1))
+
+
 def test_no_curve_through_runs_that_differ_otherwise(tmp_path: Path) -> None:
     write_sweep(tmp_path / "a", {0.0: {}}, seeds=1, settings={"loss": {"temperature": 0.1}})
     write_sweep(tmp_path / "b", {1.0: {}}, seeds=1, settings={"loss": {"temperature": 0.2}})

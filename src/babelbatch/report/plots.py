@@ -23,6 +23,9 @@ CURVES = {
 _MOST_POINTS = 60  # of a learning curve
 
 
+_PLAIN = "other settings at their defaults"  # which labels do not name
+
+
 def alpha_curves(study: Study) -> list[Figure]:
     """Each measure against alpha, with intervals. Empty if no two groups differ in alpha alone."""
     families: dict[str, dict[float, Group]] = {}
@@ -42,7 +45,7 @@ def _alpha_curve(study: Study, measure: Measure, curves: Sequence[Mapping[float,
             points.append(Point(alpha, estimate.value, (estimate.low, estimate.high)))
             rows.append((group.label, alpha, estimate.value, estimate.low, estimate.high))
         if series < SERIES:
-            lines.append(Line(shared_label(groups.values()), tuple(points), series))
+            lines.append(Line(shared_label(groups.values()) or _PLAIN, tuple(points), series))
     title = measure.name if measure.metric == "rank_distance" else f"{measure.name} {measure.title}"
     title += "" if measure.higher_is_better else " (less is better)"
     data = Data(
