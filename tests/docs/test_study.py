@@ -95,7 +95,7 @@ def test_the_page_shows_the_numbers_of_the_other_arms() -> None:
             value, low, high = (fixed(each[key], digits[each["metric"]]) for key in ("value", "low", "high"))
             assert f"{value} [{low}, {high}]" in section, each
             found.add(each["group"])
-    assert len(found) == 6
+    assert len(found) == 8
 
 
 def test_the_page_shows_the_numbers_of_centring_and_lir() -> None:
