@@ -393,7 +393,7 @@ def test_rows_that_were_left_out_are_told(tmp_path, capsys):
     typed = ["corpus=table", f"corpus.path={csv(tmp_path / 'bad.csv', rows)}", "corpus.on_bad_row=skip"]
     typed.append("sampling.batch_size=100")
     assert main([*typed, f"json={tmp_path}/a.json"]) == 0
-    note = "corpus: 10 rows that cannot be used left out, because of on_bad_row=skip"
+    note = "corpus: 10 rows are left out, because of on_bad_row=skip"
     assert note in capsys.readouterr().out
     found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert found["corpus"]["skipped_rows"] == 10

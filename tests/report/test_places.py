@@ -62,9 +62,14 @@ def test_numbers_of_an_earlier_report_do_not_stay_beside_those_of_this_one(tmp_p
     assert {"planned.csv", "a & b.tex", "a & b_dominance.csv", "a & b_dominance.tex"} <= before
     (data / "notes.csv").write_text("of the user")
     (data / "a & b.txt").write_text("of the user")
+    (data / "paper.tex").write_text("of the user, beside our paper_table_1.csv")
 
     write_report([tmp_path / "runs"], tmp_path / "report", Settings(benchmarks=("facts",)))
     write_report([tmp_path / "runs"], tmp_path / "other", Settings(benchmarks=("facts",)))
     kept = {file.name for file in data.iterdir()}
-    assert kept == {file.name for file in (tmp_path / "other" / "data").iterdir()} | {"notes.csv", "a & b.txt"}
+    assert kept == {file.name for file in (tmp_path / "other" / "data").iterdir()} | {
+        "notes.csv",
+        "a & b.txt",
+        "paper.tex",
+    }
     assert "planned.csv" not in kept

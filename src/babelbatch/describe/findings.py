@@ -64,8 +64,8 @@ def _in_corpus(overlap: Overlap) -> str:
 
 def _skipped(name: str, count: int) -> Iterator[str]:
     if count:
-        rows = "row" if count == 1 else "rows"
-        yield f"{name}: {count:,} {rows} that cannot be used left out, because of on_bad_row=skip"
+        rows = "row is" if count == 1 else "rows are"
+        yield f"{name}: {count:,} {rows} left out, because of on_bad_row=skip"
 
 
 def _notes_on_corpus(corpus: CorpusFacts) -> Iterator[str]:

@@ -23,8 +23,8 @@ def data_file(folder: Path, name: str, suffix: str) -> Path:
 def of_earlier_page(page: Path, folder: Path) -> set[Path]:
     """The files in `folder` that the report wrote whose page is there; none if there is no page.
 
-    The page links to the CSV files. LaTeX tables and charts are called like these, or (.tex) as the benchmark is, with
-    which the names of its CSV files begin.
+    The page links to the CSV files. LaTeX tables and charts are called like these, or (.tex) as a benchmark is, which
+    has maps of its cells.
     """
     if not page.is_file():
         return set()
@@ -33,7 +33,7 @@ def of_earlier_page(page: Path, folder: Path) -> set[Path]:
         file
         for file in folder.iterdir()
         if (file.stem in names and file.suffix in (".csv", ".tex", ".svg"))
-        or (file.suffix == ".tex" and any(name.startswith(f"{file.stem}_") for name in names))
+        or (file.suffix == ".tex" and f"{file.stem}_cells_0" in names)
     }
 
 
