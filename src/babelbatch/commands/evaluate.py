@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from babelbatch.commands.build import build, running_loggers
 from babelbatch.commands.checkpoint import facts_of_run, load_checkpoint
 from babelbatch.commands.data import build_benchmarks
+from babelbatch.commands.kept import Kept, description_of, file_states
 from babelbatch.commands.ranks import OTHER_WORK, joined_ranks
 from babelbatch.configuration.identity import config_hash
 from babelbatch.configuration.inputs import input_versions
@@ -20,11 +21,15 @@ from babelbatch.encoder import Encoder, device_of, fingerprint
 from babelbatch.evaluation.encoded_texts import encoded_texts, first_queries
 from babelbatch.lexical import Lexical
 from babelbatch.progress import waiting
+from babelbatch.records import Benchmark
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, write_results
 from babelbatch.training import log_final
 
 log = logging.getLogger(__name__)
+
+_ENCODER: Kept[Encoder | Lexical] = Kept()
+_BENCHMARKS: Kept[dict[str, Benchmark]] = Kept()
 
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
@@ -34,14 +39,16 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
 
 
 def _evaluate(cfg: DictConfig, folder: Path) -> None:
-    sources = provenance() | input_versions(cfg)
+    versions = input_versions(cfg)
+    sources = provenance() | versions
     with waiting("loading the encoder"):
-        encoder: Encoder | Lexical = load_checkpoint(Path(cfg.checkpoint)) if cfg.checkpoint else build(cfg.encoder)
+        encoder = _encoder(cfg)
     parameters = 0
     if isinstance(encoder, Encoder):
         encoder = encoder.to(device_of(cfg.device)).eval()
         parameters = sum(parameter.numel() for parameter in encoder.parameters())
-    benchmarks = build_benchmarks(cfg.benchmarks)
+    described = description_of(cfg.benchmarks)
+    benchmarks = _BENCHMARKS.get(described and (described, versions), lambda: build_benchmarks(cfg.benchmarks))
     if ranks_of_step() > 1:
         weights = fingerprint(encoder) if isinstance(encoder, Encoder) else ""
         data = " ".join(benchmark.fingerprint for benchmark in benchmarks.values())
@@ -73,3 +80,12 @@ def _evaluate(cfg: DictConfig, folder: Path) -> None:
     }
     with waiting("writing the results"):
         write_results(folder, results, facts)
+
+
+def _encoder(cfg: DictConfig) -> Encoder | Lexical:
+    """Of the checkpoint, else of the configuration. It is that of the job before if nothing about it has changed."""
+    if not cfg.checkpoint:
+        return _ENCODER.get(description_of(cfg.encoder), lambda: build(cfg.encoder))
+    place = Path(cfg.checkpoint)
+    run = place.parent.parent if place.is_file() else place  # a file has its encoder's architecture in the run's folder
+    return _ENCODER.get((str(place.absolute()), file_states(run)), lambda: load_checkpoint(place))

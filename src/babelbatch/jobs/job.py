@@ -51,7 +51,8 @@ def run_in_process(root: str, cfg: DictConfig, folder: Path) -> Outcome:
             return outcome
 
     outcome = run_reporting_failures(work, folder, lambda: state_after_interruption(cfg, folder))
-    gc.collect()  # a trainer, its model and its data refer to each other, and the next job needs their memory
+    if root != "evaluate" or outcome.code:  # what an evaluation reads is kept for the next one, or collected by it
+        gc.collect()  # a trainer, its model and its data refer to each other, and the next job needs their memory
     return outcome
 
 

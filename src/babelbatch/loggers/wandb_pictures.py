@@ -21,7 +21,7 @@ def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
     """
     import wandb
 
-    from babelbatch.evaluation.heatmap import draw  # with Matplotlib, which runs without W&B need not import
+    from babelbatch.evaluation.heatmap import heatmap  # with Matplotlib, which runs without W&B need not import
 
     shown: dict[str, object] = {}
     for name, table in {"cells": cell_table(result, run), "languages": language_table(result, run)}.items():
@@ -30,7 +30,7 @@ def pictures(result: Result, run: Mapping[str, object]) -> dict[str, object]:
     for metric, title in ((result.metric, TITLES[result.metric]), ("top10_share", "share of the top 10")):
         if metric not in matrices:
             continue
-        picture = io.BytesIO()  # wandb takes figures too, but only where pyplot was imported
-        draw(matrices[metric], result.languages, f"{result.benchmark}: {title}").savefig(picture, dpi=110)
-        shown[f"{result.benchmark}/{metric}_by_language"] = wandb.Image(Image.open(picture))
+        # wandb takes figures too, but only where pyplot was imported
+        picture = heatmap(matrices[metric], result.languages, f"{result.benchmark}: {title}")
+        shown[f"{result.benchmark}/{metric}_by_language"] = wandb.Image(Image.open(io.BytesIO(picture)))
     return shown

@@ -26,7 +26,7 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
     """
     if global_rank() > 0:
         return
-    from babelbatch.evaluation.heatmap import draw  # with Matplotlib, for which the first step need not wait
+    from babelbatch.evaluation.heatmap import heatmap  # with Matplotlib, for which the first step need not wait
 
     folder.mkdir(parents=True, exist_ok=True)
     with replaced_file(folder / PER_QUERY_FILE) as file:  # flushed to the disk before metrics.json is there
@@ -41,8 +41,8 @@ def write_results(folder: Path, results: list[Result], facts: dict[str, object])
         metrics |= result.metrics
         facts = facts | result.facts | {f"metric/{result.benchmark}": result.metric}
         title = f"{result.benchmark}: {TITLES[result.metric]}"
-        figure = draw(result.matrices[result.metric], result.languages, title)
-        figure.savefig(folder / f"{result.benchmark}_{result.metric.replace('@', '_')}.png", dpi=110)
+        picture = heatmap(result.matrices[result.metric], result.languages, title)
+        (folder / f"{result.benchmark}_{result.metric.replace('@', '_')}.png").write_bytes(picture)
     write_atomically(folder / METRICS_FILE, json.dumps(facts | metrics, indent=1, allow_nan=False) + "\n")
 
 
