@@ -45,12 +45,13 @@ def test_cells_have_their_values() -> None:
     }  # fmt: skip
 
 
-def test_it_is_a_picture_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pictures_of_several_benchmarks_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = np.array([[0.25, 1.0], [np.nan, 0.0]])
-    first = heatmap(matrix, ("de", "en"), "facts: mAP")
-    assert Image.open(io.BytesIO(first)).format == "PNG"
+    titles = [f"{name}: {metric}" for name in ("facts", "words", "more") for metric in ("mAP", "share of the top 10")]
+    first = [heatmap(matrix, ("de", "en"), title) for title in titles]
+    assert Image.open(io.BytesIO(first[0])).format == "PNG"
     monkeypatch.setattr(module, "_draw", None)
-    assert heatmap(matrix.copy(), ("de", "en"), "facts: mAP") is first
+    assert [heatmap(matrix.copy(), ("de", "en"), title) for title in titles] == first
 
 
 def test_other_values_are_another_picture() -> None:

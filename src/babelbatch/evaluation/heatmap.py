@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-_PER_LETTER = 0.09  # inches of a tick label
+_PER_LETTER = 0.09  # inches for each letter of a tick label
 _PER_TITLE_LETTER = 0.1
 _ACROSS = 4  # letters of a code that fits below its column without being turned
 
@@ -20,7 +20,7 @@ def heatmap(matrix: NDArray[np.float64], languages: tuple[str, ...], title: str)
     return _png(matrix.tobytes(), languages, title)
 
 
-@lru_cache(maxsize=2)  # the dashboard and the run's folder have the same
+@lru_cache(maxsize=64)  # of all benchmarks: the dashboard draws its heat-maps before the run's folder gets the same
 def _png(matrix: bytes, languages: tuple[str, ...], title: str) -> bytes:
     size = len(languages)
     file = io.BytesIO()
@@ -32,9 +32,9 @@ def _draw(matrix: NDArray[np.float64], languages: tuple[str, ...], title: str) -
     """Every place is computed here: an engine that finds them draws everything twice."""
     size, longest = len(languages), max(map(len, languages))
     is_turned = longest > _ACROSS
-    labels = _PER_LETTER * longest
+    label_width = _PER_LETTER * longest
     cells = max(0.5 * size, 2.0)  # inches, as are all of these
-    left, bottom, top = 0.5 + labels, 0.5 + (labels if is_turned else 0.2), 0.4
+    left, bottom, top = 0.5 + label_width, 0.5 + (label_width if is_turned else 0.2), 0.4
     right = max(1.0, _PER_TITLE_LETTER * len(title) - cells)
     width, height = left + cells + right, bottom + cells + top
     figure = Figure(figsize=(width, height))

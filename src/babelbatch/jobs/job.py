@@ -51,7 +51,7 @@ def run_in_process(root: str, cfg: DictConfig, folder: Path) -> Outcome:
             return outcome
 
     outcome = run_reporting_failures(work, folder, lambda: state_after_interruption(cfg, folder))
-    if root != "evaluate" or outcome.code:  # what an evaluation reads is kept for the next one, or collected by it
+    if root != "evaluate" or outcome.code:  # encoder and benchmarks of an evaluation are kept for the next one
         gc.collect()  # a trainer, its model and its data refer to each other, and the next job needs their memory
     return outcome
 

@@ -158,6 +158,7 @@ class WandbRun(Logger):
             self._abandoned = True
             end_service(kill=True)
         self._thread = None
+        self._last_calls.clear()  # they have the results, which need memory, and this object refers to itself
 
     def _log(self, run: wandb.Run, row: dict[str, object]) -> None:
         self._summaries.define(run, row)
