@@ -21,7 +21,6 @@ from babelbatch.sources.download import answers, is_offline
 from babelbatch.sources.hub import HubFiles, hub_server
 from babelbatch.sources.listing import Request, listing
 from babelbatch.sources.models import ADAPTER_FILE, base_of_adapter, cached_model, model_licence
-from babelbatch.sources.world_facts import select_fact_languages
 from babelbatch.storage import cache_folder
 
 _HUB = "https://huggingface.co"
@@ -157,6 +156,8 @@ def _ask(path: str, node: dict[str, Any], needs: dict[str, Need], problems: dict
     with listing() as found:
         try:
             if ".world_facts." in target:
+                from babelbatch.sources.world_facts import select_fact_languages  # imports Babel
+
                 select_fact_languages(settings.get("languages"))
                 return
             get_method(target)(**settings)

@@ -7,9 +7,10 @@ babelbatch uses neither, and they are a fifth of the time that a command needs t
 from __future__ import annotations
 
 import sys
-from unittest.mock import patch
+from typing import TYPE_CHECKING
 
-from lightning_utilities.core import imports
+if TYPE_CHECKING:
+    from lightning_utilities.core.imports import RequirementCache
 
 _UNUSED = frozenset({"matplotlib", "scipy"})
 
@@ -20,24 +21,25 @@ def import_lightning() -> None:
     In a process that has imported torchmetrics before, nothing changes.
     """
     if "torchmetrics" not in sys.modules:
+        from unittest.mock import patch  # with what follows a tenth of a second, which a checked configuration spares
+
+        from lightning_utilities.core import imports
+
+        found, check = imports.package_available, imports.RequirementCache._check_available
+
+        def package_available(package: str) -> bool:
+            return package not in _UNUSED and bool(found(package))
+
+        def check_available(requirement: RequirementCache) -> None:
+            if requirement.requirement in _UNUSED:
+                reason = "not imported, see babelbatch.jobs.lightning_import"
+                requirement.available, requirement.message = False, reason
+            else:
+                check(requirement)
+
         with (
-            patch.object(imports, "package_available", _package_available),
-            patch.object(imports.RequirementCache, "_check_available", _check_available),
+            patch.object(imports, "package_available", package_available),
+            patch.object(imports.RequirementCache, "_check_available", check_available),
         ):
             import torchmetrics  # noqa: F401
     import pytorch_lightning  # noqa: F401
-
-
-_found = imports.package_available
-_check = imports.RequirementCache._check_available
-
-
-def _package_available(package: str) -> bool:
-    return package not in _UNUSED and bool(_found(package))
-
-
-def _check_available(requirement: imports.RequirementCache) -> None:
-    if requirement.requirement in _UNUSED:
-        requirement.available, requirement.message = False, "not imported, see babelbatch.jobs.lightning_import"
-    else:
-        _check(requirement)

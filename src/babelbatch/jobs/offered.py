@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.object_type import ObjectType
 from hydra.plugins.completion_plugin import CompletionPlugin
 from omegaconf import Container, DictConfig
@@ -30,6 +31,7 @@ def offering(root: str, *, helps: bool = False, completes: bool = False) -> Iter
     latter has the experiments of folders too, as they are typed: `paper/xlmr_x_x`, and the keys that no YAML file has.
     """
     offered = groups_of(root) if helps or completes else None
+    repositories: dict[tuple[object, ...], CachingConfigRepository] = {}
     hydras = ConfigLoaderImpl.get_group_options
     hydras_matches = CompletionPlugin._get_matches
 
@@ -40,8 +42,13 @@ def offering(root: str, *, helps: bool = False, completes: bool = False) -> Iter
         config_name: str | None = None,
         overrides: list[str] | None = None,
     ) -> list[str]:
+        # Hydra would copy its repository for each group, which is most of the time that --help takes.
+        key = (loader, config_name, *(overrides or []))
+        if key not in repositories:
+            _, repositories[key] = loader._parse_overrides_and_create_caching_repo(config_name, overrides or [])
+
         def listed(group: str, kind: ObjectType | None) -> list[str]:
-            return without_shared(group, hydras(loader, group, kind, config_name, overrides))
+            return without_shared(group, repositories[key].get_group_options(group, kind))
 
         found = listed(group_name, results_filter)
         if offered is None:

@@ -5,10 +5,11 @@ are built (`checks.py`) and raise `RecordError`, which names the field. `batch.p
 tokenised batch. Frozen, typed, no imports from the rest of the package.
 """
 
-from babelbatch.records.batch import Batch, BatchRequirements, Padded, PairedTexts, Plan, TeacherBatch, Workload
-from babelbatch.records.benchmark import Benchmark, MissingRelevant
-from babelbatch.records.checks import RecordError
-from babelbatch.records.corpus import ABSENT, Corpus, Mixture
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from babelbatch.records.languages import (
     LanguageCodes,
     canonical_language,
@@ -22,6 +23,12 @@ from babelbatch.records.languages import (
 from babelbatch.records.names import problem_of_name
 from babelbatch.records.skipped_rows import SkippedRows
 from babelbatch.records.text_identity import escaped, same_id, same_text
+
+if TYPE_CHECKING:
+    from babelbatch.records.batch import Batch, BatchRequirements, Padded, PairedTexts, Plan, TeacherBatch, Workload
+    from babelbatch.records.benchmark import Benchmark, MissingRelevant
+    from babelbatch.records.checks import RecordError
+    from babelbatch.records.corpus import ABSENT, Corpus, Mixture
 
 __all__ = [
     "ABSENT",
@@ -51,3 +58,18 @@ __all__ = [
     "script_name",
     "script_of",
 ]
+
+_WITH_NUMPY = {
+    "batch": ("Batch", "BatchRequirements", "Padded", "PairedTexts", "Plan", "TeacherBatch", "Workload"),
+    "benchmark": ("Benchmark", "MissingRelevant"),
+    "checks": ("RecordError",),
+    "corpus": ("ABSENT", "Corpus", "Mixture"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imports what needs numpy when it is first used: a command checks its configuration without it."""
+    for module, names in _WITH_NUMPY.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
