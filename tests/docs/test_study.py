@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from babelbatch.configuration.shipped import CONF
 from commands import run
@@ -45,6 +46,24 @@ def test_the_planned_seeds_of_each_arm_are_stored(scores: Path) -> None:
     for runs, alphas, seeds in ((primary, (0.0, 0.5, 1.0), range(5)), (others, (0.25, 0.75), range(3))):
         assert sorted((each["alpha"], each["seed"]) for each in runs) == [(a, seed) for a in alphas for seed in seeds]
         assert len({each["commit"] for each in runs}) == 1
+
+
+def test_the_repeated_runs_are_those_of_the_plan(tmp_path: Path) -> None:
+    """Not all are there yet; the page says how many."""
+    with tarfile.open(DOCS / "study" / "twelve_layers" / "scores.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folders = [file.parent for file in tmp_path.glob("scores/study/*/metrics.json")]
+    facts = [json.loads((folder / "metrics.json").read_text(encoding="utf-8")) for folder in folders]
+    done = {(each["strategy"], each["seed"]) for each in facts}
+    assert len(done) == len(folders)
+    assert done <= {(strategy, seed) for strategy in ("x_x", "x_y", "hybrid") for seed in range(5)}
+    assert {each["commit"][:7] for each in facts} == {"1c11834"}
+    for folder in folders:
+        cfg = OmegaConf.load(folder / "config.yaml")
+        assert (cfg.trainer.precision, cfg.evaluation.precision, cfg.trainer.max_steps) == ("32-true", "float32", 100)
+        assert cfg.loss.temperature == (0.05 if cfg.sampling.alpha == 1 else 0.02)
+    numbers = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    assert f"{numbers[len(folders)]} of fifteen are done" in (DOCS / "study.md").read_text(encoding="utf-8")
 
 
 def test_stored_scores_are_small() -> None:
