@@ -278,6 +278,22 @@ def test_queries_of_an_article_are_one_observation(tmp_path: Path) -> None:
     assert notes[1].startswith("facts: 40 queries, taken as independent: some runs do not record which")
 
 
+def test_scores_of_earlier_weights_are_named(tmp_path: Path) -> None:
+    """Early stopping scores the best weights; alpha and the costs are those of all steps."""
+    evaluated = {"x": (1_000, 600, 400), "h": (1_000, 1_000, 500), "y": (1_000, 1_000, 1_000)}
+    for seed in range(3):
+        for folder, (strategy, alpha) in {"x": ("x_x", 1.0), "h": ("hybrid", 0.5), "y": ("x_y", 0.0)}.items():
+            facts = {"steps": 1_000, "evaluated_step": evaluated[folder][seed]}
+            write_run(tmp_path / f"{folder}{seed}", strategy, alpha, seed, facts=facts)
+    runs = find_runs([tmp_path])
+    notes = caveats([study("facts", grouped(runs.runs))], runs)
+    assert notes[0] == (
+        "Scores are of the best weights on validation, which are not always the last (hybrid alpha=0.5: step 500 of "
+        "1,000 in 1 of 3 runs; X-X: step 400 to 600 of 1,000 in 2 of 3 runs). Alpha, the schedule and the costs are of "
+        "all steps."
+    )
+
+
 def test_without_x_x_nothing_is_held_against_it(tmp_path: Path) -> None:
     found, _ = of_sweep(tmp_path, {0.0: {}, 0.5: {}}, seeds=1)
     assert reference_of(found.groups) is None

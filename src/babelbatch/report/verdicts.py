@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from babelbatch.report.comparisons import Study
 from babelbatch.report.contrasts import Plan
+from babelbatch.report.grouping import Group
 from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
 from babelbatch.report.numbers import fixed, interval_and_p, p_text
 from babelbatch.report.outcomes import Better, NotDifferent, NotTested, Pair
@@ -154,6 +155,7 @@ def caveats(studies: Sequence[Study], found: FoundRuns) -> list[str]:
             "Merged is the average of the weights of finished runs, a rival of hybrid batches: one encoder that costs "
             "as much to train as all of these runs together."
         )
+    notes += _best_weights(study.groups)
     notes += map(_sample, studies)
     notes += found.notes
     if found.not_selected:
@@ -170,6 +172,30 @@ def caveats(studies: Sequence[Study], found: FoundRuns) -> list[str]:
         count = len(found.repeated)
         notes.append(f"{count} {'run is' if count == 1 else 'runs are'} there twice and counted once.")
     return notes
+
+
+def _best_weights(groups: Sequence[Group]) -> list[str]:
+    """Which scores are of an earlier step than the last, while alpha, the schedule and the costs count all steps."""
+    named = []
+    for group in groups:
+        runs = [(run.metrics.get("evaluated_step"), run.metrics.get("steps")) for run in group.runs]
+        earlier = [(step, last) for step, last in runs if step is not None and last is not None and step < last]
+        if earlier:
+            scored, trained = (_range(numbers) for numbers in zip(*earlier, strict=True))
+            some_runs = "" if len(earlier) == len(runs) else f" in {len(earlier)} of {len(runs)} runs"
+            named.append(f"{group.label}: step {scored} of {trained}{some_runs}")
+    if not named:
+        return []
+    more = f"; {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return [
+        "Scores are of the best weights on validation, which are not always the last "
+        f"({'; '.join(named[:_NAMED])}{more}). Alpha, the schedule and the costs are of all steps."
+    ]
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _sample(study: Study) -> str:
