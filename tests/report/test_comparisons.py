@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from babelbatch.report.caveats import caveats
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.grouping import grouped
 from babelbatch.report.measures import CROSSLINGUAL, MEASURES, MONOLINGUAL, MULTILINGUAL, RANK_DISTANCE
@@ -14,7 +15,7 @@ from babelbatch.report.outcomes import Better, NotDifferent, NotTested
 from babelbatch.report.page import write_report
 from babelbatch.report.runs import FoundRuns, find_runs
 from babelbatch.report.tables import legend, results
-from babelbatch.report.verdicts import caveats, headline, margins, sentences
+from babelbatch.report.verdicts import headline, margins, sentences
 from run_folders import QUERIES, write_run, write_sweep
 
 APART = {

@@ -9,6 +9,7 @@ from itertools import combinations, permutations
 import numpy as np
 
 from babelbatch.report.comparisons import Measure, Study
+from babelbatch.report.enumeration import some
 from babelbatch.report.figure import Figure
 from babelbatch.report.grouping import Group
 from babelbatch.report.measures import PLACES
@@ -18,7 +19,6 @@ from babelbatch.report.section import Section
 from babelbatch.report.svg import SERIES
 from babelbatch.report.svg_regions import Mark, regions
 from babelbatch.report.tables import Data, Grid
-from babelbatch.report.verdicts import some
 from babelbatch.statistics import Comparison, Region, dominance_p_value, holm, joint_region, seed_correlation
 
 

@@ -18,6 +18,7 @@ from babelbatch.report import analyses, planning, verdicts
 from babelbatch.report.bias import language_preference
 from babelbatch.report.bias_quality import bias_at_quality
 from babelbatch.report.bias_tests import bias_tests
+from babelbatch.report.caveats import caveats
 from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.contrasts import Contrast, Plan, plan_for
 from babelbatch.report.cost import cost_data
@@ -230,7 +231,7 @@ def markdown(report: Report) -> str:
             for sentence in [*verdicts.planned(each, report.plan), *verdicts.sentences(each), *verdicts.margins(each)]
         ]
         parts.append(to_markdown(results(each), report.settings.level))
-    parts += [f"* {note}" for note in verdicts.caveats(report.studies, report.found)]
+    parts += [f"* {note}" for note in caveats(report.studies, report.found)]
     return without_html("\n".join(parts).rstrip() + "\n")
 
 
@@ -248,7 +249,7 @@ def html(report: Report, data: Sequence[Data]) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         question=QUESTION,
-        caveats=verdicts.caveats(report.studies, report.found),
+        caveats=caveats(report.studies, report.found),
         benchmarks=[
             _benchmark(each, alpha, report.plan) for each, alpha in zip(report.studies, report.alpha, strict=True)
         ],

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.evaluation.metrics import TITLES
+from babelbatch.report.enumeration import some
 from babelbatch.report.figure import Figure
 from babelbatch.report.grouping import Group, compared
 from babelbatch.report.measures import PLACES
@@ -22,7 +23,6 @@ from babelbatch.report.selection import higher_is_better, refuse_unscored
 from babelbatch.report.selection_rule import Rule
 from babelbatch.report.svg_regions import Mark, regions
 from babelbatch.report.tables import Data, Grid
-from babelbatch.report.verdicts import some
 
 
 @dataclass(frozen=True, slots=True)
