@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,15 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard import metadata_load
 from safetensors.torch import load_file
 
+from babelbatch.commands.merge import MergedRun, merged_facts
 from babelbatch.commands.merge_command import Merge, parse
+from babelbatch.configuration.identity import identity
+from babelbatch.configuration.saved import load_config
 from babelbatch.encoder import interpolated, tiny, weights_digest
+from babelbatch.report.grouping import grouped
+from babelbatch.report.runs import FoundRuns, find_runs
 from commands import SMALL, metrics, run_forked, weights
+from run_folders import write_run
 
 SHORT = [*SMALL, "encoder.hidden_size=16", "trainer.max_steps=6", "logger=none"]
 BENCHMARK = ["benchmarks.world_facts.languages=[en,de,zh]", "logger=none"]
@@ -89,6 +96,21 @@ def test_a_sweep_ends_in_the_runs_themselves(sweep: dict[str, Path], tmp_path: P
     assert weights(tmp_path / "merged" / "0.5") == before
 
 
+def test_runs_that_were_trained_again_are_not_merged_already(sweep: dict[str, Path], tmp_path: Path) -> None:
+    """With the settings of before, on other data: the same configuration, other weights."""
+    for seed in (0, 1):
+        shutil.copytree(sweep[f"x_y {seed}"], tmp_path / f"y{seed}")
+    shutil.copytree(sweep["x_x 0"], tmp_path / "x")
+    run_forked("babelbatch-merge", "runs=x,y0", "output=merged", cwd=tmp_path)
+    shutil.copy(tmp_path / "y1" / "encoder" / "model.safetensors", tmp_path / "y0" / "encoder")
+    shutil.copy(tmp_path / "y1" / "encoder" / "checksums.json", tmp_path / "y0" / "encoder")
+    error = run_forked("babelbatch-merge", "runs=x,y0", "output=merged", cwd=tmp_path, code=2).stderr
+    assert error.splitlines()[-1] == (
+        "babelbatch: output: merged is the average of other weights, which these runs had before they were trained "
+        "again; choose another folder, or remove that one"
+    )
+
+
 def test_it_is_evaluated_and_compared_as_a_rival_of_hybrid(sweep: dict[str, Path], tmp_path: Path) -> None:
     """One group of two seeds, beside the runs; the planned contrast with hybrid is tested."""
     for seed in (0, 1):
@@ -105,6 +127,41 @@ def test_it_is_evaluated_and_compared_as_a_rival_of_hybrid(sweep: dict[str, Path
     (row,) = [line for line in cost if line.startswith("Merged")]
     assert row.split(",")[1:3] == ["2", "12"]
     assert "Merged is the average of the weights of finished runs, a rival of hybrid batches" in text
+
+
+def finished_run(folder: Path, strategy: str, alpha: float, seed: int, lr: float) -> MergedRun:
+    run = write_run(folder, strategy, alpha, seed, facts={"languages/corpus": ["en"]}, settings={"lr": lr})
+    metrics_ = json.loads((run / "metrics.json").read_text()) | {"config_hash": f"{strategy} {seed} {lr}"}
+    return MergedRun(run, metrics_, identity(load_config(run / "config.yaml")))
+
+
+def averages_of(place: Path, pairs: Sequence[tuple[tuple[int, float], tuple[int, float]]]) -> FoundRuns:
+    """Evaluations of averages of an X-X and an X-Y run, each (seed, learning rate)."""
+    for number, (x_x, x_y) in enumerate(pairs):
+        parents = [
+            finished_run(place / "runs" / f"{number}{name}", name, alpha, *own)
+            for name, alpha, own in (("x_x", 1.0, x_x), ("x_y", 0.0, x_y))
+        ]
+        facts = merged_facts(parents, (0.5, 0.5))
+        folder = write_run(place / "evaluated" / str(number), facts=facts, settings={"sampling": {}})
+        config = {"checkpoint": f"merged/{number}", "name": "evaluate", "output_dir": str(folder)}
+        (folder / "config.yaml").write_text(json.dumps(config))
+    return find_runs([place / "evaluated"])
+
+
+def test_averages_of_several_seeds_are_a_group(tmp_path: Path) -> None:
+    """Of seeds 0 and 1, and of 2 and 3: neither is there twice."""
+    found = averages_of(tmp_path, [((0, 0.1), (1, 0.1)), ((2, 0.1), (3, 0.1))])
+    assert found.repeated == []
+    assert [(group.label, group.seeds) for group in grouped(found.runs)] == [("Merged", (0, 2))]
+    assert found.runs[0].metrics["languages/corpus"] == ["en"]
+
+
+def test_averages_of_other_learning_rates_are_no_seeds_of_one(tmp_path: Path) -> None:
+    found = averages_of(tmp_path, [((0, 0.1), (0, 0.3)), ((1, 0.001), (1, 0.003))])
+    assert [(group.label, group.seeds) for group in grouped(found.runs)] == [
+        ("Merged lr=0.001", (1,)), ("Merged lr=0.1", (0,)),
+    ]  # fmt: skip
 
 
 def test_other_initial_weights_are_refused(sweep: dict[str, Path], tmp_path: Path) -> None:

@@ -157,6 +157,27 @@ def test_scripts_are_compared_with_the_others(tmp_path: Path) -> None:
     ]
 
 
+def test_of_two_kinds_each_has_the_difference_from_the_other(tmp_path: Path) -> None:
+    """Hybrid gains .1 over X-X in English alone: seen minus unseen is +.1, unseen minus seen is -.1."""
+    facts = {"languages/corpus": ["en"]}
+    for seed in range(3):
+        write_run(tmp_path / f"x{seed}", "x_x", 1.0, seed, facts=facts)
+        write_run(tmp_path / f"h{seed}", "hybrid", 0.5, seed, facts=facts, gains={"en": 0.1})
+    section = section_of([study("facts", grouped(find_runs([tmp_path]).runs))], "seen-facts")
+    rows = {row[1]: row[10:] for row in section.data.rows if row[3] == "hybrid alpha=0.5"}
+    difference, low, high, p_value = rows["seen"]
+    assert difference == pytest.approx(0.1, abs=0.02)
+    assert low < difference < high
+    assert rows["unseen"] == (-difference, -high, -low, p_value)
+
+
+def test_evaluations_that_do_not_record_their_languages_do_not_hide_them(tmp_path: Path) -> None:
+    write_run(tmp_path / "x", "x_x", 1.0, facts={"languages/corpus": ["en", "hi"]})
+    write_run(tmp_path / "old", "hybrid", 0.5)
+    section = section_of([study("facts", grouped(find_runs([tmp_path]).runs))], "seen-facts")
+    assert section.note.endswith("Trained on en, hi; not recorded for hybrid alpha=0.5.")
+
+
 def test_seen_languages_are_those_that_batches_are_drawn_from(tmp_path: Path) -> None:
     """The corpus has three languages, and sampling.languages takes one of them."""
     facts = {"languages/corpus": ["ar", "en", "zh"]}

@@ -201,6 +201,16 @@ def test_strategies_of_several_runs_are_judged_beside_one_that_is_not(tmp_path: 
     assert "In bold: significantly better than every other strategy that was tested" in legend(results(found), "bold")
 
 
+def test_not_different_from_the_best_of_those_tested(tmp_path: Path) -> None:
+    """The single run is far above the two that are marked."""
+    write_sweep(tmp_path, {0.0: {"monolingual": 0.585}, 1.0: {"monolingual": 0.58}})
+    write_run(tmp_path / "h", level={"monolingual": 0.9})
+    found = study("facts", grouped(find_runs([tmp_path]).runs))
+    marked = [label for label, _, cells in results(found).rows if cells[0].ties_best]
+    assert marked == ["X-Y", "X-X"]
+    assert "≈: not significantly different from the best of those tested." in legend(results(found), "bold")
+
+
 def test_single_runs_beside_fixed_systems_are_runs(tmp_path: Path) -> None:
     """A pilot: the fixed systems are no strategies that win because nothing else has several seeds."""
     for strategy, alpha in (("x_x", 1.0), ("x_y", 0.0)):
@@ -277,22 +287,6 @@ def test_queries_of_an_article_are_one_observation(tmp_path: Path) -> None:
     assert {pair.comparison.clusters for pair in found.pairs} == {40}
     notes = caveats([found], runs)
     assert notes[1].startswith("facts: 40 queries, taken as independent: some runs do not record which")
-
-
-def test_scores_of_earlier_weights_are_named(tmp_path: Path) -> None:
-    """Early stopping scores the best weights; alpha and the costs are those of all steps."""
-    evaluated = {"x": (1_000, 600, 400), "h": (1_000, 1_000, 500), "y": (1_000, 1_000, 1_000)}
-    for seed in range(3):
-        for folder, (strategy, alpha) in {"x": ("x_x", 1.0), "h": ("hybrid", 0.5), "y": ("x_y", 0.0)}.items():
-            facts = {"steps": 1_000, "evaluated_step": evaluated[folder][seed]}
-            write_run(tmp_path / f"{folder}{seed}", strategy, alpha, seed, facts=facts)
-    runs = find_runs([tmp_path])
-    notes = caveats([study("facts", grouped(runs.runs))], runs)
-    assert notes[0] == (
-        "Scores are of the best weights on validation, which are not always the last (hybrid alpha=0.5: step 500 of "
-        "1,000 in 1 of 3 runs; X-X: step 400 to 600 of 1,000 in 2 of 3 runs). Alpha, the schedule and the costs are of "
-        "all steps."
-    )
 
 
 def test_without_x_x_nothing_is_held_against_it(tmp_path: Path) -> None:

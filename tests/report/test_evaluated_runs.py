@@ -103,6 +103,7 @@ def test_what_a_checkpoint_is_of(tmp_path: Path) -> None:
     assert facts["trained/encoder.name_or_path"] == "FacebookAI/xlm-roberta-base"
     assert facts_of_run(run / "encoder") == facts
     assert facts.pop("validation/multilingual/map") == 0.5  # not of the weights of a checkpoint
+    assert facts.pop("steps_of_run") == 100
     assert facts_of_run(run / "checkpoints" / "step-00000012.ckpt") == facts
     (tmp_path / "model").mkdir()
     assert facts_of_run(tmp_path / "model") == {}

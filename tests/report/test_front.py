@@ -42,6 +42,17 @@ def test_the_front_in_words_and_numbers(tmp_path: Path) -> None:
     ]
 
 
+def test_who_was_not_tested_is_no_other(tmp_path: Path) -> None:
+    """The single run of hybrid is far above in all settings."""
+    for seed in range(3):
+        write_run(tmp_path / f"x{seed}", "x_x", 1.0, seed, level={"monolingual": 0.6})
+        write_run(tmp_path / f"y{seed}", "x_y", 0.0, seed, level={"monolingual": 0.3})
+    write_run(tmp_path / "h", level={"monolingual": 0.9, "crosslingual": 0.8, "multilingual": 0.7})
+    section = front(study("facts", grouped(find_runs([tmp_path]).runs)), 0.02)
+    assert section is not None
+    assert section.sentences[-1] == "Not significantly dominated by any that it was tested against: X-X."
+
+
 def test_the_pictures_have_a_region_a_group_and_rings_for_the_dominated(tmp_path: Path) -> None:
     section = front(of_sweep(tmp_path), 0.02)
     assert section is not None

@@ -207,9 +207,10 @@ def test_only_what_runs_share(tmp_path: Path) -> None:
     write_run(tmp_path / "a")
     write_run(tmp_path / "b", "x_x", 1.0, benchmarks=("facts", "other"))
     runs = find_runs([tmp_path]).runs
-    chosen = only(runs, ("facts",))
+    chosen, without = only(runs, ("facts",))
+    assert without == []
     refuse_mixed(chosen)
     assert [run.benchmarks for run in chosen] == [("facts",), ("facts",)]
-    assert [run.folder.name for run in only(runs, ("other",))] == ["b"]
+    assert [[run.folder.name for run in each] for each in only(runs, ("other",))] == [["b"], ["a"]]
     with pytest.raises(ValueError, match=r"^benchmarks: no run has fatcs \(there are: facts, other\)$"):
         only(runs, ("fatcs",))

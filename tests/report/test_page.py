@@ -374,19 +374,22 @@ def test_a_report_of_searched_benchmarks(tmp_path: Path, within_only: bool) -> N
 def test_what_validation_curves_can_be_compared_for(tmp_path: Path) -> None:
     """Nothing is said of those that are not there."""
     comparable, apart = "so its curves can be compared", "of different objectives or temperatures cannot be compared"
-    for name, temperatures, said in (
-        ("one", (0.02, 0.02), comparable), ("two", (0.02, 0.05), apart), ("none", (0.02, 0.05), None),
+    sizes = "over batches of different data or sizes cannot be compared"
+    for name, temperatures, batches, said in (
+        ("one", (0.02, 0.02), (64, 64), comparable), ("two", (0.02, 0.05), (64, 64), apart),
+        ("sizes", (0.02, 0.02), (64, 128), sizes), ("none", (0.02, 0.05), (64, 64), None),
     ):  # fmt: skip
-        for (strategy, alpha), temperature in zip((("x_x", 1.0), ("x_y", 0.0)), temperatures, strict=True):
+        for number, (strategy, alpha) in enumerate((("x_x", 1.0), ("x_y", 0.0))):
+            sampling = {"name": strategy, "alpha": alpha, "batch_size": batches[number]}
             run = write_run(
                 tmp_path / name / strategy,
                 strategy,
                 alpha,
                 curves=True,
-                settings={"loss": {"temperature": temperature}},
+                settings={"loss": {"temperature": temperatures[number]}, "sampling": sampling},
             )
             if name == "none":
                 curves = run / "csv" / "metrics.csv"
                 curves.write_text(curves.read_text().replace("validation/loss", "validation/other"))
         page = write_report([tmp_path / name], tmp_path / name / "report").read_text(encoding="utf-8")
-        assert [words for words in (comparable, apart) if words in page] == ([] if said is None else [said])
+        assert [words for words in (comparable, apart, sizes) if words in page] == ([] if said is None else [said])

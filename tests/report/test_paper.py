@@ -13,7 +13,7 @@ from babelbatch.report.grouping import grouped
 from babelbatch.report.page import write_report
 from babelbatch.report.paper import MODELS, _numbers, paper_tables, published
 from babelbatch.report.runs import find_runs
-from run_folders import write_sweep
+from run_folders import write_run, write_sweep
 
 LEVELS = {0.0: {"crosslingual": 0.5}, 0.5: {"crosslingual": 0.4}, 1.0: {"crosslingual": 0.1}}
 XQUAD_R = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
@@ -57,6 +57,14 @@ def test_ours_stand_beside_the_papers(sweep: Path) -> None:
     key = "xquad_r/crosslingual/map/ar"
     ours = mean(run.metrics[f"{key}-{other}"] for run in groups[0].runs for other in XQUAD_R[1:])
     assert float(arabic["Cr. X-Y"][0]) == pytest.approx(ours, abs=5.1e-5)
+
+
+def test_hybrids_through_english_have_no_row_in_the_paper(tmp_path: Path) -> None:
+    for name, more in (("any", {}), ("english", {"cross_language": "english"})):
+        sampling = {"name": "hybrid", "alpha": 0.5} | more
+        write_run(tmp_path / name, benchmarks=["xquad_r"], settings=XLMR | {"sampling": sampling})
+    groups = {group.label: published(group) for group in grouped(find_runs([tmp_path]).runs)}
+    assert [label for label, numbers in groups.items() if numbers] == ["hybrid alpha=0.5"]
 
 
 def test_other_encoders_and_ratios_have_no_row_in_the_paper(tmp_path: Path) -> None:

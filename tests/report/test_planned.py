@@ -93,6 +93,32 @@ def test_the_headline_counts_where_there_is_too_much_to_spell_out(tmp_path: Path
     assert headline(found) == "Hybrid alpha=0.5 is better in 3 of 4 planned comparisons, and worse in 1"
 
 
+def test_a_margin_that_is_missed_by_far_is_not_called_open(tmp_path: Path) -> None:
+    """Below it stands that hybrid costs significantly more than the margin."""
+    contrasts = [{"group": "hybrid", "against": "x_x", "measure": "monolingual", "margin": 0.01}]
+    levels = {0.5: {"monolingual": 0.4}, 1.0: {"monolingual": 0.6}}
+    write_sweep(tmp_path, levels, settings={"report": {"contrasts": contrasts}})
+    (found,) = build_report([tmp_path], Settings()).studies
+    (sentence,) = sentences(found.planned, 0.95)
+    assert re.fullmatch(
+        r"That hybrid alpha=0\.5 keeps the mAP of X-X within a language to within 0\.01 is not shown "
+        r"\(mAP −0\.\d{3}, p\s=\s1\.00\)\.",
+        sentence,
+    )
+
+
+def test_strategies_that_mean_different_pairs_by_x_y_are_not_a_planned_pair(tmp_path: Path) -> None:
+    """Hybrid through English differs from X-Y in all languages in more than alpha; X-X has no X-Y batches."""
+    sampling = {"name": "hybrid", "alpha": 0.5, "cross_language": "english"}
+    against = [{"group": "hybrid", "against": each, "measure": "multilingual"} for each in ("x_x", "x_y")]
+    contrasts = {"report": {"contrasts": against}}
+    write_sweep(tmp_path, {0.0: {}, 1.0: {}}, settings=contrasts)
+    for seed in range(3):
+        write_run(tmp_path / f"english{seed}", "hybrid", 0.5, seed, settings=contrasts | {"sampling": sampling})
+    (found,) = build_report([tmp_path], Settings()).studies
+    assert [each.b.label for each in found.planned] == ["X-X"]
+
+
 def test_fewer_tests_leave_more_power(tmp_path: Path) -> None:
     found = planned_study(tmp_path)
     (planned,) = [each for each in found.planned if each.detectable and not each.holds(0.95) and not each.fails(0.95)]

@@ -198,6 +198,28 @@ def test_the_curve_over_alpha_is_a_description_and_has_every_alpha(tmp_path: Pat
     assert "selected there too" not in plain
 
 
+def test_what_chose_weights_or_changed_vectors_is_said_beside_the_selection(tmp_path: Path) -> None:
+    def note(name: str, facts: Mapping[str, object], settings: Mapping[str, object], wanted: object) -> str:
+        for lr in (0.001, 0.003):
+            scored = ITEMS | {KEY: lr, "validation/monolingual/map": lr} | facts
+            write_run(tmp_path / name / str(lr), facts=scored, settings={"optimizer": {"lr": lr}} | settings)
+        report = build_report([tmp_path / name], Settings(select={"select": wanted}))
+        assert report.selection is not None
+        return report.selection.note.partition("compared on benchmarks; ")[2]
+
+    monitored = {"callbacks": {"best": {"monitor": "facts/multilingual/map"}}}
+    evaluated = {"trained/sampling.name": "hybrid"}
+    for place, wanted in (("one", KEY), ("front", [KEY, "validation/monolingual/map"])):
+        assert note(f"{place}/plain", {}, {}, wanted) == "no candidate was judged by its score on a benchmark."
+        assert note(f"{place}/monitored", {}, monitored, wanted) == (
+            "but weights of some candidates were chosen by a score on a benchmark, while they were trained."
+        )
+        assert note(f"{place}/debiased", evaluated, {"evaluation": {"debias": "lir"}}, wanted) == (
+            "no candidate was judged by its score on a benchmark. Validation scores are those of the trained runs, "
+            "without the evaluation.debias of their evaluations."
+        )
+
+
 def test_where_nothing_was_selected_the_results_come_first(tmp_path: Path) -> None:
     for strategy, alpha in (("x_x", 1.0), ("hybrid", 0.5)):
         tried(tmp_path, strategy, alpha, 0.001, {0: 0.5, 1: 0.5})

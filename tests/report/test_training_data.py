@@ -52,6 +52,19 @@ def test_sources_of_encoder_corpus_and_teacher(tmp_path: Path) -> None:
     assert rows(tmp_path / "b", "mmarco_dev")["FacebookAI/xlm-roberta-base"][4] == "MS MARCO"
 
 
+def test_an_average_was_trained_on_what_its_runs_were(tmp_path: Path) -> None:
+    of_runs = {
+        f"trained/merged.{number}.corpus._target_": f"babelbatch.corpora.{name}.load_corpus"
+        for number, name in ((1, "mmarco"), (2, "miracl"))
+    }
+    for name, facts in (("new", of_runs), ("old", {})):
+        facts |= {"trained/encoder.name_or_path": "FacebookAI/xlm-roberta-base", "trained/merged.weights": name}
+        write_run(tmp_path / name, "merged", settings={"sampling": {}}, facts=facts)
+    found = training_data(grouped(find_runs([tmp_path]).runs), ["mmarco_dev"])
+    assert found is not None
+    assert sorted(row[3:] for row in found.rows) == [("miracl, mmarco", "MS MARCO"), ("not recorded", "not recorded")]
+
+
 def test_it_is_on_the_page(tmp_path: Path) -> None:
     rows(tmp_path / "runs", "xquad_r")
     page = write_report([tmp_path / "runs"], tmp_path / "out")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from babelbatch.statistics import Design, Scores, compare, design, detectable_by
+from babelbatch.statistics import Design, Scores, compare, design, detectable_by, smallest_p_value
 from babelbatch.statistics.power import detectable
 
 
@@ -65,6 +67,21 @@ def test_how_many_seeds_a_difference_takes() -> None:
 def test_where_queries_are_too_few_no_seeds_help() -> None:
     plan = Design((0.004**2, 0.004**2), (2, 2), 0.01**2, 50)
     assert plan.seeds_for(0.01) is None
+
+
+def test_clusters_too_few_for_any_p_value_find_nothing() -> None:
+    """Eight clusters: the smallest of 2**8 two-sided p-values is 1/128, above .05/12 and below .05."""
+    few = Design((1e-4, 1e-4), (2, 2), 1e-3, 8)
+    assert few.detectable(5, 0.05 / 12) == math.inf
+    assert few.seeds_for(0.5, 0.05 / 12) is None
+    assert few.power(0.5, (5, 5), 0.05 / 12) == 0
+    assert 0 < few.detectable(5) < 1
+    random = np.random.default_rng(2)
+    a, b = ([full(random.normal(level, 0.001, (8, 2))) for _ in range(3)] for level in (0.9, 0.1))
+    found = compare(a, b)
+    assert smallest_p_value(8) / 2 <= found.p_value <= smallest_p_value(8)  # however large the difference
+    assert detectable_by(found, 0.05 / 12) == math.inf
+    assert 0 < detectable_by(found, 0.05) < math.inf
 
 
 def test_one_run_each_plans_nothing() -> None:

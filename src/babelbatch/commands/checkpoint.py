@@ -8,7 +8,16 @@ from pathlib import Path
 from babelbatch.configuration.identity import identity
 from babelbatch.configuration.saved import UnreadableConfig, load_config, saved_part
 from babelbatch.encoder import Encoder, in_float32, load, load_architecture, needs_own_code
-from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE, TRAINED
+from babelbatch.runs.files import (
+    CONFIG_FILE,
+    ENCODER_FOLDER,
+    EVALUATED_STEP,
+    MERGE_FILE,
+    METRICS_FILE,
+    STEPS_OF_RUN,
+    TRAINED,
+    TRAINED_LANGUAGES,
+)
 from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
@@ -17,8 +26,9 @@ _REMEDY = "remove it to use the encoder alone, or run the job again"
 
 
 def facts_of_run(checkpoint: Path) -> dict[str, object]:
-    """Strategy, alpha and seed of the finished run that `checkpoint` belongs to, its settings as `trained/<key>`, and
-    its validation scores, unless the checkpoint is a .ckpt file, whose weights they may not be of.
+    """Strategy, alpha, seed and languages of the finished run that `checkpoint` belongs to, its settings as
+    `trained/<key>`, and the step and the validation scores of its weights, unless the checkpoint is a .ckpt file, whose
+    weights they may not be of.
 
     Reports compare and select by them. Of merged runs, what merge.json has. Empty for any other encoder.
     """
@@ -38,10 +48,12 @@ def facts_of_run(checkpoint: Path) -> dict[str, object]:
     except DamagedMetrics as error:
         raise ValueError(f"checkpoint: {error}; {_REMEDY}") from None
     facts = {key: metrics.get(key) for key in ("strategy", "alpha", "seed")} | _trained_with(settings)
+    of_run = {TRAINED_LANGUAGES: metrics.get(TRAINED_LANGUAGES)}
     if not place.is_file():
         validation = ("validation/", "fingerprint/validation_queries")
         facts |= {key: value for key, value in metrics.items() if key.startswith(validation)}
-    return facts
+        of_run |= {EVALUATED_STEP: metrics.get(EVALUATED_STEP), STEPS_OF_RUN: metrics.get("steps")}
+    return facts | {key: value for key, value in of_run.items() if value is not None}
 
 
 def _merge_facts(path: Path) -> dict[str, object]:

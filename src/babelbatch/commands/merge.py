@@ -10,16 +10,27 @@ from typing import Any
 
 from babelbatch.configuration.identity import identity
 from babelbatch.configuration.saved import UnreadableConfig, load_config
-from babelbatch.encoder import interpolated, load, save
+from babelbatch.encoder import checksums_digest, interpolated, load, save
 from babelbatch.progress import announce
 from babelbatch.report.merged_card import Parent, write_merged_card
-from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, INITIAL_WEIGHTS, MERGE_FILE, METRICS_FILE, TRAINED
+from babelbatch.runs.files import (
+    CONFIG_FILE,
+    ENCODER_FOLDER,
+    INITIAL_WEIGHTS,
+    MERGE_FILE,
+    METRICS_FILE,
+    TRAINED,
+    TRAINED_LANGUAGES,
+)
 from babelbatch.runs.metrics_file import DamagedMetrics, read_metrics
 from babelbatch.runs.provenance import provenance
+from babelbatch.runs.trained_languages import trained_languages
 from babelbatch.storage import flush_tree, write_atomically
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 STRATEGY = "merged"
+_WEIGHTS = "merged/encoders"
+"""Key with a digest of each run's weights: a run that is trained again on changed data has the same configuration."""
 _SUMMED = ("steps", "tokens/encoded", "tokens/padded", "tokens/teacher", "flops/train", "seconds/train")
 _OF_NO_WEIGHT = {"_name_or_path", "transformers_version", "dtype", "torch_dtype"}  # in config.json
 
@@ -108,14 +119,21 @@ def refuse_different(one: MergedRun, other: MergedRun) -> None:
 
 
 def merged_facts(runs: Sequence[MergedRun], weights: Sequence[float]) -> dict[str, Any]:
-    """What reports compare by: strategy, seed (that of the first run), the settings that all runs share, the shares.
-    And the cost of all runs together."""
+    """What reports compare by: strategy, seed (that of the first run), the settings that all runs share, the others as
+    `merged.<number of the run>.<key>`, the shares. And the languages and the cost of all runs together."""
     first = runs[0]
     shared = {
         key: value
         for key, value in first.settings.items()
         if all(key in run.settings and run.settings[key] == value for run in runs[1:])
     }
+    own = {
+        f"merged.{number}.{key}": value
+        for number, run in enumerate(runs, start=1)
+        for key, value in run.settings.items()
+        if key not in shared
+    }
+    languages = dict.fromkeys(code for run in runs for code in trained_languages(run.metrics, run.settings))
     shares = " + ".join(f"{weight:g} {run.strategy}" for run, weight in zip(runs, weights, strict=True))
     of_strategy = {"sampling.name": STRATEGY, "merged.weights": shares}
     costs = {key: [run.metrics.get(key) for run in runs] for key in _SUMMED}
@@ -126,8 +144,10 @@ def merged_facts(runs: Sequence[MergedRun], weights: Sequence[float]) -> dict[st
         "merged/weights": shares,
         "merged/runs": [str(run.folder) for run in runs],
         "merged/config_hashes": [run.metrics.get("config_hash") for run in runs],
+        _WEIGHTS: [checksums_digest(run.encoder) for run in runs],
+        **({TRAINED_LANGUAGES: list(languages)} if languages else {}),
         **{key: None if None in values else sum(values) for key, values in costs.items()},
-        **{f"{TRAINED}{key}": value for key, value in sorted((shared | of_strategy).items())},
+        **{f"{TRAINED}{key}": value for key, value in sorted((shared | own | of_strategy).items())},
         **provenance(),
     }
 
@@ -142,9 +162,14 @@ def _is_free(output: Path, facts: Mapping[str, Any]) -> bool:
     except (OSError, ValueError):
         there = None
     keys = ("merged/weights", "merged/config_hashes")
-    if there is not None and all(there.get(key) == facts[key] for key in keys):
-        return False
-    raise ValueError(f"output: {output} has something else in it; choose another folder, or remove that one")
+    if there is None or not all(there.get(key) == facts[key] for key in keys):
+        raise ValueError(f"output: {output} has something else in it; choose another folder, or remove that one")
+    if there.get(_WEIGHTS, facts[_WEIGHTS]) != facts[_WEIGHTS]:  # trained again, on other data perhaps
+        raise ValueError(
+            f"output: {output} is the average of other weights, which these runs had before they were trained again; "
+            "choose another folder, or remove that one"
+        )
+    return False
 
 
 def _settings_of(path: Path) -> dict[str, Any]:

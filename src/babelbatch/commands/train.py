@@ -53,7 +53,14 @@ from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.scoring import Result
 from babelbatch.progress import waiting
 from babelbatch.records import Benchmark, Corpus
-from babelbatch.runs.files import CHECKPOINT_FOLDER, ENCODER_FOLDER, INITIAL_WEIGHTS, UNTRAINED_FOLDER
+from babelbatch.runs.files import (
+    CHECKPOINT_FOLDER,
+    ENCODER_FOLDER,
+    EVALUATED_STEP,
+    INITIAL_WEIGHTS,
+    TRAINED_LANGUAGES,
+    UNTRAINED_FOLDER,
+)
 from babelbatch.runs.provenance import provenance
 from babelbatch.runs.results import benchmark_facts, skipped_facts, write_results
 from babelbatch.sampling import Sampling, describe_alpha
@@ -400,7 +407,7 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
         **(telemetry.drawn if telemetry else {}),
         "seed": cfg.seed,
         "steps": trainer.global_step,
-        "evaluated_step": evaluated.step,
+        EVALUATED_STEP: evaluated.step,
         "ranks": trainer.world_size,
         "parameters": parameter_count(parts.encoder),
         "parameters_trained": sum(each.numel() for each in parts.encoder.parameters() if each.requires_grad),
@@ -408,7 +415,7 @@ def record(run: Run, parts: Parts, trainer: pl.Trainer, seconds: float, evaluate
         **evaluated.validation,
         INITIAL_WEIGHTS: parts.initial_weights,
         **parts.encoded,
-        "languages/corpus": list(run.corpus.languages),
+        TRAINED_LANGUAGES: list(run.corpus.languages),
         **benchmark_facts(run.benchmarks),
         **skipped_facts("corpus", run.corpus.skipped_rows),
         **cost_facts(parts.learner, telemetry),

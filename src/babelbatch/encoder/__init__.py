@@ -6,6 +6,7 @@ A new kind of encoder is a function in `backbones.py` that returns an `Encoder`,
 
 from babelbatch.encoder.attention import is_unpadded
 from babelbatch.encoder.backbones import pretrained, static, tiny
+from babelbatch.encoder.checksums import checksums_digest
 from babelbatch.encoder.device import device_of
 from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
 from babelbatch.encoder.fingerprint import fingerprint
@@ -27,6 +28,7 @@ __all__ = [
     "FourBitLinear",
     "Role",
     "check_saved",
+    "checksums_digest",
     "device_of",
     "digest_in_four_bits",
     "fetch_from_hub",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def write_checksums(folder: Path) -> None:
     activity = "computing checksums of the encoder"
     found = {path.relative_to(folder).as_posix(): f"{file_crc32(path, activity):08x}" for path in paths}
     write_atomically(folder / CHECKSUMS_FILE, json.dumps({"crc32": found}, indent=1) + "\n")
+
+
+def checksums_digest(folder: Path) -> str | None:
+    """A digest of the checksums, and so of weights and tokenizer; None for a folder without, as of earlier versions."""
+    path = folder / CHECKSUMS_FILE
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else None
 
 
 def verify_checksums(folder: Path) -> None:

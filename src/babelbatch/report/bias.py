@@ -62,7 +62,7 @@ def language_preference(study: Study) -> Preference | None:
     others = []
     for metric, name in _OTHER_MEASURES.items():
         values = tuple(mean_metric(group.runs, f"{study.benchmark}/multilingual/{metric}") for group in groups)
-        if not np.isnan(values).any():
+        if not np.isnan(values).all():
             others.append((name, values))
     columns = ("query language", *labels, "unbiased")
     data = Data(f"{study.benchmark}_language_preference", columns, [(code, *rates, fair) for code, fair, rates in rows])

@@ -40,7 +40,8 @@ def bias_at_quality(study: Study) -> Section | None:
         f"bias-quality-{study.benchmark}",
         f"{study.benchmark}: language bias at equal quality",
         (*_sentences(compared, quality, study.level), *(f"{line[0].upper()}{line[1:]}" for line in refused)),
-        f"Each line follows a strategy from its first evaluation during training to the last one, mean over seeds. The "
+        "Each line follows a strategy from its first evaluation during training to the last one that all its seeds "
+        "have, mean over seeds. The "
         f"table has differences at the highest {quality.name} over the pool that every run of both strategies reaches, "
         "each run read off its own curve by linear interpolation, and a t test over runs, p by Holm over this table. "
         "Queries are taken as given. Strategies whose curves do not overlap cannot be compared so.",

@@ -1,14 +1,17 @@
-"""What a reader must know before believing a report: seeds, weights, clusters, runs that were left out."""
+"""What a reader must know before believing a report: seeds, settings, weights, clusters, runs that were left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from babelbatch.report.comparisons import Study
-from babelbatch.report.enumeration import NAMED, listed
+from babelbatch.report.enumeration import listed, some
 from babelbatch.report.grouping import Group
 from babelbatch.report.run_scores import DEFAULT_UNIT
-from babelbatch.report.runs import FoundRuns
+from babelbatch.report.runs import FoundRuns, custom_metrics
+from babelbatch.report.scored_weights import chosen_on_benchmarks, monitors_of, steps_of
+from babelbatch.report.unnamed_settings import summary
+from babelbatch.statistics import Comparison, smallest_p_value
 
 
 def caveats(studies: Sequence[Study], found: FoundRuns) -> list[str]:
@@ -30,15 +33,21 @@ def caveats(studies: Sequence[Study], found: FoundRuns) -> list[str]:
             f"{'it is' if len(single) == 1 else 'they are'} not tested against strategies of several runs; "
             f"{'its interval is' if len(single) == 1 else 'their intervals are'} over queries only. Run more seeds."
         )
-    elif min(len(group.runs) for group in trained) == 2:
-        notes.append("Two seeds say little about how much training varies: intervals are wide. Run at least three.")
+    if two := [group.label for group in trained if len(group.runs) == 2]:
+        of_some = "" if len(two) == len(trained) else f" of {some(two)}"
+        notes.append(
+            f"Two seeds{of_some} say little about how much training varies: intervals are wide. Run at least three."
+        )
     if any(group.strategy == "merged" for group in study.groups):
         notes.append(
             "Merged is the average of the weights of finished runs, a rival of hybrid batches: one encoder that costs "
             "as much to train as all of these runs together."
         )
+    notes += summary(study.groups)
+    notes += chosen_on_benchmarks([run for group in study.groups for run in group.runs])
     notes += _best_weights(study.groups)
     notes += map(_sample, studies)
+    notes += [note for each in studies for note in (*_too_few_clusters(each), *_left_out_metrics(each))]
     notes += found.notes
     if found.not_selected:
         count = found.not_selected
@@ -57,21 +66,20 @@ def caveats(studies: Sequence[Study], found: FoundRuns) -> list[str]:
 
 
 def _best_weights(groups: Sequence[Group]) -> list[str]:
-    """Which scores are of an earlier step than the last, while alpha, the schedule and the costs count all steps."""
-    named = []
+    """Which scores are of an earlier step than the last."""
+    named: dict[str, list[str]] = {}
     for group in groups:
-        runs = [(run.metrics.get("evaluated_step"), run.metrics.get("steps")) for run in group.runs]
+        runs = [(run.metrics.get("evaluated_step"), steps_of(run)) for run in group.runs]
         earlier = [(step, last) for step, last in runs if step is not None and last is not None and step < last]
         if earlier:
             scored, trained = (_range(numbers) for numbers in zip(*earlier, strict=True))
-            some_runs = "" if len(earlier) == len(runs) else f" in {len(earlier)} of {len(runs)} runs"
-            named.append(f"{group.label}: step {scored} of {trained}{some_runs}")
-    if not named:
-        return []
-    more = f"; {len(named) - NAMED} more" if len(named) > NAMED else ""
+            of_runs = "" if len(earlier) == len(runs) else f" in {len(earlier)} of {len(runs)} runs"
+            by = listed(sorted({monitor for run in group.runs for monitor in monitors_of(run)}))
+            named.setdefault(by or "score", []).append(f"{group.label} (step {scored} of {trained}{of_runs})")
     return [
-        "Scores are of the best weights on validation, which are not always the last "
-        f"({'; '.join(named[:NAMED])}{more}). Alpha, the schedule and the costs are of all steps."
+        f"The scores of {some(of_groups)} are of the weights with the best {monitor}, not of the last. Alpha and its "
+        "schedule are those planned for the whole run; the costs are of all steps that were trained."
+        for monitor, of_groups in named.items()
     ]
 
 
@@ -80,10 +88,45 @@ def _range(numbers: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
+def _too_few_clusters(study: Study) -> list[str]:
+    """Says if no difference can be significant, because the queries come from so few clusters."""
+    smallest = smallest_p_value(study.clusters.count)
+    planned = sum(isinstance(each.test, Comparison) for each in study.planned)
+    families = [(planned, "planned comparisons for a difference"), (len(study.pairs), "exploratory comparisons")]
+    without = [f"{count} {name}" for count, name in families if count and smallest * count >= 1 - study.level]
+    if not without:
+        return []
+    unit = study.clusters.unit
+    return [
+        f"{study.benchmark}: {study.clusters.count:,} {'queries' if unit == DEFAULT_UNIT else f'{unit}s'} are too few: "
+        f"no p-value is below {smallest:.2g}, so that after Holm's correction none of {listed(without)} can be "
+        "significant, however large the difference."
+    ]
+
+
+def _left_out_metrics(study: Study) -> list[str]:
+    """The user's own metrics that some groups lack, and that no group is therefore compared by."""
+    groups = [group for group in study.groups if not group.foreign]
+    of_group = {group.label: [custom_metrics(run.metrics) for run in group.runs] for group in groups}
+    shown = {measure.metric for measure in study.measures}
+    names = dict.fromkeys(name for of_runs in of_group.values() for own in of_runs for name in own if name not in shown)
+    return [
+        f"{study.benchmark}: {name} is left out, because some runs of "
+        f"{some([label for label, of_runs in of_group.items() if any(name not in own for own in of_runs)])} lack it."
+        for name in names
+        if any(name not in own for of_runs in of_group.values() for own in of_runs)
+    ]
+
+
 def _sample(study: Study) -> str:
     """How many queries there are, and in how many independent clusters."""
     clusters = study.clusters
     queries = f"{study.benchmark}: {clusters.queries:,} queries"
+    if clusters.contradicted:
+        return (
+            f"{queries}, taken as independent: the runs record different articles, passages or subjects for them, as "
+            "versions of the data may. Evaluate them again on one version to have these clustered."
+        )
     if not clusters.recorded:
         return (
             f"{queries}, taken as independent: some runs do not record which queries are about one article, passage or "

@@ -38,8 +38,9 @@ def dimensions(study: Study) -> Section | None:
         f"dimensions-{study.benchmark}",
         f"{study.benchmark}: quality against the size of vectors",
         tuple(_sentence(label, curve, measure) for (label, measure), curve in curves.items() if measure == last),
-        "Vectors are cut to their first components and scaled to unit length. Means over seeds, without intervals: the "
-        "scores of cut vectors are not stored by query. A share below a score is of the score at the largest size.",
+        "Vectors are cut to their first components, and scaled to unit length if the encoder scales its own. Means "
+        "over seeds, without intervals: the scores of cut vectors are not stored by query. A share below a score is of "
+        "the score at the largest size.",
         _grid(curves, shown),
         _data(curves, study.benchmark),
         figures=tuple(_figure(study, measure, curves) for measure in shown),

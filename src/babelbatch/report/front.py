@@ -37,6 +37,7 @@ def front(study: Study, margin: float) -> Section | None:
     without scores in a setting are left out."""
     measures = [measure for setting in PLACES if (measure := study.main(setting)) is not None]
     complete = tuple(group for group in study.groups if all(group in study.having(measure) for measure in measures))
+    everything = len(study.groups) + len(study.aggregates)
     study = replace(study, groups=complete)
     if len(measures) < 2 or len(study.groups) < 2:
         return None
@@ -52,7 +53,7 @@ def front(study: Study, margin: float) -> Section | None:
     return Section(
         f"front-{study.benchmark}",
         f"{study.benchmark}: which strategy dominates which?",
-        tuple(_sentences(study, tests, wins, losses)),
+        tuple(_sentences(study, tests, wins, losses, everything)),
         f"A strategy dominates another if its {study.metric_title} is lower by {margin:g} or more in no setting "
         f"({settings}) and higher in at least one: an intersection-union test of non-inferiority in every setting and "
         "superiority in any, p by Holm over both directions of all pairs. Ellipses are joint "
@@ -145,7 +146,9 @@ def _sentences(
     tests: Sequence[Dominance],
     wins: Mapping[str, Sequence[str]],
     losses: Mapping[str, Sequence[str]],
+    everything: int,
 ) -> list[str]:
+    """everything: how many systems the benchmark has, with those that could not be tested."""
     if not tests:
         return ["No two strategies have runs that can be compared."]
     tested = {test.winner for test in tests}
@@ -161,6 +164,6 @@ def _sentences(
             lines.append(f"{line}{' at most' if len(wins[label]) > 1 else ''}).")
     if free:
         names = some([of_label[label] for label in free])
-        others = "any other" if len(tests) == len(tested) * (len(tested) - 1) else "any that it was tested against"
+        others = "any other" if len(tests) == everything * (everything - 1) else "any that it was tested against"
         lines.append(f"Not significantly dominated by {others}: {names}.")
     return [f"{line[0].upper()}{line[1:]}" if line.split()[0].isalpha() else line for line in lines]

@@ -16,7 +16,7 @@ KINDS = {"x_x": "X-X", "x_y": "X-Y", "merged": "Merged"}
 ON_THE_CURVE = ("x_x", "x_y", "hybrid")
 """Strategies that differ in alpha only."""
 ALPHA = "sampling.alpha"
-_OF_THE_STRATEGY = (
+OF_THE_STRATEGY = (
     "sampling.name", "sampling.alpha", "sampling.schedule", "sampling.alpha_end", "sampling.switch_at",
     "sampling.alpha_steps", "sampling.same_language", "sampling.cross_language", "merged.weights",
 )  # fmt: skip
@@ -37,6 +37,7 @@ _ALIKE = {
     "metric": "another metric to read first",
     "search": "another way to find candidates",
 }
+OF_MERGED = re.compile(r"^merged\.\d+\.")
 _NAME = 40  # characters of a run's name that a table has room for
 _NOT_COMPARED = (
     "benchmarks.", "callbacks.evaluate", "data.validation_queries", "trainer.devices", "trainer.accelerator", "threads",
@@ -96,6 +97,20 @@ class Group:
     def on_the_curve(self) -> bool:
         return self.strategy in ON_THE_CURVE and self.alpha is not None
 
+    @property
+    def pairing(self) -> tuple[str | None, str | None]:
+        """What X-X and X-Y mean in its batches (`sampling.same_language`, `sampling.cross_language`); None for the
+        kind that it has no batches of."""
+        settings = self.runs[0].settings
+        same = settings.get("sampling.same_language", "batch") if self.alpha != 0 else None
+        cross = settings.get("sampling.cross_language", "any") if self.alpha != 1 else None
+        return same, cross
+
+
+def like_pairing(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
+    """Whether two strategies mean the same by the kinds of batches that both have."""
+    return all(None in both or both[0] == both[1] for both in zip(one, other, strict=True))
+
 
 def refuse_mixed(runs: Sequence[Run]) -> None:
     """Raises ValueError unless all runs were scored on the same benchmarks, by the same protocol. Scores on other data
@@ -122,17 +137,14 @@ def refuse_mixed(runs: Sequence[Run]) -> None:
                     )
 
 
-def only(runs: Sequence[Run], benchmarks: Sequence[str]) -> list[Run]:
-    """The runs that have all of `benchmarks`, with those alone. Raises ValueError if none has."""
-    found = [
-        replace(run, metrics=run.metrics | {"benchmarks": list(benchmarks)})
-        for run in runs
-        if set(benchmarks) <= set(run.benchmarks)
-    ]
+def only(runs: Sequence[Run], benchmarks: Sequence[str]) -> tuple[list[Run], list[Run]]:
+    """The runs that have all of `benchmarks`, with those alone, and the others. Raises ValueError if none has."""
+    having = [run for run in runs if set(benchmarks) <= set(run.benchmarks)]
+    found = [replace(run, metrics=run.metrics | {"benchmarks": list(benchmarks)}) for run in having]
     if not found:
         there = sorted({name for run in runs for name in run.benchmarks})
         raise ValueError(f"benchmarks: no run has {', '.join(benchmarks)} (there are: {', '.join(there)})")
-    return found
+    return found, [run for run in runs if not set(benchmarks) <= set(run.benchmarks)]
 
 
 def grouped(runs: Sequence[Run], hyperparameters: Hyperparameters = NONE) -> list[Group]:
@@ -149,7 +161,7 @@ def grouped(runs: Sequence[Run], hyperparameters: Hyperparameters = NONE) -> lis
     labels = _labels(all_settings, alpha_selected=hyperparameters.includes(ALPHA))
     groups = []
     for label, settings, of_group in zip(labels, all_settings, members, strict=True):
-        rest = {path: value for path, value in settings.items() if path not in _OF_THE_STRATEGY}
+        rest = {path: value for path, value in settings.items() if OF_MERGED.sub("", path) not in OF_THE_STRATEGY}
         ordered = tuple(sorted(of_group, key=lambda run: -1 if run.seed is None else run.seed))
         alphas = {run.metrics.get("alpha") for run in of_group}
         strategy = of_group[0].metrics.get("strategy")
@@ -197,7 +209,7 @@ def _foreign(runs: Sequence[Run], labels: Set[str]) -> list[Group]:
 def strategy_of(settings: Mapping[str, Any], hyperparameters: Hyperparameters) -> dict[str, Any]:
     """The settings without hyperparameters. If alpha is one, hybrid with alpha 1 is X-X, and with alpha 0 X-Y, as they
     are to the bit."""
-    found = {path: value for path, value in settings.items() if not hyperparameters.includes(path)}
+    found = {path: value for path, value in settings.items() if not hyperparameters.includes(OF_MERGED.sub("", path))}
     if hyperparameters.includes(ALPHA) and found.get("sampling.name") == "hybrid":
         alpha = settings.get(ALPHA)
         found["sampling.name"] = "x_y" if alpha == 0 else "x_x" if alpha == 1 else "hybrid"
@@ -205,8 +217,14 @@ def strategy_of(settings: Mapping[str, Any], hyperparameters: Hyperparameters) -
 
 
 def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings without the seed, the benchmarks (compared by their fingerprints), and how the work is done."""
-    return {path: value for path, value in settings.items() if path != "seed" and not path.startswith(_NOT_COMPARED)}
+    """The settings without the seed, the benchmarks (compared by their fingerprints), and how the work is done; of
+    merged runs, theirs as well."""
+    found = {}
+    for path, value in settings.items():
+        own = OF_MERGED.sub("", path)
+        if own != "seed" and not own.startswith(_NOT_COMPARED):
+            found[path] = value
+    return found
 
 
 def _key(settings: Mapping[str, Any]) -> str:
@@ -264,7 +282,7 @@ def _label(
     for path in chosen:
         if path in {"sampling.name", ALPHA}:
             continue
-        if path in _OF_THE_STRATEGY and not any(path in each for each in of_this):
+        if path in OF_THE_STRATEGY and not any(path in each for each in of_this):
             continue  # a setting of other strategies, such as the weights of an average
         if path == "encoder._target_" and _is_named(own, all_settings):
             continue

@@ -9,6 +9,7 @@ import numpy as np
 
 from babelbatch.records import find_language
 from babelbatch.report.comparisons import Study, reference_of
+from babelbatch.report.enumeration import some
 from babelbatch.report.grouping import Group
 from babelbatch.report.interactions import Interaction, interactions, sentences, sure
 from babelbatch.report.languages import language
@@ -18,6 +19,8 @@ from babelbatch.report.outcomes import why_not_tested
 from babelbatch.report.runs import Run
 from babelbatch.report.section import Section
 from babelbatch.report.tables import Cell, Data, Grid
+from babelbatch.runs.files import TRAINED_LANGUAGES
+from babelbatch.runs.trained_languages import trained_languages
 from babelbatch.statistics import Comparison, compare, contrast, estimate, subset
 
 _CLASS = "class "
@@ -40,10 +43,15 @@ def kinds(study: Study) -> list[Kind]:
         Kind("resources", "resource class", "Classes of Joshi et al. 2020, from 0 (least data) to 5.", _class, True),
         Kind("script", "script", "", lambda code: language(code).script),
     ]
-    trained = [run for group in study.groups if not (group.fixed or group.foreign) for run in group.runs]
-    languages = {trained_languages(run) for run in trained}
+    trained = [group for group in study.groups if not (group.fixed or group.foreign)]
+    of_groups = {
+        group.label: {trained_languages(run.metrics, run.settings) for run in group.runs if _records_languages(run)}
+        for group in trained
+    }
+    languages = {each for of_group in of_groups.values() for each in of_group}
     if len(languages) == 1 and (seen := next(iter(languages))):
-        note = f"Trained on {', '.join(seen)}."
+        unknown = [label for label, of_group in of_groups.items() if not of_group]
+        note = f"Trained on {', '.join(seen)}{f'; not recorded for {some(unknown)}' if unknown else ''}."
         found.append(
             Kind(
                 "seen",
@@ -55,16 +63,8 @@ def kinds(study: Study) -> list[Kind]:
     return found
 
 
-def _seen(code: str, trained: tuple[str, ...]) -> str:
-    return "seen" if find_language(code, trained) else "unseen"
-
-
-def trained_languages(run: Run) -> tuple[str, ...]:
-    """The languages that batches were drawn from: of the corpus, as far as `sampling.languages` takes them."""
-    chosen = run.settings.get("sampling.languages")
-    return tuple(
-        code for code in run.metrics.get("languages/corpus") or () if chosen is None or find_language(code, chosen)
-    )
+def _records_languages(run: Run) -> bool:
+    return run.metrics.get(TRAINED_LANGUAGES) is not None
 
 
 def by_kind(study: Study, kind: Kind) -> Section | None:
@@ -91,11 +91,15 @@ def by_kind(study: Study, kind: Kind) -> Section | None:
             rows.append([study.benchmark, name, codes, group.label, found.value, found.low, found.high, *gain])
     tests = _interactions(study, measure, kind, columns, reference)
     tested = {(each.group.label, each.where): each for each in tests}
+    names = sorted(columns)
     for row in rows:
-        each = tested.get((str(row[3]), _where(kind, str(row[1]), sorted(columns))))
-        row += [None] * 4 if each is None else _numbers(each)
+        each = tested.get((str(row[3]), _where(kind, str(row[1]), names)))
+        turned = not kind.ordered and len(names) == 2 and row[1] == names[1]  # one test, of the first minus the second
+        row += [None] * 4 if each is None else _numbers(each, turned)
     if kind.ordered:
-        rows += [[study.benchmark, "per class", "", each.group.label, *[None] * 6, *_numbers(each)] for each in tests]
+        rows += [
+            [study.benchmark, "per class", "", each.group.label, *[None] * 6, *_numbers(each, False)] for each in tests
+        ]
     labels = tuple(group.label for group in groups)
     grid = Grid(
         "query in",
@@ -209,15 +213,17 @@ def _gain(
         return [None] * 3
     own, other = ([subset(scores, columns) for scores in study.of(each, measure)] for each in (group, reference))
     found = compare(own, other, study.level, fixed_a=group.fixed, fixed_b=reference.fixed)
-    return _of(found)
+    return list(_of(found))
 
 
-def _numbers(each: Interaction) -> list[Cell]:
-    return [*_of(each.comparison), each.p_value]
+def _numbers(each: Interaction, turned: bool) -> list[Cell]:
+    """turned: of the other kind minus this one."""
+    difference, low, high = _of(each.comparison)
+    return [-difference, -high, -low, each.p_value] if turned else [difference, low, high, each.p_value]
 
 
-def _of(found: Comparison) -> list[float | None]:
-    return [found.difference, found.low, found.high]
+def _of(found: Comparison) -> tuple[float, float, float]:
+    return found.difference, found.low, found.high
 
 
 def _cell(row: Sequence[Cell]) -> tuple[str, str]:

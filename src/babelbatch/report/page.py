@@ -23,6 +23,7 @@ from babelbatch.report.comparisons import Study, reference_of, study
 from babelbatch.report.contrasts import Contrast, Plan, plan_for
 from babelbatch.report.cost import cost_data
 from babelbatch.report.dimensions import dimensions
+from babelbatch.report.enumeration import listed, some
 from babelbatch.report.figure import Figure
 from babelbatch.report.foreign_runs import find_all
 from babelbatch.report.front import front
@@ -35,7 +36,7 @@ from babelbatch.report.paper import paper_tables
 from babelbatch.report.places import data_file, of_earlier_page, without_html
 from babelbatch.report.planned import pairs_of
 from babelbatch.report.plots import alpha_curves, learning_curves
-from babelbatch.report.runs import FoundRuns
+from babelbatch.report.runs import FoundRuns, Run
 from babelbatch.report.section import Section
 from babelbatch.report.selection import choices, rule_for, selected
 from babelbatch.report.selection_section import selection_section
@@ -149,7 +150,8 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
     """
     found, aggregates = find_all(folders, settings.foreign)
     if settings.benchmarks:
-        found = replace(found, runs=only(found.runs, settings.benchmarks))
+        having, without = only(found.runs, settings.benchmarks)
+        found = replace(found, runs=having, notes=(*found.notes, *_left_out(without, settings.benchmarks)))
     refuse_mixed(found.runs)
     curves: list[Group] | None = None
     selection, hyperparameters, alpha_selected = None, Hyperparameters(), False
@@ -201,6 +203,13 @@ def compared_runs(folders: Sequence[Path], settings: Settings = DEFAULTS) -> Rep
     name = settings.name or ", ".join(names)
     searched = rule is not None and bool(rule.others)
     return Report(name, found, groups, studies, settings, described, plan, selection, searched, alpha_selected)
+
+
+def _left_out(runs: Sequence[Run], benchmarks: Sequence[str]) -> list[str]:
+    if not runs:
+        return []
+    count = f"{len(runs)} {'run is' if len(runs) == 1 else 'runs are'} left out"
+    return [f"{count}, without scores on {listed(benchmarks)}: {some([run.folder.name for run in runs])}."]
 
 
 def _planned_by_some(contrasts: Sequence[Contrast], groups: Sequence[Group]) -> tuple[Contrast, ...]:
@@ -266,15 +275,21 @@ def _comparable_curves(curves: Sequence[Figure], groups: Sequence[Group]) -> str
     """What to think of differences between curves of the validation loss, if there are any."""
     if not any(figure.data.name.startswith("curve_validation") for figure in curves):
         return ""
-    losses = {
-        json.dumps({path: value for path, value in run.settings.items() if path.startswith("loss.")}, sort_keys=True)
-        for group in groups
-        for run in group.runs
-        if run.seed is not None
-    }
-    if len(losses) > 1:
+    trained = [run for group in groups if not group.foreign for run in group.runs if run.seed is not None]
+    if _differ(trained, ("loss.",)):
         return "Validation losses of different objectives or temperatures cannot be compared. "
+    if _differ(trained, ("sampling.batch_size", "corpus.", "validation", "data.validation_", "transform")):
+        return "Validation losses over batches of different data or sizes cannot be compared. "
     return "Validation uses the same batches for every strategy, so its curves can be compared. "
+
+
+def _differ(runs: Sequence[Run], paths: tuple[str, ...]) -> bool:
+    """Whether the runs differ in a setting whose path begins so."""
+    found = {
+        json.dumps({path: value for path, value in run.settings.items() if path.startswith(paths)}, sort_keys=True)
+        for run in runs
+    }
+    return len(found) > 1
 
 
 def prose(text: str) -> Markup:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from babelbatch.report.comparisons import Study
-from babelbatch.report.grouping import Group
+from babelbatch.report.grouping import Group, like_pairing
 from babelbatch.report.measures import RANK_DISTANCE, Measure, of_setting
 from babelbatch.report.numbers import MISSING
 from babelbatch.report.section import Section
@@ -17,6 +17,8 @@ from babelbatch.statistics import Estimate, estimate, subset
 
 MODELS = {"xlm-roberta-base": "xlmr", "LaBSE": "labse"}
 """The encoders of the paper, by the last part of their names. It does not say which size of XLM-R."""
+_PAIRING = ("batch", "any")
+"""What it means by X-X and X-Y."""
 _HEADS = {"monolingual": "Mo.", "crosslingual": "Cr.", "multilingual": "Mul."}
 _ALL = {"xquad_r": 11, "mlqa_r": 7, "miracl": 18}
 _TITLES = {"xquad_r": "XQuAD-R", "mlqa_r": "MLQA-R", "miracl": "MIRACL"}
@@ -41,7 +43,7 @@ def paper_tables(studies: Sequence[Study]) -> list[Section]:
 
 def published(group: Group) -> dict[str, float]:
     """The paper's numbers for the encoder and strategy of a group, by metric key; empty if it has no such row."""
-    if group.runs[0].settings.get("evaluation.debias", "none") != "none":
+    if group.runs[0].settings.get("evaluation.debias", "none") != "none" or not like_pairing(group.pairing, _PAIRING):
         return {}
     model = MODELS.get(str(group.runs[0].settings.get("encoder.name_or_path", "")).rpartition("/")[2], "")
     pure = {"x_x": 1, "x_y": 0, "hybrid": 0.5}

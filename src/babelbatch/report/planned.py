@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from babelbatch.report.contrasts import Contrast
-from babelbatch.report.grouping import Group
+from babelbatch.report.grouping import Group, like_pairing
 from babelbatch.report.measures import PLACES, RANK_DISTANCE, Measure, of_setting
 from babelbatch.report.numbers import fixed, interval_and_p, p_text
 from babelbatch.report.outcomes import why_not_tested
@@ -111,6 +111,7 @@ def pairs_of(contrast: Contrast, groups: Sequence[Group]) -> list[tuple[Group, G
         if a.strategy == contrast.group and contrast.alpha in (None, a.alpha)
         for b in groups
         if b.strategy == contrast.against and contrast.against_alpha in (None, b.alpha) and a.rest == b.rest
+        if not (a.on_the_curve and b.on_the_curve) or like_pairing(a.pairing, b.pairing)
     ]
 
 
@@ -193,7 +194,8 @@ def _clause(each: Planned, level: float) -> str:
     if each.contrast.margin is not None:
         if each.holds(level):
             return f"{a} keeps the {each.measure.name} of {b} {place(each)} to within {each.contrast.margin:g}"
-        return f"that {a} keeps the {each.measure.name} of {b} {place(each)} to within {each.contrast.margin:g} is open"
+        kept = f"{a} keeps the {each.measure.name} of {b} {place(each)} to within {each.contrast.margin:g}"
+        return f"that {kept} is not shown"
     if each.holds(level):
         return f"{a} is better than {b} {place(each)}"
     if each.fails(level):

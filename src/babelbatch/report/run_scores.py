@@ -20,13 +20,14 @@ class Clusters:
     """Which queries of a benchmark are independent.
 
     of_query: query id -> cluster, named by the first of its query ids, so that runs agree on the names.
-    unit: what a cluster is, in the singular. recorded: whether every run says which cluster its queries are in; where
-        one does not, each query id is a cluster.
+    unit: what a cluster is, in the singular. recorded: whether every run says which cluster its queries are in, and all
+        say the same; where not, each query id is a cluster. contradicted: whether runs say different things.
     """
 
     of_query: Mapping[str, str]
     unit: str
     recorded: bool
+    contradicted: bool = False
 
     @property
     def queries(self) -> int:
@@ -46,7 +47,7 @@ def clusters_of(runs: Sequence[Run], benchmark: str) -> Clusters:
     first = partitions[0]
     if first is None or any(other != first for other in partitions[1:]):
         ids = _of_benchmark(runs[0], benchmark)["query_id"].unique().cast("string").to_pylist()
-        return Clusters({id_: id_ for id_ in ids}, DEFAULT_UNIT, recorded=False)
+        return Clusters({id_: id_ for id_ in ids}, DEFAULT_UNIT, recorded=False, contradicted=None not in partitions)
     return Clusters(first, str(runs[0].metrics.get(f"cluster/{benchmark}", DEFAULT_UNIT)), recorded=True)
 
 

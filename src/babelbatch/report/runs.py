@@ -110,7 +110,8 @@ def find_runs(folders: Iterable[Path], *, required: bool = True) -> FoundRuns:
     distinct: dict[str, Run] = {}
     repeated = []
     for run in runs:
-        if distinct.setdefault(json.dumps(run.settings, sort_keys=True), run) is not run:
+        merged = [run.metrics.get(key) for key in ("seed", "merged/config_hashes")]  # which its settings do not have
+        if distinct.setdefault(json.dumps([run.settings, *merged], sort_keys=True), run) is not run:
             repeated.append(run.folder)
     return FoundRuns(list(distinct.values()), [place for place in places if place not in finished], repeated)
 

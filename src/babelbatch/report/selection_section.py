@@ -10,6 +10,7 @@ from babelbatch.evaluation.metrics import TITLES
 from babelbatch.report.grouping import Group
 from babelbatch.report.measures import PLACES
 from babelbatch.report.numbers import MISSING, fixed
+from babelbatch.report.scored_weights import judged
 from babelbatch.report.section import Section
 from babelbatch.report.selection import Candidate, Choice
 from babelbatch.report.selection_rule import Rule
@@ -64,7 +65,7 @@ def selection_section(made: Sequence[Choice], rule: Rule, groups: Sequence[Group
         "How were hyperparameters selected?",
         tuple(_sentences(named, rule, varied, short)),
         f"{metric} on validation items, which are not trained on: {scored}. Only the selected runs are compared on "
-        "benchmarks; no candidate was judged by its score on a benchmark.",
+        f"benchmarks; {judged(run for _, choice in named for each in choice.candidates for run in each.runs)}",
         Grid("strategy", ("validation score", "scored on seeds", ""), lines),
         Data("selection", head, rows),
     )

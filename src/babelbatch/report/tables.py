@@ -236,15 +236,12 @@ def legend(table: Results, mark: str) -> str:
     """Explains the marks that the table has. mark: how the best looks, such as bold."""
     cells = [cell for *_, row in table.rows for cell in row]
     notes = []
+    partly = not table.complete or any(cell.text == MISSING for cell in cells)
     if any(cell.best for cell in cells):
-        every = (
-            "every other strategy that was tested"
-            if not table.complete or any(cell.text == MISSING for cell in cells)
-            else "every other strategy"
-        )
+        every = "every other strategy that was tested" if partly else "every other strategy"
         notes.append(f"In {mark}: significantly better than {every} (Holm over all pairs and measures).")
     if any(cell.ties_best for cell in cells):
-        notes.append("≈: not significantly different from the best.")
+        notes.append(f"≈: not significantly different from the best{' of those tested' if partly else ''}.")
     return " ".join(notes)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from babelbatch.report.grouping import Group
+from babelbatch.report.grouping import OF_MERGED, Group
 from babelbatch.report.tables import Data
 
 COLUMNS = ("group", "encoder", "the encoder was trained on", "trained here on", "sources shared with the benchmarks")
@@ -39,13 +39,14 @@ def _row(group: Group, tested: set[str]) -> tuple[str, str, str, str]:
         sources |= set(known[encoder]["sources"])
     else:
         described = "nothing before" if target in _NEW or ".lexical." in target else _UNKNOWN
-    here = ", ".join(corpora) or "nothing"
+    unrecorded = group.strategy == "merged" and not corpora  # by an earlier version
+    here = ", ".join(corpora) or (_UNKNOWN if unrecorded else "nothing")
     if (teacher := settings.get("loss.teacher.name_or_path")) is not None:
         here += f", taught by {teacher}"
         sources |= set(known.get(teacher, {"sources": ()})["sources"])
     shared = ", ".join(sorted(sources & tested))
     if not shared:
-        shared = _UNKNOWN if described == _UNKNOWN else "none"
+        shared = _UNKNOWN if described == _UNKNOWN or unrecorded else "none"
     return encoder or target.rpartition(".")[2], described, here, shared
 
 
@@ -54,9 +55,10 @@ def _encoder(group: Group) -> str:
 
 
 def _corpora(settings: Mapping[str, Any]) -> list[str]:
-    """Names of the loaders of the corpus, or of the parts of a mixture; of pairs that of the data set's part."""
+    """Names of the loaders of the corpus, or of the parts of a mixture; of pairs that of the data set's part. Of an
+    average of runs those of all runs."""
     found = []
-    for path, value in settings.items():
+    for path, value in ((OF_MERGED.sub("", path), value) for path, value in settings.items()):
         if path.startswith("corpus.") and path.endswith("._target_"):
             name = str(value).rpartition(".")[0].rpartition(".")[2]
             if name != "mixture":

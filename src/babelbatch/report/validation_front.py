@@ -18,6 +18,7 @@ from babelbatch.report.figure import Figure
 from babelbatch.report.grouping import Group, compared
 from babelbatch.report.measures import PLACES
 from babelbatch.report.numbers import MISSING, fixed
+from babelbatch.report.scored_weights import judged
 from babelbatch.report.section import Section
 from babelbatch.report.selection import higher_is_better, refuse_unscored
 from babelbatch.report.selection_rule import Rule
@@ -96,7 +97,8 @@ def validation_front_section(found: Candidates, rule: Rule) -> Section:
         f"{some(names)} on validation items, which are not trained on: means over the seeds that all settings have. "
         "A setting is on the front if no other one is at least as good in all of these scores and better in one. That "
         "is an order of the scores at hand and not a test: with other seeds or validation items other settings may be "
-        "on it. Only the settings on the front are compared on benchmarks; none was judged by its score there.",
+        "on it. Only the settings on the front are compared on benchmarks; "
+        f"{judged(run for group in found.tried for run in group.runs)}",
         Grid("setting", ("what differs", *names, "scored on seeds"), lines, wraps=True),
         Data("selection", ("group", "what differs", *rule.metrics, "seeds", "on the front"), rows),
         figures=tuple(_panel(found, rule, names, x, y) for x, y in combinations(range(len(names)), 2)),

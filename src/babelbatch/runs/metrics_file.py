@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from babelbatch.records import problem_of_name
-from babelbatch.runs.files import METRICS_FILE
+from babelbatch.runs.files import EVALUATED_STEP, METRICS_FILE, STEPS_OF_RUN
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 _CUSTOM = "custom_metric/"
@@ -92,7 +92,8 @@ _EXACT: dict[str, _Rule] = {
     "benchmarks": (_is_texts, "list of texts"),
     **dict.fromkeys(("name", "strategy", "config_hash", "commit", "merged/weights", "corpus"), _TEXT),
     **dict.fromkeys(("alpha", "alpha_realised"), _NUMBER),
-    **dict.fromkeys(("seed", "steps", "evaluated_step", "ranks", "parameters", "parameters_trained"), _COUNT),
+    **dict.fromkeys(("seed", "steps", STEPS_OF_RUN, EVALUATED_STEP, "ranks"), _COUNT),
+    **dict.fromkeys(("parameters", "parameters_trained"), _COUNT),
     **dict.fromkeys(("negatives", "slots", "slots_filled"), _COUNT),
     **dict.fromkeys(("slots_only_answers", "slots_outside_ranks", "slots_too_close"), _COUNT),
     **dict.fromkeys(("median_rank", "mean_score", "mean_positive_score", "mean_slot_score"), _NUMBER),

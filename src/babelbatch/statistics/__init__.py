@@ -10,6 +10,7 @@ from babelbatch.statistics.correlation import Correlation, clustered_spearman
 from babelbatch.statistics.dominance import dominance_p_value
 from babelbatch.statistics.equal_quality import AtEqualQuality, Curve, compare_at_equal_quality
 from babelbatch.statistics.joint import Region, joint_region, seed_correlation
+from babelbatch.statistics.permutation import smallest_p_value
 from babelbatch.statistics.power import POWER, Design, design, detectable_by
 from babelbatch.statistics.regression import Coefficient, mrqap
 from babelbatch.statistics.scores import Floats, Scores, between_benchmarks, cell_means, contrast, scores_of, subset
@@ -43,5 +44,6 @@ __all__ = [
     "non_inferior",
     "scores_of",
     "seed_correlation",
+    "smallest_p_value",
     "subset",
 ]

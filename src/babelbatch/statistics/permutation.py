@@ -18,6 +18,12 @@ _KNOWN = 1e5  # degrees of freedom from which a variance counts as known
 _TIE = 1 - 1e-12  # sums of the same numbers in another order are equal but for rounding
 
 
+def smallest_p_value(clusters: int) -> float:
+    """The p-value of a difference that has one sign in all of so many clusters and is as large as can be: of the
+    2**clusters permutations two have it. (With several runs it may be up to a factor of 2 smaller.)"""
+    return 2.0 ** (1 - clusters)
+
+
 def permutation_p_value(parts: Floats, groups: Sequence[Group]) -> float:
     """Two-sided p-value of no difference between two groups of runs.
 

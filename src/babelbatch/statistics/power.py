@@ -10,6 +10,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from babelbatch.statistics.comparison import Comparison
+from babelbatch.statistics.permutation import smallest_p_value
 from babelbatch.statistics.scores import Floats, Scores
 from babelbatch.statistics.variance import degrees_of_freedom, query_variance, two_groups
 
@@ -37,7 +38,9 @@ def detectable(error: float, freedom: float, alpha: float = 0.05, power: float =
 
 
 def detectable_by(comparison: Comparison, alpha: float = 0.05, power: float = POWER) -> float:
-    """The same, of a comparison that was made."""
+    """The same, of a comparison that was made; infinite if its clusters are too few for any p-value below `alpha`."""
+    if smallest_p_value(comparison.clusters) >= alpha:
+        return math.inf
     return detectable(comparison.error, comparison.freedom, alpha, power)
 
 
@@ -56,11 +59,16 @@ class Design:
 
     def power(self, difference: float, runs: tuple[int, int], alpha: float = 0.05) -> float:
         """The probability of finding a true difference with these numbers of runs; a fixed system has one."""
+        if smallest_p_value(self.clusters) >= alpha:
+            return 0.0
         deviation, critical = self._critical(runs, alpha)
         return float(stats.norm.cdf((difference - critical) / deviation).mean())
 
     def detectable(self, seeds: int, alpha: float = 0.05, power: float = POWER) -> float:
-        """The smallest true difference that `seeds` runs in each trained group find with probability `power`."""
+        """The smallest true difference that `seeds` runs in each trained group find with probability `power`; infinite
+        if the clusters are too few for any p-value below `alpha`."""
+        if smallest_p_value(self.clusters) >= alpha:
+            return math.inf
         deviation, critical = self._critical((seeds, seeds), alpha)
 
         def lack(difference: float) -> float:
