@@ -196,6 +196,26 @@ def test_the_order_of_rows_is_kept(corpus):
     )
 
 
+def test_passages_that_a_language_fraction_removed_are_left_out(corpus, caplog):
+    """Without a passage key they would be wrong answers beside their translations, and trained on though held out."""
+    reduced = replace(corpus, passages=corpus.passages.copy())
+    reduced.passages[[0, 3], 1] = ABSENT  # the English passages 1 and 10
+    rows = mined((0, 1, 7), (2, 1, 10), (2, 1, 13), (4, 0, 1), (5, 2, 10), (3, 2, 0))
+    with caplog.at_level("INFO"):
+        joined = with_negatives(reduced, rows, np.arange(6) == 5)
+    assert joined.negatives[2, 1].tolist() == [13]
+    assert joined.negative_keys[2, 1].tolist() == [3]
+    assert joined.negatives[3, 2].tolist() == [0]
+    assert (joined.negatives != ABSENT).sum() == 2  # item 0 has no English passage any more, item 5 is held out
+    assert ((joined.negatives == ABSENT) == (joined.negative_keys == ABSENT)).all()
+    assert caplog.messages == [
+        "2 of 4 mined hard negatives are passages that language_fraction leaves out; they are not trained on"
+    ]
+    caplog.clear()
+    with_negatives(corpus, rows, np.zeros(6, bool))
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("written", [b"[" * 100_000, b"[]", b"{", b'{"format": ' + b"1" * 5_000 + b"}"])
 def test_a_manifest_that_babelbatch_did_not_write(corpus, tmp_path, written):
     path = tmp_path / "n.parquet"

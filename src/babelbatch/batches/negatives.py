@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 
 from babelbatch.records import ABSENT, Corpus
 from babelbatch.storage.documents import UnreadableDocument, parse_json
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 """Goes up when what the table means changes."""
@@ -120,10 +123,19 @@ def with_negatives(corpus: Corpus, mined: Mined, held_out: np.ndarray) -> Corpus
     """The corpus with the mined negatives after its own.
 
     held_out: (N,) bool. Held-out items get none, so that the validation loss does not depend on them. A passage that is
-        already a negative of the same item and language is not added again.
+        already a negative of the same item and language is not added again, nor is one that no item has any more
+        (`language_fraction`): without a passage key it could be neither masked nor held out.
     """
     own = (corpus.negatives[mined.items, mined.languages] == mined.passages[:, None]).any(axis=1)
-    new = np.flatnonzero(~(held_out[mined.items] | own))
+    wanted = ~(held_out[mined.items] | own) & (corpus.passages[mined.items, mined.languages] != ABSENT)
+    key_of = _key_of_passage(corpus)
+    without_item = key_of[mined.passages] == ABSENT
+    if left_out := int((wanted & without_item).sum()):
+        log.info(
+            "%s of %s mined hard negatives are passages that language_fraction leaves out; they are not trained on",
+            f"{left_out:,}", f"{int(wanted.sum()):,}",
+        )  # fmt: skip
+    new = np.flatnonzero(wanted & ~without_item)
     items, languages, passages = mined.items[new], mined.languages[new], mined.passages[new]
     slot = items * len(corpus.languages) + languages
     order = np.argsort(slot, kind="stable")
@@ -133,7 +145,7 @@ def with_negatives(corpus: Corpus, mined: Mined, held_out: np.ndarray) -> Corpus
     shape = (*corpus.passages.shape, int(counts.max(initial=0)))
     negatives, keys = np.full(shape, ABSENT, np.int32), np.full(shape, ABSENT, np.int64)
     negatives[items, languages, place] = passages
-    keys[items, languages, place] = _key_of_passage(corpus)[passages]
+    keys[items, languages, place] = key_of[passages]
     return replace(
         corpus,
         negatives=np.concatenate([corpus.negatives, negatives], axis=2),
