@@ -12,6 +12,7 @@ import pytest
 from babelbatch.batches.code_switching import CodeSwitching, read_dictionary
 from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
+from babelbatch.batches.negatives import Mined, with_negatives
 from babelbatch.corpora.mixture import load_corpus as load_mixture
 from babelbatch.corpora.world_facts import load_corpus
 from babelbatch.encoder import tiny
@@ -139,6 +140,28 @@ def test_a_corpus(make_corpus, folder, copies, chosen):
             changed += sum(bool(text and re.search("[一-龥]|pasaje", text)) for text in expected)
     assert changed
     assert len(set(found.query_texts)) <= len(found.query_texts) <= 15 * copies
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_hard_negative_of_another_language_is_not_switched(make_corpus, folder, copies, caplog):
+    """As `mining.languages=any` finds them: item 0 has the German, the English and the Chinese passage of item 1. A
+    text that is a passage in both languages is English where it stands for English."""
+    (folder / "en-zh.txt").write_text("question 问题\npassage 段落\nwrong 错\n")
+    corpus = make_corpus(3, negatives=1)
+    corpus.passages[2, 0] = corpus.passages[2, 1]
+    rows = np.array([*corpus.passages[1], corpus.passages[2, 1]], np.int32)
+    found = np.zeros(4, np.float32)
+    mined = Mined(np.zeros(4, np.int64), np.ones(4, np.int64), rows, np.arange(1, 5, dtype=np.int32), found, found)
+    joined = with_negatives(corpus, mined, np.zeros(3, bool))
+    with caplog.at_level("INFO"):
+        switched = CodeSwitching(str(folder), probability=1.0, targets=["zh"], copies=copies)(joined)
+    expected = [None, "passage 1 de", "段落 1 en", "passage 1 zh", "段落 2 en"]
+    before = texts(joined, "negatives", "passage_texts", "en")[:5]
+    assert before == [None, "passage 1 de", "passage 1 en", "passage 1 zh", "passage 2 en"]
+    assert texts(switched, "negatives", "passage_texts", "en")[: 5 * copies] == expected * copies
+    assert texts(switched, "passages", "passage_texts", "de")[2 * copies] == "passage 2 en"
+    words = 2 * 3 * copies + 2 * 3 * copies + 3 * copies  # of queries, passages and the own negative of item 1
+    assert f"of the {words} words of the 'en' texts are now in zh" in caplog.text
 
 
 def test_the_parts_of_a_mixture_stay_parts(make_corpus, folder):

@@ -33,6 +33,8 @@ from babelbatch.storage import TextWriter, select_texts
 _WORD = regex.compile(r"(?<!\p{L}['’])[\p{L}\p{M}]+(?:['’](?!s\b)[\p{L}\p{M}]+)*")
 _NAME = regex.compile(r"([A-Za-z]{2,3})-([A-Za-z]{2,3})\.txt")
 
+_VERSION = 2  # goes up when the same settings make other texts
+
 log = logging.getLogger(__name__)
 
 Dictionary = Mapping[str, Sequence[str]]
@@ -41,7 +43,8 @@ Dictionary = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class CodeSwitching:
-    """Makes a corpus whose texts in the `source` language are code-switched; other languages are unchanged.
+    """Makes a corpus whose texts in the `source` language are code-switched; other languages are unchanged, hard
+    negatives in them too.
 
     dictionaries: a folder of files `<source>-<target>.txt` as MUSE publishes them: a word and a translation on a line,
         separated by a tab or a space; a word with several translations has several lines. source: the language of the
@@ -75,7 +78,8 @@ class CodeSwitching:
                 f"{', '.join(corpus.languages)}"
             )
         settings = {key: value for key, value in asdict(self).items() if key != "dictionaries"}
-        inputs = {"code_switching": settings, "words": self.fingerprint, "corpus": corpus.fingerprint}
+        versions = {"version": _VERSION, "words": self.fingerprint, "corpus": corpus.fingerprint}
+        inputs = {"code_switching": settings, **versions}
         switched = stored_corpus(corpus.name, inputs, lambda folder: self._write(corpus, folder))
         if corpus.mixture is None:
             return switched
@@ -147,8 +151,9 @@ class CodeSwitching:
         replaced = words = 0
         for file, texts, of_role, switched in roles:
             if switched:
+                foreign = _of_other_languages(corpus, column) if file == PASSAGES else np.zeros(len(texts), bool)
                 for name in of_role:
-                    tables[name] = _numbered_versions(tables[name], column, self.copies, len(texts))
+                    tables[name] = _numbered_versions(tables[name], column, self.copies, foreign)
             used = np.unique(np.concatenate([tables[name].ravel() for name in of_role]))
             used = used[used != ABSENT]
             for name in of_role:
@@ -188,13 +193,27 @@ class CodeSwitching:
         return replaced, words
 
 
-def _numbered_versions(table: NDArray[np.int32], column: int, copies: int, texts: int) -> NDArray[np.int64]:
+def _of_other_languages(corpus: Corpus, column: int) -> NDArray[np.bool_]:
+    """Which of the passage texts are passages in other languages only, as mined negatives of any language can be."""
+    foreign = np.zeros(len(corpus.passage_texts), bool)
+    for other in range(len(corpus.languages)):
+        rows = corpus.passages[:, other]
+        foreign[rows[rows != ABSENT]] = True
+    rows = corpus.passages[:, column]
+    foreign[rows[rows != ABSENT]] = False
+    return foreign
+
+
+def _numbered_versions(
+    table: NDArray[np.int32], column: int, copies: int, foreign: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """The table with `row + texts * version` in place of each row of its column, versions counting from 1 within the
-    copies of an item: one number for a text and its version."""
+    copies of an item: one number for a text and its version. Rows of foreign texts stay, as version 0."""
     numbers = table.astype(np.int64)
     rows = numbers[:, column]
     version = (np.arange(len(rows)) % copies + 1).reshape(-1, *[1] * (rows.ndim - 1))
-    numbers[:, column] = np.where(rows == ABSENT, ABSENT, rows + texts * version)
+    stays = (rows == ABSENT) | foreign[rows]  # the last text's flag for ABSENT, which stays anyway
+    numbers[:, column] = np.where(stays, rows, rows + len(foreign) * version)
     return numbers
 
 
