@@ -136,12 +136,12 @@ def test_a_loss_that_the_validation_set_does_not_have_cannot_be_monitored(tmp_pa
     sampling = Sampling(name="x_x", alpha=1.0, batch_size=4)
     english = load_corpus(str(write(tmp_path)))
     data = PairData(TrainingInputs(make_corpus(20), sampling, encoder, seed=0, steps=1, validation=english))
-    refuse_unlogged_monitor("validation/loss", data)
-    refuse_unlogged_monitor("validation/loss/x_x", data)
+    refuse_unlogged_monitor("validation/loss", data, {})
+    refuse_unlogged_monitor("validation/loss/x_x", data, {})
     with pytest.raises(
         ValueError, match=r"^monitor: the validation set has no x_y batches; set monitor=validation/loss$"
     ):
-        refuse_unlogged_monitor("validation/loss/x_y", data)
+        refuse_unlogged_monitor("validation/loss/x_y", data, {})
 
 
 def test_a_validation_corpus_that_leaks_is_refused(tmp_path, make_corpus):

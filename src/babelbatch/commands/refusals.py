@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from omegaconf import DictConfig
 
@@ -57,9 +60,19 @@ def refuse_unfit_data(
     return availability
 
 
-def refuse_unlogged_monitor(monitor: str, data: PairData) -> None:
-    """Raises ValueError if the monitored loss is of a kind of batch that the validation set does not have."""
+def refuse_unlogged_monitor(monitor: str, data: PairData, callbacks: Mapping[str, Any]) -> None:
+    """Raises ValueError if a callback acts at validations and there are none, or if the monitored loss is of a kind of
+    batch that the validation set does not have."""
     if data.validation is None:
+        acting = [f"callbacks.{name}" for name in ("best", "early_stopping") if name in callbacks]
+        if (callbacks.get("evaluate") or {}).get("during_training"):
+            acting.append("callbacks.evaluate.during_training")
+        if acting:
+            verb = "acts" if len(acting) == 1 else "act"
+            raise ValueError(
+                f"data.validation_fraction: it holds no item out of this corpus, so nothing is validated, and "
+                f"{', '.join(acting)} never {verb}; raise it, or set callbacks=default without during_training"
+            )
         return
     missing = {1.0: "x_y", 0.0: "x_x"}.get(data.validation.sampler.sampling.alpha)
     if missing is not None and monitor == f"validation/loss/{missing}":

@@ -272,7 +272,7 @@ def assemble(run: Run) -> Parts:
     )
     with waiting("preparing the training data"):
         data: PairData = build(cfg.data)(inputs)
-    refuse_unlogged_monitor(cfg.monitor, data)
+    refuse_unlogged_monitor(cfg.monitor, data, cfg.callbacks)
     build(cfg.tuning)(encoder)
     if any(isinstance(part, FourBitLinear) for part in encoder.modules()):
         initial_weights = digest_in_four_bits(initial_weights)  # runs over rounded weights begin elsewhere
@@ -443,6 +443,11 @@ def load_best(learner: Learner, trainer: pl.Trainer, best: ModelCheckpoint | Non
     """Loads the best checkpoint's weights into the learner, if there is such a callback; returns their step."""
     if best is None:
         return trainer.global_step
+    if not best.best_model_path:
+        raise ValueError(
+            f"callbacks.best: no validation measured {best.monitor}, so no weights are the best and none were "
+            f"evaluated; the last ones are in {best.dirpath}: evaluate them with babelbatch-evaluate checkpoint="
+        )
     try:
         checkpoint = read_checkpoint(Path(best.best_model_path))
     except DamagedCheckpoint as error:

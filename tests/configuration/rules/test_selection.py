@@ -36,6 +36,22 @@ from configurations import problems
             "out validation_queries",
         ),
         (
+            ["callbacks.evaluate.during_training=true", "data.validation_fraction=0", "data.validation_queries=0"],
+            "callbacks.evaluate.during_training: benchmarks are evaluated after each validation, and there is none, "
+            "because data.validation_fraction is 0; raise it, or leave out during_training",
+        ),
+        (
+            [
+                "callbacks=early_stopping",
+                "callbacks.evaluate.during_training=true",
+                "monitor=world_facts/multilingual/map",
+                "data.validation_fraction=0",
+                "data.validation_queries=0",
+            ],
+            "monitor: 'world_facts/multilingual/map' is evaluated after each validation, but data.validation_fraction "
+            "is 0; raise it, or set callbacks=default",
+        ),
+        (
             ["+benchmarks.validation=${benchmarks.world_facts}"],
             "benchmarks.validation: validation/... are the scores on validation items; give the benchmark another name",
         ),

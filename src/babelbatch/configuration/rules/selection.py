@@ -27,11 +27,17 @@ def problems_of_validation(cfg: dict[str, Any]) -> Iterator[str]:
             "benchmarks.validation: validation/... are the scores on validation items; give the benchmark another name"
         )
     if validation is None:
-        if cfg["data"].get("validation_fraction") == 0 and cfg["data"].get("validation_queries"):
-            yield (
-                "data.validation_queries: nothing is held out, because data.validation_fraction is 0; raise it, or "
-                "leave out validation_queries"
-            )
+        if _nothing_is_held_out(cfg):
+            if cfg["data"].get("validation_queries"):
+                yield (
+                    "data.validation_queries: nothing is held out, because data.validation_fraction is 0; raise it, or "
+                    "leave out validation_queries"
+                )
+            if (cfg["callbacks"].get("evaluate") or {}).get("during_training"):
+                yield (
+                    "callbacks.evaluate.during_training: benchmarks are evaluated after each validation, and there is "
+                    "none, because data.validation_fraction is 0; raise it, or leave out during_training"
+                )
         return
     if not isinstance(validation, dict) or "_target_" not in validation:
         yield "validation: nothing to build; choose a corpus for it, such as corpus@validation=squad_shifts"
@@ -61,7 +67,7 @@ def problems_of_monitor(cfg: dict[str, Any]) -> Iterator[str]:
     if first == "validation":
         if rest not in (["loss"], ["loss", "x_x"], ["loss", "x_y"]):
             yield f"monitor: no '{monitor}'; there are validation/loss, validation/loss/x_x and validation/loss/x_y"
-        elif cfg["data"].get("validation_fraction") == 0 and cfg["validation"] is None:
+        elif _nothing_is_held_out(cfg):
             yield (
                 f"monitor: '{monitor}' needs a validation split, but data.validation_fraction is 0; "
                 "raise it, or set callbacks=default"
@@ -72,9 +78,18 @@ def problems_of_monitor(cfg: dict[str, Any]) -> Iterator[str]:
         yield f"monitor: nothing is logged as '{monitor}'{hint}"
     elif not cfg["callbacks"].get("evaluate", {}).get("during_training"):
         yield f"monitor: '{monitor}' is not evaluated during training; set callbacks.evaluate.during_training=true"
+    elif _nothing_is_held_out(cfg):
+        yield (
+            f"monitor: '{monitor}' is evaluated after each validation, but data.validation_fraction is 0; "
+            "raise it, or set callbacks=default"
+        )
     elif not re.fullmatch(_WATCHED, "/".join(rest)):
         yield f"monitor: '{monitor}' is not <benchmark>/<setting>/<metric>, such as {first}/multilingual/map"
     elif cfg["evaluation"].get("index") is not None and rest[1] in _NOT_SEARCHED:
         yield (
             f"monitor: a search does not find {rest[1]}; set monitor={first}/{rest[0]}/ndcg@10, or evaluation=default"
         )
+
+
+def _nothing_is_held_out(cfg: dict[str, Any]) -> bool:
+    return cfg["validation"] is None and bool(cfg["data"].get("validation_fraction") == 0)
