@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch
 from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint, write_checkpoint
 
 CONTENT = {"state_dict": {"weight": torch.arange(12.0).reshape(3, 4), "bias": torch.ones(2)}, "global_step": 3}
+UNREAD = "{} could not be read ({}), which does not mean that it is damaged; run the same command again"
 
 
 @pytest.fixture
@@ -84,6 +87,31 @@ def test_a_folder_and_a_missing_file(path: Path, tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(DamagedCheckpoint):
             read_checkpoint(place)
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO, errno.EMFILE, errno.ENOMEM, errno.EACCES])
+def test_a_disk_that_fails_for_a_moment_is_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    message = UNREAD.format(path, f"[Errno {code}] {os.strerror(code)}")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", fails)
+        with pytest.raises(ValueError, match=re.escape(message)) as raised:
+            read_checkpoint(path)
+    assert not isinstance(raised.value, DamagedCheckpoint)
+    assert read_checkpoint(path)["global_step"] == 3
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("unable to mmap 9 bytes: Cannot allocate memory (12)")])
+def test_memory_that_is_short_is_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", fails)
+    with pytest.raises(ValueError, match=re.escape(UNREAD.format(path, str(error) or "MemoryError"))) as raised:
+        read_checkpoint(path, mmap=True)
+    assert not isinstance(raised.value, DamagedCheckpoint)
 
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:

@@ -25,15 +25,18 @@ from torch import Tensor
 from babelbatch.batches.data_module import PairData
 from babelbatch.batches.inputs import TrainingInputs
 from babelbatch.corpora.mixture import load_corpus
+from babelbatch.distributed import collectives
 from babelbatch.encoder import tiny
 from babelbatch.loss import Contrastive, Mimo
 from babelbatch.records import Corpus
 from babelbatch.runs.stopping import Stopped
 from babelbatch.sampling import Sampling
+from babelbatch.storage.checkpoint_file import write_checkpoint
 from babelbatch.training.checkpoints import (
     AtomicIO,
     Best,
     Checkpoint,
+    ResumedTogether,
     disable_lightning_signal_handlers,
     newest_checkpoint,
     remove_leftovers,
@@ -296,6 +299,68 @@ def test_a_spoiled_checkpoint_is_passed_over(
     assert newest_checkpoint(folder, ORIGIN) == older
     assert f"{newer} cannot be read (" in caplog.text
     assert_same(expected, Run(corpus, folder).fit().outcome())
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Path]:
+    """Whole checkpoints, the newest first."""
+    paths = [tmp_path / f"step-0000000{step}.ckpt" for step in (3, 2, 1)]
+    for path in paths:
+        write_checkpoint({"babelbatch": ORIGIN}, path)
+    return paths
+
+
+def test_a_checkpoint_that_cannot_be_read_for_a_moment_is_not_lost(
+    three: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+
+    def stale(path: Path, *rest: object) -> object:
+        if path == three[0]:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return real(path, *rest)
+
+    message = (
+        f"{three[0]} could not be read ([Errno {errno.ESTALE}] Stale file handle), which does not mean that it is "
+        "damaged; run the same command again"
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", stale)
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            newest_checkpoint(tmp_path, ORIGIN)
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            remove_leftovers(tmp_path, three[1])
+    assert sorted(tmp_path.iterdir()) == sorted(three)
+    assert newest_checkpoint(tmp_path, ORIGIN) == three[0]
+
+
+def test_only_damaged_checkpoints_are_leftovers(three: list[Path], tmp_path: Path) -> None:
+    (tmp_path / ".step-00000004.ckpt.x").touch()
+    three[1].write_bytes(three[1].read_bytes()[:-1])
+    remove_leftovers(tmp_path, three[2])
+    assert sorted(tmp_path.iterdir()) == [three[2], three[0]]
+
+
+def test_ranks_that_would_resume_from_different_steps(
+    three: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = ["2", "3"]
+
+    def gather(values: list[str], own: str, group: object) -> None:
+        values[:] = [own, others.pop()]
+
+    monkeypatch.setattr(collectives, "_is_distributed", lambda: True)
+    monkeypatch.setattr(collectives, "_cpu_group", lambda: None)
+    monkeypatch.setattr(collectives, "world_size", lambda: 2)
+    monkeypatch.setattr(collectives.dist, "all_gather_object", gather)
+    together = ResumedTogether(tmp_path, three[0])
+    together.setup(pl.Trainer(logger=False), pl.LightningModule(), "fit")
+    message = (
+        f"the processes of this run found different newest checkpoints in {tmp_path}, as if one of them could not read "
+        "it; see that all of them can, and run the same command again"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        together.setup(pl.Trainer(logger=False), pl.LightningModule(), "fit")
 
 
 def test_after_the_last_step_nothing_is_left_to_train(corpus: Corpus, tmp_path: Path) -> None:

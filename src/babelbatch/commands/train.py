@@ -72,6 +72,7 @@ from babelbatch.training import (
     Checkpoint,
     FiniteLoss,
     Learner,
+    ResumedTogether,
     bounded_strategy,
     checkpoint_step,
     cost_facts,
@@ -314,7 +315,7 @@ def build_trainer(run: Run, parts: Parts, loggers: list[Logger]) -> pl.Trainer:
     if sharded:
         settings.inference_mode = False  # weights gathered under it could not be trained afterwards
     trainer: pl.Trainer = build(settings)(
-        callbacks=[*callbacks, FiniteLoss()],
+        callbacks=[ResumedTogether(run.checkpoints, parts.resumed), *callbacks, FiniteLoss()],
         max_steps=parts.data.training.steps // run.batches_per_step,
         plugins=AtomicIO(mapped=sharded),
         logger=loggers or False,

@@ -6,6 +6,7 @@ one flipped bit there, and torch returns memory that it never filled.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import zipfile
@@ -23,6 +24,8 @@ _COMMENT = len(_PREFIX) + 64  # bytes
 _END_RECORD = 22  # bytes of the record that ends an archive without a comment; its last two are the comment's length
 _END_SIGNATURE = b"PK\x05\x06"
 _BLOCK = 1 << 20
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
+_NO_SUCH_PLACE = {errno.EINVAL, None}  # where the table of contents of a damaged archive points
 
 
 class DamagedCheckpoint(ValueError):
@@ -45,23 +48,40 @@ def read_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     """The checkpoint, on the CPU. Every byte is verified first.
 
     mmap: whether tensors are mapped from the file instead of read. Raises DamagedCheckpoint for any other content than
-    the written one. A checkpoint of an earlier version has no digest: the checksums of its entries are verified, and a
+    the written one, and where there is no file; ValueError if the disk or the memory fails, which says nothing about
+    the content. A checkpoint of an earlier version has no digest: the checksums of its entries are verified, and a
     warning says so.
     """
     import torch
 
+    verified = False
     try:
-        if not _verify_digest(path):
+        verified = _verify_digest(path)
+        if not verified:
             log.warning("%s has no digest, like all checkpoints of earlier versions: it is verified in part", path)
             _verify_entries(path)
         checkpoint = torch.load(path, weights_only=True, map_location="cpu", mmap=mmap)
     except DamagedCheckpoint:
         raise
     except Exception as error:  # what torch raises for damaged files is any of a dozen types
-        raise DamagedCheckpoint(str(error).partition("\n")[0] or type(error).__name__) from error
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        if _is_passing(error, verified):
+            raise ValueError(
+                f"{path} could not be read ({reason}), which does not mean that it is damaged; run the same command "
+                "again"
+            ) from error
+        raise DamagedCheckpoint(reason) from error
     if not isinstance(checkpoint, dict):
         raise DamagedCheckpoint(f"it holds a {type(checkpoint).__name__}")
     return checkpoint
+
+
+def _is_passing(error: Exception, verified: bool) -> bool:
+    """Whether an error is of the disk or the memory and not of the file. verified: its digest fits its content."""
+    if isinstance(error, OSError):
+        return error.errno not in (_NO_FILE if verified else _NO_FILE | _NO_SUCH_PLACE)
+    # torch says in a RuntimeError that a file could not be mapped, or read to its end
+    return isinstance(error, MemoryError) or (verified and isinstance(error, RuntimeError))
 
 
 def _append_digest(file: BufferedRandom) -> None:

@@ -9,6 +9,7 @@ from babelbatch.training.callbacks import log_final
 from babelbatch.training.checkpoints import (
     AtomicIO,
     Checkpoint,
+    ResumedTogether,
     checkpoint_step,
     disable_lightning_signal_handlers,
     newest_checkpoint,
@@ -26,6 +27,7 @@ __all__ = [
     "Checkpoint",
     "FiniteLoss",
     "Learner",
+    "ResumedTogether",
     "bounded_strategy",
     "checkpoint_step",
     "cost_facts",

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import CheckpointIO
 
 from babelbatch.configuration.identity import differences, is_layout
-from babelbatch.distributed.collectives import max_over_ranks
+from babelbatch.distributed.collectives import max_over_ranks, require_equal
 from babelbatch.records import Batch
 from babelbatch.runs.stopping import Stopped
 from babelbatch.storage.checkpoint_file import DamagedCheckpoint, read_checkpoint, write_checkpoint
@@ -163,6 +163,24 @@ class Checkpoint(pl.Callback):
             signal.signal(*self._handlers.popitem())
 
 
+class ResumedTogether(pl.Callback):
+    """Raises ValueError if the ranks do not resume from the same step, before any of them reads its checkpoint.
+
+    Each rank looks for the newest one itself, and on another node the folder may look different. resumed: of this rank.
+    """
+
+    def __init__(self, folder: Path, resumed: Path | None) -> None:
+        self._folder = folder
+        self._resumed = resumed
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        require_equal(
+            str(checkpoint_step(self._resumed)),
+            f"the processes of this run found different newest checkpoints in {self._folder}, as if one of them could "
+            "not read it; see that all of them can, and run the same command again",
+        )
+
+
 class Best(ModelCheckpoint):
     """Saves the weights with the best value of a monitored quantity as `best.ckpt`.
 
@@ -210,10 +228,11 @@ def disable_lightning_signal_handlers(trainer: pl.Trainer) -> None:
 
 
 def newest_checkpoint(folder: Path, origin: Mapping[str, Any]) -> Path | None:
-    """The newest checkpoint that can be read, or None. Damaged ones are skipped with a warning.
+    """The newest checkpoint that is not damaged, or None. Damaged ones are skipped with a warning.
 
-    Raises ValueError if it belongs to another run, that is if its origin differs in any key. Only the number of devices
-    and how they share the work may differ, with a warning.
+    Raises ValueError if it cannot be read now, which does not mean that it is damaged, or if it belongs to another run,
+    that is if its origin differs in any key. Only the number of devices and how they share the work may differ, with a
+    warning.
     """
     for path in _by_age(folder):
         try:
@@ -242,10 +261,23 @@ def checkpoint_step(path: Path | None) -> int:
 
 
 def remove_leftovers(folder: Path, resumed: Path | None) -> None:
-    """Removes unfinished temporary files, and checkpoints later than the one to resume from, which are damaged."""
-    for path in [*folder.glob(".*.ckpt.*"), *_by_age(folder)]:
-        if path.name.startswith(".") or checkpoint_step(path) > checkpoint_step(resumed):
-            path.unlink()
+    """Removes unfinished temporary files, and checkpoints later than the one to resume from if they are damaged.
+
+    These are read once more: what was unreachable for a moment is not lost.
+    """
+    for path in folder.glob(".*.ckpt.*"):
+        path.unlink()
+    for path in _by_age(folder):
+        if checkpoint_step(path) > checkpoint_step(resumed) and _is_damaged(path):
+            path.unlink(missing_ok=True)
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        read_checkpoint(path, mmap=True)
+    except DamagedCheckpoint:
+        return True
+    return False
 
 
 def _by_age(folder: Path) -> list[Path]:
