@@ -109,6 +109,10 @@ def test_a_language_that_is_not_there(corpus: Corpus) -> None:
             ["corpus.languages=[en,de]", "language_fraction.zh=0.5"],
             ["language_fraction.zh: it is not trained on; add it to corpus.languages, or leave it out"],
         ),
+        (
+            ["language_fraction={zh: 0.1, zho_Hans: 1}"],
+            ["language_fraction: zh, zho_Hans name a language twice; leave one of them out"],
+        ),
         (["language_fraction={zh: 0.1, de: 1}"], []),
         (["language_fraction.zh=0.1"], []),
     ],

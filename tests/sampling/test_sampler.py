@@ -511,10 +511,10 @@ def test_impossible(make_corpus, sampling, languages, message):
         Sampler(corpus, sampling, seed=0)
 
 
-@pytest.mark.parametrize("languages", [[], ["en", "en"]])
+@pytest.mark.parametrize("languages", [[], ["en", "en"], ["en", "eng_Latn"], ["en", "EN", "de"]])
 def test_languages_must_be_some_and_different(parallel, languages):
     """None leave nothing to draw from; one twice would make X-Y pairs of one language."""
-    with pytest.raises(ValueError, match=re.escape("sampling.languages")):
+    with pytest.raises(ValueError, match=re.escape(f"sampling.languages: {languages} names no")):
         Sampler(parallel, replace(X_Y, languages=languages), seed=0)
 
 

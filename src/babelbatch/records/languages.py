@@ -118,6 +118,11 @@ def same_language(languages: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
+def names_one_twice(languages: Sequence[str]) -> bool:
+    """Whether a language is there twice, in one spelling or in two."""
+    return len(set(languages)) < len(languages) or same_language(languages) is not None
+
+
 class LanguageCodes:
     """Turns the codes of a data set into canonical ones, and notes the other spellings. name: of the data set."""
 

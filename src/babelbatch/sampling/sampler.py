@@ -122,9 +122,10 @@ def _parts(corpus: Corpus, mixture: Mixture, columns: NDArray[np.int64], rows: N
 def _columns(corpus: Corpus, languages: list[str] | None) -> NDArray[np.int64]:
     if languages is None:
         return np.arange(len(corpus.languages))
+    typed = languages
+    languages = [find_language(language, corpus.languages) or language for language in typed]
     if not languages or len(set(languages)) < len(languages):
-        raise ValueError(f"sampling.languages: {languages} names no language, or one twice; name each once")
-    languages = [find_language(language, corpus.languages) or language for language in languages]
+        raise ValueError(f"sampling.languages: {typed} names no language, or one twice; name each once")
     unknown = [language for language in languages if language not in corpus.languages]
     if unknown:
         raise ValueError(

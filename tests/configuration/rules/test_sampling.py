@@ -61,6 +61,14 @@ from configurations import problems
             ["sampling=sequential", "sampling.languages=[en]"],
             ["sampling.languages: X-Y batches need two languages; add one, or set sampling.alpha=1"],
         ),
+        (
+            ["sampling=x_y", "sampling.languages=[en,eng_Latn]"],
+            ["sampling.languages: en, eng_Latn name a language twice; leave one of them out"],
+        ),
+        (
+            ["sampling=hybrid", "sampling.languages=[en,en,de]"],
+            ["sampling.languages: en, en, de name a language twice; leave one of them out"],
+        ),
     ],
 )
 def test_strategies_that_contradict_themselves(overrides: list[str], expected: list[str]) -> None:

@@ -13,7 +13,7 @@ from babelbatch.configuration.key_paths import closest_path
 from babelbatch.configuration.rules.sampling import alphas
 from babelbatch.configuration.rules.tables import problems_of_place
 from babelbatch.configuration.signatures import is_number
-from babelbatch.records import find_language, problem_of_name
+from babelbatch.records import find_language, names_one_twice, problem_of_name
 
 _COMPARING = {"Mimo", "LanguageKL", "Alignment"}
 """Objectives that need a text in two languages."""
@@ -80,6 +80,8 @@ def problems_of_versions(corpus: Mapping[str, Any], loss: Mapping[str, Any]) -> 
 def problems_of_language_fraction(cfg: Mapping[str, Any]) -> Iterator[str]:
     """Shares out of their range, and those of languages without training."""
     corpus, sampling = cfg["corpus"].get("languages"), cfg["sampling"].get("languages")
+    if names_one_twice(named := list(map(str, cfg["language_fraction"] or {}))):
+        yield f"language_fraction: {', '.join(named)} name a language twice; leave one of them out"
     for language, share in (cfg["language_fraction"] or {}).items():
         path = f"language_fraction.{language}"
         if not (is_number(share) and 0 < share <= 1):

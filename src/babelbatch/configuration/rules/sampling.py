@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from babelbatch.configuration.signatures import is_number
-from babelbatch.records import primary_language, problem_of_name
+from babelbatch.records import names_one_twice, primary_language, problem_of_name
 
 _PURE = {"x_x": 1, "x_y": 0, "mixed": 1, "english": 1, "x_en": 0}
 _TO_AN_END = ("linear", "cosine", "switch")
@@ -52,7 +52,10 @@ def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
         yield f"alpha: {name} means alpha {_PURE[name]}; to mix, set sampling=hybrid"
     found = alphas(sampling)
     languages, crossing = sampling.get("languages"), sampling.get("cross_language", "any")
-    if found != {1} and isinstance(languages, list) and len(languages) == 1:
+    if isinstance(languages, list) and names_one_twice(list(map(str, languages))):
+        named = ", ".join(map(str, languages))
+        yield f"languages: {named} name a language twice; leave one of them out"
+    elif found != {1} and isinstance(languages, list) and len(languages) == 1:
         yield "languages: X-Y batches need two languages; add one, or set sampling.alpha=1"
     elif crossing != "any" and isinstance(languages, list) and "en" not in map(primary_language, map(str, languages)):
         yield f"languages: cross_language={crossing} pairs languages with English; add en"
