@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -76,8 +76,8 @@ def compose_jobs(root: str, overrides: list[str], *, multirun: bool, config_dir:
 def experiment_sweep(root: str, overrides: list[str], config_dir: str | None = None) -> list[str]:
     """The sweep that an experiment itself defines (`hydra.sweeper.params`), as overrides to append to the typed ones.
 
-    A typed key wins; Hydra would sweep over both. Raises ConfigError for several experiments if one of them defines a
-    sweep: Hydra would drop it.
+    A typed key wins, or a typed mapping that the key is in; Hydra would sweep over both. Raises ConfigError for a typed
+    key that a swept mapping has too, and for several experiments if one of them defines a sweep: Hydra would drop it.
     """
     search = search_path(config_dir)
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -90,9 +90,54 @@ def experiment_sweep(root: str, overrides: list[str], config_dir: str | None = N
             if _sweeper_params(root, [*fixed, f"experiment={option}"]):
                 raise ConfigError([f"experiment: {option} defines a sweep; run it in a command of its own"])
         params = _sweeper_params(root, fixed)
-    keys = {each.key_or_group for each in typed}
-    added = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in keys]
-    return [*force_overrides(added), "hydra.sweeper.params=null"] if params else []
+    if not params:
+        return []
+    forced = force_overrides([f"{key}={value}" for key, value in params.items()])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        swept = parse_overrides(forced)
+    left = [each for each in swept if not any(_decides(one, each) for one in typed)]
+    if problems := [problem for each in left for one in typed if (problem := _problem_of_both(one, each))]:
+        raise ConfigError(problems)
+    return [*(each.input_line or "" for each in left), "hydra.sweeper.params=null"]
+
+
+def _decides(typed: Override, swept: Override) -> bool:
+    """Whether a typed override has the key of a swept one: by itself, in a mapping, or since it leaves out more."""
+    if _path(swept) == _path(typed):
+        return True
+    nothing = typed.is_delete() or None in _choices(typed)
+    return _has_key(typed, _path(swept)) or (nothing and _path(swept).startswith(f"{_path(typed)}."))
+
+
+def _problem_of_both(typed: Override, swept: Override) -> str | None:
+    """What is wrong if a swept mapping has the key of a typed override, which comes before it."""
+    if not _has_key(swept, _path(typed)):
+        return None
+    whole = _path(swept)
+    return f"{_path(typed)}: the experiment sweeps over {whole}, which has this key; set {whole} whole, or leave it out"
+
+
+def _has_key(override: Override, path: str) -> bool:
+    """Whether an override sets a mapping that has the key at this path."""
+    above, below = f"{_path(override)}.", path.removeprefix(f"{_path(override)}.").split(".")
+    return path.startswith(above) and any(_is_in(each, below) for each in _choices(override))
+
+
+def _is_in(mapping: object, keys: list[str]) -> bool:
+    if not isinstance(mapping, dict) or keys[0] not in mapping:
+        return False
+    inner = mapping[keys[0]]
+    return len(keys) == 1 or not isinstance(inner, dict) or _is_in(inner, keys[1:])
+
+
+def _path(override: Override) -> str:
+    """Where an override is in the configuration: `validation` for `corpus@validation`."""
+    return (override.package or override.key_or_group).replace("/", ".")
+
+
+def _choices(override: Override) -> list[Any]:
+    value = override.value()
+    return list(value.list) if isinstance(value, ChoiceSweep) else [value]
 
 
 def space_of_search(root: str, overrides: list[str], config_dir: str | None = None) -> Space | None:
