@@ -94,6 +94,7 @@ class Run:
         interval: int = 2,
         sampling: Sampling = HYBRID,
         mimo: bool = False,
+        clip: str | None = None,
     ) -> None:
         torch.manual_seed(0)
         self.folder = folder
@@ -120,14 +121,15 @@ class Run:
         watched = {"monitor": "validation/loss", "mode": "min"}
         self.stopper = EarlyStopping(**watched, patience=patience, check_on_train_epoch_end=False)
         self.best = Best(str(folder), **watched)
-        self.accumulate, self.interval = accumulate, interval
+        self.accumulate, self.interval, self.clip = accumulate, interval, clip
 
     def fit(self, *more: pl.Callback) -> Run:
         trainer = pl.Trainer(
             accelerator="cpu", devices=1, max_epochs=1, max_steps=STEPS, logger=False, log_every_n_steps=2,
             val_check_interval=self.interval * self.accumulate, check_val_every_n_epoch=None, num_sanity_val_steps=0,
             accumulate_grad_batches=self.accumulate, gradient_clip_val=1.0, enable_progress_bar=False,
-            enable_model_summary=False, use_distributed_sampler=False, plugins=AtomicIO(),
+            gradient_clip_algorithm=self.clip, enable_model_summary=False, use_distributed_sampler=False,
+            plugins=AtomicIO(),
             callbacks=[self.telemetry, self.stopper, self.best, self.checkpoint, FiniteLoss(), *more],
         )  # fmt: skip
         disable_lightning_signal_handlers(trainer)
@@ -256,8 +258,10 @@ def test_spoiled_checkpoints_do_not_push_out_good_ones(corpus: Corpus, tmp_path:
     assert newest_checkpoint(tmp_path, ORIGIN) == tmp_path / "step-00000002.ckpt"
 
 
-def test_a_gradient_that_is_no_number_spoils_no_checkpoint(corpus: Corpus, tmp_path: Path) -> None:
-    run = Run(corpus, tmp_path)
+@pytest.mark.parametrize("clip", ["norm", "value"])
+def test_a_gradient_that_is_no_number_spoils_no_checkpoint(corpus: Corpus, tmp_path: Path, clip: str) -> None:
+    """The norm is that before clipping, by value too, which would make the number finite."""
+    run = Run(corpus, tmp_path, clip=clip)
 
     def spoil() -> None:
         next(parameter for parameter in run.learner.parameters() if parameter.grad is not None).grad[0] = math.inf

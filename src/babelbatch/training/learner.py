@@ -102,11 +102,11 @@ class Learner(pl.LightningModule):
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
         """Clips as Lightning does, and stores the norm before clipping."""
-        if gradient_clip_algorithm == "value":
+        by_value = gradient_clip_algorithm == "value"
+        norm = clip_grad_norm_(self.parameters(), torch.inf if by_value else gradient_clip_val or torch.inf)
+        self.gradient_norm = norm if self.sharded is None else self.sharded.gathered(norm)
+        if by_value:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
-        else:
-            norm = clip_grad_norm_(self.parameters(), gradient_clip_val or torch.inf)
-            self.gradient_norm = norm if self.sharded is None else self.sharded.gathered(norm)
 
     def whole_encoder(self) -> Encoder:
         """The encoder; if it is sharded, a copy with all weights, which all ranks must ask for together."""
