@@ -87,6 +87,14 @@ def test_a_cut_run_goes_on(cfg: DictConfig, work: Callable, tmp_path: Path) -> N
     assert run_in_process("train", cfg, tmp_path) == RESUMED
 
 
+def test_the_best_weights_are_no_checkpoint_to_go_on_from(cfg: DictConfig, work: Callable, tmp_path: Path) -> None:
+    save_config(cfg, tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").touch()
+    work(finish)
+    assert run_in_process("train", cfg, tmp_path) == FINISHED
+
+
 def test_another_run_s_folder_is_refused_with_the_differences(
     cfg: DictConfig, work: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

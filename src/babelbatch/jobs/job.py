@@ -71,7 +71,7 @@ def prepare(root: str, cfg: DictConfig, folder: Path) -> Outcome:
     if is_finished(folder, config_hash(cfg)):
         return _finished_earlier(cfg, folder)
     check(cfg, root)
-    return RESUMED if any((folder / CHECKPOINT_FOLDER).glob("*.ckpt")) else FINISHED
+    return RESUMED if any((folder / CHECKPOINT_FOLDER).glob("step-*.ckpt")) else FINISHED
 
 
 def state_after_interruption(cfg: DictConfig, folder: Path) -> str:
