@@ -39,6 +39,24 @@ def test_exit_code(ends: list[Outcome], code: int) -> None:
     assert command_exit_code(ends) == code
 
 
+@pytest.mark.parametrize(
+    ("ends", "kept"),
+    [
+        ([FINISHED, FINISHED_EARLIER], FINISHED),
+        ([BUG, FINISHED], FINISHED),
+        ([BUG, MISTAKE], MISTAKE),
+        ([FINISHED, BUG], FINISHED),
+        ([BUSY, FINISHED_EARLIER, BUG], FINISHED_EARLIER),
+    ],
+)
+def test_the_outcome_of_a_job_that_comes_again(ends: list[Outcome], kept: Outcome) -> None:
+    """A search may try the settings of a failed trial again, and learn from the scores that it then has."""
+    runner = JobRunner("train")
+    for end in ends:
+        runner.register(Path("run"), end)
+    assert runner.outcomes == {Path("run"): kept}
+
+
 def test_what_a_folder_tells(tmp_path: Path) -> None:
     assert outcome_from_folder(tmp_path / "gone", "h") == NOT_STARTED
     folder = tmp_path / "run"

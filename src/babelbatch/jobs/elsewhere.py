@@ -79,7 +79,7 @@ def run_elsewhere(given: OfHydra, overrides: Sequence[Sequence[str]], first: int
     waiting: dict[Path, Task] = {}
     for task in tasks:
         if is_finished(task.folder, config_hash(task.cfg)):
-            runner.outcomes.setdefault(task.folder, skip_finished(task.cfg, task.folder))
+            runner.register(task.folder, skip_finished(task.cfg, task.folder))
         else:
             waiting.setdefault(task.folder, task)
             runner.outcomes.setdefault(task.folder, NOT_STARTED)

@@ -54,7 +54,7 @@ class JobRunner:
         folder = Path(hydra.runtime.output_dir)
         finished = is_finished(folder, config_hash(cfg))
         outcome = skip_finished(cfg, folder) if finished else self._run(cfg, folder, hydra)
-        self.outcomes.setdefault(folder, outcome)  # of a job that is listed twice, the first outcome counts
+        self.register(folder, outcome)
         elsewhere = hydra.mode == RunMode.MULTIRUN and not _launcher(hydra).endswith(_LAUNCHERS_HERE)
         if elsewhere and _launcher(hydra).startswith(_OURS):
             return outcome
@@ -63,6 +63,11 @@ class JobRunner:
         if elsewhere and outcome.code in {EXIT_FAILED, EXIT_USER_ERROR}:
             raise RuntimeError(outcome.reason)  # the only way to report it to Hydra; it is pickled, so it is small
         return outcome
+
+    def register(self, folder: Path, outcome: Outcome) -> None:
+        """Of a job that comes twice the first outcome counts, unless it failed: a later trial may succeed."""
+        if folder not in self.outcomes or self.outcomes[folder].code:
+            self.outcomes[folder] = outcome
 
     def _run(self, cfg: DictConfig, folder: Path, hydra: HydraConf) -> Outcome:
         if (rank := global_rank()) > 0:
