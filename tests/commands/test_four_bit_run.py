@@ -33,7 +33,8 @@ def test_stopped_resumed_and_evaluated(tmp_path: Path) -> None:
         ended(process)
     (checkpoint,) = (tmp_path / "cut" / "checkpoints").glob("step-*")
     how = ["benchmarks.world_facts.languages=[en,de,zh]", "logger=none"]
-    run_forked("babelbatch-evaluate", f"checkpoint={checkpoint}", *how, "output_dir=early", cwd=tmp_path)
+    early = run_forked("babelbatch-evaluate", f"checkpoint={checkpoint}", *how, "output_dir=early", cwd=tmp_path)
+    assert "in four bits" not in early.stderr + early.stdout  # measured on weights that the checkpoint replaces
     again = run_forked("babelbatch-train", *RUN, "output_dir=cut", cwd=tmp_path)
     assert "resuming from " in again.stdout + again.stderr
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")

@@ -11,7 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from babelbatch.encoder import Encoder, FourBitLinear, in_float32, load, parameter_count, save, tiny, to_four_bits
+from babelbatch.encoder import (
+    Encoder,
+    FourBitLinear,
+    describe_four_bits,
+    in_float32,
+    load,
+    parameter_count,
+    save,
+    tiny,
+    to_four_bits,
+)
 from babelbatch.encoder.merging import merged_state_dict
 from babelbatch.records import Padded
 from babelbatch.training.tuning import lora, parameter_groups
@@ -79,6 +89,27 @@ def test_scales_keep_their_precision_when_the_encoder_changes_its_type() -> None
     before = ours.weight
     ours.bfloat16().float()
     assert torch.equal(ours.weight, before)
+
+
+def test_how_far_training_starts_from_the_encoder(caplog: pytest.LogCaptureFixture) -> None:
+    """Over all maps. Only a training run says so: an evaluation puts adapters on weights that a checkpoint replaces."""
+    plain, four_bits = new(), new()
+    assert describe_four_bits(plain) is None
+    with caplog.at_level("INFO"):
+        lora(four_bits, four_bit=True)
+    assert caplog.messages == []
+    pairs = [
+        (each.weight, plain.get_submodule(name.removesuffix(".base_layer")).weight)
+        for name, each in four_bits.named_modules()
+        if isinstance(each, FourBitLinear)
+    ]
+    changed = torch.cat([(ours - before).flatten() for ours, before in pairs]).norm()
+    share = changed / torch.cat([before.flatten() for _, before in pairs]).norm()
+    assert 0.05 < share < 0.15
+    assert describe_four_bits(four_bits) == (
+        f"{len(pairs)} linear maps in four bits; training starts {100 * share:.1f} % of their norm away from the "
+        "weights of the encoder"
+    )
 
 
 def test_bytes() -> None:

@@ -39,8 +39,8 @@ from babelbatch.distributed.collectives import leave_group
 from babelbatch.distributed.ranks import SHARDED_STRATEGY, global_rank
 from babelbatch.encoder import (
     Encoder,
-    FourBitLinear,
     check_saved,
+    describe_four_bits,
     digest_in_four_bits,
     in_float32,
     parameter_count,
@@ -275,7 +275,8 @@ def assemble(run: Run) -> Parts:
         data: PairData = build(cfg.data)(inputs)
     refuse_unlogged_monitor(cfg.monitor, data, cfg.callbacks)
     build(cfg.tuning)(encoder)
-    if any(isinstance(part, FourBitLinear) for part in encoder.modules()):
+    if four_bits := describe_four_bits(encoder):
+        log.info("tuning.four_bit: %s", four_bits)
         initial_weights = digest_in_four_bits(initial_weights)  # runs over rounded weights begin elsewhere
     learner = Learner(
         encoder,

@@ -12,7 +12,13 @@ from babelbatch.encoder.digest import unstored_buffers_digest, weights_digest
 from babelbatch.encoder.fingerprint import fingerprint
 from babelbatch.encoder.float32 import in_float32
 from babelbatch.encoder.folder import fetch_from_hub, load, load_architecture, save, save_architecture
-from babelbatch.encoder.four_bit import FourBitLinear, digest_in_four_bits, parameter_count, to_four_bits
+from babelbatch.encoder.four_bit import (
+    FourBitLinear,
+    describe_four_bits,
+    digest_in_four_bits,
+    parameter_count,
+    to_four_bits,
+)
 from babelbatch.encoder.graphs import Format, require_packages, write_graphs
 from babelbatch.encoder.interpolation import interpolated
 from babelbatch.encoder.model import Encoder, Role
@@ -29,6 +35,7 @@ __all__ = [
     "Role",
     "check_saved",
     "checksums_digest",
+    "describe_four_bits",
     "device_of",
     "digest_in_four_bits",
     "fetch_from_hub",

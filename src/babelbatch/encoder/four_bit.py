@@ -33,10 +33,11 @@ class FourBitLinear(nn.Linear):
     def __init__(self, linear: nn.Linear) -> None:
         """Quantises the weight of `linear` and shares its bias."""
         nn.Module.__init__(self)
+        before = linear.weight.detach()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self._dtype = linear.weight.dtype
         packed, state = _functions().quantize_4bit(
-            linear.weight.detach().contiguous(), blocksize=_BLOCK, compress_statistics=True, quant_type=_KIND
+            before.contiguous(), blocksize=_BLOCK, compress_statistics=True, quant_type=_KIND
         )
         self.register_parameter("bias", linear.bias)
         self.register_buffer("packed", packed)
@@ -45,6 +46,7 @@ class FourBitLinear(nn.Linear):
         self.register_buffer("scales_of_scales", state.state2.absmax)
         self.register_buffer("code_of_scales", state.state2.code)
         self.register_buffer("mean_of_scales", state.offset.reshape(1))
+        self._squares = [float(each.double().square().sum()) for each in (self.weight.detach() - before, before)]
 
     @property
     def weight(self) -> Tensor:  # type: ignore[override]  # a parameter there
@@ -85,20 +87,26 @@ class FourBitLinear(nn.Linear):
         return linear
 
 
-def to_four_bits(backbone: nn.Module, names: list[str]) -> float:
-    """Replaces the linear maps of these names. Returns the norm of the change of all weights, divided by their norm.
-
-    Raises ValueError without bitsandbytes.
-    """
-    changed = total = 0.0
+def to_four_bits(backbone: nn.Module, names: list[str]) -> None:
+    """Replaces the linear maps of these names. Raises ValueError without bitsandbytes."""
     for name in names:
         linear = backbone.get_submodule(name)
         assert isinstance(linear, nn.Linear), name
-        quantised = FourBitLinear(linear)
-        changed += float((quantised.weight - linear.weight).detach().double().square().sum())
-        total += float(linear.weight.detach().double().square().sum())
-        backbone.set_submodule(name, quantised)
-    return float((changed / total) ** 0.5) if total else 0.0
+        backbone.set_submodule(name, FourBitLinear(linear))
+
+
+def describe_four_bits(module: nn.Module) -> str | None:
+    """How many maps are in four bits, and the norm of the change of their weights divided by the norm of these; None if
+    there are none."""
+    maps = [part for part in module.modules() if isinstance(part, FourBitLinear)]
+    if not maps:
+        return None
+    changed, total = (sum(part._squares[place] for part in maps) for place in range(2))
+    share = (changed / total) ** 0.5 if total else 0.0
+    return (
+        f"{len(maps)} linear maps in four bits; training starts {100 * share:.1f} % of their norm away from the "
+        "weights of the encoder"
+    )
 
 
 def expanded_state_dict(module: nn.Module) -> dict[str, Tensor]:

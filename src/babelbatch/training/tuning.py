@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from typing import Any
@@ -12,8 +11,6 @@ from transformers import PreTrainedModel
 
 from babelbatch.encoder import Encoder, is_unpadded, to_four_bits
 from babelbatch.training.layers import backbones_of, layers_of
-
-log = logging.getLogger(__name__)
 
 
 def full(
@@ -92,12 +89,7 @@ def lora(
         )
         backbone.requires_grad_(False)
         if four_bit:
-            maps = _linear_maps(backbone, None)
-            changed = to_four_bits(backbone, maps)
-            log.info(
-                "tuning.four_bit: %d linear maps in four bits; training starts %.1f %% of their norm away from the "
-                "weights of the encoder", len(maps), 100 * changed,
-            )  # fmt: skip
+            to_four_bits(backbone, _linear_maps(backbone, None))
         inject_adapter_in_model(config, backbone)
         for parameter in backbone.parameters():
             if parameter.requires_grad:
