@@ -146,6 +146,19 @@ def test_vectors_of_other_contents_are_written_again(tmp_path: Path) -> None:
     )
 
 
+def test_vectors_of_an_earlier_version(tmp_path: Path) -> None:
+    """Their identity leaves out the direction of attention and the last token, so an equal one proves nothing."""
+    write_all(tmp_path, 1)
+    file = tmp_path / "0-of-1" / MANIFEST_FILE
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"format": 1}), encoding="utf-8")
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/0-of-1: vectors of an earlier version, which does not say enough to recognise their encoder; "
+        f"remove {tmp_path}/0-of-1 and run babelbatch-encode shard=0/1 again"
+    )
+    assert write(tmp_path, 0, 1) == 0
+    assert np.array_equal(read(tmp_path).whole(), ALL)
+
+
 def test_shards_that_were_encoded_differently(tmp_path: Path) -> None:
     write(tmp_path, 0, 2)
     write(tmp_path, 1, 2, encoded_by="another way")
@@ -193,7 +206,7 @@ def test_a_manifest_that_somebody_wrote(tmp_path: Path) -> None:
     file = tmp_path / "0-of-1" / MANIFEST_FILE
     good = json.loads(file.read_text(encoding="utf-8"))
     for changes in (
-        {"pieces": []}, {"pieces": [1]}, {"format": 2}, {"complete": "yes"}, {"contents": {}},
+        {"pieces": []}, {"pieces": [1]}, {"format": 3}, {"complete": "yes"}, {"contents": {}},
         {"contents": good["contents"] | {"dtype": "object"}}, {"contents": good["contents"] | {"rows": True}},
         {"contents": good["contents"] | {"dimensions": -1}}, {"contents": good["contents"] | {"rows": 10**15}},
     ):  # fmt: skip

@@ -61,7 +61,7 @@ def passages_to_search(texts: Sequence[str]) -> TextSet:
 
 
 def encoder_digest(encoder: Encoder) -> str:
-    """A digest of the weights, buffers, vocabulary and settings of an encoder."""
+    """A digest of the weights, buffers, tokenizer, configuration and settings of an encoder."""
     from babelbatch.encoder import fingerprint, unstored_buffers_digest  # imports transformers
 
     return f"{fingerprint(encoder)} {unstored_buffers_digest(encoder)}"

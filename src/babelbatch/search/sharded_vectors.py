@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from babelbatch.search.blocks import Blocks
 from babelbatch.search.shard_plan import BLOCK_ROWS, Shard, pieces_of
 from babelbatch.search.shards import (
+    FORMAT,
     MANIFEST_FILE,
     Contents,
     Entry,
@@ -137,6 +138,11 @@ def _complete_pieces(folders: Sequence[Path], identity: str) -> tuple[Contents, 
         manifest = read_manifest(folder)
         if manifest is None:
             raise ValueError(f"{folder / MANIFEST_FILE} is damaged; {encode_again(folder)}")
+        if manifest["format"] != FORMAT:
+            raise ValueError(
+                f"{folder}: vectors of an earlier version, which does not say enough to recognise their encoder; "
+                f"{encode_again(folder)}"
+            )
         if manifest["contents"]["identity"] != identity:
             raise ValueError(f"{folder}: vectors of another encoder or of other texts; {encode_again(folder)}")
         if manifest["complete"]:

@@ -21,8 +21,8 @@ from babelbatch.search.shard_plan import Shard, pieces_of
 from babelbatch.storage import replaced_file, write_atomically
 from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
-FORMAT = 1
-"""Increased when the meaning of the files changes."""
+FORMAT = 2
+"""Increased when the meaning of the files changes. Before 2 the identity says less about the encoder."""
 
 MANIFEST_FILE = "shard.json"
 
@@ -61,7 +61,7 @@ class ShardWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._entries: list[Entry] = []
         manifest = read_manifest(self._folder)
-        if manifest is not None and manifest["contents"] == asdict(contents):
+        if manifest is not None and manifest["format"] == FORMAT and manifest["contents"] == asdict(contents):
             self._entries = _intact_entries(self._folder, manifest["pieces"][: len(self.pieces)], contents)
         self._write_manifest()
         wanted = {name for number in range(len(self._entries)) for name in piece_names(number)}
@@ -155,7 +155,8 @@ def _is_manifest(found: dict[str, Any]) -> bool:
     contents, pieces = found.get("contents"), found.get("pieces")
     types = {"identity": str, "rows": int, "dimensions": int, "dtype": str, "encoded_by": str}
     return (
-        found.get("format") == FORMAT
+        type(found.get("format")) is int
+        and 1 <= found["format"] <= FORMAT
         and isinstance(found.get("complete"), bool)
         and isinstance(contents, dict)
         and contents.keys() == types.keys()
