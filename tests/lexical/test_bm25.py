@@ -26,6 +26,7 @@ from commands import metrics, run_forked
         ("Don't PANIC: 42 %!", "en", ["don", "t", "panic", "42"]),
         ("Straße", "de", ["strasse"]),
         ("İstanbul IŞIK", "tr", ["istanbul", "ışık"]),
+        ("I\u0307stanbul IS\u0327IK", "az", ["istanbul", "ışık"]),
         ("IŞIK", "de", ["işik"]),
         ("हिन्दी में", "hi", ["हिन्दी", "में"]),  # vowel signs are marks, not letters
         ("cafe\u0301 caf\u00e9", "fr", ["caf\u00e9", "caf\u00e9"]),

@@ -29,7 +29,7 @@ _STEMMERS = {
 def folded(text: str, language: str) -> str:
     """The text in Unicode form NFKC, case-folded; in Turkish and Azerbaijani I is the capital of ı."""
     if primary_language(language) in {"tr", "az"}:
-        text = text.translate(_TURKIC)
+        text = unicodedata.normalize("NFC", text).translate(_TURKIC)  # İ may be written as I and a dot
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
