@@ -47,6 +47,37 @@ def test_candidates_judgements_and_clusters_come_from_the_rows(test_file: Path) 
     assert (english.languages, english.query_ids) == (("en",), ("lima", "sea"))
 
 
+WITH_ID = "id,language,question,passage,passage_id\n"
+
+
+def test_passages_that_answer_the_same_thing_are_all_candidates_and_relevant(tmp_path: Path) -> None:
+    """The one that came first was the only candidate of its passage_id."""
+    (tmp_path / "test.csv").write_text(
+        WITH_ID
+        + "a,en,Capital of Peru?,Lima is.,lima\nb,en,Peru's capital?,It is Lima.,lima\nc,en,Italy's?,Rome is.,\n"
+        "b,de,Hauptstadt Perus?,Lima ist es.,lima\n"
+    )
+    benchmark = load_benchmark(str(tmp_path / "test.csv"), layout="pairs")
+    assert benchmark.query_ids == ("a", "b", "c", "b")
+    assert benchmark.protocol == (
+        "pairs of test.csv: candidate = passage, relevant = the question's own or with its passage_id, in every language"
+    )
+    assert benchmark.candidate_texts == ("Lima is.", "It is Lima.", "Rome is.", "Lima ist es.")
+    bounds = benchmark.relevant_offsets.tolist()
+    assert [benchmark.relevant[a:b].tolist() for a, b in pairwise(bounds)] == [[0, 1], [0, 1, 3], [2], [0, 1, 3]]
+    assert benchmark.clusters is not None
+    assert benchmark.clusters.tolist() == [0, 0, 1, 0]
+
+
+def test_a_candidate_with_the_text_of_an_answer_is_that_answer(tmp_path: Path) -> None:
+    """With a passage_id in one table only there were two, and a perfect encoder had an average precision of a half."""
+    (tmp_path / "test.csv").write_text(WITH_ID + "a,en,Capital of Peru?,Lima is.,lima\n")
+    (tmp_path / "more.csv").write_text("language,passage\nen,Lima is.\nen,Rome is.\n")
+    benchmark = load_benchmark(str(tmp_path / "test.csv"), layout="pairs", candidates=str(tmp_path / "more.csv"))
+    assert benchmark.candidate_texts == ("Lima is.", "Rome is.")
+    assert benchmark.relevant.tolist() == [0]
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
@@ -65,11 +96,12 @@ def test_bad_rows_are_named(tmp_path: Path, rows: str, options: dict[str, list[s
 def test_settings_of_other_layouts_are_refused(test_file: Path) -> None:
     node = {
         "_target_": "babelbatch.benchmarks.table.load_benchmark", "layout": "pairs", "path": str(test_file),
-        "candidates": "nowhere.csv", "split": "dev",
+        "candidates": "nowhere.csv", "split": "dev", "exclude_same_id": True,
     }  # fmt: skip
     assert list(problems_of_benchmarks({"benchmarks": {"mine": node}})) == [
         "benchmarks.mine.candidates: there is no file or folder 'nowhere.csv'",
         "benchmarks.mine.split: layout=pairs has everything in its rows; leave it out",
+        "benchmarks.mine.exclude_same_id: layout=pairs has everything in its rows; leave it out",
     ]
 
 

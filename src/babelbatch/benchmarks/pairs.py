@@ -25,8 +25,9 @@ def pairs_benchmark(
     metric: str,
     bad: BadRows,
 ) -> Benchmark:
-    """Candidates: the distinct passages of each language. A question's own passage is relevant, in every language that
-    has the question. Questions with one passage form a cluster.
+    """Candidates: the distinct passages of each language. A question's own passage is relevant, and so are those of the
+    same passage_id in its language, in every language that has the question. Questions with one passage or passage_id
+    form a cluster.
 
     path: a table of the long form. candidates: a table whose passages are candidates too, and not its questions.
     columns: other names of id, language, question, passage and passage_id. The rest as in `table.load_benchmark`.
@@ -56,7 +57,9 @@ def pairs_benchmark(
         (row for row in rows if row.language in selected),
         f"pairs of {Path(path).resolve().name}"
         + (f" and candidates of {Path(candidates).resolve().name}" if candidates else "")
-        + ": candidate = passage, relevant = the question's own, in every language",
+        + ": candidate = passage, relevant = the question's own"
+        + (" or with its passage_id" if any(row.answer is not None for row in rows) else "")
+        + ", in every language",
         pooled,
     )
     return replace(benchmark, metric=metric, skipped_rows=bad.report("benchmark table"))
@@ -78,9 +81,9 @@ class _Reader:
 
     def _row(self, record: Record, place: Place, questions: bool) -> QueryPassage:
         passage = text_in(record, self._columns["passage"], place)
-        key = passage
+        answer = None
         if record.get(self._columns["passage_id"]) not in (None, ""):
-            key = f"id {id_in(record, self._columns['passage_id'], place)}"
+            answer = id_in(record, self._columns["passage_id"], place)
         id_, question = None, ""
         if questions:
             question = text_in(record, self._columns["question"], place)
@@ -92,7 +95,7 @@ class _Reader:
             raise ValueError(
                 f"{place}: a second query '{id_}' in '{language}'; {first} has the first; give each its own id"
             )
-        return QueryPassage(place, language, id_, question, key, passage)
+        return QueryPassage(place, language, id_, question, passage, passage, answer)
 
     def _language_of(self, record: Record, place: Place) -> str:
         name = self._columns["language"]

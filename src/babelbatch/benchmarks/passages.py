@@ -21,6 +21,7 @@ class QueryPassage:
 
     id: the same in every language. None: the passage is a candidate, and there is no query.
     key: equal for rows of one language with one passage; the text of the first such row is used.
+    answer: equal for passages that answer the same thing; None: the passage does so alone.
     """
 
     place: Place
@@ -29,6 +30,7 @@ class QueryPassage:
     query: str
     key: str
     passage: str
+    answer: str | None = None
 
 
 def own_paragraphs(path: Path, language: str, bad: BadRows) -> Iterator[QueryPassage]:
@@ -45,8 +47,8 @@ def passage_benchmark(
     pooled: bool = True,
     bad: BadRows | None = None,
 ) -> Benchmark:
-    """Candidates: the distinct passages of each language. A query's passage is relevant, in every language that has the
-    query.
+    """Candidates: the distinct passages of each language. A query's passage is relevant, and so are those with its
+    `answer` in the language, in every language that has the query.
 
     name, languages, protocol, pooled: as in `Benchmark`. bad: has the rows that the reader leaves out, and collects
     those whose query id occurs twice in a language.
@@ -58,7 +60,9 @@ def passage_benchmark(
     ids: list[str] = []
     queries: dict[tuple[str, int], tuple[str, Place]] = {}  # id and language -> text and place
     passages: list[tuple[int, str]] = []  # of each query, as in `candidates`
-    answers: dict[str, list[int]] = {}
+    asked: list[tuple[int, str | None]] = []  # the language of each query, and its answer
+    same: dict[tuple[int, str], set[int]] = {}  # language and answer -> candidates
+    answers: dict[str, set[int]] = {}
     for row in rows:
         column = column_of[row.language]
         if row.id is not None and (earlier := queries.get((row.id, column))) is not None:
@@ -74,13 +78,23 @@ def passage_benchmark(
         if candidate == len(ids):
             ids.append(f"{row.language}_{counts[column]}")
             counts[column] += 1
+        if row.answer is not None:
+            same.setdefault((column, row.answer), set()).add(candidate)
         if row.id is None:
             continue
         queries[row.id, column] = row.query, row.place
-        answers.setdefault(row.id, []).append(candidate)
+        answers.setdefault(row.id, set()).add(candidate)
         passages.append((column, row.key))
+        asked.append((column, row.answer))
     if bad is not None:
         bad.refuse()
+    for (id_, _), (column, answer) in zip(queries, asked, strict=True):
+        if answer is not None:
+            answers[id_] |= same[column, answer]
+    query_ids = [id_ for id_, _ in queries]
+    # A query has two sources, its passage and its answer, and shares a cluster through either.
+    sources = [passage if each[1] is None else ("answer", *each) for passage, each in zip(passages, asked, strict=True)]
+    clusters = joined_clusters([*query_ids, *query_ids], [*passages, *sources])[: len(query_ids)]
     relevant = [sorted(answers[id_]) for id_, _ in queries]
     return Benchmark(
         name=name,
@@ -95,7 +109,7 @@ def passage_benchmark(
         relevant=np.array([candidate for rows_ in relevant for candidate in rows_], np.int64),
         protocol=protocol,
         pooled=pooled,
-        clusters=joined_clusters([id_ for id_, _ in queries], passages),
+        clusters=clusters,
         cluster_unit="passage",
         skipped_rows=SkippedRows() if bad is None else bad.report(f"benchmark {name}"),
     )

@@ -50,7 +50,7 @@ def _problems_of_table(path: str, node: dict[str, Any]) -> Iterator[str]:
         more = node.get("candidates")
         if isinstance(more, str) and not Path(more).exists():
             yield f"{path}.candidates: there is no file or folder '{more}'"
-        for key in ("queries", "qrels", "split", "hub", "ids_join_languages"):
+        for key in ("queries", "qrels", "split", "hub", "ids_join_languages", "exclude_same_id"):
             if node.get(key) is not None:
                 yield f"{path}.{key}: layout=pairs has everything in its rows; leave it out"
         return
