@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytrec_eval
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scoring import Result, score
 from babelbatch.evaluation.trec import write_trec
-from babelbatch.foreign import System, from_argument, read_systems
+from babelbatch.foreign import Aggregate, System, from_argument, read_systems
 from babelbatch.records import Benchmark
 
 NAMES = ("map", "map@20", "mrr@100", "ndcg@10", "ndcg@20", "recall@1", "recall@10", "recall@100")
@@ -222,6 +223,34 @@ def test_a_benchmark_without_a_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("monolingual", "en:7", "en", "en"): 0.5,
     }
     assert found.name == "bm25"
+
+
+def subsets(folder: Path, scores: dict[str, float]) -> Path:
+    """Results of mteb with an entry for each pair of languages."""
+    entries = [{"hf_subset": name, "languages": [], "main_score": 0.5, "ndcg_at_10": nd} for name, nd in scores.items()]
+    result = {"task_name": "MLQARetrieval", "mteb_version": "2.26.24", "scores": {"test": entries}}
+    (folder / "MLQARetrieval.json").write_text(json.dumps(result))
+    return folder
+
+
+MTEB = r"""{kind: mteb, benchmark: mlqa, system: E5, files: '.*\.json', languages: {eng: en, deu: de},
+subset: '(?P<language>[a-z]+)-(?P<candidate_language>[a-z]+)'"""
+
+
+def test_pairs_of_languages_in_the_results_of_mteb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last pair of a query language was its monolingual score."""
+    monkeypatch.chdir(subsets(tmp_path, {"eng-eng": 0.9, "eng-deu": 0.5, "deu-eng": 0.4}))
+    found = read_systems(from_argument(f"{MTEB}}}")) + read_systems(from_argument(f"{MTEB}, setting: crosslingual}}"))
+    assert [(each.setting, each.values) for each in found if isinstance(each, Aggregate)] == [
+        ("monolingual", {"ndcg@10": {"en": 0.9}}),
+        ("crosslingual", {"ndcg@10": {"en-de": 0.5, "de-en": 0.4}}),
+    ]
+    subsets(tmp_path, {"eng-deu": 0.5})
+    with pytest.raises(ValueError, match=r"MLQARetrieval.json: 1 subsets are not of the monolingual setting, such as "):
+        read_systems(from_argument(f"{MTEB}}}"))
+    subsets(tmp_path, {"eng-eng": 0.9, "en-en": 0.5})
+    with pytest.raises(ValueError, match=r"'eng-eng' and 'en-en' are both 'en' in the monolingual setting; write a "):
+        read_systems(from_argument(f"{MTEB}}}"))
 
 
 def test_gains_are_of_this_benchmark(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from babelbatch.foreign.ranked_lists import Coverage, Judgement, RankedFile, sco
 from babelbatch.foreign.score_tables import RELEVANT, our_measure, read_scores
 from babelbatch.foreign.trec import Lists, read_qrels, read_run
 from babelbatch.records import problem_of_name
+
+log = logging.getLogger(__name__)
 
 _LANGUAGES = ("language", "candidate_language")
 _COLUMNS = pa.schema(
@@ -223,18 +226,37 @@ def _complete(rows: list[dict[str, object]], place: str) -> list[dict[str, objec
 def _aggregates(
     declaration: Declaration, names: Names, files: Sequence[tuple[Path, dict[str, str]]]
 ) -> Iterator[System | Aggregate]:
-    """Aggregate scores of mteb, a cell a subset."""
+    """Aggregate scores of mteb, a cell a subset. Subsets of another setting are left out.
+
+    Raises ValueError if no subset is of the setting, and for two subsets of one cell.
+    """
     for path, groups in files:
         setting = groups.get("setting", declaration.setting or "monolingual")
         owner = _owner(declaration, path, groups, None)
         values: dict[str, dict[str, float]] = {}
+        subset_of: dict[str, str] = {}  # cell -> subset
+        others: list[str] = []
         for subset, scores in read_aggregates(path).items():
             context = _context(declaration, groups, subset, path)
             languages = [context[name] for name in _LANGUAGES if name in context] or [subset]
             languages = [declaration.languages.get(language, language) for language in languages]
+            crosses = len(set(languages)) > 1
+            if len(languages) > 1 and setting != "multilingual" and crosses != (setting == "crosslingual"):
+                others.append(subset)
+                continue
             cell = "-".join(languages if setting == "crosslingual" else languages[:1])
+            if (first := subset_of.setdefault(cell, subset)) != subset:
+                raise ValueError(
+                    f"{path}: the subsets {shown(first)} and {shown(subset)} are both '{cell}' in the {setting} "
+                    "setting; write a group (?P<candidate_language>...) into subset:, or keep one of them"
+                )
             for metric, value in scores.items():
                 values.setdefault(metric, {})[cell] = value
+        if others:
+            said = f"{path}: {len(others):,} subsets are not of the {setting} setting, such as {shown(others[0])}"
+            if not values:
+                raise ValueError(f"{said}, and no other is; mend setting:, or subset:")
+            log.info("%s; they are left out", said)
         yield Aggregate(owner.name, owner.benchmark, declaration.files.folder, setting, values)
 
 
