@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from babelbatch.evaluation.metrics import MISSED
 from babelbatch.evaluation.ranks import Ranks, Top
-from babelbatch.evaluation.scoring import score
-from babelbatch.records import Benchmark
+from babelbatch.evaluation.scoring import score, score_searched
+from babelbatch.records import ABSENT, Benchmark
 
 # Question a in German and English, b in English only (with two answers there), c in Chinese only (with an answer in
 # German). Nothing is to be found in Chinese for German and English, nor in English for Chinese.
@@ -277,6 +278,29 @@ def test_a_question_language_that_is_not_in_the_pool():
     undefined = ("language_preference", "same_language@10", "same_language_lift@10", "mrc@10")
     assert not [key for key in found.metrics if any(name in key for name in undefined)]
     assert found.per_query.to_pylist()[-1]["same_language@10"] is None
+
+
+def test_shares_of_the_places_that_there_are():
+    """An index that finds four of one language and one of another in place of ten, and for a query nothing."""
+    benchmark = Benchmark(
+        name="b",
+        languages=("de", "zh"),
+        query_ids=("a", "b"),
+        query_texts=("a", "b"),
+        query_languages=np.array([0, 0], np.int16),
+        candidate_ids=tuple("pqrstu"),
+        candidate_texts=tuple("pqrstu"),
+        candidate_languages=np.array([0, 0, 0, 0, 1, 1], np.int16),
+        relevant_offsets=np.array([0, 1, 2]),
+        relevant=np.array([0, 1]),
+        protocol="made by hand",
+    )
+    first = np.full((2, 10), ABSENT, np.int64)
+    first[0, :5] = range(5)
+    found = score_searched(benchmark, Ranks(np.array([1, MISSED]), np.array([1, MISSED])), first, {})
+    assert found.metrics["b/multilingual/same_language@10"] == pytest.approx(0.8)
+    assert found.metrics["b/multilingual/top10_share/de-zh"] == pytest.approx(0.2)
+    assert [row["same_language@10"] for row in found.per_query.to_pylist()[-2:]] == [pytest.approx(0.8), None]
 
 
 def test_rows_have_the_cluster_of_their_query():

@@ -170,6 +170,18 @@ def test_cut_lists_hide_no_more_than_is_said(tmp_path: Path, monkeypatch: pytest
         assert 0 < lost <= coverage.hidden < 10 * lost
 
 
+def test_shares_of_ten_need_ten_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four of five places in the query's language were a share of 0.4."""
+    for depth in (10, 9):
+        benchmark, ours = exported(tmp_path / str(depth), depth=depth)
+        text = f"{OWN}, {candidate_table(tmp_path / str(depth), benchmark)}"
+        table = declare(tmp_path / str(depth), text, monkeypatch)
+        shares = [row["same_language@10"] for row in table.per_query.to_pylist() if row["setting"] == "multilingual"]
+        assert (set(shares) == {None}, not table.shares) == (depth == 9, depth == 9)
+        of_ours = [row["same_language@10"] for row in ours.per_query.to_pylist() if row["setting"] == "multilingual"]
+        assert depth == 9 or sorted(shares) == sorted(of_ours)
+
+
 def test_a_list_that_ends_by_itself_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As of BM25, which returns what matches: one query has ten candidates, the other one alone."""
     lines = [f"a/de Q0 d{number} 1 {20 - number} bm25\n" for number in range(10)]

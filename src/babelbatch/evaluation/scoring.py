@@ -101,7 +101,7 @@ def score_searched(
     Not mAP, rank distance, language preference and MRC, which need the ranks of all relevant candidates or more scores.
 
     ranks: MISSED beyond the first hundred. top: (Q, k) candidates in the first `bias.TOP` places of the pool; ABSENT,
-        an empty place, counts for no language. facts: for the result.
+        an empty place, does not count. facts: for the result.
     """
     custom = custom or {}
     matrices, tables = _cells(benchmark, ranks.within_language, SEARCH_NAMES, custom)
@@ -122,7 +122,8 @@ def score_lists(benchmark: Benchmark, ranks: Ranks, top: NDArray[np.int64] | Non
     """The metrics that ranked lists define, in the three settings.
 
     Not MRC, which needs scores, nor what needs the size of the pool. Rank distance needs all relevant candidates in the
-    lists, language preference one for each query, PEER either all or lists of 100; without them they are left out.
+    lists, language preference one for each query, PEER either all or lists of 100, the shares of languages in the first
+    ten lists of 10; without them they are left out.
 
     ranks: MISSED where the list lacks the candidate, which then gains nothing, as in trec_eval. top: (Q, k) candidates
         in the first places of the pool, ABSENT where a list is shorter; None if the languages of candidates are
@@ -146,7 +147,9 @@ def score_lists(benchmark: Benchmark, ranks: Ranks, top: NDArray[np.int64] | Non
         values["language_preference"] = bias.language_preference(in_pool, offsets, same_language)
     if (every | (depth >= SEARCHED_PLACES)).all():
         values["peer@100"] = bias.peer(in_pool, offsets, candidate_language)
-    result = _result(benchmark, matrices, tables, {}, _Pool(values, _searched_shares(benchmark, top)))
+    # Lists that end earlier may have been cut, and a share of five places is not one of ten.
+    shares = _searched_shares(benchmark, top) if (depth >= bias.TOP).all() else None
+    result = _result(benchmark, matrices, tables, {}, _Pool(values, shares))
     lift = f"{benchmark.name}/multilingual/same_language_lift@10"  # over a language's share of the pool
     return replace(result, metrics={key: value for key, value in result.metrics.items() if not key.startswith(lift)})
 
@@ -158,9 +161,11 @@ def _pool_pairs(benchmark: Benchmark, ranks: Ranks) -> Pairs:
 
 
 def _searched_shares(benchmark: Benchmark, top: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(Q, L) share of each language in the first places, where ABSENT counts for no language."""
+    """(Q, L) share of each language in the first places that are not ABSENT; NaN for a query without any."""
     languages = np.where(top == ABSENT, ABSENT, benchmark.candidate_languages[top]).astype(np.int64)
-    return bias.top_shares(languages + 1, len(benchmark.languages) + 1)[:, 1:]
+    shares = bias.top_shares(languages + 1, len(benchmark.languages) + 1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(shares[:, 1:] / (1 - shares[:, :1]))
 
 
 def _cells(
@@ -236,8 +241,9 @@ def _result(
 
 
 def _group_means(values: NDArray[np.float64], group: NDArray[np.int16], groups: int) -> NDArray[np.float64]:
-    """(groups, n) mean row of each group; NaN where there is none."""
+    """(groups, n) mean row of each group; NaN where there is none. Rows of NaN do not count."""
     means = np.full((groups, values.shape[1]), np.nan)
-    for row in np.unique(group):
-        means[row] = values[group == row].mean(axis=0)
+    defined = ~np.isnan(values).any(axis=1)
+    for row in np.unique(group[defined]):
+        means[row] = values[defined & (group == row)].mean(axis=0)
     return means
