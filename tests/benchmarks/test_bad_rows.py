@@ -13,7 +13,7 @@ import pytrec_eval
 from babelbatch.benchmarks.table import load_benchmark
 from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.query_sample import sample_queries
-from babelbatch.records import Benchmark
+from babelbatch.records import ABSENT, Benchmark, MissingRelevant
 from babelbatch.runs.results import benchmark_facts
 from babelbatch.search.index import Exact
 
@@ -231,6 +231,65 @@ def test_queries_that_are_candidates(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert not [line for line in ranked if line[0] == f"{line[1]}/en"]
     with pytest.raises(ValueError, match="exclude_same_id: a search does not leave out a query's own candidate; set"):
         Evaluation(index=Exact())._by_search(None, benchmark, Exact(), None)
+
+
+@pytest.mark.parametrize("code", ["en", "eng_Latn", "EN"])
+@pytest.mark.parametrize("join", [True, False])
+def test_queries_that_are_candidates_in_a_folder_of_a_language(tmp_path: Path, code: str, join: bool) -> None:
+    """Their ids have the name of the folder before them, which need not be the language as we write it."""
+    arguana(tmp_path / "mine" / code)
+    options = {"exclude_same_id": True, "ids_join_languages": join}
+    benchmark = load_benchmark(str(tmp_path / "mine"), **options)
+    assert benchmark.excluded.tolist() == [0, 1, 2]
+    assert benchmark.missing.ids == (f"{code}:d2",)
+    (tmp_path / "mine" / code / "corpus.jsonl").rename(tmp_path / "mine" / "corpus.jsonl")  # one of all languages
+    benchmark = load_benchmark(str(tmp_path / "mine"), language="en", **options)
+    assert benchmark.excluded.tolist() == [0, 1, 2]
+    assert benchmark.query_ids == tuple(f"{'' if join else code + ':'}d{number}" for number in range(3))
+
+
+def test_nothing_to_exclude(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="exclude") as error:
+        load_benchmark(str(beir(tmp_path / "mine")), language="en", exclude_same_id=True)
+    assert str(error.value) == (
+        "exclude_same_id: no candidate has the id of a query, so it would exclude nothing; give a query the id of its "
+        "own candidate, or leave it out"
+    )
+
+
+def test_a_candidate_that_is_missing_in_one_language_only(tmp_path: Path) -> None:
+    """trec_eval on the files of a language does not know those of another one."""
+    for language in ("en", "de"):
+        blank = [{"_id": "d0", "text": " "}, *CANDIDATES[1:]] if language == "de" else CANDIDATES
+        beir(tmp_path / "mine" / language, candidates=blank)
+    benchmark = load_benchmark(str(tmp_path / "mine"), on_bad_row="skip")
+    row = {
+        (id_, benchmark.languages[language]): number
+        for number, (id_, language) in enumerate(zip(benchmark.query_ids, benchmark.query_languages, strict=True))
+    }
+    assert benchmark.missing == MissingRelevant(
+        (row["q0", "de"], row["q0", "en"]), ("de:d0", "de:d0"), (2.0, 2.0), (ABSENT, benchmark.languages.index("de"))
+    )
+    scores = np.full((6, 15), 0.1, np.float32)
+    for query in range(6):
+        scores[query, benchmark.relevant[slice(*benchmark.relevant_offsets[query : query + 2])]] = 1
+    found = {}
+    for each in (benchmark, sample_queries(benchmark, 2, seed=1)):
+        rows = [
+            row[id_, benchmark.languages[code]] for id_, code in zip(each.query_ids, each.query_languages, strict=True)
+        ]
+        result = Evaluation(trec_files=True).of_vectors(
+            scores[rows], np.eye(15, dtype=np.float32), each, tmp_path / str(len(rows))
+        )
+        found[len(rows)] = {
+            (of["setting"], of["query_id"], of["query_language"]): of for of in result.per_query.to_pylist()
+        }
+    for of_rows in found.values():
+        assert of_rows["monolingual", "q0", "en"]["map"] == 1
+        assert of_rows["monolingual", "q0", "de"]["map"] == 0.5
+        assert of_rows["multilingual", "q0", "en"]["map"] == of_rows["multilingual", "q0", "de"]["map"] == 0.75
+    qrels = (tmp_path / "6" / "trec" / "table_monolingual.qrels").read_text().splitlines()
+    assert [line for line in qrels if "de:d0" in line] == ["q0/de 0 de:d0 2"]
 
 
 def test_equal_ids_of_other_texts_are_no_reason_to_warn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import pytrec_eval
 
+from babelbatch.evaluation.evaluation import Evaluation
 from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scoring import score
 from babelbatch.evaluation.trec import write_trec
-from babelbatch.records import Benchmark
+from babelbatch.records import Benchmark, MissingRelevant
 
 LANGUAGES = ("de", "en", "zh")
 
@@ -102,8 +104,31 @@ def test_the_lines(tmp_path):
     assert float(value) == pytest.approx(float(queries[0] @ candidates[row]))
 
 
+def test_grades_that_trec_eval_would_read_as_others(tmp_path):
+    benchmark, queries, candidates = made()
+    gains = np.ones(len(benchmark.relevant))
+    write_trec(tmp_path, replace(benchmark, gains=gains * 1_000_000), queries, candidates, depth=10)
+    _, qrels = read(tmp_path, "multilingual")
+    assert {gain for judged in qrels.values() for gain in judged.values()} == {1_000_000}
+    gains[3] = 0.5
+    message = (
+        "benchmark made: TREC files cannot hold the grade 0.5, since trec_eval reads whole numbers; multiply the "
+        "grades, or set evaluation.trec_files=false"
+    )
+    missing = MissingRelevant((0,), ("gone",), (0.5,))
+    for broken in (replace(benchmark, gains=gains), replace(benchmark, missing=missing)):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            write_trec(tmp_path / "none", broken, queries, candidates, 10)
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            Evaluation(trec_files=True)(None, broken, tmp_path / "none")  # before it looks at the encoder
+    assert not (tmp_path / "none").exists()
+
+
 def test_ids_that_the_format_cannot_hold(tmp_path):
     benchmark, queries, candidates = made()
+    gone = replace(benchmark, missing=MissingRelevant((0,), ("doc 7",), (1.0,)))
+    with pytest.raises(ValueError, match=r"^benchmark made: TREC files cannot hold the id 'doc 7', which has a space"):
+        write_trec(tmp_path, gone, queries, candidates, 10)
     spaced = replace(benchmark, candidate_ids=("a b", *benchmark.candidate_ids[1:]))
     with pytest.raises(ValueError, match=r"^benchmark made: TREC files cannot hold the id 'a b', which has a space"):
         write_trec(tmp_path, spaced, queries, candidates, 10)

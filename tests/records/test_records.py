@@ -161,6 +161,8 @@ OF_BENCHMARK = [
     ("missing", ("a",), "missing: is a tuple; give a MissingRelevant or None"),
     ("missing", MissingRelevant((0,), ("x",), ()), "missing: 1 queries, 1 ids, 0 gains; give one of each"),
     ("missing", MissingRelevant((1, 0), ("x", "y"), (1, 1)), "missing: queries do not ascend from 0 to 2; sort them"),
+    ("missing", MissingRelevant((0,), ("x",), (1,), (0, 1)), "missing: 1 queries, 2 languages; give one of each"),
+    ("missing", MissingRelevant((0,), ("x",), (1,), (9,)), "missing: languages are not between -1 and 1; mend them"),
     ("missing", MissingRelevant((3,), ("x",), (1,)), "missing: queries do not ascend from 0 to 2; sort them"),
     ("missing", MissingRelevant((0,), ("x",), (0,)), "missing: a gain is not above 0; give finite numbers above 0"),
     ("excluded", np.zeros(2, np.int64), "excluded: the shape is (2,); 3 query_ids need (3,)"),

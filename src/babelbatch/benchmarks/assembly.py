@@ -36,6 +36,10 @@ _UNUSUAL = 100_000  # ids to compare, which stay in memory
 _COMPARED = 1_000  # queries whose text is compared with that of the candidate of their id
 
 
+_Missing = tuple[str, float, str | None]
+"""The id of a candidate, its gain, and the language in which it was judged if that is known."""
+
+
 class PoolAssembly:
     """Takes rows one at a time; `finish` writes the files of a stored benchmark (`stored.stored_benchmark`).
 
@@ -49,7 +53,7 @@ class PoolAssembly:
         self._folder = folder
         self._bad, self._exclude_same_id = bad, exclude_same_id
         self._unusual: dict[str, str] = {}  # candidate id in its plain form -> as it is
-        self._missing: dict[str, list[tuple[str, float]]] = {}  # query -> unknown relevant candidates
+        self._missing: dict[str, list[_Missing]] = {}  # query -> unknown relevant candidates
         self._ids, self._texts = TextWriter(folder / CANDIDATE_IDS), TextWriter(folder / CANDIDATES)
         self._hashes, self._checks = array("Q"), array("Q")
         self._lines, self._files, self._languages = array("q"), array("H"), array("H")
@@ -58,6 +62,9 @@ class PoolAssembly:
         self._queries: dict[tuple[str, str], tuple[str, Place]] = {}
         self._clusters: dict[tuple[str, str], Hashable] = {}
         self._judgements: dict[tuple[str, str], tuple[float, Place]] = {}
+        self._judged_in: dict[tuple[str, str], str] = {}  # the language of a judgement, where it is known
+        self._unprefixed: dict[tuple[str, str], str] = {}  # a query's id in its file, where another one is used
+        self._prefixes: dict[str, set[str]] = {}  # language -> what its candidates have before their ids
 
     def __enter__(self) -> PoolAssembly:
         return self
@@ -66,8 +73,10 @@ class PoolAssembly:
         if error is not None:
             abandon_build((self._ids, self._texts), self._folder)
 
-    def candidate(self, id_: str, language: str, text: str, place: Place) -> None:
-        """Adds a candidate. Ids are distinct over all languages. A text may be empty."""
+    def candidate(self, id_: str, language: str, text: str, place: Place, prefix: str = "") -> None:
+        """Adds a candidate. Ids are distinct over all languages, with the prefix before them. A text may be empty."""
+        self._prefixes.setdefault(language, set()).add(prefix)
+        id_ = f"{prefix}{id_}"
         self._ids.append(id_)
         self._texts.append(text)
         if not _is_usual(id_) and len(self._unusual) < _UNUSUAL:
@@ -79,13 +88,18 @@ class PoolAssembly:
         self._files.append(self._paths.setdefault(place.path, len(self._paths)))
         self._languages.append(self._codes.setdefault(language, len(self._codes)))
 
-    def query(self, id_: str, language: str, text: str, place: Place, cluster: Hashable | None = None) -> None:
+    def query(
+        self, id_: str, language: str, text: str, place: Place, cluster: Hashable | None = None, prefix: str = ""
+    ) -> None:
         """Adds a query in a language. The same id in another language is the same query, with the same judgements.
 
         cluster: its article, document or subject; queries with equal clusters are not independent. None: no other query
-            shares it.
+            shares it. prefix: before the id; a candidate with the id itself is the query's own.
         Raises ValueError if the query has been added in this language.
         """
+        if prefix:
+            self._unprefixed[f"{prefix}{id_}", language] = id_
+            id_ = f"{prefix}{id_}"
         if (id_, language) in self._queries:
             raise ValueError(
                 f"{place}: query '{id_}' in '{language}' again, after {self._queries[id_, language][1]}; remove one"
@@ -94,10 +108,11 @@ class PoolAssembly:
         if cluster is not None:
             self._clusters[id_, language] = cluster
 
-    def judgement(self, query: str, candidate: str, gain: float, place: Place) -> None:
+    def judgement(self, query: str, candidate: str, gain: float, place: Place, language: str | None = None) -> None:
         """Adds the gain of a candidate for a query. At 0 or below it is not relevant, as without a judgement; such a
         judgement may name an unknown candidate.
 
+        language: in which it was judged, if that is known: within others a candidate that is unknown is not missing.
         Raises ValueError if the pair has been judged.
         """
         if (query, candidate) in self._judgements:
@@ -106,6 +121,8 @@ class PoolAssembly:
                 f"{self._judgements[query, candidate][1]}; remove one"
             )
         self._judgements[query, candidate] = (gain, place)
+        if language is not None:
+            self._judged_in[query, candidate] = language
 
     def finish(self, languages: Sequence[str] | None = None) -> list[str]:
         """Writes texts and tables, and returns the languages.
@@ -138,15 +155,21 @@ class PoolAssembly:
         select_texts(self._folder / CANDIDATES, order)
         self._save("candidate_languages", codes[order])
 
-        answers = {
+        of_id = {
             query: sorted((int(new_row[old]), gain) for old, gain in found if new_row[old] >= 0)
             for query, found in old_rows
         }
-        own = self._own_candidates(new_row)
-        if self._exclude_same_id:
-            self._leave_out_own(answers, own)
         queries = [(selected.index(language), id_) for id_, language in self._queries if language in selected]
-        answered = sorted(((code, id_) for code, id_ in queries if answers.get(id_)), key=lambda query: query[0])
+        answers = {(code, id_): of_id[id_] for code, id_ in queries if id_ in of_id}
+        own = {
+            (selected.index(language), id_): row
+            for (id_, language), row in self._own_candidates(new_row).items()
+            if language in selected
+        }
+        missing = {(code, id_): self._missing_for(id_, selected) for code, id_ in queries}
+        if self._exclude_same_id:
+            self._leave_out_own(answers, own, missing, codes[order])
+        answered = sorted((query for query in queries if answers.get(query)), key=lambda query: query[0])
         if not answered:
             raise ValueError(f"no query has a relevant candidate ({len(queries):,} queries, {len(order):,} candidates)")
         if len(answered) < len(queries):
@@ -158,17 +181,22 @@ class PoolAssembly:
         for writer, file in ((ids, QUERY_IDS), (texts, QUERIES)):
             writer.close()
             select_texts(self._folder / file)
-        found = [pair for _, id_ in answered for pair in answers[id_]]
+        found = [pair for query in answered for pair in answers[query]]
         self._save("query_languages", np.array([code for code, _ in answered], np.int16))
-        self._save("relevant_offsets", np.cumsum([0, *(len(answers[id_]) for _, id_ in answered)]))
+        self._save("relevant_offsets", np.cumsum([0, *(len(answers[query]) for query in answered)]))
         self._save("relevant", np.array([row for row, _ in found], np.int64))
         self._save("gains", np.array([gain for _, gain in found], np.float64))
-        self._save_missing([id_ for _, id_ in answered])
-        rows_of_own = [own.get((id_, selected[code]), ABSENT) for code, id_ in answered]
+        self._save_missing([(code, missing[code, id_]) for code, id_ in answered])
+        rows_of_own = [own.get(query, ABSENT) for query in answered]
         if self._exclude_same_id:
+            if set(rows_of_own) == {ABSENT}:
+                raise ValueError(
+                    "exclude_same_id: no candidate has the id of a query, so it would exclude nothing; give a query "
+                    "the id of its own candidate, or leave it out"
+                )
             self._save(EXCLUDED, np.array(rows_of_own, np.int64))
         else:
-            judged = [{row for row, _ in answers[id_]} for _, id_ in answered]
+            judged = [{row for row, _ in answers[query]} for query in answered]
             self._suggest_excluding([ABSENT if row in of else row for row, of in zip(rows_of_own, judged, strict=True)])
         if self._clusters:
             sources = [self._clusters.get((id_, selected[code]), ("query", id_)) for code, id_ in answered]
@@ -225,7 +253,8 @@ class PoolAssembly:
                 other = self._unusual.get(same_id(candidate), same_id(candidate) if known else None)
                 alike = _looks_like(candidate, other)
                 self._refuse(f"{place}: there is no candidate '{candidate}'{alike}; add it, or remove the row")
-                self._missing.setdefault(query, []).append((candidate, gain))
+                language = self._judged_in.get((query, candidate))
+                self._missing.setdefault(query, []).append((candidate, gain, language))
                 continue
             found.setdefault(query, []).append((int(order[at]), gain))
         return list(found.items()), repeated
@@ -242,12 +271,13 @@ class PoolAssembly:
         return _looks_like(id_, next((other for other, _ in self._queries if same_id(other) == plain), None))
 
     def _own_candidates(self, new_row: NDArray[np.int64]) -> dict[tuple[str, str], int]:
-        """(query id, language) -> the row of the candidate with that id, also with its language before it, where each
-        language has its own ids."""
+        """(query id, language) -> the row of the candidate with the query's id in the files: before it the candidate
+        may have what other candidates of the query's language have, or nothing."""
+        some_without = any("" in prefixes for prefixes in self._prefixes.values())
         names = [
-            ((id_, language), text_hash(name)[0])
-            for id_, language in self._queries
-            for name in (id_, f"{language}:{id_}")
+            (query, text_hash(f"{prefix}{self._unprefixed.get(query, query[0])}")[0])
+            for query in self._queries
+            for prefix in sorted({*self._prefixes.get(query[1], ()), *([""] if some_without else [])})
         ]
         wanted = np.unique(np.array([hash_ for _, hash_ in names], np.uint64))
         hashes = np.asarray(self._hashes)
@@ -256,19 +286,38 @@ class PoolAssembly:
         row_of = {int(hashes[row]): int(new_row[row]) for row in rows if new_row[row] >= 0}
         return {query: row_of[hash_] for query, hash_ in names if hash_ in row_of}
 
-    def _leave_out_own(
-        self, answers: Mapping[str, list[tuple[int, float]]], own: Mapping[tuple[str, str], int]
-    ) -> None:
-        """A query's own candidate cannot be found, so as a relevant one it is missing."""
-        for (id_, _), row in own.items():
-            for pair in [pair for pair in answers.get(id_, []) if pair[0] == row]:
-                answers[id_].remove(pair)
-                self._missing.setdefault(id_, []).append((id_, pair[1]))
+    def _missing_for(self, id_: str, selected: Sequence[str]) -> list[tuple[str, float, int]]:
+        """The unknown relevant candidates of a query, with the numbers of the languages in which they were judged."""
+        return [
+            (candidate, gain, ABSENT if language is None else selected.index(language))
+            for candidate, gain, language in self._missing.get(id_, ())
+            if language is None or language in selected
+        ]
 
-    def _save_missing(self, queries: Sequence[str]) -> None:
-        found = [(row, *each) for row, id_ in enumerate(queries) for each in self._missing.get(id_, ())]
+    def _leave_out_own(
+        self,
+        answers: dict[tuple[int, str], list[tuple[int, float]]],
+        own: Mapping[tuple[int, str], int],
+        missing: Mapping[tuple[int, str], list[tuple[str, float, int]]],
+        languages: NDArray[np.int16],
+    ) -> None:
+        """A query's own candidate cannot be found, so as a relevant one it is missing. languages: of candidates."""
+        ids = Texts(self._folder / CANDIDATE_IDS)
+        for query, row in own.items():
+            found = answers.get(query, [])
+            missing[query].extend((ids[row], gain, int(languages[row])) for at, gain in found if at == row)
+            answers[query] = [pair for pair in found if pair[0] != row]
+
+    def _save_missing(self, queries: Sequence[tuple[int, Sequence[tuple[str, float, int]]]]) -> None:
+        """Writes (row of the query, id, gain, language) of all; the language only where it is not that of the query."""
+        found = [
+            (row, id_, gain, ABSENT if language == code else language)
+            for row, (code, missing) in enumerate(queries)
+            for id_, gain, language in missing
+        ]
         if found:
-            (self._folder / MISSING).write_text(json.dumps(found))
+            known = any(each[3] != ABSENT for each in found)
+            (self._folder / MISSING).write_text(json.dumps(found if known else [each[:3] for each in found]))
 
     def _suggest_excluding(self, rows_of_own: Sequence[int]) -> None:
         """Warns if queries are candidates: a candidate has the id of a query, and its text has that of the query.

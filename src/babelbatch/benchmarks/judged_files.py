@@ -60,17 +60,20 @@ def add(
 
     def add_query(row: Text) -> None:
         language = _language(row, part, codes)
-        assembly.query(f"{part.query_prefix}{row.id}", language, row.text, row.place, row.cluster)
+        assembly.query(row.id, language, row.text, row.place, row.cluster, part.query_prefix)
         query_ids.add(row.id)
 
     def add_candidate(row: Text) -> None:
         nonlocal candidates
-        assembly.candidate(f"{part.candidate_prefix}{row.id}", _language(row, part, codes), row.text, row.place)
+        assembly.candidate(row.id, _language(row, part, codes), row.text, row.place, part.candidate_prefix)
         candidates += 1
 
     def add_judgement(row: Judgement) -> None:
         query, candidate = f"{part.query_prefix}{row.query}", f"{part.candidate_prefix}{row.candidate}"
-        assembly.judgement(query, candidate, row.gain, row.place)
+        language = part.language
+        if language is not None and codes is not None:
+            language = codes(language, row.place)
+        assembly.judgement(query, candidate, row.gain, row.place, language)
         judged.add(row.query)
 
     for path in part.files.queries:

@@ -95,9 +95,10 @@ def load_benchmark(
     on_bad_row: `error` refuses the data with a list of the rows that cannot be used: a missing value, an empty text, a
         repeated id, a judgement of an unknown query or candidate, a line that is no JSON. `skip` leaves them out, and
         lists them in the log and in metrics.json. A relevant candidate that is missing stays in the divisors of recall,
-        AP and nDCG, as in trec_eval; a query with none but such is skipped.
+        AP and nDCG, as in trec_eval: in the pool, and within the query's language unless it was judged in the folder of
+        another one. A query with none but such is skipped.
     exclude_same_id: whether a candidate with the id of a query is left out of the ranking of that query, as in ArguAna,
-        whose queries are candidates. Where ids and texts agree, a warning suggests it.
+        whose queries are candidates. Where ids and texts agree, a warning suggests it. Not for `pairs`.
     metric: the primary one, which tables and the report show first.
 
     Raises ValueError, with file and line, for a file that cannot be read, and for the rows of `on_bad_row`.
@@ -138,7 +139,7 @@ def load_benchmark(
             return assembly.finish(chosen)
 
     inputs = {
-        "layout": layout, "columns": columns, "languages": languages, "clusters": "column",
+        "layout": layout, "columns": columns, "languages": languages, "clusters": "column", "missing": "by language",
         "on_bad_row": on_bad_row, "exclude_same_id": exclude_same_id,
         "parts": [
             [

@@ -288,6 +288,9 @@ def assemble(run: Run) -> Parts:
         grad_cache=cfg.grad_cache,
     )
     evaluation: Evaluation = build(cfg.evaluation)
+    if isinstance(evaluation, Evaluation):  # and not one of the user's
+        for benchmark in run.benchmarks.values():
+            evaluation.check(benchmark)
     origin = run.origin
     callbacks = build_callbacks(run, evaluation, origin)
     resumed = newest_checkpoint(run.checkpoints, origin)

@@ -25,7 +25,7 @@ from babelbatch.evaluation.ranking import rank
 from babelbatch.evaluation.scorer import Matrix
 from babelbatch.evaluation.scoring import Result, score, score_searched
 from babelbatch.evaluation.text_sets import candidates_of, folders_in, queries_of, stored_vectors
-from babelbatch.evaluation.trec import write_trec
+from babelbatch.evaluation.trec import check_trec, write_trec
 from babelbatch.lexical import Lexical
 from babelbatch.progress import bar
 from babelbatch.records import Benchmark
@@ -94,6 +94,8 @@ class Evaluation:
         """
         if self.dimensions and isinstance(encoder, Lexical):
             raise ValueError("dimensions cut dense vectors, and a lexical encoder has none: leave them out")
+        if folder is not None:
+            self.check(benchmark)
         cache = cache_folder("vectors") if self.vector_cache else None
         if self.index is not None:
             if isinstance(encoder, Lexical):
@@ -112,6 +114,11 @@ class Evaluation:
             normalise=encoder.settings.normalise,
         )
         return replace(result, facts={**result.facts, **scores})
+
+    def check(self, benchmark: Benchmark) -> None:
+        """Raises ValueError, before anything is computed, for a benchmark that `trec_files` cannot hold."""
+        if self.trec_files:
+            check_trec(benchmark)
 
     def of_vectors(
         self, queries: Matrix, candidates: Matrix, benchmark: Benchmark, folder: Path | None = None

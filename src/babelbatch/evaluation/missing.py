@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babelbatch.evaluation.metrics import MISSED
-from babelbatch.records import Benchmark
+from babelbatch.records import ABSENT, Benchmark
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64] | None]
 
@@ -17,17 +17,21 @@ def with_missing(
     ranks: NDArray[np.int64],
     offsets: NDArray[np.int64],
     gains: NDArray[np.float64] | None,
+    language: int | None = None,
 ) -> Pairs:
     """Ranks, offsets and gains with those of `Benchmark.missing` added, whose rank is MISSED.
 
     queries: (Q,) rows of the benchmark's queries, ascending. ranks, offsets, gains: of their relevant candidates, as in
-    `metrics.per_query_metrics`.
+    `metrics.per_query_metrics`. language: the number of the queries' language: only what was judged in
+    it, or in a language that is not known, is added; None adds all.
     """
     if benchmark.missing is None:
         return ranks, offsets, gains
     rows = np.array(benchmark.missing.queries, np.int64)
     place = np.minimum(np.searchsorted(queries, rows), len(queries) - 1)
     here = queries[place] == rows
+    if language is not None and benchmark.missing.languages:
+        here &= np.isin(benchmark.missing.languages, (ABSENT, language))
     at = offsets[place[here] + 1]
     gains = np.ones(len(ranks)) if gains is None else gains
     more = np.bincount(place[here], minlength=len(queries))

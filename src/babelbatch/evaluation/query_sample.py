@@ -24,11 +24,8 @@ def sample_queries(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark
     missing = benchmark.missing
     if missing is not None:
         place = {row: number for number, row in enumerate(rows.tolist())}
-        each = [
-            (place[row], id_, gain)
-            for row, id_, gain in zip(missing.queries, missing.ids, missing.gains, strict=True)
-            if row in place
-        ]
+        columns = [missing.queries, missing.ids, missing.gains, *([missing.languages] if missing.languages else [])]
+        each = [(place[row], *rest) for row, *rest in zip(*columns, strict=True) if row in place]
         missing = MissingRelevant(*map(tuple, zip(*each, strict=True))) if each else None
     return replace(
         benchmark,

@@ -189,7 +189,7 @@ def _cells(
             gains = None if benchmark.gains is None else benchmark.gains[pairs]
             found: Pairs = within_language[pairs], np.append(starts, len(pairs)), gains
             if row == column:
-                found = with_missing(benchmark, queries, *found)
+                found = with_missing(benchmark, queries, *found, language=row)
             offsets = found[1]
             all_values = per_query_metrics(*found)
             values = {metric: all_values[metric] for metric in metrics}

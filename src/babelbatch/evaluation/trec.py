@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import astuple
 from pathlib import Path
 from typing import TextIO
 
@@ -22,7 +21,7 @@ from babelbatch.evaluation.metrics import SETTINGS
 from babelbatch.evaluation.ranking import rows_in_pool, top_candidates
 from babelbatch.evaluation.scorer import Matrix
 from babelbatch.progress import bar
-from babelbatch.records import Benchmark
+from babelbatch.records import ABSENT, Benchmark
 
 
 def write_trec(folder: Path, benchmark: Benchmark, queries: Matrix, candidates: Matrix, depth: int) -> None:
@@ -31,12 +30,10 @@ def write_trec(folder: Path, benchmark: Benchmark, queries: Matrix, candidates: 
     queries: (Q, d) float32. candidates: (C, d) float32, both dense or both sparse. Scores are written with all digits,
     so that ties are preserved.
 
-    Raises ValueError for an id that the format cannot represent, or a query that occurs twice in one language.
+    Raises ValueError as `check_trec`.
     """
+    check_trec(benchmark)
     names, rankings = _names(benchmark), list(_rankings(benchmark))
-    _refuse_repeated(
-        benchmark, [(setting, names[row] + suffix) for setting, rows, _, suffix in rankings for row in rows]
-    )
     folder.mkdir(parents=True, exist_ok=True)
     total = sum(len(rows) for _, rows, _, _ in rankings)
     with ExitStack() as stack, bar(f"writing the TREC files of {benchmark.name}", total, unit="queries") as progress:
@@ -49,7 +46,7 @@ def write_trec(folder: Path, benchmark: Benchmark, queries: Matrix, candidates: 
         )
         for setting, rows, pool, suffix in rankings:
             with_suffix = [names[row] + suffix for row in rows]
-            _write_qrels(qrels[setting], benchmark, rows, pool, with_suffix, setting != "crosslingual")
+            _write_qrels(qrels[setting], benchmark, rows, pool, with_suffix, setting)
             ids = [benchmark.candidate_ids[candidate] for candidate in pool.tolist()]
             excluded = None if benchmark.excluded is None else rows_in_pool(benchmark.excluded[rows], pool)
             for block, top, scores in top_candidates(queries[rows], candidates[pool], ids, depth, excluded):
@@ -62,29 +59,48 @@ def write_trec(folder: Path, benchmark: Benchmark, queries: Matrix, candidates: 
                 progress.advance(len(block))
 
 
+def check_trec(benchmark: Benchmark) -> None:
+    """Raises ValueError for an id that the format cannot represent, a query that occurs twice in one language, and a
+    grade that trec_eval does not read as it is: it takes whole numbers only."""
+    names = _names(benchmark)
+    _refuse_repeated(
+        benchmark,
+        [(setting, names[row] + suffix) for setting, rows, _, suffix in _rankings(benchmark) for row in rows],
+    )
+    grades = [*([] if benchmark.gains is None else np.unique(benchmark.gains).tolist())]
+    grades += [] if benchmark.missing is None else benchmark.missing.gains
+    broken = next((grade for grade in grades if grade != int(grade)), None)
+    if broken is not None:
+        raise ValueError(
+            f"benchmark {benchmark.name}: TREC files cannot hold the grade {broken:g}, since trec_eval reads whole "
+            "numbers; multiply the grades, or set evaluation.trec_files=false"
+        )
+
+
 def _write_qrels(
     file: TextIO,
     benchmark: Benchmark,
     rows: NDArray[np.int64],
     pool: NDArray[np.int64],
     names: list[str],
-    own: bool,
+    setting: str,
 ) -> None:
-    """own: whether the queries are in a language of the pool, so that relevant candidates that are missing count."""
+    """Relevant candidates that are missing stay judged in the settings in which they count."""
     in_pool = set(pool.tolist())
     missing: dict[int, list[tuple[str, float]]] = {}
-    if own and benchmark.missing is not None:
-        for row, id_, gain in zip(*astuple(benchmark.missing), strict=True):
-            missing.setdefault(row, []).append((id_, gain))
+    if (those := benchmark.missing) is not None and setting != "crosslingual":
+        languages = those.languages or [ABSENT] * len(those.ids)
+        for row, id_, gain, language in zip(those.queries, those.ids, those.gains, languages, strict=True):
+            if setting == "multilingual" or language in (ABSENT, benchmark.query_languages[row]):
+                missing.setdefault(row, []).append((id_, gain))
     for row, name in zip(rows.tolist(), names, strict=True):
         relevant = [
             (benchmark.candidate_ids[candidate], gain)
             for candidate, gain in _relevant(benchmark, row)
             if candidate in in_pool
         ]
-        if own:
-            relevant += missing.get(row, [])
-        file.writelines(f"{name} 0 {id_} {gain:g}\n" for id_, gain in relevant)
+        relevant += missing.get(row, [])
+        file.writelines(f"{name} 0 {id_} {int(gain)}\n" for id_, gain in relevant)
 
 
 def _rankings(benchmark: Benchmark) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], str]]:
@@ -113,7 +129,8 @@ def _relevant(benchmark: Benchmark, query: int) -> list[tuple[int, float]]:
 def _names(benchmark: Benchmark) -> list[str]:
     languages = [benchmark.languages[language] for language in benchmark.query_languages]
     names = [f"{id_}/{language}" for id_, language in zip(benchmark.query_ids, languages, strict=True)]
-    for name in (*names, *benchmark.candidate_ids):
+    missing = () if benchmark.missing is None else benchmark.missing.ids
+    for name in (*names, *benchmark.candidate_ids, *missing):
         if len(name.split()) != 1 or name != name.strip():
             raise ValueError(
                 f"benchmark {benchmark.name}: TREC files cannot hold the id {name!r}, which has a space or is empty; "

@@ -18,11 +18,18 @@ _BLOCK = 1 << 18  # judgements at a time
 @dataclass(frozen=True, slots=True)
 class MissingRelevant:
     """Relevant candidates that the data name and do not have. queries: the row of the query of each, ascending. ids:
-    their ids. gains: what each would gain nDCG."""
+    their ids. gains: what each would gain nDCG. languages: in which each was judged, index into the benchmark's, or
+    ABSENT (-1), which stands for the query's own; empty if all are ABSENT."""
 
     queries: tuple[int, ...]
     ids: tuple[str, ...]
     gains: tuple[float, ...]
+    languages: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        """What fingerprints contain: as before there were languages, where there are none."""
+        languages = f", languages={self.languages}" if self.languages else ""
+        return f"MissingRelevant(queries={self.queries}, ids={self.ids}, gains={self.gains}{languages})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,8 @@ class Benchmark:
     cluster_unit: what a cluster is, in the singular, as the report names it: `article`, `passage`, `subject`.
     query_tasks: Q names, by which an encoder may have a prompt for each query. None: the benchmark's name.
     missing: relevant candidates that are not among the candidates. Nothing finds them, and they stay in the divisors of
-        recall, AP and nDCG, as in trec_eval: in the pool, and in the cell of the query's own language.
+        recall, AP and nDCG, as in trec_eval: in the pool and, if they were judged in the query's own language, in its
+        cell.
     excluded: (Q,) int64, a candidate that is not ranked for the query, such as its own text, or ABSENT (-1). It is none
         of the query's relevant ones.
     skipped_rows: rows of the source that were left out.
@@ -197,6 +205,13 @@ class Benchmark:
             raise checks.refuse(
                 "missing", f"{len(rows)} queries, {len(missing.ids)} ids, {len(missing.gains)} gains; give one of each"
             )
+        if missing.languages:
+            if len(missing.languages) != len(rows):
+                raise checks.refuse(
+                    "missing", f"{len(rows)} queries, {len(missing.languages)} languages; give one of each"
+                )
+            if not all(-1 <= language < len(self.languages) for language in missing.languages):
+                raise checks.refuse("missing", f"languages are not between -1 and {len(self.languages) - 1}; mend them")
         if sorted(rows) != list(rows) or not all(0 <= row < len(self.query_ids) for row in rows):
             raise checks.refuse("missing", f"queries do not ascend from 0 to {len(self.query_ids) - 1:,}; sort them")
         if not all(0 < gain < float("inf") for gain in missing.gains):
