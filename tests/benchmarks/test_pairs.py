@@ -60,7 +60,8 @@ def test_passages_that_answer_the_same_thing_are_all_candidates_and_relevant(tmp
     benchmark = load_benchmark(str(tmp_path / "test.csv"), layout="pairs")
     assert benchmark.query_ids == ("a", "b", "c", "b")
     assert benchmark.protocol == (
-        "pairs of test.csv: candidate = passage, relevant = the question's own or with its passage_id, in every language"
+        "pairs of test.csv: candidate = passage, relevant = the question's own or with its passage_id, in every "
+        "language"
     )
     assert benchmark.candidate_texts == ("Lima is.", "It is Lima.", "Rome is.", "Lima ist es.")
     bounds = benchmark.relevant_offsets.tolist()
