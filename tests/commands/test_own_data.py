@@ -163,3 +163,19 @@ def test_own_data_is_trained_on_and_evaluated(tmp_path, form):
     found = metrics(tmp_path / "out")
     assert (found["steps"], set(found["languages/corpus"])) == (2, {"en", "de", "zh"})
     assert 0 < found["world_facts/multilingual/map"] < 1
+
+
+def test_ids_that_trec_files_cannot_hold_are_told_before_the_training(tmp_path):
+    rows = ["id,language,question,passage", "q 1,en,Where is Lima?,In Peru.", "q2,en,Where is Rome?,In Italy."]
+    (tmp_path / "asked.csv").write_text("\n".join(rows))
+    small = [argument for argument in SMALL if not argument.startswith("benchmarks.")]
+    done = run_forked(
+        "babelbatch-train", "benchmarks=table", "benchmarks.table.layout=pairs", "benchmarks.table.path=asked.csv",
+        "evaluation.trec_files=true", "logger=none", *small, "output_dir=out", cwd=tmp_path, code=2,
+    )  # fmt: skip
+    message = (
+        "benchmark table: TREC files cannot hold the id 'q 1/en', which has a space or is empty; rename it, or set "
+        "evaluation.trec_files=false"
+    )
+    assert f"babelbatch: {message}\n" in done.stderr
+    assert not list((tmp_path / "out").rglob("*.ckpt"))
