@@ -51,7 +51,7 @@ WITH_ID = "id,language,question,passage,passage_id\n"
 
 
 def test_passages_that_answer_the_same_thing_are_all_candidates_and_relevant(tmp_path: Path) -> None:
-    """The one that came first was the only candidate of its passage_id."""
+    """In any language, also where the question is asked in one. The first was the only candidate of its passage_id."""
     (tmp_path / "test.csv").write_text(
         WITH_ID
         + "a,en,Capital of Peru?,Lima is.,lima\nb,en,Peru's capital?,It is Lima.,lima\nc,en,Italy's?,Rome is.,\n"
@@ -65,7 +65,7 @@ def test_passages_that_answer_the_same_thing_are_all_candidates_and_relevant(tmp
     )
     assert benchmark.candidate_texts == ("Lima is.", "It is Lima.", "Rome is.", "Lima ist es.")
     bounds = benchmark.relevant_offsets.tolist()
-    assert [benchmark.relevant[a:b].tolist() for a, b in pairwise(bounds)] == [[0, 1], [0, 1, 3], [2], [0, 1, 3]]
+    assert [benchmark.relevant[a:b].tolist() for a, b in pairwise(bounds)] == [[0, 1, 3], [0, 1, 3], [2], [0, 1, 3]]
     assert benchmark.clusters is not None
     assert benchmark.clusters.tolist() == [0, 0, 1, 0]
 

@@ -25,8 +25,8 @@ def pairs_benchmark(
     metric: str,
     bad: BadRows,
 ) -> Benchmark:
-    """Candidates: the distinct passages of each language. A question's own passage is relevant, and so are those of the
-    same passage_id in its language, in every language that has the question. Questions with one passage or passage_id
+    """Candidates: the distinct passages of each language. A question's own passage is relevant, in every language that
+    has the question, and so are those of the same passage_id, in any language. Questions with one passage or passage_id
     form a cluster.
 
     path: a table of the long form. candidates: a table whose passages are candidates too, and not its questions.

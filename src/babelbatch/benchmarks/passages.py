@@ -47,8 +47,8 @@ def passage_benchmark(
     pooled: bool = True,
     bad: BadRows | None = None,
 ) -> Benchmark:
-    """Candidates: the distinct passages of each language. A query's passage is relevant, and so are those with its
-    `answer` in the language, in every language that has the query.
+    """Candidates: the distinct passages of each language. A query's passage is relevant, in every language that has the
+    query, and so are those with its `answer`, in any language.
 
     name, languages, protocol, pooled: as in `Benchmark`. bad: has the rows that the reader leaves out, and collects
     those whose query id occurs twice in a language.
@@ -60,8 +60,8 @@ def passage_benchmark(
     ids: list[str] = []
     queries: dict[tuple[str, int], tuple[str, Place]] = {}  # id and language -> text and place
     passages: list[tuple[int, str]] = []  # of each query, as in `candidates`
-    asked: list[tuple[int, str | None]] = []  # the language of each query, and its answer
-    same: dict[tuple[int, str], set[int]] = {}  # language and answer -> candidates
+    asked: list[str | None] = []  # the answer of each query
+    same: dict[str, set[int]] = {}  # answer -> candidates
     answers: dict[str, set[int]] = {}
     for row in rows:
         column = column_of[row.language]
@@ -79,21 +79,22 @@ def passage_benchmark(
             ids.append(f"{row.language}_{counts[column]}")
             counts[column] += 1
         if row.answer is not None:
-            same.setdefault((column, row.answer), set()).add(candidate)
+            same.setdefault(row.answer, set()).add(candidate)
         if row.id is None:
             continue
         queries[row.id, column] = row.query, row.place
         answers.setdefault(row.id, set()).add(candidate)
         passages.append((column, row.key))
-        asked.append((column, row.answer))
+        asked.append(row.answer)
     if bad is not None:
         bad.refuse()
-    for (id_, _), (column, answer) in zip(queries, asked, strict=True):
+    for (id_, _), answer in zip(queries, asked, strict=True):
         if answer is not None:
-            answers[id_] |= same[column, answer]
+            answers[id_] |= same[answer]
     query_ids = [id_ for id_, _ in queries]
     # A query has two sources, its passage and its answer, and shares a cluster through either.
-    sources = [passage if each[1] is None else ("answer", *each) for passage, each in zip(passages, asked, strict=True)]
+    of_query = zip(passages, asked, strict=True)
+    sources = [passage if answer is None else ("answer", answer) for passage, answer in of_query]
     clusters = joined_clusters([*query_ids, *query_ids], [*passages, *sources])[: len(query_ids)]
     relevant = [sorted(answers[id_]) for id_, _ in queries]
     return Benchmark(
