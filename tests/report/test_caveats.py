@@ -46,7 +46,7 @@ def test_scores_of_earlier_weights_are_named(tmp_path: Path) -> None:
     """Only for the groups that have them: the others' are of their last weights."""
     by_early_stopping(tmp_path, {"x": (1_000, 600, 400), "h": (1_000, 1_000, 500)}, "validation/loss")
     assert notes_of(tmp_path)[:2] == [
-        "Strategies differ here in more than their names say: callbacks.best is not set for X-Y, set for hybrid "
+        "Strategies differ here in more than their names say: callbacks.best is not set for X-Y, and set for hybrid "
         "alpha=0.5 and X-X. A difference between them may be due to that.",
         "The scores of hybrid alpha=0.5 (step 500 of 1,000 in 1 of 3 runs) and X-X (step 400 to 600 of 1,000 in 2 of 3 "
         "runs) are of the weights with the best validation/loss, not of the last. Alpha and its schedule are those "
@@ -90,8 +90,8 @@ def test_settings_that_no_name_shows_are_named(tmp_path: Path) -> None:
         for strategy, alpha, lr in (("x_x", 1.0, 0.1), ("hybrid", 0.5, 0.001)):
             write_run(tmp_path / f"{strategy}{seed}", strategy, alpha, seed, settings={"optimizer": {"lr": lr}})
     note = (
-        "Strategies differ here in more than their names say: optimizer.lr is 0.001 for hybrid alpha=0.5, 0.1 for X-X. "
-        "A difference between them may be due to that."
+        "Strategies differ here in more than their names say: optimizer.lr is 0.001 for hybrid alpha=0.5, and 0.1 for "
+        "X-X. A difference between them may be due to that."
     )
     assert notes_of(tmp_path)[0] == note
     for seed in range(3):  # now both have both, and the names tell them apart

@@ -6,15 +6,15 @@ import json
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from babelbatch.report.enumeration import NAMED, some
+from babelbatch.report.enumeration import NAMED, listed, some
 from babelbatch.report.grouping import OF_THE_STRATEGY, Group, compared
 
 _DEFAULT = '"default"'  # as JSON
 
 
 def unnamed_differences(groups: Sequence[Group]) -> list[str]:
-    """Clauses such as "loss.temperature is 0.05 for X-X, 0.02 for X-Y": of each setting, apart from those that make a
-    strategy, in which trained groups differ and which no label shows. What belongs to an encoder, a loss or another
+    """Clauses such as "loss.temperature is 0.05 for X-X, and 0.02 for X-Y": of each setting, apart from those that make
+    a strategy, in which trained groups differ and which no label shows. What belongs to an encoder, a loss or another
     part whose name labels show is left out, and so are averages of runs.
     """
     trained = [group for group in groups if not (group.fixed or group.foreign or group.strategy == "merged")]
@@ -33,7 +33,7 @@ def unnamed_differences(groups: Sequence[Group]) -> list[str]:
         if len(of_value) > 1:
             found.setdefault(_name(path), of_value)
     return [
-        f"{name} is {', '.join(f'{value} for {some(labels)}' for value, labels in of_value.items())}"
+        f"{name} is {listed([f'{value} for {some(labels)}' for value, labels in of_value.items()], comma=True)}"
         for name, of_value in found.items()
     ]
 
