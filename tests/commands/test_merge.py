@@ -19,6 +19,7 @@ from babelbatch.configuration.identity import identity
 from babelbatch.configuration.saved import load_config
 from babelbatch.encoder import interpolated, tiny, weights_digest
 from babelbatch.report.grouping import grouped
+from babelbatch.report.merged_card import Parent, merged_metadata
 from babelbatch.report.runs import FoundRuns, find_runs
 from commands import SMALL, metrics, run_forked, weights
 from run_folders import write_run
@@ -81,6 +82,13 @@ def test_the_card_names_the_runs(sweep: dict[str, Path], tmp_path: Path) -> None
     assert "| corpus | World facts | Unicode-3.0 (CLDR, built in) |  |" in text
     assert f"| fingerprint/corpus | `{metrics(sweep['x_x 0'])['fingerprint/corpus']}` |" in text
     assert str(tmp_path) not in text
+
+
+def test_the_card_has_the_languages_that_batches_were_drawn_from() -> None:
+    """The corpus has three, and one run took one of them."""
+    facts = {"languages/corpus": ["de", "en", "zh"]}
+    of_one = [Parent(name, 0.5, "x_x", facts, {"sampling.languages": [name]}) for name in ("de", "zh")]
+    assert merged_metadata("merged", of_one, False).language == ["de", "zh"]
 
 
 def test_a_sweep_ends_in_the_runs_themselves(sweep: dict[str, Path], tmp_path: Path) -> None:

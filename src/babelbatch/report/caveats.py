@@ -10,7 +10,8 @@ from babelbatch.report.grouping import Group
 from babelbatch.report.run_scores import DEFAULT_UNIT
 from babelbatch.report.runs import FoundRuns, custom_metrics
 from babelbatch.report.scored_weights import chosen_on_benchmarks, monitors_of, steps_of
-from babelbatch.report.unnamed_settings import summary
+from babelbatch.report.unnamed_settings import note_on_settings
+from babelbatch.runs.files import EVALUATED_STEP
 from babelbatch.statistics import Comparison, smallest_p_value
 
 
@@ -43,7 +44,7 @@ def caveats(studies: Sequence[Study], found: FoundRuns) -> list[str]:
             "Merged is the average of the weights of finished runs, a rival of hybrid batches: one encoder that costs "
             "as much to train as all of these runs together."
         )
-    notes += summary(study.groups)
+    notes += note_on_settings(study.groups)
     notes += chosen_on_benchmarks([run for group in study.groups for run in group.runs])
     notes += _best_weights(study.groups)
     notes += map(_sample, studies)
@@ -69,7 +70,7 @@ def _best_weights(groups: Sequence[Group]) -> list[str]:
     """Which scores are of an earlier step than the last."""
     named: dict[str, list[str]] = {}
     for group in groups:
-        runs = [(run.metrics.get("evaluated_step"), steps_of(run)) for run in group.runs]
+        runs = [(run.metrics.get(EVALUATED_STEP), steps_of(run)) for run in group.runs]
         earlier = [(step, last) for step, last in runs if step is not None and last is not None and step < last]
         if earlier:
             scored, trained = (_range(numbers) for numbers in zip(*earlier, strict=True))

@@ -24,6 +24,7 @@ from babelbatch.report.model_card import (
     use_section,
     without_folders,
 )
+from babelbatch.runs.trained_languages import trained_languages
 from babelbatch.storage import write_atomically
 
 
@@ -82,7 +83,7 @@ def write_merged_card(
 
 def merged_metadata(name: str, parents: Sequence[Parent], exported: bool) -> ModelCardData:
     """The block that the hub reads. exported: whether sentence-transformers reads the folder."""
-    languages = {primary_language(tag) for each in parents for tag in each.metrics.get("languages/corpus") or ()}
+    languages = {primary_language(tag) for each in parents for tag in trained_languages(each.metrics, each.settings)}
     base = parents[0].settings.get("encoder.name_or_path")
     return ModelCardData(
         model_name=name,

@@ -9,8 +9,6 @@ from pathlib import PurePath
 from babelbatch.report.enumeration import NAMED, listed, some
 from babelbatch.report.grouping import OF_THE_STRATEGY, Group, compared
 
-_DEFAULT = '"default"'  # as JSON
-
 
 def unnamed_differences(groups: Sequence[Group]) -> list[str]:
     """Clauses such as "loss.temperature is 0.05 for X-X, and 0.02 for X-Y": of each setting, apart from those that make
@@ -38,7 +36,7 @@ def unnamed_differences(groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def summary(groups: Sequence[Group]) -> list[str]:
+def note_on_settings(groups: Sequence[Group]) -> list[str]:
     """The note about them, if there are any."""
     clauses = unnamed_differences(groups)
     if not clauses:
@@ -51,9 +49,9 @@ def summary(groups: Sequence[Group]) -> list[str]:
 
 
 def _values(group: Group) -> dict[str, str]:
-    """path -> what the runs of a group have there, as JSON."""
+    """path -> what the runs of a group have there, as JSON; without what is null, as if it were not there."""
     settings = [compared(run.settings) for run in group.runs]
-    paths = {path for each in settings for path in each}
+    paths = {path for each in settings for path, value in each.items() if value is not None}
     return {path: " or ".join(sorted({json.dumps(each.get(path)) for each in settings})) for path in paths}
 
 
@@ -73,4 +71,4 @@ def _name(path: str) -> str:
 def _shown(path: str, value: str | None) -> str:
     if path.startswith("callbacks."):
         return "not set" if value is None else "set" if path.endswith("._target_") else value
-    return (value or _DEFAULT).replace('"', "")
+    return "default" if value is None else value.replace('"', "")
