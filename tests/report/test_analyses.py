@@ -198,8 +198,8 @@ def test_gains_by_distance_with_level_script_and_class_held_constant(studies: li
     ]  # fmt: skip
     for sentence, group in zip(section.sentences, ("X-Y", "hybrid alpha=0.5"), strict=True):
         assert sentence.startswith(
-            f"With X-X level, other script, class of the language with less data equal, the difference of {group} from "
-            "X-X is not significantly related to syntactic distance (standardised coefficient "
+            f"With X-X level, other script and class of the language with less data equal, the difference of {group} "
+            "from X-X is not significantly related to syntactic distance (standardised coefficient "
         )
     xy, _, xx = studies[0].groups
     off = ~np.eye(len(EIGHT), dtype=bool)

@@ -118,6 +118,17 @@ def test_what_does_not_measure_bias_is_not_called_so(tmp_path: Path) -> None:
     assert "less language bias" not in text
 
 
+def test_a_measure_has_the_same_decimals_in_each_column(tmp_path: Path) -> None:
+    for seed, (strategy, lift) in enumerate({"x_x": 4.7, "x_y": 2.159}.items()):
+        facts = {"facts/multilingual/same_language_lift@10": lift}
+        write_run(
+            tmp_path / strategy, strategy=strategy, alpha=float(strategy == "x_x"), seed=seed, bias=True, facts=facts
+        )
+    text = write_report([tmp_path], tmp_path / "report").read_text(encoding="utf-8")
+    (row,) = re.findall("<tr>.*the same, divided by its share of the pool.*</tr>", text)
+    assert re.findall(">([0-9.]+)</td>", row) == ["2.16", "4.70"]
+
+
 def test_no_preference_where_few_languages_have_an_answer(tmp_path: Path) -> None:
     """As in MLQA-R: a version in the question's language then comes first more often than in one of L cases."""
     run = write_run(tmp_path / "run", bias=True)

@@ -9,16 +9,17 @@ import pyarrow.compute as pc
 
 from babelbatch.report.comparisons import PREFERENCE, Study, reference_of
 from babelbatch.report.heatmaps import mean_metric
+from babelbatch.report.numbers import MISSING, fixed
 from babelbatch.report.runs import Run
 from babelbatch.report.tables import Data
 
 _MOST_GROUPS = 6
-_OTHER_MEASURES = {
-    "same_language@10": "share of the query's language in the top 10",
-    "same_language_lift@10": "the same, divided by its share of the pool (1 is fair)",
-    "mrc@10": "agreement of the rankings for one query's translations (MRC@10)",
-    "peer@100": "PEER@100 (with one answer in each language it only counts queries without any in the top 100)",
-    "rank_distance_normalised": "rank distance divided by pool size",
+_OTHER_MEASURES = {  # name and decimals of each
+    "same_language@10": ("share of the query's language in the top 10", 3),
+    "same_language_lift@10": ("the same, divided by its share of the pool (1 is fair)", 2),
+    "mrc@10": ("agreement of the rankings for one query's translations (MRC@10)", 3),
+    "peer@100": ("PEER@100 (with one answer in each language it only counts queries without any in the top 100)", 3),
+    "rank_distance_normalised": ("rank distance divided by pool size", 4),
 }
 
 
@@ -27,8 +28,8 @@ class Preference:
     """Language preference rates, a column a group.
 
     rows: (query language, unbiased rate, rates). macro: (rate, interval) over all languages. unbiased: the mean of the
-    unbiased rates. parallel: whether these are all equal. others: (name of another measure, its values). left_out: how
-    many more groups have rates.
+    unbiased rates. parallel: whether these are all equal. others: (name of another measure, its values as text).
+    left_out: how many more groups have rates.
     """
 
     groups: tuple[str, ...]
@@ -36,7 +37,7 @@ class Preference:
     macro: tuple[tuple[str, str], ...]
     unbiased: float
     parallel: bool
-    others: tuple[tuple[str, tuple[float, ...]], ...]
+    others: tuple[tuple[str, tuple[str, ...]], ...]
     data: Data
     left_out: int
 
@@ -60,10 +61,10 @@ def language_preference(study: Study) -> Preference | None:
     macro = tuple((PREFERENCE.shown(each.value), PREFERENCE.interval(each.low, each.high)) for each in estimates)
     labels = tuple(group.label for group in groups)
     others = []
-    for metric, name in _OTHER_MEASURES.items():
-        values = tuple(mean_metric(group.runs, f"{study.benchmark}/multilingual/{metric}") for group in groups)
+    for metric, (name, digits) in _OTHER_MEASURES.items():
+        values = [mean_metric(group.runs, f"{study.benchmark}/multilingual/{metric}") for group in groups]
         if not np.isnan(values).all():
-            others.append((name, values))
+            others.append((name, tuple(MISSING if np.isnan(value) else fixed(value, digits) for value in values)))
     columns = ("query language", *labels, "unbiased")
     data = Data(f"{study.benchmark}_language_preference", columns, [(code, *rates, fair) for code, fair, rates in rows])
     fair_rates = list(unbiased.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from babelbatch.report.comparisons import Study, reference_of
+from babelbatch.report.enumeration import listed
 from babelbatch.report.grouping import Group
 from babelbatch.report.languages import DISTANCES, distance, distance_matrix, language
 from babelbatch.report.measures import Measure
@@ -115,7 +116,7 @@ def _sentence(
     study: Study, group: Group, reference: Group, each: Coefficient, p_value: float, predictors: list[str]
 ) -> str:
     of_both = f"difference of {group.subject} from {reference.subject}"
-    equal = ", ".join(name for name in predictors if name != each.predictor)
+    equal = listed([name for name in predictors if name != each.predictor])
     numbers = f"(standardised coefficient {fixed(each.beta, 2, signed=True)}, {p_text(p_value)})"
     if p_value < 1 - study.level:
         turn = "rises" if each.beta > 0 else "falls"
