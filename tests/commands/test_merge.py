@@ -84,6 +84,17 @@ def test_the_card_names_the_runs(sweep: dict[str, Path], tmp_path: Path) -> None
     assert str(tmp_path) not in text
 
 
+def test_its_export_keeps_the_card(sweep: dict[str, Path], tmp_path: Path) -> None:
+    merge(sweep, "output=merged", place=tmp_path)
+    card = (tmp_path / "merged" / "encoder" / "README.md").read_text(encoding="utf-8")
+    for run in ("merged", "merged/encoder"):
+        output = tmp_path / f"of-{run.replace('/', '-')}"
+        done = run_forked("babelbatch-export", f"run={run}", f"output={output}", "dtype=float16", cwd=tmp_path)
+        assert "no model card" not in done.stdout
+        exported = (output / "README.md").read_text(encoding="utf-8")
+        assert exported.replace("\nExported with weights in float16.\n", "", 1) == card != exported
+
+
 def test_the_card_has_the_languages_that_batches_were_drawn_from() -> None:
     """The corpus has three, and one run took one of them."""
     facts = {"languages/corpus": ["de", "en", "zh"]}

@@ -1,5 +1,6 @@
 """What a run needs from elsewhere, listed before anything is fetched."""
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from babelbatch.commands.fetch import needs_table
 from babelbatch.commands.needs import Need, needs_of, problems_of_missing
 from babelbatch.configuration.plain import plain, without_hydra
 from babelbatch.configuration.schema import ConfigError, register
+from babelbatch.corpora.table import load_corpus
 from babelbatch.describe import main as describe
 from babelbatch.jobs.fetching import check_needs, main
 from babelbatch.jobs.overrides import CONF, force_overrides
@@ -177,6 +179,41 @@ def test_what_the_user_has_is_not_asked_for(composed: Callable, tmp_path: Path) 
     )  # fmt: skip
     check_needs(found)
     assert problems_of_missing([]) == []
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_rows_of_the_hub_that_were_read_need_no_connection(
+    composed: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And those of another commit, or of a branch, are named with the way to read them."""
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    row = {"id": "1", "language": "en", "question": "Is it?", "passage": "It is."}
+    (tmp_path / "owner" / "name" / "train.jsonl").write_text(json.dumps(row))
+    table = ["corpus=table", "corpus.hub=owner/name"]
+    monkeypatch.chdir(tmp_path)
+    check_needs(composed(*table))  # a folder
+    load_corpus(hub="owner/name", revision=COMMIT)
+    monkeypatch.chdir(tmp_path / "owner")
+    check_needs(composed(*table, f"corpus.revision={COMMIT}"))
+    missing = "corpus: owner/name is not in the cache, and HF_HUB_OFFLINE is set; read it where there is a connection"
+    other = "or set corpus.path to a folder with its files"
+    for more, command in (
+        (["corpus.revision=main"], "babelbatch-data with the same settings and corpus.revision=<commit>"),
+        ([f"corpus.revision={COMMIT[::-1]}"], "babelbatch-data with the same settings"),
+        ([f"corpus.revision={COMMIT}", "corpus.split=test"], "babelbatch-data with the same settings"),
+    ):
+        assert refused(composed(*table, *more)) == [f"{missing} ({command}), {other}"]
+
+
+def test_rows_of_the_hub_are_not_fetched_by_trying_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corpus=table", "corpus.hub=owner/name", "benchmarks=[world_facts]", "encoder=static"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "babelbatch: corpus: hub: the rows of owner/name are streamed; read them into the cache with babelbatch-data "
+        "and the commit as revision=",
+        "babelbatch: 1 of 1 are not fetched",
+    ]
 
 
 def test_a_dry_run_lists_without_a_connection(capsys: pytest.CaptureFixture[str]) -> None:

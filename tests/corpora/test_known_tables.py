@@ -62,6 +62,30 @@ def test_triplets(tmp_path: Path) -> None:
     assert triples(loaded(tmp_path / "none.jsonl", {"anchor": "q1", "positive": "p1"})) == [("q1", "p1", [])]
 
 
+@pytest.mark.parametrize(
+    ("question", "passage", "negative"),
+    [("anchor", "positive", "negative"), ("query", "pos", "neg"), ("query", "positive", "negative")],
+)
+def test_negatives_are_read_whatever_the_other_columns_are(
+    question: str, passage: str, negative: str, tmp_path: Path
+) -> None:
+    """Naming the columns that are found without it leaves out nothing."""
+    row: Row = {question: "q1", passage: "p1", negative: "n1"}
+    columns = {"question": question, "passage": passage}
+    assert triples(loaded(tmp_path / "named.jsonl", row, columns=columns)) == [("q1", "p1", ["n1"])]
+    usual: Row = {"question": "q1", "passage": "p1", negative: "n1", "negative_1": "n2"}
+    assert triples(loaded(tmp_path / "usual.jsonl", usual)) == [("q1", "p1", ["n1", "n2"])]
+
+
+def test_scores_of_two_sentences_are_labels(tmp_path: Path) -> None:
+    rows = [{"sentence1": f"q{n}", "sentence2": f"p{n}", "score": score} for n, score in enumerate((1.0, 0.0))]
+    assert triples(loaded(tmp_path / "pairs.jsonl", *rows)) == [("q0", "p0", [])]
+    with pytest.raises(ValueError, match=r"'score' is 0\.83, neither 1 \(a pair\) nor 0; keep the rows that are"):
+        loaded(tmp_path / "scores.jsonl", {"sentence1": "q", "sentence2": "p", "score": 0.83})
+    ranked: Row = {"question": "q", "passage": "p", "score": 0.83}
+    assert triples(loaded(tmp_path / "ranked.jsonl", ranked)) == [("q", "p", [])]
+
+
 @pytest.mark.parametrize("columns", [None, {"question": "sentence1", "passage": "sentence2"}])
 def test_labels(tmp_path: Path, columns: dict[str, str] | None, caplog: pytest.LogCaptureFixture) -> None:
     """A pair with the label 0 does not belong together, and is no item."""

@@ -234,6 +234,21 @@ BAD = {  # what is wrong: the name of the file, its content, and the message beh
         ", line 2: no column 'language'; there are: id, question, passage; name it in columns.language, set "
         "language=en if all rows are in one, or give each language a file: en.jsonl",
     ),
+    "a kind of data is no language": (
+        "qa.csv",
+        b"id,question,passage\n1,q,p\n",
+        ", line 2: no column 'language'; there are: ",
+    ),
+    "a language and a split are no language": (
+        "en_train.csv",
+        b"id,question,passage\n1,q,p\n",
+        ", line 2: no column 'language'; there are: ",
+    ),
+    "a part of a table is no region": (
+        "en_001.csv",
+        b"id,question,passage\n1,q,p\n",
+        ", line 2: no column 'language'; there are: ",
+    ),
     "a split is no language": (
         "dev.csv",
         b"id,question,passage\n1,q,p\n",

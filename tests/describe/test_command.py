@@ -269,6 +269,7 @@ def test_languages_without_pairs(make_corpus):
         "corpus: no item pairs a text in 'en' with one in any language, so there is no batch in it; "
         "leave it out of the languages, or add its texts under the same ids",
     ]
+    assert list(problems(corpus_facts(corpus, None, 1), [], languages=["deu", "zh"])) == []  # en is not trained on
     one = corpus_facts(make_corpus(3, ("en",)), None, 1)
     assert list(notes(one, [], [])) == [
         "corpus: no item is in two languages; set sampling=x_x, or another that has no X-Y batches"
@@ -381,6 +382,7 @@ def test_what_is_not_trained_on_is_not_in_the_way(enough, tmp_path, capsys):
     assert main([*typed, "train_on_test=true"]) == 0
     assert "train_on_test=true accepts that" in capsys.readouterr().out
     assert main([*typed, "sampling=english", "sampling.languages=[EN]"]) == 0
+    assert main([*typed[1:], "sampling.languages=[EN]", "sampling.alpha=1"]) == 0
     few = [*typed, "language_fraction={de: 0.2}", "sampling=english"]
     assert main([*few, "sampling.languages=[de]", "sampling.batch_size=8"]) == 2
     told = capsys.readouterr().out

@@ -97,6 +97,28 @@ def test_a_code_that_is_none_is_named_with_its_line(cached):
         benchmark_from_rows("mine", rows, rows, [Judgement("1", "1")], protocol="mine")
 
 
+@pytest.mark.parametrize(
+    ("code", "instead"),
+    [
+        ("jp", "if the country is meant, its language is 'ja'"),
+        ("cz", "if the country is meant, its language is 'cs'"),
+        ("faq", "write a code such as en or zh-Hant"),
+        ("en-train", "write a code such as en or zh-Hant"),
+    ],
+)
+def test_a_code_that_does_not_exist_is_no_language(cached: Path, code: str, instead: str) -> None:
+    """Text under it would be one more language to draw from, and Japanese one that was not trained on."""
+    with pytest.raises(ValueError, match=rf"t\.jsonl, line 2: there is no language '{code}'; {instead}"):
+        load_corpus(table(cached, "en", code))
+    with pytest.raises(ValueError, match=f"language: there is no language '{code}'"):
+        load_corpus(table(cached, "en"), language=code)
+
+
+@pytest.mark.parametrize("code", ["es-419", "kzj", "acm", "de-1996", "sr-Latn", "ber", "qaa"])
+def test_rare_codes_that_exist(cached: Path, code: str) -> None:
+    assert load_corpus(table(cached, code)).languages == (canonical_language(code),)
+
+
 def test_what_yaml_makes_of_codes():
     assert chosen_languages(["NAN", "no"]) == ["nan", "no"]
     for value, code in ((float("nan"), "nan"), (False, "no")):

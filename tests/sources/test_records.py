@@ -11,6 +11,7 @@ import re
 import pandas as pd
 import pytest
 
+from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lines import id_in
 from babelbatch.sources.records import records
 from babelbatch.sources.tables import files_of
@@ -98,6 +99,12 @@ def test_a_json_array(tmp_path, indent):
     path.write_text(text)
     with pytest.raises(ValueError, match=r"a\.jsonl, line 1: .* begins an array; a file of one JSON array must be nam"):
         read(path)
+
+
+def test_entries_of_an_array_are_numbered_with_those_that_are_left_out(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps([ROWS[0], 7, ROWS[1]]))
+    bad = BadRows("skip")
+    assert [place.line for place, _ in records(tmp_path / "a.json", bad)] == [1, 3]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.parquet", "a.tsv"])

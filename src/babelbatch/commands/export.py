@@ -23,8 +23,9 @@ from babelbatch.encoder import (
 )
 from babelbatch.evaluation.encoding import encode
 from babelbatch.progress import waiting
-from babelbatch.report.model_card import write_card
-from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, METRICS_FILE
+from babelbatch.report.model_card import CARD_FILE, write_card
+from babelbatch.runs.files import CONFIG_FILE, ENCODER_FOLDER, MERGE_FILE, METRICS_FILE
+from babelbatch.storage import write_atomically
 
 _TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital since the country became independent.")
 _MEASURED = "measured on two English sentences, as queries and as passages"
@@ -76,16 +77,19 @@ def export(cfg: DictConfig) -> None:
 
 
 def _write_card(cfg: DictConfig, folder: Path) -> None:
-    """The model card, if the encoder is that of a finished run."""
+    """The model card, if the encoder is that of a finished run or of an average of runs."""
     run = Path(cfg.run).expanduser()
     run = run.parent if run.name == ENCODER_FOLDER else run
-    if not ((run / METRICS_FILE).is_file() and (run / CONFIG_FILE).is_file()):
-        print("no model card: only a finished training run knows what is in one")
-        return
     changes = [f"weights in {cfg.dtype}"] if cfg.dtype != "float32" else []
     changes += [f"the first {cfg.dimensions} components of its vectors"] if cfg.dimensions is not None else []
-    note = f"Exported with {' and '.join(changes)}; the scores below are those of the whole model." if changes else ""
-    write_card(run, folder, note)
+    note = f"Exported with {' and '.join(changes)}" if changes else ""
+    if (run / METRICS_FILE).is_file() and (run / CONFIG_FILE).is_file():
+        write_card(run, folder, f"{note}; the scores below are those of the whole model." if note else "")
+    elif (run / MERGE_FILE).is_file() and (card := run / ENCODER_FOLDER / CARD_FILE).is_file():
+        head, heading, sections = card.read_text(encoding="utf-8").partition("\n## ")
+        write_atomically(folder / CARD_FILE, "".join([head, f"\n{note}.\n" if note else "", heading, sections]))
+    else:
+        print("no model card: only a finished training run knows what is in one")
 
 
 def _vectors(encoder: Encoder) -> NDArray[np.float32]:

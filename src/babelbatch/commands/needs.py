@@ -21,10 +21,10 @@ from babelbatch.sources.download import answers, is_offline
 from babelbatch.sources.hub import HubFiles, hub_server
 from babelbatch.sources.listing import Request, listing
 from babelbatch.sources.models import ADAPTER_FILE, base_of_adapter, cached_model, model_licence
+from babelbatch.sources.tables import HubTable
 from babelbatch.storage import cache_folder
 
 _HUB = "https://huggingface.co"
-_FETCH = "fetch it where there is a connection (babelbatch-fetch with the same settings)"
 _LOCAL = ("path", "data_dir", "dictionaries")  # settings of loaders whose files the user has
 _STORED = ("miracl", "mmarco", "mr_tydi")  # corpora that are read from the cache without their published files
 
@@ -57,6 +57,11 @@ class Need:
     def is_unknown(self) -> bool:
         """Whether nobody but the loader itself knows what it fetches."""
         return self.model is None and not self.requests
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it is rows of the hub, which babelbatch-fetch cannot fetch."""
+        return any(isinstance(request, HubTable) for request in self.requests)
 
     @property
     def places(self) -> list[str]:
@@ -124,12 +129,24 @@ def problems_of_missing(needs: Iterable[Need]) -> list[str]:
             continue
         why = "HF_HUB_OFFLINE is set" if is_offline() else f"{_host(unreachable or '')} cannot be reached"
         what = need.name if need.adapter is None else f"{need.name}, the model of the adapter in {need.adapter},"
-        found.append(f"{need.path}: {what} is not in the cache, and {why}; {_FETCH}, or {_other(need)}")
+        remedies = f"{_fetched_elsewhere(need)}, or {_other(need)}"
+        found.append(f"{need.path}: {what} is not in the cache, and {why}; {remedies}")
     return found
+
+
+def _fetched_elsewhere(need: Need) -> str:
+    """How a need gets into the cache."""
+    for request in need.requests:
+        if isinstance(request, HubTable):
+            commit = "" if request.is_pinned else f" and {need.path}.revision=<commit>"
+            return f"read it where there is a connection (babelbatch-data with the same settings{commit})"
+    return "fetch it where there is a connection (babelbatch-fetch with the same settings)"
 
 
 def _other(need: Need) -> str:
     """What to set where a need cannot be fetched."""
+    if need.is_streamed:
+        return f"set {need.path}.path to a folder with its files"
     if need.adapter is not None:
         return f"name a folder as base_model_name_or_path in {Path(need.adapter) / ADAPTER_FILE}"
     return f"set {need.path} to a folder" if need.model is not None else f"set {need.path}.data_dir to its files"
@@ -149,6 +166,8 @@ def _ask(path: str, node: dict[str, Any], needs: dict[str, Need], problems: dict
     """Adds what one loader would fetch."""
     target, settings = str(node["_target_"]), {key: value for key, value in node.items() if key != "_target_"}
     if any(settings.get(key) is not None for key in _LOCAL):
+        return
+    if ".corpora.table." in target and settings.get("hub") and Path(settings["hub"]).is_dir():  # `datasets` reads it
         return
     key = json.dumps(node, sort_keys=True, default=str)
     if key in needs:

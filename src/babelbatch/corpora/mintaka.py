@@ -42,7 +42,7 @@ def load_corpus(data_dir: str | None = None, languages: list[str] | None = None)
     def build(folder: Path) -> Sequence[str]:
         tally, read = RowTally("mintaka"), 0
         with Assembly(folder, selected) as assembly:
-            for read, (_, row) in enumerate(elements(path, "item"), start=1):
+            for read, _, row in elements(path, "item"):
                 _add(assembly, row, Place(path, read), selected, tally)
             check_count("mintaka: questions", read, COUNT, data_dir)
             tally.report()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from babelbatch.corpora.assembly import Assembly
 from babelbatch.corpora.stored import stored_corpus
-from babelbatch.records import Corpus, LanguageCodes
+from babelbatch.records import Corpus, LanguageCodes, is_registered
 from babelbatch.sources.bad_rows import BadRows, OnBadRow
 from babelbatch.sources.columns import (
     LANGUAGE,
@@ -30,6 +30,8 @@ from babelbatch.storage import file_signatures
 log = logging.getLogger(__name__)
 
 _SPLITS = {"dev", "val"}  # file names that are splits rather than the languages Domung and Vehes
+_NUMBERED = re.compile(r".*[-_](?!419)\d{3}")  # en_001 is rather the first part of a table than English of the world
+_READING = 2  # version: how columns are understood and rows are numbered
 
 
 def load_corpus(
@@ -78,7 +80,7 @@ def load_corpus(
     reader = _Reader(complete_columns(columns), frozenset(columns or ()), language, languages, codes)
     inputs: dict[str, object] = {
         "columns": reader.columns, "given": sorted(reader.given), "language": language, "languages": languages,
-        "negatives": negatives, "on_bad_row": on_bad_row,
+        "negatives": negatives, "on_bad_row": on_bad_row, "reading": _READING,
     }  # fmt: skip
     bad = BadRows(on_bad_row)
     if path is not None:
@@ -111,13 +113,18 @@ def _build(
             raise ValueError(f"languages: no row is in '{', '.join(missing)}'; the table has: {found}")
         if reader.unpaired:
             log.info("corpus table: %s rows with label 0 are no pairs, and are left out", f"{reader.unpaired:,}")
+        if reader.of_files:
+            log.info("corpus table: no column of languages; by the names of the files: %s", ", ".join(reader.of_files))
         reader.codes.report()
         assembly.finish(negatives)
         return assembly.languages
 
 
 class _Reader:
-    """Adds the rows of a table to an assembly. seen, left_out: the languages of its rows, selected ones and others."""
+    """Adds the rows of a table to an assembly.
+
+    seen, left_out: the languages of its rows, selected ones and others. of_files: those that file names say.
+    """
 
     def __init__(
         self,
@@ -132,6 +139,7 @@ class _Reader:
         self.unpaired = 0  # rows whose label says that question and passage do not belong together
         self.seen: set[str] = set()
         self.left_out: set[str] = set()
+        self.of_files: dict[str, None] = {}
         self._language = language
         self._first: Layout | None = None
         self._wide = by_language(self.columns["question"])
@@ -237,15 +245,25 @@ class _Reader:
         if self._language is not None:
             return self._language
         language = place.path.name.partition(".")[0]
-        if not re.fullmatch(LANGUAGE, language) or language in _SPLITS:
+        if not _is_language(language):
             raise MissingColumn(
                 f"{place}: no column '{self.columns['language']}'; there are: {', '.join(record)}; name it in "
                 "columns.language, set language=en if all rows are in one, or give each language a file: en.jsonl"
             )
-        return self.codes(language, place)
+        self.of_files[found := self.codes(language, place)] = None
+        return found
 
     def _new_layout(self, names: tuple[str, ...]) -> Layout:
         return find_layout(names, self.columns, self.given)
+
+
+def _is_language(name: str) -> bool:
+    """Whether a file of this name has the rows of a language: `de`, but not `en_train`, `qa` or `en_001`."""
+    of_form = re.fullmatch(LANGUAGE, name) and name not in _SPLITS and not _NUMBERED.fullmatch(name)
+    try:
+        return bool(of_form) and is_registered(name)
+    except ValueError:
+        return False
 
 
 def _optional(record: Record, column: str, place: Place) -> str | None:

@@ -17,7 +17,8 @@ _STEPS = 1_000  # in which a schedule changes alpha; only its ends matter here
 class Draws:
     """What a run would draw.
 
-    chosen: whether the strategy was; else only its batch size counts, for the kinds of batches that the corpus has.
+    chosen: whether a setting of the strategy was; else only its batch size counts, for the kinds of batches that the
+    corpus has.
     validation_fraction, language_fraction, seed, train_on_test: of the run. validates: whether the items of its
     validation loss count. copies: of each item in which words are switched; more than one may fill a batch that the
     corpus does not.

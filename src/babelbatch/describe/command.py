@@ -99,7 +99,8 @@ def _compose(typed: list[str], config_dir: str | None) -> tuple[DictConfig, Draw
             cfg = compose("describe", [*search, *overrides])
         put_home(cfg)
         check_needs([cfg])
-        chosen = any(override.startswith("sampling=") for override in overrides)
+        of_strategy = [each for each in overrides if re.match(r"[+~]*sampling[.=@]", each)]
+        chosen = any("sampling.batch_size=" not in each for each in of_strategy)
         return cfg, Draws(instantiate(cfg.sampling, _convert_="all"), chosen, held_out), None
     training = [override for override, root in zip(overrides, roots, strict=True) if root not in _OWN_KEYS]
     own = [override for override, root in zip(overrides, roots, strict=True) if root in {*_OWN_KEYS, "encoder"}]
@@ -148,9 +149,9 @@ def _describe(cfg: DictConfig, draws: Draws, validation_node: DictConfig | None,
         encoder = build_encoder(cfg.encoder, corpus)
     of_corpus = None if corpus is None else corpus_facts(corpus, encoder, cfg.sample)
     of_benchmarks = [benchmark_facts(benchmark, encoder, cfg.sample) for benchmark in benchmarks.values()]
-    languages = draws.sampling.languages if draws.chosen else None
+    languages = draws.sampling.languages
     shared = [] if corpus is None else overlaps(used_queries(corpus, languages), benchmarks, near=cfg.near)
-    found_problems = list(problems(of_corpus, shared, train_on_test=draws.train_on_test))
+    found_problems = list(problems(of_corpus, shared, languages=languages, train_on_test=draws.train_on_test))
     found_notes = list(notes(of_corpus, of_benchmarks, shared, train_on_test=draws.train_on_test))
     if corpus is not None and of_corpus is not None:
         found_problems += batch_problems(corpus, of_corpus, draws, validation)

@@ -8,14 +8,26 @@ from babelbatch.benchmarks.leakage import NEAR, REFUSED_SHARE, Overlap
 from babelbatch.describe.facts import TOKENS, BenchmarkFacts, CorpusFacts, Kind, LanguageFacts
 from babelbatch.describe.lengths import sample_size
 from babelbatch.progress import bounded_percent, percent
+from babelbatch.records import find_language
 
 _TRUNCATED_SHARE = 0.05  # from which truncated texts are worth a note
 
 
-def problems(corpus: CorpusFacts | None, overlaps: Sequence[Overlap], *, train_on_test: bool = False) -> Iterator[str]:
-    """What a run refuses, or would compute wrongly. train_on_test: the run accepts evaluation queries in the corpus."""
+def problems(
+    corpus: CorpusFacts | None,
+    overlaps: Sequence[Overlap],
+    *,
+    languages: Sequence[str] | None = None,
+    train_on_test: bool = False,
+) -> Iterator[str]:
+    """What a run refuses, or would compute wrongly.
+
+    languages: to train on; None for all. train_on_test: the run accepts evaluation queries in the corpus.
+    """
     if corpus is not None:
         for language, of_language in corpus["languages"].items():
+            if languages is not None and find_language(language, languages) is None:
+                continue
             if not (of_language["pairs"] or _crosses(language, corpus)):
                 yield (
                     f"corpus: no item pairs a text in '{language}' with one in any language, so there is no batch in "

@@ -68,7 +68,9 @@ def main(arguments: Sequence[str]) -> int:
     unknown = [need for need in needs if need.is_unknown]
     if failures:
         known = len(needs) - len(unknown)
-        print_error(f"{len(failures)} of {known} are not fetched; run the same command again to continue")
+        streamed = [need for need in needs if need.is_streamed and need.cached() is None]
+        again = "; run the same command again to continue" if len(failures) > len(streamed) else ""
+        print_error(f"{len(failures)} of {known} are not fetched{again}")
         return EXIT_FAILED
     for need in unknown:
         print(f"{need.path}: what {need.name} fetches is unknown, and it is not fetched here.")

@@ -41,6 +41,14 @@ def canonical_language(code: str) -> str:
 
 
 @cache
+def is_registered(code: str) -> bool:
+    """Whether each part of a code is in the registry of BCP 47: `jp` is in none, and Japanese is `ja`."""
+    from langcodes import Language
+
+    return bool(Language.get(canonical_language(code)).is_valid())
+
+
+@cache
 def primary_language(code: str) -> str:
     """The language without script and region, for what is known of a language as a whole: `en` for `en-US`. What is no
     code is returned unchanged."""
@@ -124,7 +132,11 @@ def names_one_twice(languages: Sequence[str]) -> bool:
 
 
 class LanguageCodes:
-    """Turns the codes of a data set into canonical ones, and notes the other spellings. name: of the data set."""
+    """Turns the codes of a data set into canonical ones, and notes the other spellings. name: of the data set.
+
+    Only codes that exist are accepted: data in a language that nobody means would count as one more to draw from, and
+    the report would take the language that was meant for one that was not trained on.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -137,6 +149,8 @@ class LanguageCodes:
             return known
         try:
             found = canonical_language(code)
+            if not is_registered(code):
+                raise ValueError(f"there is no language '{code[:40]}'; {_instead_of(code)}")
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
         self._canonical[code] = found
@@ -150,6 +164,15 @@ class LanguageCodes:
                 others = ", ".join(code for code in spellings if code != found)
                 one = ": one language" if len(spellings) > 1 else ""
                 log.info("%s: %s is read as the language %s%s", self._name, others, found, one)
+
+
+def _instead_of(code: str) -> str:
+    """What to write instead of a code that does not exist, which may be that of a country."""
+    from langcodes import Language, tag_is_valid
+
+    if len(code) != 2 or not tag_is_valid(f"und-{code}"):
+        return "write a code such as en or zh-Hant"
+    return f"if the country is meant, its language is '{Language.get(f'und-{code}').maximize().language}'"
 
 
 def _tag(code: str) -> str:

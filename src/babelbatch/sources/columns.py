@@ -26,17 +26,21 @@ WIDE: dict[str, ColumnNames] = {"question": "question_{language}", "passage": "p
 """The usual names of the columns where a row has all languages."""
 
 KNOWN: tuple[dict[str, str], ...] = (
-    {"question": "query", "passage": "pos", "negatives": "neg"},
-    {"question": "anchor", "passage": "positive", "negatives": "negative"},
+    {"question": "query", "passage": "pos"},
+    {"question": "anchor", "passage": "positive"},
     {"question": "sentence1", "passage": "sentence2"},
 )
 """Names in the tables of FlagEmbedding and of sentence-transformers, which count where the usual ones are missing."""
 
-LABEL = "label"
-"""The column of sentence-transformers that says whether a pair belongs together: 1, or 0."""
+LABELS = ("label", "score")
+"""Columns of sentence-transformers that say whether a pair belongs together: 1, or 0. `score` counts beside two
+sentences only."""
+
+NEGATIVES = ("negative", "neg")
+"""Other usual names of a column of negatives, beside whatever names of questions and passages."""
 
 NUMBERED_NEGATIVES = "negative_{number}"
-"""The default name of columns with one negative each, as CSV needs; used if no column has a list of negatives."""
+"""The default name of columns with one negative each, as CSV needs; used if there is no column `negatives`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +124,12 @@ def find_layout(names: Sequence[str], columns: Mapping[str, ColumnNames], requir
     if not negatives and "negatives" in required and not wide:
         raise KeyError(columns["negatives"])
     if not negatives and "negatives" not in required:
-        pattern = "negative_{language}_{number}" if wide else NUMBERED_NEGATIVES
-        negatives = _matching(names, "negatives_{language}") if wide else []
-        negatives = negatives or _matching(names, pattern)
+        if wide:
+            negatives = _matching(names, "negatives_{language}") or _matching(names, "negative_{language}_{number}")
+        else:
+            others = {columns["question"], columns["passage"]}
+            usual = [(None, name) for name in NEGATIVES if name in names and name not in others]
+            negatives = [*usual, *_matching(names, NUMBERED_NEGATIVES)]
     grouped: dict[str | None, tuple[str, ...]] = {}
     for language, name in negatives:
         if (language is None) != wide:
@@ -137,8 +144,7 @@ def find_layout(names: Sequence[str], columns: Mapping[str, ColumnNames], requir
     id_, language, passage_id = single
     questions, passages = texts
     own = {name for name in columns.values() if isinstance(name, str)}
-    known = any(columns["question"] == each["question"] for each in KNOWN)
-    label = LABEL if known and LABEL in names and LABEL not in own else None
+    label = next((name for name in _labels(columns["question"]) if name in names and name not in own), None)
     return Layout(id_, None if wide else language, passage_id, questions, passages, grouped, label)
 
 
@@ -148,9 +154,15 @@ def _with_known_names(names: Sequence[str], columns: Mapping[str, ColumnNames]) 
         return columns
     for known in KNOWN:
         if known["question"] in names and known["passage"] in names:
-            usual = columns["negatives"] == DEFAULTS["negatives"]
-            return {**columns, **{role: name for role, name in known.items() if role != "negatives" or usual}}
+            return {**columns, **known}
     return columns
+
+
+def _labels(question: ColumnNames) -> tuple[str, ...]:
+    """The names that a label may have beside this column of questions."""
+    if question == KNOWN[-1]["question"]:
+        return LABELS
+    return LABELS[:1] if any(question == each["question"] for each in KNOWN) else ()
 
 
 def _matching(names: Sequence[str], wanted: ColumnNames) -> list[tuple[str | None, str]]:

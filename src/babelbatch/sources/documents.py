@@ -17,8 +17,9 @@ from babelbatch.sources.lines import Record, check_content, opened
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def elements(path: Path, prefix: str, bad: BadRows | None = None) -> Iterator[tuple[str, Record]]:
-    """The objects of a list, each with its place for messages. The file may be gzipped.
+def elements(path: Path, prefix: str, bad: BadRows | None = None) -> Iterator[tuple[int, str, Record]]:
+    """The objects of a list, each with its number in the list, from 1, and its place for messages. The file may be
+    gzipped.
 
     prefix: where the list is: `item` if the document is the list, `data.item` if it is under 'data'.
     bad: collects elements that are no objects, and those are left out.
@@ -37,7 +38,7 @@ def elements(path: Path, prefix: str, bad: BadRows | None = None) -> Iterator[tu
                 place = f"{path}, element {number:,}"
                 record = parse_row(bad, path, partial(_object, element, place))
                 if record is not None:
-                    yield place, record
+                    yield number, place, record
     except ijson.JSONError as error:
         reason = next(iter(str(error).removeprefix("b'").split("\\n")[0].splitlines()), "").rstrip(".")
         if "UTF8" in reason:

@@ -86,7 +86,7 @@ def _json_object(place: Place, line: str) -> Record:
 
 
 def _json_array(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record]]:
-    for number, (_, record) in enumerate(elements(path, "item", bad), start=1):
+    for number, _, record in elements(path, "item", bad):
         yield Place(path, number), record
 
 

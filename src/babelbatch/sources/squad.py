@@ -73,11 +73,16 @@ def _flat(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record, Reco
 
 
 def _nested(path: Path, bad: BadRows | None) -> Iterator[tuple[Place, Record, Record]]:
-    """The place of each question, the question, and its paragraph."""
+    """The place of each question, the question, and its paragraph. Questions that are left out count, too."""
     number = 0
-    for where, article in elements(path, "data.item", bad):
+    for _, where, article in elements(path, "data.item", bad):
         for paragraph in parse_row(bad, path, partial(_objects, article, "paragraphs", where)) or ():
-            for question in parse_row(bad, path, partial(_questions, paragraph, where)) or ():
+            questions = parse_row(bad, path, partial(_questions, paragraph, where))
+            if questions is None:
+                left_out = paragraph.get("qas")
+                number += len(left_out) if isinstance(left_out, list) else 0
+                continue
+            for question in questions:
                 number += 1
                 yield Place(path, number), question, paragraph
 
