@@ -95,7 +95,7 @@ class SmallEncoders:
         return {
             **{pooling: lambda pooling=pooling: new(pooling=pooling, **PREFIXES) for pooling in POOLINGS},
             "no prefixes": lambda: new(),
-            "one prefix": lambda: new(query_prefix="Instruct: answer\nQuery: "),
+            "one prefix": lambda: new(query_prefix="Instruct: answer\nQuery: ", query_length=30),
             "one length": lambda: new(query_length=14, passage_length=14),
             "the longer length for queries": lambda: new(query_length=20, passage_length=10),
             "not normalised": lambda: new(normalise=False),
@@ -116,9 +116,9 @@ class SmallEncoders:
             "static": lambda: self.static_encoder(6, 6),
             "static with two lengths": lambda: self.static_encoder(4, 6),
             "static with two towers": lambda: self.static_encoder(6, 6, shared=False),
-            "the demo's static encoder": lambda: self.demo_static(8, 8),
-            "the demo's with two lengths": lambda: self.demo_static(5, 9),
-            "the demo's with two towers": lambda: self.demo_static(5, 9, shared=False),
+            "the demo's static encoder": lambda: self.demo_static(14, 14),
+            "the demo's with two lengths": lambda: self.demo_static(12, 16),
+            "the demo's with two towers": lambda: self.demo_static(12, 16, shared=False),
             "embeddings, the maximum and a projection": lambda: self.static_with(
                 pooling="max", dimensions=5, **PREFIXES
             ),

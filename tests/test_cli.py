@@ -206,7 +206,7 @@ def test_keys_that_no_file_has_are_completed(
         return completed(f"babelbatch-train {line}", monkeypatch, capsys)
 
     assert found("loss.t") == ["loss.temperature="]
-    assert found("trainer.max_t") == ["trainer.max_time=", "trainer.max_tokens="]
+    assert found("trainer.max_t") == ["trainer.max_tokens="]
     assert found("trainer.st") == ["trainer.strategy=", "trainer.stuck_minutes="]
     assert found("corpus=table corpus.on") == ["corpus.on_bad_row="]
     assert found("data.inp") == []

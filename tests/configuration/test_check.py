@@ -31,7 +31,7 @@ def test_reports_every_problem_at_once() -> None:
     )
     assert found == [
         "sampling: no option 'hybird', did you mean 'hybrid'? "
-        "(there are: english, hybrid, mixed, schedule, sequential, sequential_reversed, steps, x_en, x_x, x_y)",
+        "(there are: en_x, english, hybrid, mixed, schedule, sequential, sequential_reversed, steps, x_en, x_x, x_y)",
         "seed: Value 'x' of type 'str' could not be converted to Integer",
         "samplign: no such key, did you mean 'sampling'?",
         "callbacks.evalute: not among the chosen callbacks (evaluate, telemetry, checkpoint, progress_bar), "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, Qwen3Config
 
-from babelbatch.encoder import load, pretrained, save
+from babelbatch.encoder import load, pretrained, save, tiny
 from babelbatch.encoder.backbones import train_tokenizer
 from babelbatch.evaluation.encoding import encode
 
@@ -52,6 +53,54 @@ def test_vectors_are_those_of_peft(folders: tuple[Path, Path], tmp_path: Path) -
     assert np.abs(plain - vectors).max() > 1e-2
     save(encoder, tmp_path / "saved")
     np.testing.assert_allclose(encode(load(tmp_path / "saved"), TEXTS, "query", 1_000), vectors, atol=1e-5)
+
+
+def test_settings_are_those_of_the_model(tmp_path: Path) -> None:
+    """Pooling, prefixes and a projection, which the adapter's folder does not state; what is set wins."""
+    settings = {"pooling": "cls", "query_prefix": "query: ", "dimensions": 8, "query_length": 20}
+    torch.manual_seed(0)
+    save(tiny(TEXTS, vocab_size=80, hidden_size=16, layers=1, heads=2), tmp_path / "plain")
+    save(pretrained(str(tmp_path / "plain"), **settings), tmp_path / "base")
+    adapted = get_peft_model(
+        AutoModel.from_pretrained(tmp_path / "base"),
+        LoraConfig(r=2, target_modules=["query", "value"], init_lora_weights=False),
+    )
+    adapted.save_pretrained(tmp_path / "adapter")
+    base, encoder = load(tmp_path / "base"), load(tmp_path / "adapter")
+    assert encoder.settings == base.settings
+    torch.testing.assert_close(
+        encoder.tower("query").projection.state_dict(), base.tower("query").projection.state_dict()
+    )
+    assert np.abs(encode(encoder, TEXTS, "query", 99) - encode(base, TEXTS, "query", 99)).max() > 1e-3
+    assert pretrained(str(tmp_path / "adapter"), query_prefix="q: ").settings.query_prefix == "q: "
+    save(encoder, tmp_path / "saved")
+    np.testing.assert_allclose(
+        encode(load(tmp_path / "saved"), TEXTS, "query", 99), encode(encoder, TEXTS, "query", 99), atol=1e-5
+    )
+
+
+def test_an_adapter_of_an_exported_model(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """The model's folder is one of sentence-transformers, with its transformer in a subfolder."""
+    base, adapter = folders
+    exported = tmp_path / "exported"
+    shutil.copytree(base, exported / "0_Transformer")
+    modules = [("0", "0_Transformer", "Transformer"), ("1", "1_Pooling", "Pooling"), ("2", "2_Normalize", "Normalize")]
+    (exported / "1_Pooling").mkdir()
+    (exported / "1_Pooling" / "config.json").write_text(
+        json.dumps({"word_embedding_dimension": 32, "pooling_mode_lasttoken": True})
+    )
+    (exported / "modules.json").write_text(
+        json.dumps(
+            [
+                {"idx": int(name), "name": name, "path": path, "type": f"sentence_transformers.models.{kind}"}
+                for name, path, kind in modules
+            ]
+        )
+    )
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": str(exported)}))
+    encoder = pretrained(str(adapter))
+    assert (encoder.settings.pooling, encoder.settings.normalise) == ("last", True)
 
 
 def test_an_adapter_of_another_model(folders: tuple[Path, Path]) -> None:

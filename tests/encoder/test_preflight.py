@@ -65,6 +65,21 @@ def test_what_is_good_passes_and_changes_nothing() -> None:
     assert encoder.training is training
 
 
+@pytest.mark.parametrize("role", ["query", "passage"])
+def test_a_prefix_that_leaves_no_room_for_a_text(role: str, tmp_path: Path) -> None:
+    """Every text would have the same vector."""
+    save(new(), tmp_path)
+    prefix = "red green blue " * 20
+    message = f"encoder.{role}_length: 32 tokens, of which {role}_prefix and special tokens take "
+    with pytest.raises(ValueError, match=message) as caught:
+        pretrained(str(tmp_path), **{f"{role}_prefix": prefix, f"{role}_length": 32})
+    most = int(str(caught.value).partition("set it to ")[2].split()[0])
+    encoder = pretrained(str(tmp_path), **{f"{role}_prefix": prefix, f"{role}_length": most + 1})
+    assert np.ptp(encode(encoder, ["green", "blue"], role, 1_000), axis=0).max() > 1e-3
+    with pytest.raises(ValueError, match=f"encoder.{role}_length: 2 tokens"):
+        pretrained(str(tmp_path), **{f"{role}_length": 2})
+
+
 def test_more_tokens_than_embeddings(tmp_path: Path) -> None:
     encoder = new()
     encoder.tokenizer.add_tokens(["<query>", "<passage>"])

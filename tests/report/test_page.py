@@ -388,7 +388,8 @@ def test_what_validation_curves_can_be_compared_for(tmp_path: Path) -> None:
     sizes = "over batches of different data or sizes cannot be compared"
     for name, temperatures, batches, said in (
         ("one", (0.02, 0.02), (64, 64), comparable), ("two", (0.02, 0.05), (64, 64), apart),
-        ("sizes", (0.02, 0.02), (64, 128), sizes), ("none", (0.02, 0.05), (64, 64), None),
+        ("sizes", (0.02, 0.02), (64, 128), sizes), ("fractions", (0.02, 0.02), (64, 64), sizes),
+        ("none", (0.02, 0.05), (64, 64), None),
     ):  # fmt: skip
         for number, (strategy, alpha) in enumerate((("x_x", 1.0), ("x_y", 0.0))):
             sampling = {"name": strategy, "alpha": alpha, "batch_size": batches[number]}
@@ -399,6 +400,9 @@ def test_what_validation_curves_can_be_compared_for(tmp_path: Path) -> None:
                 curves=True,
                 settings={"loss": {"temperature": temperatures[number]}, "sampling": sampling},
             )
+            if name == "fractions":
+                with (run / "config.yaml").open("a") as file:
+                    file.write(f"language_fraction: {{th: {0.1 * (number + 1)}}}\n")
             if name == "none":
                 curves = run / "csv" / "metrics.csv"
                 curves.write_text(curves.read_text().replace("validation/loss", "validation/other"))

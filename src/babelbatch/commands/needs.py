@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from inspect import signature
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.utils import get_method
 from omegaconf import MISSING
@@ -21,8 +21,10 @@ from babelbatch.sources.download import answers, is_offline
 from babelbatch.sources.hub import HubFiles, hub_server
 from babelbatch.sources.listing import Request, listing
 from babelbatch.sources.models import ADAPTER_FILE, base_of_adapter, cached_model, model_licence
-from babelbatch.sources.tables import HubTable
 from babelbatch.storage import cache_folder
+
+if TYPE_CHECKING:
+    from babelbatch.sources.tables import HubTable
 
 _HUB = "https://huggingface.co"
 _LOCAL = ("path", "data_dir", "dictionaries")  # settings of loaders whose files the user has
@@ -61,7 +63,16 @@ class Need:
     @property
     def is_streamed(self) -> bool:
         """Whether it is rows of the hub, which babelbatch-fetch cannot fetch."""
-        return any(isinstance(request, HubTable) for request in self.requests)
+        return self.rows is not None
+
+    @property
+    def rows(self) -> HubTable | None:
+        """The rows of the hub that it is, if it is any."""
+        if not self.requests:
+            return None
+        from babelbatch.sources.tables import HubTable  # numpy, for which help and errors need not wait
+
+        return next((request for request in self.requests if isinstance(request, HubTable)), None)
 
     @property
     def places(self) -> list[str]:
@@ -136,10 +147,9 @@ def problems_of_missing(needs: Iterable[Need]) -> list[str]:
 
 def _fetched_elsewhere(need: Need) -> str:
     """How a need gets into the cache."""
-    for request in need.requests:
-        if isinstance(request, HubTable):
-            commit = "" if request.is_pinned else f" and {need.path}.revision=<commit>"
-            return f"read it where there is a connection (babelbatch-data with the same settings{commit})"
+    if (rows := need.rows) is not None:
+        commit = "" if rows.is_pinned else f" and {need.path}.revision=<commit>"
+        return f"read it where there is a connection (babelbatch-data with the same settings{commit})"
     return "fetch it where there is a connection (babelbatch-fetch with the same settings)"
 
 

@@ -343,6 +343,9 @@ def fit(run: Run, parts: Parts, trainer: pl.Trainer) -> float:
         _counted(len(sampling.languages or corpus.languages), "language"), sampling.batch_size - 1,
         " (accumulating gradients adds none)" if run.batches_per_step > 1 else "",
     )  # fmt: skip
+    validation = parts.data.validation
+    if validation is not None and (size := validation.sampler.sampling.batch_size) < sampling.batch_size:
+        log.info("batches of the validation loss have %d items: no more are held out in every language", size)
     if (budget := run.cfg.trainer.get("max_tokens")) is not None:
         log.info("%s tokens are %s steps", f"{budget:,}", f"{trainer.max_steps:,}")
     if parts.resumed is not None:

@@ -302,14 +302,17 @@ SCHEMAS = {
 OF_THE_RUN = {"trainer": f"{TrainerConfig.__module__}.{TrainerConfig.__name__}"}
 """Groups with settings of the run beside the arguments of what their `_target_` names."""
 
+ENDS_EARLY = {"fast_dev_run", "limit_train_batches", "max_time", "overfit_batches"}
+"""Arguments of the trainer that end a run before the last step of its plan."""
+
 BY_THE_RUN = {
     "trainer": {
         "barebones", "callbacks", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "logger",
-        "plugins",
+        "plugins", *ENDS_EARLY,
     },
     "logger": {"group", "job_type", "name", "resumed_step", "save_dir"},
 }  # fmt: skip
-"""Arguments that the run gives, and a configuration does not."""
+"""Arguments that the run gives or refuses, and that no configuration has."""
 
 OPTIONAL = {
     "train": {"transform"},

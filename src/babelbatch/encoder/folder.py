@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,12 +149,15 @@ class _Source:
 
     name: of the backbone, a folder or a name on the hub. folder: with babelbatch's files, if it exists.
     exported: what sentence-transformers saved there, or None. settings: arguments of `Settings` stored there.
+    base: of an adapter, the folder or name on the hub of the backbone that it is for. Where the adapter has no settings
+        of its own, all but `name` is that of its base.
     """
 
     name: str
     folder: Path
     exported: SentenceTransformersFolder | None
     settings: dict[str, Any]
+    base: str | None = None
 
     def weights_role(self, role: Role) -> Role:
         """The role whose stored weights a tower is loaded from: `query` unless both were stored."""
@@ -168,12 +171,28 @@ def fetch_from_hub(name: str) -> Path:
 
 def _limited(source: _Source) -> AbstractContextManager[None]:
     """Limits the size of what is built to that of the weights; of an adapter, and on the hub, they are elsewhere."""
-    if not source.folder.is_dir() or base_of(Path(source.name)) is not None:
+    if not source.folder.is_dir() or source.base is not None:
         return nullcontext()
     return size_limited(source.folder, {*weights_files(Path(source.name)), *source.folder.rglob("*.safetensors")})
 
 
 def _locate(name_or_path: str, *, pooling_is_set: bool) -> _Source:
+    source = _locate_files(name_or_path, pooling_is_set=pooling_is_set)
+    adapter = Path(source.name)
+    if not adapter.is_dir() or (base := base_of(adapter)) is None:
+        return source
+    of_base = _locate(base, pooling_is_set=pooling_is_set)
+    if source.exported is not None or source.settings:
+        return replace(source, base=of_base.name)
+    if of_base.settings.get("shared") is False:
+        raise ValueError(
+            f"encoder.name_or_path: {adapter} has an adapter for one tower, but {base} has two; merge it yourself "
+            "(peft: merge_and_unload) and save the result"
+        )
+    return replace(of_base, name=source.name, base=of_base.name)
+
+
+def _locate_files(name_or_path: str, *, pooling_is_set: bool) -> _Source:
     folder = Path(name_or_path).expanduser()
     if not folder.is_dir():
         if folder.is_absolute() or name_or_path.startswith("."):
@@ -193,7 +212,7 @@ def _load_transformer(
     if source.exported is not None and source.exported.is_static:
         model, words = load_static(source.exported.backbone)
         return model.to(getattr(torch, dtype)), words
-    base = base_of(Path(source.name)) if source.folder.is_dir() else None
+    base = source.base
     if source.folder.is_dir() and base is None:
         require_model_files(Path(source.name))
     load_base = partial(

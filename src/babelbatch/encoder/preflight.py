@@ -30,7 +30,7 @@ def check_vectors(encoder: Encoder, name: str) -> None:
     if encoder.tower("query").backbone.config._attn_implementation == "flash_attention_2":
         return
     _require_embeddings(encoder, name)
-    _require_room_for_queries(encoder)
+    _require_room_for_texts(encoder)
     training = encoder.training
     encoder.eval()
     try:
@@ -57,8 +57,16 @@ def _require_embeddings(encoder: Encoder, name: str) -> None:
             )
 
 
-def _require_room_for_queries(encoder: Encoder) -> None:
+def _require_room_for_texts(encoder: Encoder) -> None:
+    """Raises ValueError if a prefix or a prompt takes all tokens of a text: every one would have the same vector."""
     longest = encoder.settings.query_length
+    for role in ("query", "passage"):
+        most = encoder.settings.max_length(role)
+        if (tokens := len(encoder.tokenizer(encoder.settings.prefix(role))["input_ids"])) >= most:
+            raise ValueError(
+                f"encoder.{role}_length: {most} tokens, of which {role}_prefix and special tokens take {tokens}, so "
+                f"nothing of a text would be left; set it to {tokens} plus the tokens of a {role}"
+            )
     for task, prompt in encoder.settings.query_prompts.items():
         if task in ("query", "document"):
             raise ValueError(

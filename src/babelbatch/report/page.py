@@ -271,6 +271,13 @@ def html(report: Report, data: Sequence[Data]) -> str:
     )
 
 
+_VALIDATED = (
+    "sampling.batch_size", "corpus.", "language_fraction", "validation", "data.validation_", "transform",
+    "trainer.limit_val_batches",
+)  # fmt: skip
+"""Paths of settings on which the batches of the validation loss depend."""
+
+
 def _comparable_curves(curves: Sequence[Figure], groups: Sequence[Group]) -> str:
     """What to think of differences between curves of the validation loss, if there are any."""
     if not any(figure.data.name.startswith("curve_validation") for figure in curves):
@@ -278,7 +285,7 @@ def _comparable_curves(curves: Sequence[Figure], groups: Sequence[Group]) -> str
     trained = [run for group in groups if not group.foreign for run in group.runs if run.seed is not None]
     if _differ(trained, ("loss.",)):
         return "Validation losses of different objectives or temperatures cannot be compared. "
-    if _differ(trained, ("sampling.batch_size", "corpus.", "validation", "data.validation_", "transform")):
+    if _differ(trained, _VALIDATED):
         return "Validation losses over batches of different data or sizes cannot be compared. "
     return "Validation uses the same batches for every strategy, so its curves can be compared. "
 

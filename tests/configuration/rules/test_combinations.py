@@ -29,11 +29,40 @@ from configurations import problems
             ["+trainer.plugins=[x]"],
             "trainer.plugins: set by the run itself, which saves its checkpoints in its own way",
         ),
+        *(
+            (
+                [f"+trainer.precision={precision}"],
+                f"trainer.precision: {precision} keeps the weights in half precision, where small updates are lost; "
+                "set bf16-mixed",
+            )
+            for precision in ("bf16-true", "16-true", "transformer-engine")
+        ),
+        (
+            ["+trainer.precision=64-true"],
+            "trainer.precision: vectors and losses are in float32, not in 64-true; set 32-true",
+        ),
+        *(
+            (
+                [f"+trainer.{setting}"],
+                f"trainer.{setting.partition('=')[0]}: a run that it ends before its last step would count as "
+                "complete, with a learning rate and alpha of the middle; set trainer.max_steps or trainer.max_tokens",
+            )
+            for setting in ("max_time=00:11:00:00", "limit_train_batches=0.1", "fast_dev_run=true", "overfit_batches=2")
+        ),
+        (
+            ["trainer.use_distributed_sampler=true"],
+            "trainer.use_distributed_sampler: batches are planned whole, and would be divided again; leave it out",
+        ),
         (["callbacks.checkpoint.every_n_steps=0"], "callbacks.checkpoint.every_n_steps: 0 is not at least 1"),
     ],
 )
 def test_options_of_the_engine_that_contradict(overrides: list[str], problem: str) -> None:
     assert problem in problems(*overrides)
+
+
+@pytest.mark.parametrize("precision", ["32", "32-true", "bf16", "bf16-mixed"])
+def test_precisions_that_keep_the_weights(precision: str) -> None:
+    assert problems(f"+trainer.precision={precision}") == []
 
 
 @pytest.mark.parametrize(

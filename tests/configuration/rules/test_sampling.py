@@ -11,7 +11,30 @@ from configurations import problems
         (["sampling=schedule", "sampling.schedule=cosine", "sampling.alpha_end=0.2"], []),
         (["sampling=sequential", "sampling.alpha=0", "sampling.alpha_end=1", "sampling.switch_at=0.3"], []),
         (["sampling=steps", "sampling.alpha_steps=[[0.1,0.5]]"], []),
-        (["sampling=x_en", "sampling.cross_language=en_x"], []),
+        (["sampling=en_x"], []),
+        (["sampling=x_en", "sampling.name=en_x", "sampling.cross_language=en_x"], []),
+        (
+            ["sampling=x_en", "sampling.cross_language=en_x"],
+            ["sampling.cross_language: x_en means x_en; set sampling.name to another name, too"],
+        ),
+        (
+            ["sampling=english", "sampling.languages=[de]"],
+            ["sampling.languages: english means English alone; set sampling.name to another name, too"],
+        ),
+        (["sampling=english", "sampling.name=german", "sampling.languages=[de]"], []),
+        (["sampling=english", "sampling.languages=[eng]"], []),
+        (
+            ["sampling=mixed", "sampling.same_language=batch"],
+            ["sampling.same_language: mixed means pair; set sampling.name to another name, too"],
+        ),
+        (
+            ["sampling=mixed", "sampling.alpha=0.3"],
+            ["sampling.alpha: mixed means 1; set sampling.name to another name, too"],
+        ),
+        (
+            ["sampling=x_x", "sampling.same_language=pair"],
+            ["sampling.same_language: x_x means batch; set sampling.name to another name, too"],
+        ),
         (["sampling=x_y", "sampling.cross_language=english", "sampling.pair_exponent=0.5"], []),
         (["sampling=hybrid", "sampling.alpha=1", "sampling.pair_exponent=1", "sampling.language_exponent=0.3"], []),
         (["sampling=mixed", "sampling.language_exponent=0.3"], []),

@@ -26,10 +26,12 @@ from babelbatch.configuration.rules.report_selection import problems_of_report_s
 from babelbatch.configuration.rules.sampling import problems_of_sampling
 from babelbatch.configuration.rules.selection import problems_of_monitor, problems_of_validation
 from babelbatch.configuration.rules.vectors import problems_of_passages, problems_of_shard, problems_of_vectors
-from babelbatch.configuration.schema import DEFAULT_MONITOR
+from babelbatch.configuration.schema import DEFAULT_MONITOR, ENDS_EARLY
 from babelbatch.configuration.signatures import closest
+from babelbatch.distributed.ranks import SHARDED_STRATEGY
 from babelbatch.records import find_language, problem_of_name
 
+_PRECISIONS = {"32", "32-true", "bf16", "bf16-mixed", "16", "16-mixed"}
 _MODEL_FILES = ("config.json", "babelbatch.json", "modules.json", "adapter_config.json")
 """One of them is in every folder of a model: of transformers, babelbatch, sentence-transformers, or an adapter."""
 
@@ -145,6 +147,13 @@ def _problems_of_training(cfg: dict[str, Any]) -> Iterator[str]:
     for key in ("callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"):
         if key in trainer:
             yield f"trainer.{key}: set by the run itself; use the config groups callbacks and logger instead"
+    for key in sorted(ENDS_EARLY & trainer.keys()):
+        yield (
+            f"trainer.{key}: a run that it ends before its last step would count as complete, with a learning rate and "
+            "alpha of the middle; set trainer.max_steps or trainer.max_tokens"
+        )
+    if trainer.get("use_distributed_sampler"):
+        yield "trainer.use_distributed_sampler: batches are planned whole, and would be divided again; leave it out"
     if "plugins" in trainer:
         yield "trainer.plugins: set by the run itself, which saves its checkpoints in its own way"
     if cfg["grad_cache"] and cfg["data"].get("chunk_tokens") is None:
@@ -189,6 +198,15 @@ def _problems_of_precision(cfg: dict[str, Any]) -> Iterator[str]:
         yield (
             f"encoder.attention: flash_attention_2 computes in half precision only, but trainer.precision is "
             f"{precision}; set trainer.precision=bf16-mixed, or encoder.attention=sdpa"
+        )
+    if cfg["trainer"].get("strategy") == SHARDED_STRATEGY or precision in _PRECISIONS:
+        return
+    if precision.startswith("64"):
+        yield f"trainer.precision: vectors and losses are in float32, not in {precision}; set 32-true"
+    else:
+        yield (
+            f"trainer.precision: {precision} keeps the weights in half precision, where small updates are lost; set "
+            "bf16-mixed"
         )
 
 
