@@ -129,6 +129,52 @@ def test_the_page_shows_the_numbers_of_the_report(stored: Path) -> None:
         assert ("< 0.001" if p < 0.001 else f"{p:.2g}") in line, (line, each)
 
 
+def test_what_training_and_lir_gain_is_in_the_comparisons() -> None:
+    """The differences and p-values of the sentences on the encoder before training."""
+    text = (DOCS / "study.md").read_text(encoding="utf-8")
+    section = " ".join(text.partition("## Primary contrasts, repeated")[2].partition("\n## ")[0].split())
+    before, lir, hybrid = "me5-small debias=none untrained", "me5-small debias=lir untrained", "hybrid alpha=0.5"
+    compared = {
+        (each["a"], each["b"], each["setting"], each["metric"]): (float(each["a minus b"]), float(each["p by Holm"]))
+        for each in rows(DOCS / "study" / "twelve_layers" / "report" / "data" / "comparisons.csv")
+    }
+    assert len(compared) == 40
+    for a, b, sentence, shown in (
+        (hybrid, before, "hybrid gains 0.283 over the pool and 0.066 across languages", (0.283, 0.066)),
+        (lir, before, "It adds 0.244 over the pool and 0.040 across languages", (0.244, 0.040)),
+        (
+            hybrid,
+            lir,
+            "ahead of it over the pool by 0.039 and 0.043, across languages by 0.026 and 0.025",
+            (0.039, 0.026),
+        ),
+        (
+            "X-Y",
+            lir,
+            "ahead of it over the pool by 0.039 and 0.043, across languages by 0.026 and 0.025",
+            (0.043, 0.025),
+        ),
+    ):
+        assert sentence in section
+        pool, across = (compared[a, b, setting, "map"] for setting in ("multilingual", "crosslingual"))
+        assert (round(pool[0], 3), round(across[0], 3)) == shown
+        assert max(pool[1], across[1], compared[a, b, "multilingual", "rank_distance"][1]) < 0.001
+    for a, b, shown in (
+        (hybrid, before, "-0.001 [-0.008, 0.007], p = 1.00"),
+        ("X-X", before, "X-X loses 0.014 (p = 0.026)"),
+        ("X-Y", before, "X-Y does not differ significantly (-0.012, p = 0.071)"),
+        (lir, before, "costs 0.005 within a language (p = 0.016)"),
+    ):
+        assert shown in section
+        difference, p = compared[a, b, "monolingual", "map"]
+        assert f"{abs(difference):.3f}" in shown
+        assert f"p = {p:.3f}" in shown or f"p = {p:.2f}" in shown
+    assert (
+        min(compared["X-X", lir, setting, "map"][1] for setting in ("monolingual", "crosslingual", "multilingual"))
+        > 0.7
+    )
+
+
 def test_the_page_shows_the_numbers_of_the_other_arms() -> None:
     text = (DOCS / "study.md").read_text(encoding="utf-8")
     section = text.partition("## The other arms, six layers")[2].partition("\n## ")[0]
