@@ -383,7 +383,7 @@ def test_what_is_not_trained_on_is_not_in_the_way(enough, tmp_path, capsys):
     assert "train_on_test=true accepts that" in capsys.readouterr().out
     assert main([*typed, "sampling=english", "sampling.languages=[EN]"]) == 0
     assert main([*typed[1:], "sampling.languages=[EN]", "sampling.alpha=1"]) == 0
-    few = [*typed, "language_fraction={de: 0.2}", "sampling=english"]
+    few = [*typed, "language_fraction={de: 0.2}", "sampling=english", "sampling.name=german"]
     assert main([*few, "sampling.languages=[de]", "sampling.batch_size=8"]) == 2
     told = capsys.readouterr().out
     assert "queries are in the corpus" in told

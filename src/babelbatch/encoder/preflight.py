@@ -14,6 +14,7 @@ TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital sin
 """One that is much shorter than the other, so padded beside it."""
 
 TOLERANCE = 1e-3  # of a vector's length. Rounding in float32 gives about 1e-6
+_UNCUT = 1_000_000  # tokens that no prefix has
 _HALF_TOLERANCE = 0.1  # rounding in bfloat16 gives about 1e-2
 
 _FAULTS_OF_CODE = (RuntimeError, TypeError, AttributeError, IndexError, KeyError, ValueError)
@@ -62,7 +63,7 @@ def _require_room_for_texts(encoder: Encoder) -> None:
     longest = encoder.settings.query_length
     for role in ("query", "passage"):
         most = encoder.settings.max_length(role)
-        if (tokens := len(encoder.tokenizer(encoder.settings.prefix(role))["input_ids"])) >= most:
+        if (tokens := _length(encoder, encoder.settings.prefix(role))) >= most:
             raise ValueError(
                 f"encoder.{role}_length: {most} tokens, of which {role}_prefix and special tokens take {tokens}, so "
                 f"nothing of a text would be left; set it to {tokens} plus the tokens of a {role}"
@@ -73,11 +74,16 @@ def _require_room_for_texts(encoder: Encoder) -> None:
                 f"encoder.query_prompts.{task}: in sentence-transformers this is the prompt of all queries or "
                 f"passages; set encoder.{'query' if task == 'query' else 'passage'}_prefix"
             )
-        if (tokens := len(encoder.tokenizer(prompt)["input_ids"])) >= longest:
+        if (tokens := _length(encoder, prompt)) >= longest:
             raise ValueError(
                 f"encoder.query_prompts.{task}: it has {tokens} tokens, and a query is cut to {longest}, so nothing of "
                 f"its text would be left; set encoder.query_length to {tokens} plus the tokens of a query"
             )
+
+
+def _length(encoder: Encoder, text: str) -> int:
+    """Tokens of a text with the special ones, whatever length the tokenizer's own files state."""
+    return len(encoder.tokenizer(text, truncation=True, max_length=_UNCUT)["input_ids"])
 
 
 def _check_role(encoder: Encoder, name: str, role: Role) -> None:

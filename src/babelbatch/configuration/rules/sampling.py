@@ -13,7 +13,7 @@ from babelbatch.configuration.signatures import is_number
 from babelbatch.records import names_one_twice, primary_language, problem_of_name
 
 _PURE = {"x_x": 1, "x_y": 0, "mixed": 1, "english": 1, "x_en": 0, "en_x": 0}
-_MEANT = {
+_MEANT: dict[str, dict[str, int | str]] = {
     "x_x": {"same_language": "batch"},
     "mixed": {"alpha": 1, "same_language": "pair"},
     "english": {"alpha": 1},
