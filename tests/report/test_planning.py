@@ -11,8 +11,10 @@ import pytest
 
 from babelbatch.report import command
 from babelbatch.report.comparisons import Study, study
+from babelbatch.report.contrasts import Contrast
 from babelbatch.report.grouping import grouped
 from babelbatch.report.page import build_report, write_report
+from babelbatch.report.planned import Planned
 from babelbatch.report.planning import planning
 from babelbatch.report.runs import find_runs
 from babelbatch.report.settings import Settings
@@ -73,7 +75,10 @@ def test_the_sentence_names_the_seeds(found: Study) -> None:
 
 def test_the_sentence_is_at_the_level_of_the_table(found: Study) -> None:
     """Of one of seven planned comparisons, as the smallest difference in the row beside it is."""
-    planned = replace(found, planned=(None,) * 7)
+    xy, xx = found.groups
+    planned = replace(
+        found, planned=(Planned(Contrast("x_y", "x_x", "multilingual"), xy, xx, found.widest, None, 1.0, None, ""),) * 7
+    )
     (hopeless,) = planning(planned, 1e-5).sentences
     assert hopeless.endswith(f"is {planned_design(found).detectable(1_000, 0.05 / 7):.4f}.")
 
@@ -98,6 +103,28 @@ def test_more_planned_comparisons_take_larger_differences(scattered: Path, tmp_p
     assert "over 3 planned comparisons" in several.note
     assert "over a single planned comparison" in one.note
     assert several.data.rows[0][8] > one.data.rows[0][8]
+
+
+def test_pairs_of_planned_comparisons_are_planned_for(tmp_path: Path) -> None:
+    """A planned comparison that is not settled asks for its own seeds."""
+    contrasts = [
+        {"group": "hybrid", "against": "x_y", "measure": "multilingual"},
+        {"group": "hybrid", "against": "x_x", "measure": "multilingual"},
+    ]
+    for seed in range(3):
+        for strategy, alpha in (("x_x", 1.0), ("x_y", 0.0), ("hybrid", 0.5)):
+            settings = {"report": {"contrasts": contrasts}}
+            write_run(tmp_path / f"{strategy}{seed}", strategy, alpha, seed, scatter=seed / 100, settings=settings)
+    (planned,) = build_report([tmp_path], Settings()).studies
+    section = planning(planned, 0.02)
+    assert list(dict.fromkeys(row[1:3] for row in section.data.rows)) == [
+        ("X-Y", "X-X"), ("hybrid alpha=0.5", "X-X"), ("hybrid alpha=0.5", "X-Y"),
+    ]  # fmt: skip
+    (x_y,) = [each for each in planned.planned if each.b.label == "X-Y"]
+    (row,) = [row for row in section.data.rows if row[1:5] == ("hybrid alpha=0.5", "X-Y", "multilingual", "map")]
+    plan = design(planned.of(x_y.a, planned.widest), planned.of(x_y.b, planned.widest))
+    assert row[8] == pytest.approx(plan.detectable(3, 0.05 / 2))
+    assert any(" between hybrid alpha=0.5 and X-Y" in sentence for sentence in section.sentences)
 
 
 def test_single_runs_plan_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ MOST_SEEDS = 1_000
 
 def planning(study: Study, difference: float | None) -> Section | None:
     """The smallest difference that some numbers of seeds can find, of every trained group against X-X (without X-X,
-    against the first group), and the seeds that find `difference`; None if no pair has two seeds or more."""
+    against the first group) and of the pairs of planned comparisons, and the seeds that find `difference`; None if no
+    pair has two seeds or more."""
     pairs = _pairs(study)
     if not pairs:
         return None
@@ -73,12 +74,17 @@ def planning(study: Study, difference: float | None) -> Section | None:
 def _pairs(study: Study) -> list[tuple[Group, Group]]:
     """Groups to plan for, of which at least one is trained and all show how much training varies."""
     reference = reference_of(study.groups) or next(iter(study.replicated), None)
-    if reference is None or reference not in study.replicated:
-        return []
+    pairs = [] if reference is None else [(group, reference) for group in study.replicated if group is not reference]
+    for each in study.planned:
+        if not any({each.a.label, each.b.label} == {a.label, b.label} for a, b in pairs):
+            pairs.append((each.a, each.b))
     return [
-        (group, reference)
-        for group in study.replicated
-        if group is not reference and not (group.fixed and reference.fixed) and why_not_tested(group, reference) is None
+        (a, b)
+        for a, b in pairs
+        if a in study.replicated
+        and b in study.replicated
+        and not (a.fixed and b.fixed)
+        and why_not_tested(a, b) is None
     ]
 
 
