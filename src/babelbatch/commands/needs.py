@@ -22,6 +22,7 @@ from babelbatch.sources.hub import HubFiles, hub_server
 from babelbatch.sources.listing import Request, listing
 from babelbatch.sources.models import ADAPTER_FILE, base_of_adapter, cached_model, model_licence
 from babelbatch.storage import cache_folder
+from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 if TYPE_CHECKING:
     from babelbatch.sources.tables import HubTable
@@ -88,7 +89,10 @@ class Need:
         return self.model is None and not any("*" in each for each in patterns)
 
     def cached(self) -> list[Path] | None:
-        """The files in the cache; None if some are known to be missing, or if it is unknown which they are."""
+        """The files in the cache; None if some are known to be missing, or if it is unknown which they are. Rows of the
+        hub have none, and a corpus that was made of them is in the cache, or not."""
+        if self.rows is not None:
+            return [] if _are_read(self.rows) else None
         if self.model is not None:
             return cached_model(self.model)
         if self.is_unknown:
@@ -269,6 +273,23 @@ def _is_stored(need: Need) -> bool:
         stored = cache_folder("corpora")
         return any(any(stored.glob(f"{name}-*/corpus.json")) for name in _STORED if name in " ".join(need.places))
     return False
+
+
+def _are_read(rows: HubTable) -> bool:
+    """Whether a corpus that was made of these rows, at this commit, is in the cache; its loader then decides."""
+    request = [rows.name, rows.config, rows.split, rows.revision]
+    manifests = cache_folder("corpora").glob("table-*/corpus.json") if rows.is_pinned else ()
+    return any(_request_of(manifest) == request for manifest in manifests)
+
+
+def _request_of(manifest: Path) -> object:
+    """Name, config, split and revision of the hub's rows that a stored corpus was made of."""
+    try:
+        inputs = read_json_object(manifest).get("inputs")
+    except (OSError, UnreadableDocument):
+        return None
+    hub = inputs.get("hub") if isinstance(inputs, dict) else None
+    return hub[:4] if isinstance(hub, list) else None
 
 
 def _server(place: str) -> str:

@@ -55,7 +55,8 @@ def load_corpus(
     Wide: a row is one item, with a question and a passage column for each language. An empty cell is an absent text.
 
     Tables of FlagEmbedding (`query`, `pos`, `neg`) and of sentence-transformers (`anchor`, `positive`, `negative`;
-    `sentence1`, `sentence2`, `label`) are read in the long form. Of rows with a label, those with 0 are left out.
+    `sentence1`, `sentence2`, `label` or `score`) are read in the long form. Of rows with a label, those with 0 are left
+    out. Negatives in `neg` or `negative` are read beside other names, too.
 
     path: a file, or a folder of files. hub: instead of a path, a data set that `datasets` loads.
     hub_config, split, revision: of the data set of the hub.

@@ -14,8 +14,8 @@ TEXTS = ("Is it?", "It is the largest city of Peru, and has been its capital sin
 """One that is much shorter than the other, so padded beside it."""
 
 TOLERANCE = 1e-3  # of a vector's length. Rounding in float32 gives about 1e-6
-_UNCUT = 1_000_000  # tokens that no prefix has
 _HALF_TOLERANCE = 0.1  # rounding in bfloat16 gives about 1e-2
+_UNCUT = 1_000_000  # tokens that no prefix has
 
 _FAULTS_OF_CODE = (RuntimeError, TypeError, AttributeError, IndexError, KeyError, ValueError)
 """RuntimeError includes NotImplementedError. Models of images raise ValueError for a text alone."""

@@ -16,8 +16,6 @@ from babelbatch.sources.bad_rows import BadRows
 from babelbatch.sources.lines import Place, Record
 from babelbatch.sources.listing import is_listing, record
 from babelbatch.sources.records import FORMATS, is_table, records
-from babelbatch.storage import cache_folder
-from babelbatch.storage.documents import UnreadableDocument, read_json_object
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -79,11 +77,8 @@ class HubTable:
         return f"https://huggingface.co/datasets/{self.name}"
 
     def cached(self) -> list[Path] | None:
-        """No files, since rows are streamed, if a corpus that was made of them at this commit is in the cache, for
-        whatever columns and languages; else None."""
-        request = [self.name, self.config, self.split, self.revision]
-        manifests = cache_folder("corpora").glob("table-*/corpus.json") if self.is_pinned else ()
-        return [] if any(_request_of(manifest) == request for manifest in manifests) else None
+        """None: rows are streamed, and only the corpus made of them is stored."""
+        return None
 
     def damaged(self) -> list[Path]:
         return []
@@ -128,13 +123,3 @@ class HubTable:
                 f"hub: {where}the data set '{self.name}' cannot be read ({reason}); where there is a connection type "
                 f"`hf download --repo-type dataset {self.name}`, then set path to a folder with its files"
             ) from error
-
-
-def _request_of(manifest: Path) -> object:
-    """Name, config, split and revision of the hub's rows of which a stored corpus was made."""
-    try:
-        inputs = read_json_object(manifest).get("inputs")
-    except (OSError, UnreadableDocument):
-        return None
-    hub = inputs.get("hub") if isinstance(inputs, dict) else None
-    return hub[:4] if isinstance(hub, list) else None

@@ -29,7 +29,7 @@ from configurations import problems
         ),
         (
             ["sampling=mixed", "sampling.alpha=0.3"],
-            ["sampling.alpha: mixed means 1; set sampling.name to another name, too"],
+            ["sampling.alpha: mixed means alpha 1; to mix, set sampling=hybrid"],
         ),
         (
             ["sampling=x_x", "sampling.same_language=pair"],

@@ -13,14 +13,13 @@ from babelbatch.configuration.signatures import is_number
 from babelbatch.records import names_one_twice, primary_language, problem_of_name
 
 _PURE = {"x_x": 1, "x_y": 0, "mixed": 1, "english": 1, "x_en": 0, "en_x": 0}
-_MEANT: dict[str, dict[str, int | str]] = {
+_MEANT = {
     "x_x": {"same_language": "batch"},
-    "mixed": {"alpha": 1, "same_language": "pair"},
-    "english": {"alpha": 1},
-    "x_en": {"alpha": 0, "cross_language": "x_en"},
-    "en_x": {"alpha": 0, "cross_language": "en_x"},
+    "mixed": {"same_language": "pair"},
+    "x_en": {"cross_language": "x_en"},
+    "en_x": {"cross_language": "en_x"},
 }
-"""What the names of strategies mean beside alpha of x_x and x_y."""
+"""What the names of strategies mean beside alpha."""
 _DEFAULTS = {"same_language": "batch", "cross_language": "any"}
 _TO_AN_END = ("linear", "cosine", "switch")
 
@@ -57,7 +56,7 @@ def problems_of_sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
         yield f"name: {name[:80]!r} {problem}; choose another"
     if name in {*_PURE, "hybrid"} and schedule != "constant":
         yield f"schedule: {name} has one alpha throughout; set sampling=schedule"
-    elif name in {"x_x", "x_y"} and sampling.get("alpha") != _PURE[name]:
+    elif name in _PURE and sampling.get("alpha") != _PURE[name]:
         yield f"alpha: {name} means alpha {_PURE[name]}; to mix, set sampling=hybrid"
     yield from _problems_of_name(sampling)
     found = alphas(sampling)
@@ -87,7 +86,7 @@ def _problems_of_name(sampling: Mapping[str, Any]) -> Iterator[str]:
     """Settings that contradict what the name of a shipped strategy means: tables and sentences have only the name."""
     name = sampling.get("name")
     for key, meant in _MEANT.get(str(name), {}).items():
-        if sampling.get(key, _DEFAULTS.get(key)) != meant:
+        if sampling.get(key, _DEFAULTS[key]) != meant:
             yield f"{key}: {name} means {meant}; set sampling.name to another name, too"
     languages = sampling.get("languages")
     if name == "english" and [primary_language(str(each)) for each in languages or ()] != ["en"]:
